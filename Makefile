@@ -1,0 +1,58 @@
+# Each target does its own set-up. `make demo` and `make test` are the two that a newcomer needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.PHONY: demo test test-slow lint types layers docs bench setup clean
+
+demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
+	$(BIN)/mandeldask serve --port $(PORT)
+
+test: setup browser  ## run the tests
+	$(BIN)/python -m pytest
+
+test-slow: setup browser  ## run the long tests too
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: setup  ## style of code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## static types
+	$(BIN)/mypy
+
+layers: setup  ## imports point down only
+	$(BIN)/lint-imports
+
+docs: setup  ## every code block of README and docs runs
+	$(BIN)/python -m pytest -p no:cacheprovider README.md docs
+
+setup: $(VENV)/.dev
+
+$(VENV)/.demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[cli,depth,render,serve]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
+	@touch $@
+
+# Browser and Node are only for the tests of real clients.
+.PHONY: browser
+browser: tests/clients/node_modules/.installed
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+tests/clients/node_modules/.installed: tests/clients/package.json
+	@command -v npm >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq nodejs npm; }
+	cd tests/clients && npm install --no-audit --no-fund --silent
+	@touch $@
+
+clean:
+	rm -rf $(VENV) tests/clients/node_modules

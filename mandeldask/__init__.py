@@ -1,0 +1,68 @@
+"""The Mandelbrot set as an infinite, exact, offline dataset.
+
+>>> import mandeldask as md
+>>> tree = md.open_pyramid(levels=50)
+>>> tree["49/iterations"].shape
+(1024, 1024)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mandeldask.app import create_app as create_app
+    from mandeldask.app import serve as serve
+    from mandeldask.fractal.depth import suggest_maxiter as suggest_maxiter
+    from mandeldask.fractal.pyramid import Pyramid as Pyramid
+    from mandeldask.lazy.export import export as export
+    from mandeldask.lazy.tree import open_pyramid as open_pyramid
+    from mandeldask.lazy.window import window as window
+    from mandeldask.render import render as render
+    from mandeldask.zarrview.mapping import to_mapping as to_mapping
+    from mandeldask.zarrview.store import to_store as to_store
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Pyramid": "mandeldask.fractal.pyramid",
+    "create_app": "mandeldask.app",
+    "export": "mandeldask.lazy.export",
+    "open_pyramid": "mandeldask.lazy.tree",
+    "render": "mandeldask.render",
+    "serve": "mandeldask.app",
+    "suggest_maxiter": "mandeldask.fractal.depth",
+    "to_mapping": "mandeldask.zarrview.mapping",
+    "to_store": "mandeldask.zarrview.store",
+    "window": "mandeldask.lazy.window",
+}
+"""Where each public name lives; modules are imported when a name is first asked for."""
+
+__all__ = [
+    "Pyramid",
+    "create_app",
+    "export",
+    "open_pyramid",
+    "render",
+    "serve",
+    "suggest_maxiter",
+    "to_mapping",
+    "to_store",
+    "window",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import mandeldask` costs neither numba nor a web server."""
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value  # over the submodule of the same name that the import may have bound here
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,70 @@
+"""Stopping a computation from outside: one flag that kernels look at, carried by the context and not by arguments.
+
+It lies below every layer, since a request that is given up (`web`) must reach the kernel (`fractal`) through xarray
+and dask, which pass on no arguments of ours. `contextvars.copy_context().run` carries it into a thread.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+class Cancelled(Exception):  # noqa: N818  named as asyncio and concurrent.futures name theirs
+    """The computation was stopped because nobody waits for it any more."""
+
+
+class Cancellation:
+    """A flag that one thread raises and running kernels see within milliseconds.
+
+    Attributes
+    ----------
+    flag : ndarray of uint8, shape (1,)
+        0, or 1 once cancelled; kernels without the GIL read it in place.
+    """
+
+    __slots__ = ("flag",)
+
+    def __init__(self) -> None:
+        self.flag: NDArray[np.uint8] = np.zeros(1, np.uint8)
+
+    def cancel(self) -> None:
+        """Ask computations under this flag to stop."""
+        self.flag[0] = 1
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return bool(self.flag[0])
+
+    def check(self) -> None:
+        """Raise `Cancelled` if `cancel` was called."""
+        if self.cancelled:
+            msg = "the computation was cancelled"
+            raise Cancelled(msg)
+
+
+_current: ContextVar[Cancellation | None] = ContextVar("mandeldask_cancellation", default=None)
+
+
+def current() -> Cancellation:
+    """Return the Cancellation of this context; one that nobody can raise where none was set."""
+    return _current.get() or Cancellation()
+
+
+@contextmanager
+def cancellable(cancellation: Cancellation) -> Iterator[Cancellation]:
+    """Let computations inside the block look at `cancellation`."""
+    token = _current.set(cancellation)
+    try:
+        yield cancellation
+    finally:
+        _current.reset(token)

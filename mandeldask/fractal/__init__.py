@@ -1,0 +1,1 @@
+"""Numbers only: exact geometry and the kernels that compute at its pixels."""

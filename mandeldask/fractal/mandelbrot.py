@@ -1,0 +1,81 @@
+"""Mandelbrot: the callable Grid -> fields that alone chooses which kernels compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Grid
+
+
+class Kernel(Protocol):
+    """All that the layers above know of fractals. It must pickle, and its dask token must be deterministic."""
+
+    @property
+    def dtypes(self) -> Mapping[str, np.dtype[Any]]:
+        """Names of the fields that a call returns, in order, and their dtypes."""
+        ...
+
+    def select(self, *fields: str) -> Self:
+        """Return a kernel for some of the fields only."""
+        ...
+
+    def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
+        """Return every field at every pixel of `grid`: arrays of its shape (height, width)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mandelbrot:
+    """A `Kernel`: exact escape counts of the Mandelbrot set, and fields computed in the same pass.
+
+    Looks at the current `mandeldask.cancellation` and raises `Cancelled` within milliseconds.
+
+    Examples
+    --------
+    >>> from mandeldask.fractal.geometry import Grid
+    >>> Mandelbrot(maxiter=255)(Grid.window("0", "4", (3, 4)))["iterations"].dtype
+    dtype('uint8')
+    """
+
+    maxiter: int
+    """Greatest escape count."""
+    fields: tuple[str, ...] = ("iterations",)
+    """Fields to compute, out of `mandeldask.fractal.pyramid.FIELDS`."""
+
+    def __post_init__(self) -> None:
+        checked_maxiter(self.maxiter)
+        object.__setattr__(self, "fields", checked_fields(self.fields))
+
+    @property
+    def dtypes(self) -> Mapping[str, np.dtype[Any]]:
+        """Dtype of each field."""
+        return {field: self._dtype(field) for field in self.fields}
+
+    def select(self, *fields: str) -> Self:
+        """Return the same computation for some of its fields."""
+        return replace(self, fields=fields)
+
+    def _dtype(self, field: str) -> np.dtype[Any]:
+        if field == "iterations":
+            return np.min_scalar_type(self.maxiter)
+        return np.dtype(np.uint32) if field == "period" else np.dtype(np.float32)
+
+    def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
+        """Return the fields at the pixels of `grid`, shape (height, width) each."""
+        from mandeldask.fractal.kernels.absolute import certified_counts  # noqa: PLC0415  numba only when it computes
+        from mandeldask.fractal.kernels.fixed import escape_count  # noqa: PLC0415
+
+        counts, open_pixels = certified_counts(grid, self.maxiter)
+        for row, col in zip(*np.nonzero(open_pixels), strict=True):
+            counts[row, col] = escape_count(grid.point(int(row), int(col)), self.maxiter)
+        return {"iterations": counts.astype(self._dtype("iterations"))}

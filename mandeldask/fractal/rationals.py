@@ -1,0 +1,211 @@
+"""Exact rational numbers from what people write, and back to text that reads in again."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+type_names = "a str, Decimal, Fraction, int or float"
+
+RationalLike = str | Decimal | Fraction | int | float
+"""What is read as one exact rational number."""
+
+MAX_DIGITS = 100_000
+"""Decimal digits (exponent included) accepted unless ``allow_huge``: a bound on work, not on meaning."""
+
+_NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
+_RATIONAL = re.compile(rf"\s*(?P<sign>[+-]?)(?:(?P<p>[0-9]+)/(?P<q>[0-9]+)|(?P<decimal>{_NUMBER}))\s*", re.ASCII)
+_TERM = rf"(?:[0-9]+/[0-9]+|{_NUMBER})"
+_COMPLEX = re.compile(
+    rf"\s*(?:(?P<re>[+-]?{_TERM})(?![0-9.eEij]))?\s*(?:(?P<im>[+-]?\s*(?:{_TERM})?)[ij])?\s*", re.ASCII
+)
+
+
+class Point(NamedTuple):
+    """An exact point of the complex plane."""
+
+    re: Fraction
+    """Real part, in plane units."""
+    im: Fraction
+    """Imaginary part, in plane units."""
+
+
+CenterLike = str | complex | tuple[RationalLike, RationalLike]
+"""What is read as one exact point: ``"-0.75+0.1j"``, a pair (re, im), a complex or a real number."""
+
+
+def as_fraction(value: RationalLike, name: str = "value", *, allow_huge: bool = False) -> Fraction:
+    """Return `value` as an exact Fraction; every digit given is kept.
+
+    Parameters
+    ----------
+    value : str, Decimal, Fraction, int or float
+        A float means the binary number that it holds. Strings are decimal (``"1e-300"``) or rational (``"1/3"``).
+    name : str
+        What the error message calls the value.
+    allow_huge : bool
+        Accept more than `MAX_DIGITS` digits.
+
+    Raises
+    ------
+    ValueError
+        If the text is no number, or the number is not finite, or longer than `MAX_DIGITS` digits.
+    TypeError
+        If the type is none of those above.
+
+    Examples
+    --------
+    >>> as_fraction("1e-3"), as_fraction(0.5)
+    (Fraction(1, 1000), Fraction(1, 2))
+    """
+    if isinstance(value, str):
+        return _parse(value, name, allow_huge=allow_huge)
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
+        converted = _from_numpy(value)
+        if converted is None:
+            msg = f"{name} must be {type_names}, not {type(value).__name__}"
+            raise TypeError(msg)
+        value = converted
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        msg = f"{name} must be finite, not {value}"
+        raise ValueError(msg)
+    if isinstance(value, Decimal):
+        return _parse(str(value), name, allow_huge=allow_huge)
+    return Fraction(value)
+
+
+def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = False) -> Point:
+    """Return `value` as an exact Point.
+
+    Parameters
+    ----------
+    value : str, complex or (re, im)
+        A string reads ``"re"``, ``"imj"`` or ``"re+imj"`` (``i`` is accepted for ``j``), digits of any number.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `as_fraction`, and for a string or a sequence that is not one point.
+
+    Examples
+    --------
+    >>> as_point("-0.75+1e-2j")
+    Point(re=Fraction(-3, 4), im=Fraction(1, 100))
+    """
+    if isinstance(value, str):
+        match = _COMPLEX.fullmatch(value)
+        if match is None or (match["re"] is None and match["im"] is None):
+            msg = f'{name} must look like "-0.75+0.1j", not {_shorten(value)!r}'
+            raise ValueError(msg)
+        real = "0" if match["re"] is None else match["re"]
+        imag = "0" if match["im"] is None else match["im"].replace(" ", "")
+        imag = f"{imag}1" if imag in {"", "+", "-"} else imag
+        return as_point((real, imag), name, allow_huge=allow_huge)
+    if isinstance(value, complex):
+        return as_point((value.real, value.imag), name)
+    if isinstance(value, (int, float, Decimal, Fraction)) and not isinstance(value, bool):
+        return as_point((value, 0), name, allow_huge=allow_huge)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:  # noqa: PLR2004  a pair
+        msg = f"{name} must be a string, a complex or a pair (re, im), not {value!r}"
+        raise TypeError(msg)
+    real, imag = value
+    return Point(
+        as_fraction(real, f"{name}.re", allow_huge=allow_huge), as_fraction(imag, f"{name}.im", allow_huge=allow_huge)
+    )
+
+
+def as_text(value: Fraction) -> str:
+    """Return `value` as text that `as_fraction` reads back: a decimal where one is finite, else ``"p/q"``.
+
+    Examples
+    --------
+    >>> as_text(Fraction(-3, 8)), as_text(Fraction(1, 3)), as_text(Fraction(5, 10**400))[-6:]
+    ('-0.375', '1/3', '5e-400')
+    """
+    twos, rest = _factor_out(value.denominator, 2)
+    fives, rest = _factor_out(rest, 5)
+    if rest != 1:
+        return f"{_digits(value.numerator)}/{_digits(value.denominator)}"
+    places = max(twos, fives)
+    scaled = value.numerator * 10**places // value.denominator
+    sign, digits = "-" * (scaled < 0), _digits(abs(scaled))
+    if places > len(digits) + 5:  # leading zeros say nothing that an exponent does not say shorter
+        point = f".{digits[1:]}" if len(digits) > 1 else ""
+        return f"{sign}{digits[0]}{point}e-{places - len(digits) + 1}"
+    digits = digits.rjust(places + 1, "0")
+    return f"{sign}{digits}" if not places else f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def point_as_text(point: Point) -> str:
+    """Return `point` as one string that `as_point` reads back.
+
+    Examples
+    --------
+    >>> point_as_text(Point(Fraction(-3, 4), Fraction(1, 10)))
+    '-0.75+0.1j'
+    """
+    imag = as_text(point.im)
+    return f"{as_text(point.re)}{'' if imag.startswith('-') else '+'}{imag}j"
+
+
+def _parse(text: str, name: str, *, allow_huge: bool) -> Fraction:
+    match = _RATIONAL.fullmatch(text)
+    if match is None:
+        msg = f'{name} must be a number such as "1e-300", "0.25" or "1/3", not {_shorten(text)!r}'
+        raise ValueError(msg)
+    if match["decimal"] is None:
+        numerator, denominator = _integer(match["p"], name, allow_huge), _integer(match["q"], name, allow_huge)
+        if denominator == 0:
+            msg = f"{name} has a zero denominator: {_shorten(text)!r}"
+            raise ValueError(msg)
+        magnitude = Fraction(numerator, denominator)
+    else:
+        magnitude = _decimal(match["decimal"], name, allow_huge=allow_huge)
+    return -magnitude if match["sign"] == "-" else magnitude
+
+
+def _decimal(text: str, name: str, *, allow_huge: bool) -> Fraction:
+    """Read a decimal without a context: mantissa digits as one integer, then a power of ten."""
+    mantissa, _, exponent = text.lower().partition("e")
+    whole, _, tail = mantissa.partition(".")
+    if len(exponent) > 18 or (abs(int(exponent or 0)) > MAX_DIGITS and not allow_huge):  # noqa: PLR2004
+        msg = f"{name} has an exponent past {MAX_DIGITS} digits: {_shorten(text)!r}"
+        raise ValueError(msg)
+    places = int(exponent or 0) - len(tail)
+    digits = _integer((whole + tail) or "0", name, allow_huge)
+    return Fraction(digits * 10**places) if places >= 0 else Fraction(digits, 10**-places)
+
+
+def _integer(digits: str, name: str, allow_huge: bool) -> int:  # noqa: FBT001  private
+    if len(digits) > MAX_DIGITS and not allow_huge:
+        msg = f"{name} has {len(digits)} digits; the most accepted is {MAX_DIGITS} (or pass allow_huge)"
+        raise ValueError(msg)
+    return int(Decimal(digits))  # int(str) stops at 4300 digits
+
+
+def _digits(value: int) -> str:
+    """Return decimal digits of any length: str(int) stops at 4300."""
+    return f"{Decimal(value):f}"
+
+
+def _factor_out(value: int, prime: int) -> tuple[int, int]:
+    if prime == 2:  # noqa: PLR2004
+        exponent = (value & -value).bit_length() - 1
+        return exponent, value >> exponent
+    exponent = 0
+    while value % prime == 0:
+        exponent, value = exponent + 1, value // prime
+    return exponent, value
+
+
+def _from_numpy(value: object) -> int | float | None:
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) and getattr(value, "shape", None) == () else None
+    return plain if isinstance(plain, (int, float)) and not isinstance(plain, bool) else None
+
+
+def _shorten(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"

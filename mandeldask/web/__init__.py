@@ -1,0 +1,1 @@
+"""The ASGI application: Zarr over HTTP; knows no fractals either."""
