@@ -1,0 +1,42 @@
+"""The public surface: what other people's code imports."""
+
+import subprocess
+import sys
+
+import mandeldask as md
+
+PUBLIC = [
+    "Pyramid",
+    "create_app",
+    "export",
+    "open_pyramid",
+    "render",
+    "serve",
+    "suggest_maxiter",
+    "to_mapping",
+    "to_store",
+    "window",
+]
+
+
+def test_public_names_are_these():
+    assert sorted(md.__all__) == PUBLIC
+    assert all(callable(getattr(md, name)) for name in PUBLIC)
+
+
+def test_a_function_wins_over_the_module_of_its_name():
+    import mandeldask.render  # noqa: F401
+
+    assert callable(md.render)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    assert not hasattr(md, "Mandelbrot")
+
+
+def test_import_brings_no_heavy_package():
+    heavy = "numba", "dask", "xarray", "zarr", "starlette", "uvicorn", "matplotlib", "PIL", "typer"
+    code = f"import sys, mandeldask; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert found.strip() == "[]"
