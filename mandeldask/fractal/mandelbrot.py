@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.kernels.tile import Stage, Tile
 
 
 class Kernel(Protocol):
@@ -72,10 +73,28 @@ class Mandelbrot:
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
         """Return the fields at the pixels of `grid`, shape (height, width) each."""
-        from mandeldask.fractal.kernels.absolute import certified_counts  # noqa: PLC0415  numba only when it computes
-        from mandeldask.fractal.kernels.fixed import escape_count  # noqa: PLC0415
+        tile = self._answered(grid)
+        counts = tile.counts.astype(self._dtype("iterations"))
+        arrays = {"iterations": counts, "smooth": tile.smooth, "distance": tile.distance, "period": tile.period}
+        return {field: cast("NDArray[Any]", arrays[field]).reshape(grid.shape) for field in self.fields}
 
-        counts, open_pixels = certified_counts(grid, self.maxiter)
-        for row, col in zip(*np.nonzero(open_pixels), strict=True):
-            counts[row, col] = escape_count(grid.point(int(row), int(col)), self.maxiter)
-        return {"iterations": counts.astype(self._dtype("iterations"))}
+    def report(self, grid: Grid, /) -> Mapping[str, int]:
+        """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
+        return self._answered(grid).answered
+
+    def _answered(self, grid: Grid) -> Tile:
+        from mandeldask.fractal.kernels.tile import Tile  # noqa: PLC0415  as in _stages
+
+        tile = Tile.blank(grid, self.maxiter, self.fields)
+        for stage in _stages():
+            if tile.open.size:
+                stage(tile)
+        return tile
+
+
+def _stages() -> tuple[Stage, ...]:
+    """Return the stages, from cheap to strong; the last answers whatever is open."""
+    from mandeldask.fractal.kernels.absolute import answer_absolutely  # noqa: PLC0415  numba only when it computes
+    from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
+
+    return answer_absolutely, answer_exactly

@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from mandeldask.cancellation import current
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mandeldask.fractal.geometry import Axis, Grid
+    from mandeldask.fractal.geometry import Axis
+    from mandeldask.fractal.kernels.tile import Tile
 
 _ULP = 2.0**-50
 """More than what rounding adds to one step while |z| <= 2 (each of 6 operations loses at most 2^-53 * 8)."""
 
 
-def certified_counts(grid: Grid, maxiter: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """Return counts of shape (height, width), and True where float64 could not prove the count."""
-    counts = np.zeros(grid.shape, np.uint32)
-    unproven = np.zeros(grid.shape, np.bool_)
-    cancellation = current()
-    _fill(_positions(grid.im), _positions(grid.re), maxiter, counts, unproven, cancellation.flag)
-    cancellation.check()
-    return counts, unproven
+def answer_absolutely(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose counts float64 can prove."""
+    proven = np.zeros(tile.open.size, np.bool_)
+    im, re = _positions(tile.grid.im), _positions(tile.grid.re)
+    _fill(im, re, tile.maxiter, tile.open, tile.counts, proven, tile.cancellation.flag)
+    tile.close("absolute", proven)
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
@@ -52,13 +49,12 @@ def _count(cx: float, cy: float, maxiter: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill(im: Any, re: Any, maxiter: int, counts: Any, unproven: Any, flag: Any) -> None:
-    for row in range(im.size):
+def _fill(im: Any, re: Any, maxiter: int, pixels: Any, counts: Any, proven: Any, flag: Any) -> None:
+    for i in range(pixels.size):
         if flag[0]:
             return
-        for col in range(re.size):
-            count = _count(re[col], im[row], maxiter)
-            if count < 0:
-                unproven[row, col] = True
-            else:
-                counts[row, col] = count
+        row, col = divmod(pixels[i], re.size)
+        count = _count(re[col], im[row], maxiter)
+        if count >= 0:
+            counts[pixels[i]] = count
+            proven[i] = True

@@ -1,0 +1,86 @@
+"""Tile: the workspace that the stages of one computation share while they answer its pixels.
+
+A stage answers the pixels whose value it can prove and leaves the others open; stages run from cheap to strong, and
+the last one can prove anything. So no stage needs to know another, and none has to guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.cancellation import Cancellation, current
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Grid
+
+
+@dataclass(slots=True, eq=False)
+class Tile:
+    """Answers at the pixels of a grid, kept flat: pixel (row, col) is at ``row * width + col``.
+
+    Every pixel begins as one that does not escape: its count is `maxiter`, its `smooth` and `distance` are NaN and its
+    `period` is 0 (not known). So a stage that proves "never escapes" has only to close the pixel.
+    """
+
+    grid: Grid
+    """Where the pixels are."""
+    maxiter: int
+    """Greatest escape count."""
+    counts: NDArray[np.uint32]
+    """Escape counts, shape (height * width,)."""
+    smooth: NDArray[np.float32] | None
+    """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
+    distance: NDArray[np.float32] | None
+    """Distance estimates in plane units, or None; as `smooth`."""
+    period: NDArray[np.uint32] | None
+    """Periods of attracting cycles, or None."""
+    open: NDArray[np.int64]
+    """Pixels that no stage has answered yet, ascending."""
+    answered: dict[str, int] = field(default_factory=dict)
+    """Pixels answered by each stage so far, in the order in which the stages ran."""
+    cancellation: Cancellation = field(default_factory=current)
+    """Stages without the GIL poll its flag, and raise by its `check`."""
+
+    @classmethod
+    def blank(cls, grid: Grid, maxiter: int, fields: tuple[str, ...] = ("iterations",)) -> Self:
+        """Return a Tile with every pixel open."""
+        size = grid.im.size * grid.re.size
+        return cls(
+            grid=grid,
+            maxiter=maxiter,
+            counts=np.full(size, maxiter, np.uint32),
+            smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
+            distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
+            period=np.zeros(size, np.uint32) if "period" in fields else None,
+            open=np.arange(size),
+        )
+
+    @property
+    def wants_orbits(self) -> bool:
+        """Whether the count alone is no answer for a pixel that escapes."""
+        return self.smooth is not None or self.distance is not None
+
+    def close(self, stage: str, proven: NDArray[np.bool_]) -> None:
+        """Take out of `open` the pixels ``open[proven]``, credited to `stage`.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If the computation was cancelled: what a stage left half done must not count as answered.
+        """
+        self.cancellation.check()
+        before = self.open.size
+        self.open = self.open[~proven]
+        self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
+
+
+Stage = Callable[[Tile], None]
+"""Writes the fields of the open pixels that it can prove and closes them."""
