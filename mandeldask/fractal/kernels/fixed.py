@@ -10,12 +10,13 @@ from math import gcd, isqrt, lcm
 from typing import TYPE_CHECKING
 
 from mandeldask.cancellation import current
+from mandeldask.fractal.kernels.closed_form import known_period
 
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
-_TIE_POWER = 64
-"""Power of the denominator that must divide |A_n|^2 before a tie is examined in full."""
+_TIE_BITS = 512
+"""Length of the power of the denominator that must divide |A_n|^2 before a tie is examined in full."""
 
 _CHECK_EVERY = 1024
 """Iterations between two looks at the cancellation flag."""
@@ -42,6 +43,8 @@ def escape_count(c: Point, maxiter: int) -> int:
     >>> [escape_count(as_point(c), 100) for c in ("-2", "1", "1.2+1.6j", "-0.75+0.1j")]
     [100, 2, 1, 32]
     """
+    if known_period(c) is not None:  # chaotic real orbits would cost a bit of precision for every iterate
+        return maxiter
     bits = 96
     while (count := _count_with(c, maxiter, bits)) is None:
         bits *= 2
@@ -92,15 +95,17 @@ def _is_tie(c: Point, n: int, bits: int) -> bool:
 
     With c = a/q (Gaussian integer a, integer q), z_n = A_n / q^(2^(n-1)) where A_1 = a and
     A_{n+1} = A_n^2 + a q^(2^n - 1), so that |z_n| = 2 means |A_n|^2 = 4 q^(2^n). Modulo a power of q the orbit is
-    cheap at any n, and an |A_n|^2 that the power does not divide excludes the tie.
+    cheap at any n, and an |A_n|^2 that the power does not divide excludes the tie. An even q excludes it at once: 2
+    divides |a|^2 at most once, so that |z_n|^2 keeps a power of 2 in its denominator.
     """
     q = lcm(c.re.denominator, c.im.denominator)
     a = (int(c.re * q), int(c.im * q))
     if q == 1:  # the kept orbit is exact: |z|^2 - 4 is a whole number and the error is 0
         return True
-    if bits < 2 * 96 or gcd(a[0] * a[0] + a[1] * a[1], q) == 1:
+    if bits < 2 * 96 or q % 2 == 0 or gcd(a[0] * a[0] + a[1] * a[1], q) == 1:
         return False
-    if _norm_modulo(a, q, n, q**_TIE_POWER) != (4 * pow(q, 2**n, q**_TIE_POWER)) % q**_TIE_POWER:
+    power = q ** (1 + _TIE_BITS // q.bit_length())
+    if _norm_modulo(a, q, n, power) != 4 * pow(q, 2**n, power) % power:
         return False
     whole: int = q ** (2**n)
     return _norm_modulo(a, q, n, 8 * whole) == 4 * whole
