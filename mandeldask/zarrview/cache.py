@@ -1,0 +1,71 @@
+"""A cache of encoded tiles, bounded in bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+DEFAULT_BYTES = 2**30
+
+
+class TileCache:
+    """The most recently used tiles, up to `max_bytes` of them; safe to share between threads and views.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Bytes of encoded tiles to keep in memory. A tile larger than this is not kept; 0 keeps none.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        if max_bytes < 0:
+            msg = f"max_bytes must not be negative, not {max_bytes}"
+            raise ValueError(msg)
+        self.max_bytes = max_bytes
+        self.hits = self.misses = self.evictions = self.computes = self.size = 0
+        self._lock = threading.Lock()
+        self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
+
+    def get(self, key: Hashable) -> bytes | None:
+        """Return the tile of `key`, or None; counts a hit or a miss."""
+        with self._lock:
+            tile = self._tiles.get(key)
+            if tile is None:
+                self.misses += 1
+                return None
+            self.hits += 1
+            self._tiles.move_to_end(key)
+            return tile
+
+    def put(self, key: Hashable, tile: bytes) -> None:
+        """Keep `tile` as the most recent one; the least recently used ones go."""
+        with self._lock:
+            self._drop(key)
+            if len(tile) > self.max_bytes:
+                return
+            self._tiles[key] = tile
+            self.size += len(tile)
+            while self.size > self.max_bytes:
+                self._drop(next(iter(self._tiles)))
+                self.evictions += 1
+
+    def computed(self, key: Hashable, tile: bytes) -> None:
+        """Keep a tile that was just computed; counts it."""
+        with self._lock:
+            self.computes += 1
+        self.put(key, tile)
+
+    def _drop(self, key: Hashable) -> None:
+        tile = self._tiles.pop(key, None)
+        self.size -= 0 if tile is None else len(tile)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.max_bytes,)  # another process starts with none of the tiles
+
+    def __len__(self) -> int:
+        """Return the number of tiles in memory."""
+        return len(self._tiles)

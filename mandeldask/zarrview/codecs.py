@@ -1,0 +1,153 @@
+"""Encoding of chunks by zarr's own codecs, in the calling thread.
+
+The only module that uses zarr's codec machinery below its public functions; tests/zarrview/test_codecs.py watches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import threading
+import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numcodecs
+import numpy as np
+import zarr
+from numcodecs.gzip import GZip
+from zarr.codecs import GzipCodec
+from zarr.core.array import create_codec_pipeline
+from zarr.core.array_spec import ArrayConfig, ArraySpec
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.codec_pipeline import BatchedCodecPipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from numpy.typing import NDArray
+    from zarr.core.buffer import Buffer
+
+LIBRARIES = f"zarr {zarr.__version__}, numcodecs {numcodecs.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
+"""What else the bytes of an encoded chunk depend on."""
+
+
+class SteadyGzipCodec(GzipCodec):
+    """zarr's gzip codec, without the time of day in its header: equal chunks are equal bytes."""
+
+    def _encode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
+        raw = gzip.compress(chunk_bytes.to_bytes(), self.level, mtime=0)
+        return chunk_spec.prototype.buffer.from_bytes(raw)
+
+    async def _encode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
+        return self._encode_sync(chunk_bytes, chunk_spec)
+
+
+class SteadyGZip(GZip):  # type: ignore[misc]
+    """numcodecs' gzip codec, without the time of day in its header."""
+
+    def encode(self, buf: Any) -> bytes:
+        """Return the compressed bytes of `buf`."""
+        return gzip.compress(numcodecs.compat.ensure_contiguous_ndarray(buf), self.level, mtime=0)
+
+
+def steady(codec: Any) -> Any:
+    """Return `codec` with every gzip in it replaced by one of the same format whose bytes do not change with time."""
+    if isinstance(codec, GzipCodec):
+        return SteadyGzipCodec(level=codec.level)
+    if isinstance(codec, GZip):
+        return SteadyGZip(codec.level)
+    if isinstance(codec, tuple):
+        return tuple(map(steady, codec))
+    if is_dataclass(codec) and not isinstance(codec, type):
+        nested = {
+            item.name: getattr(codec, item.name)
+            for item in fields(codec)
+            if item.name in {"codecs", "filters", "compressor"} and getattr(codec, item.name) is not None
+        }
+        return replace(codec, **{name: steady(value) for name, value in nested.items()}) if nested else codec
+    return codec
+
+
+class _HereExecutor(ThreadPoolExecutor):
+    """Runs what is submitted to it at once, in the submitting thread.
+
+    zarr's codecs call `asyncio.to_thread`; a hop to a thread of a pool costs more than gzip does, and pools that wait
+    for each other deadlock.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001  belongs to whoever waits
+            future.set_exception(error)
+        return future
+
+
+class _Loop:
+    """An event loop that is closed when its thread ends."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(_HereExecutor(1))
+
+    def __del__(self) -> None:
+        self.loop.close()
+
+
+class _Own(threading.local):
+    """The loop of each thread that encodes."""
+
+    def __init__(self) -> None:
+        self.owner = _Loop()
+
+
+_own = _Own()
+
+
+def run_here(work: Coroutine[Any, Any, Any]) -> Any:
+    """Return what `work` returns, run to its end in this thread, which may not be running an event loop already."""
+    return _own.owner.loop.run_until_complete(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Turns chunks of one shape and dtype into bytes, and back."""
+
+    pipeline: BatchedCodecPipeline
+    spec: ArraySpec
+
+    @classmethod
+    def of(cls, metadata: Any, chunk_shape: tuple[int, ...], codecs: Iterable[Any] | None = None) -> Encoder:
+        """Return the encoder of an array's metadata (zarr's class of either format) for chunks of `chunk_shape`."""
+        steps = [steady(codec) for codec in codecs or cast("Iterable[Any]", create_codec_pipeline(metadata))]
+        spec = ArraySpec(
+            shape=chunk_shape,
+            dtype=metadata.dtype,
+            fill_value=metadata.fill_value,
+            config=ArrayConfig(order="C", write_empty_chunks=True),
+            prototype=default_buffer_prototype(),
+        )
+        return cls(BatchedCodecPipeline.from_codecs(steps), spec)
+
+    def encode(self, block: NDArray[Any]) -> bytes:
+        """Return the bytes of a block of the chunk's full shape, in this thread."""
+        array = self.spec.prototype.nd_buffer.from_ndarray_like(cast("Any", block))
+        (encoded,) = run_here(self.pipeline.encode([(array, self.spec)]))
+        return bytes(encoded.to_bytes())
+
+    def decode(self, raw: bytes) -> NDArray[Any]:
+        """Return the block that `encode` made `raw` of; what the codecs raise if it is damaged."""
+        (decoded,) = run_here(self.pipeline.decode([(self.spec.prototype.buffer.from_bytes(raw), self.spec)]))
+        return np.asarray(decoded.as_numpy_array())
+
+
+def padded(block: NDArray[Any], shape: tuple[int, ...], fill: Any) -> NDArray[Any]:
+    """Return `block` in the corner of an array of `shape`, the rest `fill` (0 if None): Zarr's chunks are whole."""
+    if block.shape == shape:
+        return block
+    whole = np.zeros(shape, block.dtype) if fill is None else np.full(shape, fill, block.dtype)
+    whole[tuple(map(slice, block.shape))] = block
+    return whole

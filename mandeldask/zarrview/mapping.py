@@ -1,0 +1,58 @@
+"""A tree as a Mapping from Zarr keys to bytes, for clients that know no zarr Store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.zarrview.store import zarr_format_of
+from mandeldask.zarrview.view import Document, ZarrView
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from mandeldask.zarrview.cache import TileCache
+
+
+class ZarrViewMapping(Mapping[str, bytes]):
+    """The keys of a ZarrView and their bytes. Iteration and length know metadata documents only."""
+
+    def __init__(self, view: ZarrView) -> None:
+        self.view = view
+
+    def __getitem__(self, key: str) -> bytes:
+        entry = self.view.find(key)
+        if entry is None:
+            raise KeyError(key)
+        return entry.content if isinstance(entry, Document) else self.view.read(entry)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.view.find(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self.view.list()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.view.list())
+
+
+def to_mapping(
+    tree: Any,
+    zarr_format: Literal[2, 3] = 2,
+    *,
+    cache: TileCache | None = None,
+    workers: int | None = None,
+    **codecs: Any,
+) -> ZarrViewMapping:
+    """Return any tree as a Mapping from Zarr keys to bytes, computed when they are read.
+
+    Takes what `mandeldask.to_store` takes; `key in mapping` computes nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mapping = to_mapping({"a": np.arange(3)})
+    >>> sorted(mapping), "a/0" in mapping, "a/1" in mapping
+    (['.zattrs', '.zgroup', '.zmetadata', 'a/.zarray', 'a/.zattrs'], True, False)
+    """
+    return ZarrViewMapping(ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers))

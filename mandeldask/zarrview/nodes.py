@@ -1,0 +1,207 @@
+"""Group and Array: what Zarr must know of any tree; `as_node` turns trees of many kinds into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Read = Callable[[tuple[slice, ...]], NDArray[Any]]
+"""Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
+
+CHUNK_BYTES = 2**20
+"""Size of decoded chunks, at most, where nothing says how an array is divided."""
+
+_RESERVED = {"", ".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An n-dimensional array that can be read window by window.
+
+    Raises
+    ------
+    ValueError
+        If chunks or dims do not fit the shape.
+    """
+
+    shape: tuple[int, ...]
+    """Elements along each dimension; 0 is a size too."""
+    dtype: np.dtype[Any]
+    """Type of the elements that `read` returns."""
+    read: Read = field(repr=False)
+    """Reads a window. It runs in the calling thread, may be called by several at once, and should pickle."""
+    chunks: tuple[int, ...]
+    """Elements of a chunk along each dimension, at least 1."""
+    dims: tuple[str, ...] | None = None
+    """Names of the dimensions; None where the source has none."""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes, of JSON's types."""
+    fill_value: Any = None
+    """What a chunk that is absent holds, in v3; None is the data type's default (NaN for floats)."""
+    missing: Any = None
+    """CF's `_FillValue`: v2's fill value and v3's attribute `_FillValue`; None if no value means "missing"."""
+    fingerprint: str = ""
+    """Identity of the content: equal only where every element is equal."""
+
+    def __post_init__(self) -> None:
+        if len(self.chunks) != len(self.shape) or any(chunk < 1 for chunk in self.chunks):
+            msg = f"chunks must be a size of at least 1 for each of the dimensions {self.shape}, not {self.chunks}"
+            raise ValueError(msg)
+        if self.dims is not None and len(self.dims) != len(self.shape):
+            msg = f"dims must name each dimension of the shape {self.shape}, not {self.dims}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Named groups and arrays.
+
+    Raises
+    ------
+    TypeError
+        If a name is no string.
+    ValueError
+        If a name cannot be one segment of a Zarr path.
+    """
+
+    members: Mapping[str, Node] = field(default_factory=dict)
+    """Groups and arrays by name, in order."""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes, of JSON's types."""
+
+    def __post_init__(self) -> None:
+        for name in self.members:
+            checked_name(name)
+
+
+Node: TypeAlias = Group | Array
+
+
+def checked_name(name: Any) -> str:
+    """Return `name` if it can be one segment of a Zarr path, or raise saying why not."""
+    if not isinstance(name, str):
+        msg = f"names of members must be strings, not {name!r}"
+        raise TypeError(msg)
+    if name in _RESERVED or "/" in name or "\0" in name:
+        msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or holds '/' or NUL"
+        raise ValueError(msg)
+    return name
+
+
+def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return chunks of at most `CHUNK_BYTES`, halving the longest side of `shape` until they fit.
+
+    Examples
+    --------
+    >>> default_chunks((2**59, 2**59), 1), default_chunks((10, 0), 8), default_chunks((), 8)
+    ((1024, 1024), (10, 1), ())
+    """
+    chunks = [max(1, size) for size in shape]
+    while chunks and max(chunks) > 1 and _product(chunks) * itemsize > CHUNK_BYTES:
+        longest = chunks.index(max(chunks))
+        chunks[longest] = -(-chunks[longest] // 2)
+    return tuple(chunks)
+
+
+def _product(sizes: list[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size  # ints of any length: 2**118 elements are usual here
+    return total
+
+
+_KINDS = {
+    "dask": "mandeldask.zarrview.kinds.dask_arrays",
+    "pandas": "mandeldask.zarrview.kinds.tables",
+    "polars": "mandeldask.zarrview.kinds.tables",
+    "pyarrow": "mandeldask.zarrview.kinds.tables",
+    "scipy": "mandeldask.zarrview.kinds.sparse_arrays",
+    "sparse": "mandeldask.zarrview.kinds.sparse_arrays",
+    "xarray": "mandeldask.zarrview.kinds.xarrays",
+    "zarr": "mandeldask.zarrview.kinds.zarr_nodes",
+}
+"""Module that registers the types of a package. It is imported once such an object is seen, so the package is too."""
+
+_loaded: set[str] = set()
+
+
+def _load_kinds(kind: type) -> bool:
+    """Import the registrations for `kind`'s packages; return whether there were new ones."""
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    modules = {_KINDS[package] for package in packages & _KINDS.keys()} - _loaded
+    for module in modules:
+        import_module(module)
+    _loaded.update(modules)
+    return bool(modules)
+
+
+@singledispatch
+def as_node(tree: Any) -> Node:
+    """Return the Group or Array that `tree` is to Zarr. Register a function here for a new kind of tree.
+
+    Parameters
+    ----------
+    tree : Mapping, DataTree, Dataset, DataArray, array, DataFrame, ...
+        See the table in `docs/how-to/serve-any-tree.md`.
+
+    Raises
+    ------
+    TypeError
+        If no function is registered for the type of `tree`.
+    ValueError
+        If a name cannot be used in Zarr.
+    """
+    if _load_kinds(type(tree)):
+        return as_node(tree)
+    if hasattr(tree, "__arrow_c_stream__"):
+        return import_module("mandeldask.zarrview.kinds.tables").arrow_group(tree)  # type: ignore[no-any-return]
+    msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
+    raise TypeError(msg)
+
+
+@as_node.register(Group)
+@as_node.register(Array)
+def _(tree: Node) -> Node:
+    return tree
+
+
+@as_node.register(Mapping)
+def _(tree: Mapping[str, Any]) -> Node:
+    if _load_kinds(type(tree)):  # a Dataset is a Mapping as well
+        return as_node(tree)
+    return Group({checked_name(name): named(as_node(member), name) for name, member in tree.items()})
+
+
+def named(node: Node, name: str) -> Node:
+    """Return `node`, its dimensions named after `name` if they have no names: siblings may differ in size."""
+    if isinstance(node, Array) and node.dims is None:
+        return with_dims(node, tuple(f"{name}_{axis}" for axis in range(len(node.shape))))
+    return node
+
+
+def with_dims(array: Array, dims: tuple[str, ...]) -> Array:
+    """Return `array` with its dimensions named."""
+    return replace(array, dims=dims)
+
+
+@as_node.register(np.ndarray)
+@as_node.register(np.generic)
+@as_node.register(bool)
+@as_node.register(int)
+@as_node.register(float)
+@as_node.register(complex)
+@as_node.register(str)
+@as_node.register(bytes)
+def _(tree: Any) -> Node:
+    if _load_kinds(type(tree)):
+        return as_node(tree)
+    return import_module("mandeldask.zarrview.kinds.numpy_arrays").array_node(np.asanyarray(tree))  # type: ignore[no-any-return]

@@ -1,0 +1,207 @@
+"""A read-only zarr Store over a ZarrView."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import default_buffer_prototype
+
+from mandeldask.zarrview.formats import V2, V3, Format
+from mandeldask.zarrview.view import Document, Entry, ZarrView
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from typing import Literal
+
+    from zarr.abc.store import ByteRequest
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+    from mandeldask.zarrview.cache import TileCache
+
+
+class ZarrViewStore(Store):
+    """A tree as a read-only Zarr store. Chunks are computed when they are read; listing yields metadata only.
+
+    Parameters
+    ----------
+    view : ZarrView
+        The tree and how it is shown.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
+    def __init__(self, view: ZarrView, *, read_only: bool = True) -> None:
+        super().__init__(read_only=read_only)
+        self.view = view
+
+    def with_read_only(self, read_only: bool = False) -> Self:  # noqa: FBT001, FBT002  zarr's signature
+        """Return a store of the same view; it can only be read-only."""
+        if not read_only:
+            self._refuse()
+        return type(self)(self.view)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.view == other.view
+
+    def __hash__(self) -> int:
+        return hash(self.view)
+
+    def __str__(self) -> str:
+        return f"zarrview://v{self.view.format.number}/{self.view.fingerprint}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self}')"
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the bytes of `key`, or some of them; None if there is no such key."""
+        entry = self.view.find(key)
+        if entry is None:
+            return None
+        content = entry.content if isinstance(entry, Document) else await self.view.get(entry)
+        return _buffer(content, prototype, byte_range)
+
+    def get_sync(
+        self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return what `get` does, computed in this thread."""
+        entry = self.view.find(key)
+        return None if entry is None else _buffer(self._read(entry), prototype, byte_range)
+
+    def _read(self, entry: Entry) -> bytes:
+        return entry.content if isinstance(entry, Document) else self.view.read(entry)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return the bytes of many keys or parts of them."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is such a key, without computing."""
+        return self.view.find(key) is not None
+
+    async def getsize(self, key: str) -> int:
+        """Return the number of bytes of a key. A chunk must be computed for that; a document need not."""
+        entry = self.view.find(key)
+        if entry is None:
+            raise FileNotFoundError(key)
+        return len(entry.content if isinstance(entry, Document) else await self.view.get(entry))
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield the keys of all metadata documents."""
+        for key in self.view.list():
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys of metadata documents that start with `prefix`."""
+        for key in self.view.list(prefix):
+            yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names of documents and members below a path."""
+        below = f"{prefix.rstrip('/')}/".lstrip("/")
+        names = dict.fromkeys(key.removeprefix(below).partition("/")[0] for key in self.view.list(below))
+        for name in names:
+            yield name
+
+    async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002
+        """Refuse: the store is read-only."""
+        self._refuse()
+
+    async def delete(self, key: str) -> None:  # noqa: ARG002
+        """Refuse: the store is read-only."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        msg = "store was opened in read-only mode and does not support writing"
+        raise ValueError(msg)
+
+
+def _buffer(content: bytes, prototype: BufferPrototype | None, byte_range: ByteRequest | None) -> Buffer:
+    return (prototype or default_buffer_prototype()).buffer.from_bytes(part(content, byte_range))
+
+
+def part(content: bytes, byte_range: ByteRequest | None) -> bytes:
+    """Return the bytes of `content` that a byte request asks for.
+
+    Raises
+    ------
+    TypeError
+        If the request is of no known kind.
+    """
+    match byte_range:
+        case None:
+            return content
+        case RangeByteRequest(start, end):
+            return content[start:end]
+        case OffsetByteRequest(offset):
+            return content[offset:]
+        case SuffixByteRequest(suffix):
+            return content[max(0, len(content) - suffix) :]
+    msg = f"Unexpected byte_range, got {byte_range}."
+    raise TypeError(msg)
+
+
+def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
+    """Return V2 or V3 with the codecs that were given by name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+    TypeError
+        If it has no such codecs.
+    """
+    if number not in (2, 3):
+        msg = f"zarr_format must be 2 or 3, not {number!r}"
+        raise ValueError(msg)
+    if number == 3:  # noqa: PLR2004
+        return V3(**codecs)
+    if "compressor" in codecs:
+        codecs = {"compressors": codecs["compressor"], **{k: v for k, v in codecs.items() if k != "compressor"}}
+    return V2(**codecs)
+
+
+def to_store(
+    tree: Any,
+    zarr_format: Literal[2, 3] = 3,
+    *,
+    cache: TileCache | None = None,
+    workers: int | None = None,
+    **codecs: Any,
+) -> ZarrViewStore:
+    """Return any tree as a read-only zarr Store whose chunks are computed when they are read.
+
+    Parameters
+    ----------
+    tree : DataTree, Dataset, DataArray, Mapping, array, table, ...
+        Anything that `mandeldask.zarrview.nodes.as_node` knows.
+    zarr_format : 2 or 3
+        Zarr format.
+    cache : TileCache, optional
+        Where encoded chunks are kept.
+    workers : int, optional
+        Threads that compute.
+    **codecs
+        ``compressor`` and ``filters`` (numcodecs) in v2; ``compressors``, ``filters``, ``serializer`` and ``shards``
+        in v3. gzip at level 1 unless given.
+
+    Raises
+    ------
+    TypeError
+        If the tree is of no known kind, or holds a dtype that the format cannot.
+    ValueError
+        If there is no such format, or a name in the tree cannot be used in Zarr.
+
+    Examples
+    --------
+    >>> import numpy as np, zarr
+    >>> zarr.open_group(to_store({"a": np.arange(3)}), mode="r")["a"][:]
+    array([0, 1, 2])
+    """
+    return ZarrViewStore(ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers))

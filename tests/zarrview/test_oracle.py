@@ -1,0 +1,90 @@
+"""What a store shows is what `DataTree.to_zarr` writes."""
+
+from __future__ import annotations
+
+import warnings
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import zarr
+
+from mandeldask.zarrview.store import to_store
+
+FORMATS = pytest.mark.parametrize("zarr_format", [2, 3], ids=["v2", "v3"])
+
+
+def written(tree, zarr_format):
+    """Return what a client reads after xarray itself wrote the tree."""
+    memory = zarr.storage.MemoryStore()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree.to_zarr(memory, zarr_format=zarr_format)
+        return xr.open_datatree(memory, engine="zarr").load()
+
+
+def shown(tree, zarr_format, **options):
+    """Return what a client reads from our store."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr's, of data types without a v3 specification
+        return xr.open_datatree(to_store(tree, zarr_format, **options), engine="zarr").load()
+
+
+ATTRIBUTES = {
+    "nan": np.nan,
+    "inf": -np.inf,
+    "float32": np.float32(0.5),
+    "array": np.arange(3),
+    "text": "ü",
+    "nested": {"a": [1, None, {"b": True}]},
+}
+VARIABLES = {
+    "uint8": ("x", np.arange(5, dtype="u1")),
+    "int64": ("x", np.array([-(2**62), -1, 0, 1, 2**62])),
+    "big-endian": ("x", np.arange(5, dtype=">i4")),
+    "float16": ("x", np.arange(5, dtype="f2")),
+    "nan": ("x", np.array([np.nan, np.inf, -np.inf, -0.0, 1.5])),
+    "complex": ("x", np.array([1j, np.nan, 3, 4, 5], "c16")),
+    "bool": ("x", np.array([True, False, True, True, False])),
+    "bytes": ("x", np.array([b"a", b"bc", b"", b"d", b"e"])),
+    "text": ("x", np.array(["a", "bcd", "", "ü", "e"])),
+    "objects": ("x", np.array(["a", "bcd", "", "ü", "e"], dtype=object)),
+    "datetime": ("x", pd.date_range("2020-01-01", periods=5, freq="h").to_numpy()),
+    "timedelta": ("x", np.array([1, 2, 3, 4, 5], "m8[s]")),
+    "missing": ("x", np.array([1, np.nan, 3, 4, 5]), {}, {"_FillValue": -1.0}),
+    "integers with a fill value": ("x", np.arange(5, dtype="i2"), {}, {"_FillValue": 3}),
+    "packed": ("x", np.array([0.0, 0.5, np.nan, 1, 2]), {}, {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -9}),
+    "zero-dimensional": ((), np.float32(2.5)),
+    "empty": (("y", "x"), np.zeros((0, 5))),
+    "two-dimensional": (("z", "x"), np.arange(15.0).reshape(3, 5), {"units": "m"}, {"chunks": (2, 2)}),
+    "attributes": ("x", np.zeros(5), ATTRIBUTES),
+}
+ENCODINGS = ("scale_factor", "add_offset", "_FillValue", "units", "calendar", "dtype")
+
+
+@FORMATS
+@pytest.mark.parametrize("name", VARIABLES)
+def test_variables_are_as_xarray_writes_them(zarr_format, name):
+    variable = xr.Variable(*VARIABLES[name])
+    tree = xr.DataTree.from_dict({"/": xr.Dataset({"v": variable})})
+    got, want = shown(tree, zarr_format), written(tree, zarr_format)
+    xr.testing.assert_identical(got, want)
+    assert got["v"].dtype == want["v"].dtype
+    keep = ENCODINGS + (("chunks",) if "chunks" in variable.encoding else ())
+    mine, theirs = ({key: repr(node["v"].encoding.get(key)) for key in keep} for node in (got, want))
+    assert mine == theirs
+
+
+@FORMATS
+def test_trees_with_coordinates_and_dask_are_as_xarray_writes_them(zarr_format):
+    when = da.from_array(np.arange(3).astype("M8[ns]"), chunks=2)
+    base = xr.Dataset(
+        {"t": (("y", "x"), da.arange(12.0).reshape(3, 4).rechunk(2)), "when": ("y", when)},
+        {"x": np.arange(4), "lat": (("y", "x"), np.ones((3, 4)))},
+        {"title": "tree", "inf": np.inf},
+    )
+    only = xr.Dataset(attrs={"only": "attributes"})
+    tree = xr.DataTree.from_dict({"/": base, "/a/b": base, "/a/c": only})
+    xr.testing.assert_identical(shown(tree, zarr_format), written(tree, zarr_format))
