@@ -1,0 +1,174 @@
+"""Lazily indexed pixels for xarray. The one module that knows xarray's semi-private indexing interface.
+
+xarray's own `LazilyIndexedArray` is lazy for slices only: vectorised and transposed access list every index of the
+array, 4 EiB at 2^59 pixels. The subclass here answers both from the slices. `tests/lazy/test_indexing.py` holds a
+canary for the names this module imports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xarray.backends import BackendArray
+from xarray.core.indexing import (
+    BasicIndexer,
+    ExplicitIndexer,
+    ExplicitlyIndexedNDArrayMixin,
+    IndexSelResult,
+    LazilyIndexedArray,
+    LazilyVectorizedIndexedArray,
+    OuterIndexer,
+    VectorizedIndexer,
+)
+
+from mandeldask.cancellation import Cancellation, cancellable
+from mandeldask.lazy.reading import check_size, read_outer, read_points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mandeldask.lazy.passes import Pixels
+
+__all__ = ["IndexSelResult", "LazyPixels", "PixelArray"]
+
+
+class PixelArray(BackendArray):
+    """One field of a grid, as xarray's backends give arrays to xarray.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Where the values come from.
+    """
+
+    __slots__ = ("dtype", "pixels", "shape")
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+        self.shape = pixels.shape
+        self.dtype = pixels.dtype
+
+    def __getitem__(self, key: ExplicitIndexer) -> Any:
+        """Return the pixels of `key`, computed now in this thread."""
+        if isinstance(key, VectorizedIndexer):
+            rows, cols = key.tuple
+            return read_points(self.pixels.read, self.shape, (rows, cols), self.dtype)
+        return read_outer(self.pixels.read, self.shape, key.tuple, self.dtype)
+
+    async def async_getitem(self, key: ExplicitIndexer) -> Any:
+        """Return the pixels of `key`, computed in a thread; cancelling the task stops the kernel."""
+        cancellation = Cancellation()
+        with cancellable(cancellation):
+            try:
+                return await asyncio.to_thread(self.__getitem__, key)
+            except asyncio.CancelledError:
+                cancellation.cancel()
+                raise
+
+    def __dask_tokenize__(self) -> Any:
+        return self.pixels.__dask_tokenize__()
+
+
+class LazyPixels(LazilyIndexedArray):
+    """`LazilyIndexedArray` that stays lazy under vectorised and transposed access to any size."""
+
+    __slots__ = ()
+
+    def transpose(self, order: Sequence[int]) -> Any:
+        """Return the array with its axes in another order, computed no sooner than this one."""
+        return _Transposed(self) if tuple(order) == (1, 0) else self
+
+    def _vindex_get(self, indexer: VectorizedIndexer) -> Any:
+        picked = iter(_as_arrays(indexer, self.shape))
+        points = [
+            np.asarray(own) if isinstance(own, (int, np.integer)) else _compose(own, next(picked), size)
+            for own, size in zip(self.key.tuple, self.array.shape, strict=True)
+        ]
+        return LazilyVectorizedIndexedArray(self.array, VectorizedIndexer(tuple(np.broadcast_arrays(*points))))
+
+    def __dask_tokenize__(self) -> Any:
+        return self.array.__dask_tokenize__(), repr(self.key)
+
+
+class _Transposed(ExplicitlyIndexedNDArrayMixin):
+    """The transpose of two-dimensional `LazyPixels`."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: LazyPixels) -> None:
+        self.array = array
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.array.dtype)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.array.shape
+        return width, height
+
+    def transpose(self, order: Sequence[int]) -> Any:
+        return self.array if tuple(order) == (1, 0) else self
+
+    def get_duck_array(self) -> NDArray[Any]:
+        return np.transpose(self.array.get_duck_array())  # type: ignore[no-untyped-call]
+
+    async def async_get_duck_array(self) -> NDArray[Any]:
+        return np.transpose(await self.array.async_get_duck_array())  # type: ignore[no-untyped-call]
+
+    def __getitem__(self, indexer: ExplicitIndexer) -> Any:
+        self._check_and_raise_if_non_basic_indexer(indexer)
+        return _transposed(self.array[BasicIndexer(_reversed(indexer))])
+
+    def _oindex_get(self, indexer: OuterIndexer) -> Any:
+        return _transposed(self.array.oindex[OuterIndexer(_reversed(indexer))])
+
+    def _vindex_get(self, indexer: VectorizedIndexer) -> Any:
+        arrays = _as_arrays(indexer, self.shape)
+        return self.array.vindex[VectorizedIndexer(tuple(reversed(arrays)))]
+
+    def __dask_tokenize__(self) -> Any:
+        return "transposed", self.array.__dask_tokenize__()
+
+
+def _transposed(array: LazyPixels) -> Any:
+    return _Transposed(array) if array.ndim == 2 else array  # noqa: PLR2004  a number or a line has no transpose
+
+
+def _reversed(indexer: ExplicitIndexer) -> tuple[Any, ...]:
+    key = indexer.tuple
+    return (slice(None), *reversed(key)) if len(key) == 1 else tuple(reversed(key))
+
+
+def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDArray[Any], ...]:
+    """Return `indexer` with arrays for slices, their dimensions last as numpy would have them."""
+    slices = [axis for axis, key in enumerate(indexer.tuple) if isinstance(key, slice)]
+    lengths = {axis: len(range(shape[axis])[indexer.tuple[axis]]) for axis in slices}
+    points = np.broadcast_shapes(*(key.shape for axis, key in enumerate(indexer.tuple) if axis not in lengths))
+    check_size((math.prod(points), *lengths.values()))
+    arrays = []
+    for axis, key in enumerate(indexer.tuple):
+        if axis in lengths:
+            picked = range(shape[axis])[key]
+            trailing = len(slices) - slices.index(axis) - 1
+            arrays.append(np.arange(picked.start, picked.stop, picked.step).reshape(-1, *(1,) * trailing))
+        else:
+            key_axes = np.where(key < 0, key + shape[axis], key)
+            arrays.append(key_axes.reshape(*key.shape, *(1,) * len(slices)))
+    return tuple(arrays)
+
+
+def _compose(own: slice | NDArray[Any], picked: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the pixels of the whole axis that `picked` means after the index `own`."""
+    if isinstance(own, slice):
+        pixels = range(size)[own]
+        if picked.size and not (picked.min() >= 0 and picked.max() < len(pixels)):
+            msg = f"index is out of bounds for an axis of {len(pixels)} pixels"
+            raise IndexError(msg)
+        return np.asarray(pixels.start + picked * pixels.step)
+    return np.asarray(own[picked])

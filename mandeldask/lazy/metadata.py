@@ -1,0 +1,152 @@
+"""Multiscale metadata of a Pyramid: OME-Zarr for both formats, zarr-conventions for v3, exact positions as text.
+
+Attributes named ``zarr_v2`` and ``zarr_v3`` belong to that format alone: whoever writes or serves a format merges
+its own into the other attributes and drops the other's. The two cannot share a place: OME 0.4 says that `multiscales`
+is a list, zarr-conventions that it is an object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.fractal.rationals import as_text, point_as_text
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.pyramid import Pyramid
+
+CONVENTIONS = [
+    {
+        "uuid": "d35379db-88df-4056-af3a-620245f8e347",
+        "name": "multiscales",
+        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v0.1/schema.json",
+        "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v0.1/README.md",
+        "description": "Multiscale layout of zarr datasets",
+    },
+    {
+        "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
+        "name": "spatial",
+        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
+        "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
+        "description": "Spatial coordinate information",
+    },
+]
+"""The zarr-conventions that the v3 root follows; multiscales first."""
+
+OME_V2_VERSIONS = ("0.4", "0.1")
+"""OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
+
+
+def root_attributes(pyramid: Pyramid, ome: str = "0.4") -> dict[str, Any]:
+    """Return the attributes of a pyramid's root, of JSON's types.
+
+    Parameters
+    ----------
+    pyramid : Pyramid
+        What to describe.
+    ome : {"0.4", "0.1"}
+        OME-Zarr version of the v2 attributes; v3 has 0.5.
+
+    Raises
+    ------
+    ValueError
+        If `ome` is another version.
+    """
+    if ome not in OME_V2_VERSIONS:
+        msg = f"ome must be one of {', '.join(OME_V2_VERSIONS)}, not {ome!r}"
+        raise ValueError(msg)
+    return {
+        "title": "The Mandelbrot set",
+        "exact_center": point_as_text(pyramid.center),
+        "exact_width": as_text(pyramid.width),
+        "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
+        "zarr_v2": ome_v2(pyramid, ome),
+        "zarr_v3": {
+            "ome": {"version": "0.5", "multiscales": ome_multiscales(pyramid), "omero": omero(pyramid)},
+            **spatial_multiscales(pyramid),
+        },
+    }
+
+
+def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
+    """Return the attributes of one level's group, of JSON's types."""
+    return {
+        "level": level,
+        "maxiter": pyramid.maxiter_at(level),
+        "exact_spacing": as_text(pyramid.grid(level).spacing),
+    }
+
+
+def ome_v2(pyramid: Pyramid, version: str) -> dict[str, Any]:
+    """Return the OME-Zarr attributes of a v2 root."""
+    if version == "0.1":
+        datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in range(pyramid.levels)]
+        return {"multiscales": [{"version": "0.1", "name": pyramid.fields[0], "datasets": datasets}]}
+    multiscales = [{**multiscale, "version": version} for multiscale in ome_multiscales(pyramid)]
+    return {"multiscales": multiscales, "omero": omero(pyramid)}
+
+
+def ome_multiscales(pyramid: Pyramid) -> list[dict[str, Any]]:
+    """Return OME-Zarr's `multiscales`, one for each field; viewers show the first.
+
+    Transforms are in pixels of level 0, not in plane units: with those, vizarr draws 13 levels less. Levels are
+    decimations, so all share one origin.
+    """
+    return [
+        {
+            "name": field,
+            "axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}],
+            "datasets": [
+                {"path": f"{level}/{field}", "coordinateTransformations": _scale(level)}
+                for level in range(pyramid.levels)
+            ],
+            "type": "decimation",
+            "metadata": {"description": "every second pixel of the level below, exactly"},
+        }
+        for field in pyramid.fields
+    ]
+
+
+def omero(pyramid: Pyramid) -> dict[str, Any]:
+    """Return OME's rendering hints: the window of values of the first field."""
+    most = max(pyramid.maxiter_at(level) for level in range(pyramid.levels))
+    window = {"start": 0, "end": most, "min": 0, "max": most}
+    channel = {"label": pyramid.fields[0], "color": "FFFFFF", "active": True, "window": window}
+    return {"name": "Mandelbrot set", "channels": [channel], "rdefs": {"model": "greyscale"}}
+
+
+def spatial_multiscales(pyramid: Pyramid) -> dict[str, Any]:
+    """Return zarr-conventions `multiscales` and `spatial`: levels in plane units; nothing where floats end."""
+    if float(pyramid.grid(0).spacing) == 0.0:
+        return {}
+    grids = pyramid.grids
+    return {
+        "zarr_conventions": CONVENTIONS,
+        "multiscales": {"layout": [_layout(level, grid) for level, grid in enumerate(grids)]},
+        "spatial:dimensions": ["y", "x"],
+        "spatial:bbox": _bounds(grids[0]),
+        "spatial:transform_type": "affine",
+        "spatial:registration": "pixel",
+    }
+
+
+def _scale(level: int) -> list[dict[str, Any]]:
+    scale = float(2**level)
+    return [{"type": "scale", "scale": [scale, scale]}, {"type": "translation", "translation": [0.0, 0.0]}]
+
+
+def _layout(level: int, grid: Grid) -> dict[str, Any]:
+    derived = {"derived_from": str(level - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.0, 0.0]}}
+    re, im = grid.re, grid.im
+    return {
+        "asset": str(level),
+        **(derived if level else {}),
+        "spatial:shape": list(grid.shape),
+        "spatial:transform": [float(re.step), 0.0, float(re.start), 0.0, float(im.step), float(im.start)],
+    }
+
+
+def _bounds(grid: Grid) -> list[float]:
+    re, im = grid.re, grid.im
+    left, bottom = re.start, im.start + im.size * im.step
+    return [float(left), float(bottom), float(re.start + re.size * re.step), float(im.start)]

@@ -1,0 +1,181 @@
+"""Pixels of a grid by numpy's indexing rules, at the cost of the pixels asked for, each computed once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+MAX_PIXELS = 2**31
+"""Pixels that one read may ask for: more is taken for an oversight, and refused before anything is computed."""
+
+BLOCK = 1024
+"""Side, in pixels, of what one kernel call computes at most: bounds memory and the time until Ctrl-C is heard."""
+
+Index: TypeAlias = "int | np.integer[Any] | slice | NDArray[np.integer[Any]]"
+"""What one axis is indexed with; an array has one dimension."""
+
+
+class ReadBlock(Protocol):
+    """Computes the pixels of two slices with positive steps."""
+
+    def __call__(self, rows: slice, cols: slice, /) -> NDArray[Any]:
+        """Return pixels of shape (len(rows), len(cols))."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The pixels that an index picks along one axis: ascending runs to compute, and how to lay them out after."""
+
+    runs: tuple[slice, ...]
+    """Disjoint slices with positive steps, in ascending order."""
+    size: int
+    """Distinct pixels."""
+    layout: Any
+    """What the result is indexed with to have the asked order: an int, a slice or an array."""
+
+    @classmethod
+    def along(cls, index: Index, size: int) -> Picked:
+        """Return what `index` picks of an axis of `size` pixels.
+
+        Raises
+        ------
+        IndexError
+            If an integer is out of range.
+        """
+        if isinstance(index, slice):
+            picked = range(size)[index]
+            ascending = picked if picked.step > 0 else picked[::-1]
+            return cls(_as_slices(ascending), len(picked), slice(None, None, 1 if picked.step > 0 else -1))
+        if isinstance(index, np.ndarray):
+            unique, places = np.unique(_checked(index, size), return_inverse=True)
+            return cls(tuple(runs(unique)), unique.size, places.reshape(index.shape))
+        pixel = range(size)[index]
+        return cls((slice(pixel, pixel + 1, 1),), 1, 0)
+
+
+def read_outer(read: ReadBlock, shape: tuple[int, int], key: tuple[Index, Index], dtype: np.dtype[Any]) -> Any:
+    """Return the pixels where the rows of `key` cross its columns, as numpy's `a[rows][:, cols]`.
+
+    Parameters
+    ----------
+    read : callable
+        Computes a block; called for disjoint blocks of at most `BLOCK` x `BLOCK` pixels.
+    shape : (int, int)
+        Pixels (height, width) of the whole.
+    key : (index, index)
+        An int, a slice or a 1-D array for each axis.
+
+    Raises
+    ------
+    IndexError
+        If an integer is out of range.
+    MemoryError
+        If more than `MAX_PIXELS` are asked for.
+    """
+    rows, cols = (Picked.along(index, size) for index, size in zip(key, shape, strict=True))
+    check_size((rows.size, cols.size))
+    out = np.empty((rows.size, cols.size), dtype)
+    for row, block_rows in _placed(rows.runs):
+        for col, block_cols in _placed(cols.runs):
+            pixels = read(block_rows, block_cols)
+            out[row : row + pixels.shape[0], col : col + pixels.shape[1]] = pixels
+    return out[rows.layout][..., cols.layout]
+
+
+def read_points(
+    read: ReadBlock, shape: tuple[int, int], key: tuple[NDArray[Any], NDArray[Any]], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return the pixels at ``(rows[i], cols[i])`` for arrays `key`, as numpy's `a[rows, cols]`.
+
+    Points that follow each other along a row (or a column, if that makes fewer calls) are computed together.
+
+    Raises
+    ------
+    IndexError
+        If a point lies outside.
+    """
+    rows, cols = np.broadcast_arrays(_checked(key[0], shape[0]), _checked(key[1], shape[1]))
+    check_size(rows.shape)
+    points, layout = np.unique(np.stack([rows.ravel(), cols.ravel()]), axis=1, return_inverse=True)
+    out = np.empty(points.shape[1], dtype)
+    across = np.unique(points[1]).size < np.unique(points[0]).size
+    for where, line, run in _lines(points[::-1] if across else points):
+        single = slice(line, line + 1, 1)
+        out[where] = (read(run, single) if across else read(single, run)).ravel()
+    return out[layout.ravel()].reshape(rows.shape)
+
+
+def check_size(shape: tuple[int, ...], limit: int = MAX_PIXELS) -> None:
+    """Raise MemoryError if an array of `shape` has more than `limit` elements."""
+    if math.prod(shape) > limit:
+        sizes = " x ".join(str(size) for size in shape)
+        msg = (
+            f"{sizes} pixels are too many to compute at once (the most is {limit}): select a window first, "
+            f"with .isel(), .sel() or tree.mandel.window(), or open a coarser level"
+        )
+        raise MemoryError(msg)
+
+
+def runs(ascending: NDArray[np.integer[Any]]) -> Iterator[slice]:
+    """Yield slices that together pick the distinct, sorted integers given, greedily from the first.
+
+    Examples
+    --------
+    >>> list(runs(np.array([0, 1, 2, 10, 20, 40])))
+    [slice(0, 3, 1), slice(10, 21, 10), slice(40, 41, 1)]
+    """
+    values = [int(value) for value in ascending]
+    first = 0
+    while first < len(values):
+        last, step = first, 1
+        if first + 1 < len(values):
+            step = values[first + 1] - values[first]
+            while last + 1 < len(values) and values[last + 1] - values[last] == step:
+                last += 1
+        yield slice(values[first], values[last] + 1, step)
+        first = last + 1
+
+
+def _lines(points: NDArray[np.integer[Any]]) -> Iterator[tuple[NDArray[np.intp], int, slice]]:
+    """Yield, for each run of points on one line: their places in `points`, the line, the run along it."""
+    order = np.lexsort((points[1], points[0]))
+    lines, starts = np.unique(points[0][order], return_index=True)
+    for line, places in zip(lines, np.split(order, starts[1:]), strict=True):
+        first = 0
+        for run in runs(points[1][places]):
+            count = len(range(run.start, run.stop, run.step))
+            yield places[first : first + count], int(line), run
+            first += count
+
+
+def _placed(slices: tuple[slice, ...]) -> Iterator[tuple[int, slice]]:
+    """Yield slices of at most `BLOCK` pixels, and where in the result each one starts."""
+    place = 0
+    for whole in slices:
+        pixels = range(whole.start, whole.stop, whole.step)
+        for first in range(0, len(pixels), BLOCK):
+            part = pixels[first : first + BLOCK]
+            yield place + first, slice(part.start, part.stop, part.step)
+        place += len(pixels)
+
+
+def _as_slices(pixels: range) -> tuple[slice, ...]:
+    return (slice(pixels.start, pixels.stop, pixels.step),) if pixels else ()
+
+
+def _checked(index: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """Return non-negative integers for those of `index`, which may count from the end."""
+    pixels = np.where(index < 0, index + size, index).astype(np.int64)
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() < size):
+        msg = f"index is out of bounds for an axis of {size} pixels"
+        raise IndexError(msg)
+    return pixels

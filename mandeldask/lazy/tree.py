@@ -1,0 +1,104 @@
+"""open_pyramid: a Pyramid as an xarray DataTree of lazy levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from mandeldask.fractal.mandelbrot import Kernel, Mandelbrot
+from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.lazy.levels import as_dataset
+from mandeldask.lazy.metadata import level_attributes, root_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+
+def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
+    """Return the kernel of one level of the Mandelbrot set."""
+    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields)
+
+
+def open_pyramid(
+    pyramid: Pyramid | int = 50,
+    *,
+    chunks: int | Literal["auto"] | None = "auto",
+    ome: str = "0.4",
+    kernel: Callable[[Pyramid, int], Kernel] = mandelbrot,
+    **keywords: Any,
+) -> xr.DataTree:
+    """Return the levels of a pyramid as groups "0" (the finest), "1", ..., nothing of them computed.
+
+    Parameters
+    ----------
+    pyramid : Pyramid or int
+        What to open, or a number of levels.
+    chunks : int, "auto" or None
+        Pixels along a dask block. Levels of more than 256 blocks along an axis are lazily indexed arrays, since dask
+        would list their blocks; with None all levels are. "auto" is the pyramid's tilesize, or less where `maxiter`
+        makes tiles that take more than about a second.
+    ome : {"0.4", "0.1"}
+        OME-Zarr version of the attributes for Zarr v2.
+    kernel : callable
+        Returns what computes a level of a pyramid.
+    **keywords
+        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields.
+
+    Returns
+    -------
+    DataTree
+        Every group has a variable for each field, with dimensions (y, x) and exact coordinates. The root has
+        attributes only: a node's children would have to align with its pixels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is out of its range, or if keywords come with a Pyramid.
+
+    Examples
+    --------
+    >>> tree = open_pyramid(levels=50, maxiter=255)
+    >>> tree["49/iterations"].shape, tree["0/iterations"].shape[0] == 2**59
+    ((1024, 1024), True)
+    """
+    spec = as_pyramid(pyramid, **keywords)
+    levels = {str(level): _level(spec, level, chunks, kernel) for level in range(spec.levels)}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=root_attributes(spec, ome)), **levels}, name="mandelbrot")
+
+
+def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
+    """Return a Pyramid from one, or from a number of levels and the keywords of `Pyramid`."""
+    if not isinstance(pyramid, Pyramid):
+        return Pyramid(**{"levels": pyramid, **keywords})
+    if keywords:
+        msg = f"a Pyramid says everything itself; do not pass {', '.join(keywords)} with it"
+        raise TypeError(msg)
+    return pyramid
+
+
+def _level(
+    pyramid: Pyramid, level: int, chunks: int | Literal["auto"] | None, kernel: Callable[[Pyramid, int], Kernel]
+) -> xr.Dataset:
+    side = task_side(pyramid.tilesize, pyramid.maxiter_at(level)) if chunks == "auto" else chunks
+    attrs = level_attributes(pyramid, level)
+    return as_dataset(pyramid.grid(level), kernel(pyramid, level), side, attrs, side=pyramid.tilesize)
+
+
+TASK_ITERATIONS = 2**29
+"""Iterations of one dask task at most: about a second, since a running task cannot be cancelled."""
+
+
+def task_side(tilesize: int, maxiter: int, least: int = 32) -> int:
+    """Return `tilesize`, halved while it stays whole and its tile could take longer than about a second.
+
+    Examples
+    --------
+    >>> task_side(512, 255), task_side(512, 10_000)
+    (512, 128)
+    """
+    side = tilesize
+    while side * side * maxiter > TASK_ITERATIONS and side % 2 == 0 and side > least:
+        side //= 2
+    return side

@@ -1,0 +1,78 @@
+"""window: any place of the plane, at any depth, as an xarray Dataset. No pyramid needed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
+from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
+from mandeldask.lazy.levels import as_dataset
+from mandeldask.lazy.tree import task_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+TILESIZE = 512
+"""Pixels along a block of a window, unless given."""
+
+
+def window(  # noqa: PLR0913  the public names of a window
+    center: CenterLike,
+    width: RationalLike,
+    shape: tuple[int, int] = (512, 512),
+    *,
+    maxiter: int | Literal["auto"] = "auto",
+    fields: Iterable[str] = ("iterations",),
+    chunks: int | Literal["auto"] | None = "auto",
+) -> xr.Dataset:
+    """Return `shape` pixels around `center` as lazy variables, one for each field.
+
+    Parameters
+    ----------
+    center : str, complex or (re, im)
+        The middle, exact: pixel (h/2, w/2) samples it.
+    width : str, Decimal, Fraction, int or float
+        Plane units across, exact.
+    shape : (int, int)
+        Height and width, in pixels.
+    maxiter : int or "auto"
+        Greatest escape count; "auto" grows with depth.
+    fields : iterable of str
+        What to compute: iterations, smooth, distance, period.
+    chunks : int, "auto" or None
+        Pixels along a dask block ("auto": at most 512, for tasks of at most about a second); None for lazily
+        indexed arrays.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> spiral = window("-0.7436438870371587+0.1318259042053119j", "1e-9", (300, 400), maxiter=2000)
+    >>> spiral.iterations.shape, spiral.iterations.dtype
+    ((300, 400), dtype('uint16'))
+    """
+    grid = Grid.window(center, width, shape)
+    most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
+    kernel = Mandelbrot(most, fields)  # type: ignore[arg-type]  # it takes any iterable
+    side = task_side(TILESIZE, most) if chunks == "auto" else chunks
+    return as_dataset(grid, kernel, side, window_attributes(grid, most), side=TILESIZE)
+
+
+def window_attributes(grid: Grid, maxiter: int) -> dict[str, str | int]:
+    """Return the attributes of a window, from which `window` makes it again."""
+    rows, cols = grid.shape
+    middle = Point(grid.re.start + Fraction(cols, 2) * grid.re.step, grid.im.start + Fraction(rows, 2) * grid.im.step)
+    return {
+        "maxiter": maxiter,
+        "exact_center": point_as_text(middle),
+        "exact_width": as_text(cols * grid.spacing),
+        "exact_spacing": as_text(grid.spacing),
+    }
