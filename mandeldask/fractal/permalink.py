@@ -1,0 +1,94 @@
+"""A Pyramid as one canonical segment of a URL, and back: one place, one spelling.
+
+Only letters, digits, ``.``, ``-`` and ``_``: nothing to escape, and no comma, at which some viewers split URLs.
+
+    re-0.75_im0.1_width0.001_levels20_maxiter255_iterations-smooth
+"""
+
+from __future__ import annotations
+
+import re
+
+from mandeldask.fractal.pyramid import MaxiterLike, Pyramid
+from mandeldask.fractal.rationals import as_fraction, as_text
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?|-?[0-9]+r[0-9]+"
+_SPEC = re.compile(
+    rf"re(?P<re>{_NUMBER})_im(?P<im>{_NUMBER})_width(?P<width>{_NUMBER})_levels(?P<levels>[0-9]{{1,4}})"
+    r"(?:_tilesize(?P<tilesize>[0-9]{1,19}))?_maxiter(?P<maxiter>auto|[0-9]{1,10}(?:\.[0-9]{1,10})*)_(?P<fields>[a-z]+(?:-[a-z]+)*)",
+    re.ASCII,
+)
+_TILESIZE = 512
+"""The tilesize that goes without saying."""
+
+FORM = "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields joined by ->"
+"""What a spec looks like, for messages."""
+
+
+def as_spec(pyramid: Pyramid) -> str:
+    """Return the canonical spec of `pyramid`.
+
+    Examples
+    --------
+    >>> as_spec(Pyramid(center="-0.75+0.1j", width="1/3", levels=20))
+    're-0.75_im0.1_width1r3_levels20_maxiter255_iterations'
+    """
+    maxiter = pyramid.maxiter
+    parts = (
+        f"re{_number(as_text(pyramid.center.re))}",
+        f"im{_number(as_text(pyramid.center.im))}",
+        f"width{_number(as_text(pyramid.width))}",
+        f"levels{pyramid.levels}",
+        *((f"tilesize{pyramid.tilesize}",) if pyramid.tilesize != _TILESIZE else ()),
+        f"maxiter{'.'.join(map(str, maxiter)) if isinstance(maxiter, tuple) else maxiter}",
+        "-".join(pyramid.fields),
+    )
+    return "_".join(parts)
+
+
+def from_spec(spec: str) -> Pyramid:
+    """Return the Pyramid of a canonical spec.
+
+    Raises
+    ------
+    ValueError
+        If `spec` is malformed, a value is out of its range, or the place has another spelling (the message
+        names it).
+
+    Examples
+    --------
+    >>> from_spec("re-0.75_im0.1_width5_levels20_maxiter255_iterations").grid(19).shape
+    (1024, 1024)
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        msg = f"a place is written {FORM}, not {spec[:80]!r}"
+        raise ValueError(msg)
+    pyramid = Pyramid(
+        levels=int(match["levels"]),
+        tilesize=int(match["tilesize"] or _TILESIZE),
+        maxiter=_maxiter(match["maxiter"]),
+        center=(as_fraction(_rational(match["re"]), "re"), as_fraction(_rational(match["im"]), "im")),
+        width=as_fraction(_rational(match["width"]), "width"),
+        fields=match["fields"].split("-"),
+    )
+    canonical = as_spec(pyramid)
+    if canonical != spec:
+        msg = f"this place is written {canonical}"
+        raise ValueError(msg)
+    return pyramid
+
+
+def _number(text: str) -> str:
+    return text.replace("/", "r")
+
+
+def _rational(text: str) -> str:
+    return text.replace("r", "/")
+
+
+def _maxiter(text: str) -> MaxiterLike:
+    if text == "auto":
+        return "auto"
+    values = tuple(int(value) for value in text.split("."))
+    return values if len(values) > 1 else values[0]

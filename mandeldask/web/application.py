@@ -1,0 +1,143 @@
+"""The ASGI application: routes and the middleware around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from mandeldask.web.catalog import Catalog
+from mandeldask.web.cors import Cors
+from mandeldask.web.keys import ApiKeys
+from mandeldask.web.messages import as_json
+from mandeldask.web.metrics import Metrics, Observe
+from mandeldask.web.pages import Viewer
+from mandeldask.web.settings import Settings
+from mandeldask.web.zarr import Zarr, other_method
+from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.formats import V2, V3
+from mandeldask.zarrview.nodes import as_node
+from mandeldask.zarrview.view import ZarrView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from mandeldask.web.messages import Reply
+    from mandeldask.zarrview.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An ASGI 3 application, and what its owner may look at."""
+
+    asgi: ASGIApp
+    """Everything, middleware included."""
+    catalog: Catalog
+    """The trees it serves."""
+    metrics: Metrics
+    """What it counts."""
+    settings: Settings
+    """What it was made with."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self.asgi(scope, receive, send)
+
+    def path(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
+        """Return the URL path of a tree's root group; see `mandeldask.web.serving.Handle.url`."""
+        names = self.catalog.names
+        if format not in {"v2", "v3"} or (name is not None and name not in names):
+            msg = f"served are v2 and v3 of {', '.join(names)}, not {format} of {name}"
+            raise ValueError(msg)
+        name = name or names[0]
+        stem = self.catalog.pinned(name, int(format[1:])) if pinned else name
+        return f"/zarr/{format}/{quote(stem)}.zarr"
+
+
+def create_app(
+    trees: Mapping[str, Any], *, settings: Settings | None = None, places: Callable[[str], Node] | None = None
+) -> Application:
+    """Return the application that serves `trees` as Zarr v2 and v3.
+
+    Parameters
+    ----------
+    trees : mapping of str to tree
+        Trees by name, of any kind that `mandeldask.zarrview.nodes.as_node` knows.
+    settings : Settings, optional
+        Keys, origins, bounds.
+    places : callable, optional
+        Makes the tree of any place from its spec, for ``/zarr/v3/at/<spec>.zarr``. Raises LookupError for what is
+        no canonical spec, PermissionError for what is past the limits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a tree cannot be served, or its name cannot be a URL's.
+    """
+    settings = settings or Settings()
+    cache = TileCache(settings.cache_bytes)
+
+    def view(node: Node, number: int) -> ZarrView:
+        return ZarrView(node, V2() if number == 2 else V3(), cache=cache, workers=settings.threads)  # noqa: PLR2004
+
+    catalog = Catalog({name: as_node(tree) for name, tree in trees.items()}, view, places)
+    metrics = Metrics()
+    return Application(_wrapped(catalog, metrics, settings), catalog, metrics, settings)
+
+
+def _wrapped(catalog: Catalog, metrics: Metrics, settings: Settings) -> ASGIApp:
+    """Return the routes inside their middleware: a refused request is counted, and readable across origins."""
+    inner = ApiKeys(_routes(catalog, metrics), settings.api_keys)
+    return Observe(Cors(inner, settings.allow_origins), metrics)
+
+
+def _routes(catalog: Catalog, metrics: Metrics) -> Starlette:
+    viewer = Viewer()
+    app = Starlette(
+        routes=[
+            Mount("/zarr", Zarr(catalog)),
+            Route("/healthz", Answer(lambda: as_json({"status": "ok"}))),
+            Route("/readyz", Answer(lambda: as_json({"status": "ready"}))),
+            Route("/metrics", Answer(metrics.reply)),
+            Mount("/viewer", viewer),
+            Route("/", viewer),
+        ],
+        exception_handlers={HTTPException: _http_error, Exception: _fault},
+    )
+    app.router.redirect_slashes = False  # a redirect is a request more on every open
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """ASGI app of one path that answers GET and HEAD at once."""
+
+    reply: Callable[[], Reply]
+    """Returns what to answer now."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer one request."""
+        method = scope["method"]
+        scope["observation"].route = "health"
+        reply = self.reply() if method in {"GET", "HEAD"} else other_method(method)
+        await reply.plus(("cache-control", "no-store")).send(send, head=method == "HEAD")
+
+
+def _http_error(_: Request, error: Exception) -> Response:
+    """Return an error of the router's as JSON."""
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
+    return JSONResponse({"detail": detail}, status, headers=getattr(error, "headers", None))
+
+
+def _fault(_: Request, __: Exception) -> Response:
+    """Return a fault of ours as JSON; Starlette raises it again, so that the log has the traceback."""
+    return JSONResponse({"detail": "the server failed; its log says why"}, 500)

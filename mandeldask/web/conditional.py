@@ -1,0 +1,54 @@
+"""Preconditions of a request (RFC 9110, section 13): answered from the ETag alone, so nothing is computed for them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+
+GZIPPED = "-gzip"
+"""Ending of the ETag of a document's gzipped representation: other bytes need another strong validator."""
+
+
+def precondition(headers: Mapping[str, str], etag: str) -> int | None:
+    """Return 412 or 304 where a precondition decides the request, else None.
+
+    Parameters
+    ----------
+    headers : mapping of str to str
+        Request headers, lower-case names.
+    etag : str
+        The current strong ETag without quotes. Nothing here has a modification date, so conditions on dates are
+        ignored, as RFC 9110 13.1.3 asks.
+    """
+    if_match = headers.get("if-match")
+    if if_match is not None and not _matches(if_match, etag, weak=False):
+        return 412
+    if_none_match = headers.get("if-none-match")
+    if if_none_match is not None and _matches(if_none_match, etag, weak=True):
+        return 304
+    return None
+
+
+def range_applies(headers: Mapping[str, str], etag: str) -> bool:
+    """Return whether If-Range lets the Range header count: absent, or the strong ETag of these very bytes."""
+    if_range = headers.get("if-range")
+    return if_range is None or if_range.strip() == f'"{etag}"'
+
+
+def _matches(header: str, etag: str, *, weak: bool) -> bool:
+    """Whether `header` lists `etag` or its gzipped twin; weak validators count only in a weak comparison."""
+    if header.strip() == "*":
+        return True
+    return any(tag in {etag, etag + GZIPPED} and (weak or not is_weak) for is_weak, tag in _entity_tags(header))
+
+
+def _entity_tags(header: str) -> Iterator[tuple[bool, str]]:
+    position = 0
+    while match := _ENTITY_TAG.match(header, position):
+        yield match[1] is not None, match[2]
+        position = match.end()

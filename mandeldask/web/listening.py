@@ -1,0 +1,65 @@
+"""Where to listen: sockets, free ports, and whom an address lets in."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted: 64 sockets of one browser page overran 5."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at `host`:`port`; port 0 picks a free one.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be had. For a port that is taken the message names a free one.
+    """
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            msg = f"cannot listen at {host}:{port}: {error.strerror or error}"
+            raise OSError(error.errno, msg) from None
+        msg = f"port {port} of {host} is taken; {free_port(host, port + 1)} is free"
+        raise OSError(error.errno, msg) from None
+
+
+def free_port(host: str, start: int) -> int:
+    """Return a port of `host` that is free now: the first of twenty from `start` on, else any."""
+    for port in (*range(start, min(start + 20, 65536)), 0):
+        try:
+            with _bound(host, port) as candidate:
+                return int(candidate.getsockname()[1])
+        except OSError:
+            continue
+    msg = f"no port of {host} is free"
+    raise OSError(errno.EADDRINUSE, msg)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, proto)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound

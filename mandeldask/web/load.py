@@ -1,0 +1,44 @@
+"""Work for a client that may go away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from starlette.types import Receive
+
+T = TypeVar("T")
+
+
+class ClientGone(Exception):  # noqa: N818  nobody is left to see an error
+    """The client closed the connection before its reply was ready."""
+
+
+async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """Return what `work` returns, or cancel it as soon as the client disconnects.
+
+    Raises
+    ------
+    ClientGone
+        If the client went first.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        gone.cancel()
+        if task.cancel():
+            await asyncio.wait({task})  # its single flight has dropped this waiter when we return
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

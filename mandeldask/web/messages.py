@@ -1,0 +1,78 @@
+"""What one request asks and what one reply says, as plain values; ASGI only at the edges."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope, Send
+
+JSON = "application/json"
+"""Media type of every document of Zarr and of every error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The parts of an HTTP request that a read-only server looks at."""
+
+    method: str
+    """``GET`` or ``HEAD``."""
+    path: str
+    """Decoded path, with its leading slash."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names; repeated fields are joined with commas, as RFC 9110 5.3 allows."""
+
+    @classmethod
+    def of(cls, scope: Scope) -> Request:
+        """Return the Request of an ASGI HTTP scope."""
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return cls(scope["method"], scope["path"], headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP response; Content-Length is that of `body`."""
+
+    status: int
+    """HTTP status."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Lower-case names and their values."""
+    body: bytes = b""
+    """What GET receives; HEAD receives its length only."""
+
+    def plus(self, *headers: tuple[str, str]) -> Reply:
+        """Return this reply with more headers."""
+        return Reply(self.status, (*self.headers, *headers), self.body)
+
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """Send it through ASGI's `send`, without the body where `head`."""
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        if self.status not in {204, 304}:  # these have no content, hence no length (RFC 9110 8.6)
+            headers.append((b"content-length", str(len(self.body)).encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of ours
+    """A request is answered with an error status."""
+
+    def __init__(self, status: int, detail: str, *headers: tuple[str, str]) -> None:
+        super().__init__(detail)
+        self.reply = problem(status, detail, *headers)
+
+
+def problem(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
+    """Return an error as JSON, ``{"detail": ...}``, which no cache keeps."""
+    return as_json({"detail": detail}, status).plus(("cache-control", "no-store"), *headers)
+
+
+def as_json(value: Any, status: int = 200) -> Reply:
+    """Return `value` as a JSON document."""
+    return Reply(status, (("content-type", JSON),), json.dumps(value).encode())

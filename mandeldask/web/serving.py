@@ -1,0 +1,210 @@
+"""Running an application: in the foreground, in several processes, or behind a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Self
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from mandeldask import __version__
+from mandeldask.web.listening import is_loopback, listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+    from mandeldask.web.application import Application
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 10
+"""Seconds that requests in flight are given to finish when the server is asked to stop."""
+
+START_S = 60
+"""Seconds that worker processes may take to import and start."""
+
+
+def check_exposure(host: str, *, keys: bool, public: bool) -> None:
+    """Raise ValueError if `host` is open to others although nothing says that they may read."""
+    if not (keys or public or is_loopback(host)):
+        msg = f"{host} can be reached from other machines: give an API key, or say that the data is public"
+        raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A server that runs in a thread of this process; leaving its ``with`` block stops it.
+
+    Examples
+    --------
+    >>> import mandeldask as md  # doctest: +SKIP
+    >>> with md.serve(background=True) as server:  # doctest: +SKIP
+    ...     print(server.url("v3"))
+    """
+
+    app: Application
+    """What it serves."""
+    address: str
+    """Such as ``http://127.0.0.1:8000``, without a slash at the end."""
+    _server: uvicorn.Server
+    _thread: threading.Thread
+
+    def url(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
+        """Return the URL of a tree's root group.
+
+        Parameters
+        ----------
+        format : {"v2", "v3"}
+            Zarr format.
+        name : str, optional
+            Name of a tree; the first one by default.
+        pinned : bool
+            With the tree's fingerprint in its name: caches may keep for ever what is below that URL.
+
+        Raises
+        ------
+        ValueError
+            If the format or the name is not one of those served.
+        """
+        return self.address + self.app.path(format, name, pinned=pinned)
+
+    def stop(self) -> None:
+        """Stop serving: requests in flight finish first, within the drain deadline. Stopping twice is fine."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Return this handle."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+def serve_in_background(app: Application, host: str, port: int, *, drain_s: float = DRAIN_S) -> Handle:
+    """Serve `app` from a thread with an event loop of its own; returns once it accepts requests.
+
+    Raises
+    ------
+    OSError
+        If the port is taken (the message names a free one).
+    RuntimeError
+        If the server did not start.
+    """
+    bound = listen(host, port)
+    server = uvicorn.Server(_config(app, drain_s))
+    thread = threading.Thread(target=server.run, args=([bound],), name="mandeldask-server", daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.005)
+        if not thread.is_alive():
+            bound.close()
+            msg = "the server did not start; the log says why"
+            raise RuntimeError(msg)
+    return Handle(app, address_of(bound), server, thread)
+
+
+def serve_in_foreground(  # noqa: PLR0913  the options of a server
+    make: Callable[[], Application],
+    host: str,
+    port: int,
+    *,
+    workers: int = 1,
+    drain_s: float = DRAIN_S,
+    started: Callable[[str], object] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests in flight finish within `drain_s` seconds and return.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the application, in each worker process where there are several; it must pickle then.
+    workers : int
+        Processes that accept requests at the one port.
+    started : callable, optional
+        Called with the address once it accepts requests.
+
+    Raises
+    ------
+    OSError
+        If the port is taken (the message names a free one).
+    """
+    with listen(host, port) as bound, _signals_end_quietly():
+        announce = partial(started, address_of(bound)) if started else lambda: None
+        if workers == 1:
+            _Announcing(_config(make(), drain_s), announce).run([bound])
+        else:
+            config = _config(make, drain_s, workers)
+            _AnnouncingWorkers(config, announce, [bound]).run()
+
+
+class _Announcing(uvicorn.Server):
+    """A server that tells when it accepts requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then announce."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+class _AnnouncingWorkers(Multiprocess):
+    """Worker processes, the dead ones replaced, that tell when the first accepts requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], object], sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._announce = announce
+
+    def init_processes(self) -> None:
+        """Start, then announce."""
+        super().init_processes()
+        if any(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
+            self._announce()
+
+
+def address_of(bound: socket.socket) -> str:
+    """Return the URL of a listening socket, as this machine reaches it."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(app: Application | Callable[[], Application], drain_s: float, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=workers > 1,
+        workers=workers,
+        access_log=False,  # uvicorn's would show keys; `mandeldask.access` does not
+        log_config=None,
+        headers=[("server", f"mandeldask/{__version__}")],
+        server_header=False,
+        timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type] # it sleeps so many seconds
+        ws="none",
+        lifespan="on",
+    )
+
+
+@contextlib.contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """Let a graceful stop return: uvicorn raises the signal that stopped it once more after it has shut down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

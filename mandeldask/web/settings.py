@@ -1,0 +1,71 @@
+"""What an operator may choose, checked once with messages that say what is accepted."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mandeldask.web.keys import ApiKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of an application.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range; the message names it.
+    """
+
+    api_keys: tuple[ApiKey, ...] = ()
+    """Keys of which a request must have one; none: everything is public."""
+    allow_origins: tuple[str, ...] = ()
+    """Origins whose pages may read; ``("*",)`` for all."""
+    cache_bytes: int = 2**30
+    """Bytes of encoded chunks kept in memory."""
+    cache_dir: Path | None = None
+    """Folder of chunks kept from one run to the next and shared by all worker processes."""
+    threads: int = 0
+    """Threads that compute chunks; 0 for one a CPU, at least 2."""
+    queue: int = 256
+    """Chunks that may wait for a thread; requests for more are answered 503."""
+    max_places: int = 256
+    """Places kept open."""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "api_keys", tuple(ApiKey.parse(key) for key in _several(self.api_keys)))
+        put(self, "allow_origins", tuple(_origin(text) for text in _several(self.allow_origins)))
+        put(self, "threads", _at_least(0, self.threads, "threads") or max(2, os.cpu_count() or 1))
+        put(self, "cache_dir", None if self.cache_dir is None else Path(self.cache_dir).expanduser())
+        _at_least(0, self.cache_bytes, "cache_bytes")
+        _at_least(0, self.queue, "queue")
+        _at_least(1, self.max_places, "max_places")
+
+
+def _several(values: Iterable[str | ApiKey] | str | ApiKey) -> tuple[str | ApiKey, ...]:
+    """Return a tuple: one string is one value, not its letters."""
+    return (values,) if isinstance(values, (str, ApiKey)) else tuple(values)
+
+
+def _origin(text: str | ApiKey) -> str:
+    if not isinstance(text, str) or not _ORIGIN.fullmatch(text.removesuffix("/")):
+        msg = f'an origin must look like "https://example.org" or be "*", not {text!r}'
+        raise ValueError(msg)
+    return text.removesuffix("/")
+
+
+def _at_least(least: int, value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        msg = f"{name} must be an integer of at least {least}, not {value!r}"
+        raise ValueError(msg)
+    return value

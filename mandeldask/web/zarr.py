@@ -1,0 +1,127 @@
+"""The Zarr routes: documents, chunks and listings of every tree in both formats."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mandeldask.cancellation import Cancelled
+from mandeldask.web.keys import redacted
+from mandeldask.web.listing import HTML, page
+from mandeldask.web.load import ClientGone, while_connected
+from mandeldask.web.messages import Refusal, Reply, Request, problem
+from mandeldask.web.representation import Representation
+from mandeldask.zarrview.view import Chunk, Document
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from mandeldask.web.catalog import Catalog, Found
+    from mandeldask.web.keys import Grant
+
+log = logging.getLogger(__name__)
+
+ALLOW = ("allow", "GET, HEAD, OPTIONS")
+_ROOT = re.compile(r"/zarr/v([23])(?:/(.*))?", re.DOTALL)
+_ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+
+RETRY_AFTER_S = 1
+"""Seconds after which a refused client may try again: a tile is a matter of tenths of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zarr:
+    """ASGI app of ``/zarr/v2`` and ``/zarr/v3``."""
+
+    catalog: Catalog
+    """The trees."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            msg = f"only HTTP is spoken here, not {scope['type']}"
+            raise RuntimeError(msg)
+        if scope["method"] not in {"GET", "HEAD"}:
+            await other_method(scope["method"]).send(send)
+            return
+        request = Request.of(scope)
+        try:
+            reply = await self._reply(request, scope, receive)
+        except Refusal as refusal:
+            reply = refusal.reply
+        except ClientGone:
+            return
+        await reply.send(send, head=request.method == "HEAD")
+
+    async def _reply(self, request: Request, scope: Scope, receive: Receive) -> Reply:
+        root = _ROOT.fullmatch(request.path)
+        if root is None or _ESCAPED_SLASH.search(scope.get("raw_path") or b""):  # %2F would be an alias of /
+            raise Refusal(404, "there are only /zarr/v2 and /zarr/v3")
+        grant: Grant = scope["auth"]
+        found = await self.catalog.find(int(root[1]), root[2] or "", grant)
+        entry = found.view.find(found.key)
+        observation = scope["observation"]
+        if isinstance(entry, Document):
+            observation.route = "document"
+            shown = _representation(found, entry, grant)
+            return shown.decided(request) or shown.reply(request, entry.content)
+        if isinstance(entry, Chunk):
+            observation.route = "chunk"
+            return await _chunk_reply(request, found, entry, grant, receive)
+        observation.route = "listing"
+        return _listing(request, found, grant)
+
+
+def _representation(found: Found, entry: Document | Chunk, grant: Grant) -> Representation:
+    return Representation(found.view.etag(entry).strip('"'), entry.media_type, found.lifetime, grant.private)
+
+
+async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Grant, receive: Receive) -> Reply:
+    """Return the reply for a chunk; computed only if no precondition decides it, and cancelled with the connection."""
+    shown = _representation(found, chunk, grant)
+    decided = shown.decided(request)
+    if decided is not None:
+        return decided
+    began = time.perf_counter()
+    try:
+        body = await while_connected(found.view.get(chunk), receive)
+    except ClientGone:
+        raise
+    except Cancelled:
+        raise Refusal(503, "the computation was cancelled", ("retry-after", str(RETRY_AFTER_S))) from None
+    except Exception:
+        log.exception("computing %s failed", redacted(request.path))
+        raise Refusal(500, "computing this chunk failed; the server's log says why") from None
+    milliseconds = (time.perf_counter() - began) * 1000
+    return shown.reply(request, body).plus(("server-timing", f"tile;dur={milliseconds:.1f}"))
+
+
+def _listing(request: Request, found: Found, grant: Grant) -> Reply:
+    """Return the names right below a group or array, asked for with or without the trailing slash."""
+    names = members(found, found.key.removesuffix("/"))
+    if not names:
+        raise Refusal(404, "there is nothing of this name")
+    shown = Representation(_listing_etag(names), HTML, found.lifetime, grant.private)
+    return shown.decided(request) or shown.reply(request, page(request.path, names))
+
+
+def members(found: Found, path: str) -> list[str]:
+    """Return the documents and members right below the node `path`; empty where there is no such node."""
+    prefix = f"{path}/" if path else ""
+    below = (key.removeprefix(prefix).partition("/") for key in found.view.list(prefix))
+    return list(dict.fromkeys(name + slash for name, slash, _ in below))
+
+
+def _listing_etag(names: list[str]) -> str:
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def other_method(method: str) -> Reply:
+    """Return the reply to a method that reads nothing."""
+    if method == "OPTIONS":
+        return Reply(204, (ALLOW,))
+    return problem(405, f"{method} is not allowed: the data is read-only", ALLOW)
