@@ -20,3 +20,12 @@ AXIS_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
     "x": {"long_name": "Re(c)"},
 }
 """Attributes of each coordinate, besides its exact positions."""
+
+
+def field_attributes(field: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of one field of a Dataset with attributes `dataset`.
+
+    Counts carry their cap: a picture of an array by itself must know which values are inside the set.
+    """
+    counts = field in {"iterations", "smooth"} and "maxiter" in dataset
+    return {**FIELD_ATTRIBUTES.get(field, {}), **({"maxiter": dataset["maxiter"]} if counts else {})}

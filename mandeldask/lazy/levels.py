@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
-from mandeldask.lazy.attributes import FIELD_ATTRIBUTES
+from mandeldask.lazy.attributes import field_attributes
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.passes import Pixels, content_token
@@ -73,7 +73,7 @@ def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[st
     arrays = lazy_arrays(grid, kernel) if lazy else dask_arrays(grid, kernel, chunks or side)
     encoding = {"chunks": (side, side)} if lazy else {}
     variables = {
-        field: xr.Variable(DIMS, array, FIELD_ATTRIBUTES.get(field), encoding, fastpath=True)
+        field: xr.Variable(DIMS, array, field_attributes(field, attrs), encoding, fastpath=True)
         for field, array in arrays.items()
     }
     return xr.Dataset(variables, coords=grid_coordinates(grid), attrs=attrs)
