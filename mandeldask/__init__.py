@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mandeldask.lazy.export import export as export
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
-    from mandeldask.render import render as render
+    from mandeldask.picture import render as render
     from mandeldask.zarrview.mapping import to_mapping as to_mapping
     from mandeldask.zarrview.store import to_store as to_store
 
@@ -30,7 +30,7 @@ _MODULES = {
     "create_app": "mandeldask.app",
     "export": "mandeldask.lazy.export",
     "open_pyramid": "mandeldask.lazy.tree",
-    "render": "mandeldask.render",
+    "render": "mandeldask.picture",
     "serve": "mandeldask.app",
     "suggest_maxiter": "mandeldask.fractal.depth",
     "to_mapping": "mandeldask.zarrview.mapping",

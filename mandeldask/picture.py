@@ -1,0 +1,158 @@
+"""Pictures of fields: the viewer's own palettes, or any of matplotlib's, with the inside of the set in black."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.colors import Colormap
+    from numpy.typing import ArrayLike, NDArray
+    from PIL.Image import Image
+
+STEPS = 1024
+"""Colours of a palette."""
+
+_PER_TURN = 2
+"""A turn of the palette lasts while the fourth root of (value + 1) grows by this: counts 0 to 80, to 624, ..."""
+
+MAX_PIXELS = 2**28
+"""Pixels of the largest picture made: a guard against asking for a whole level."""
+
+
+def render(
+    array: ArrayLike,
+    cmap: str | Colormap = "ember",
+    *,
+    maxiter: int | None = None,
+    unit: float = 1.0,
+) -> Image:
+    """Return the picture of one field, a pixel for a pixel.
+
+    The colours are the ones of the viewer page: a palette turned by the fourth root of the value, so that shallow
+    and deep places both show bands of like width.
+
+    Parameters
+    ----------
+    array : DataArray or array_like, shape (height, width)
+        Escape counts, smooth escape times or distances; dask arrays are computed.
+    cmap : str or matplotlib Colormap
+        One of `palettes`, or a colormap of matplotlib or its name (run forth and back, so that it has no seam).
+    maxiter : int, optional
+        Values from here on are inside the set, and black; NaN always is. By default the array's attribute
+        ``maxiter``; without one, for unsigned integers the greatest that the dtype holds, else none.
+    unit : float
+        The value that counts as one iteration; for distances, the spacing of the pixels.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB, size (width, height).
+
+    Raises
+    ------
+    ValueError
+        If the array has not two dimensions, is past `MAX_PIXELS`, or `cmap` names no palette.
+    ModuleNotFoundError
+        If Pillow, or matplotlib for a colormap of its own, is not installed; the message names the extra.
+
+    Examples
+    --------
+    >>> render(np.array([[0, 5], [80, 255]], np.uint8)).getpixel((1, 1))
+    (0, 0, 0)
+    """
+    colours = lookup_table(cmap)
+    shape = np.shape(array)
+    if len(shape) != 2 or shape[0] * shape[1] > MAX_PIXELS:  # noqa: PLR2004  rows and columns
+        msg = f"array must be (height, width) of at most {MAX_PIXELS} pixels, not of shape {shape}"
+        raise ValueError(msg)
+    values = np.asarray(array)
+    cap = _inside(array, values.dtype) if maxiter is None else maxiter
+    picture: Image = _pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
+    return picture
+
+
+def palettes() -> Sequence[str]:
+    """Return the names of the built-in palettes; the first is the default."""
+    return tuple(_anchors())
+
+
+def paint(
+    values: NDArray[Any], colours: NDArray[np.uint8], *, inside: float = np.inf, unit: float = 1.0
+) -> NDArray[np.uint8]:
+    """Return RGB bytes, shape ``(*values.shape, 3)``, of values by a table of `STEPS` colours.
+
+    Only square roots, sums and products, which IEEE 754 rounds alike everywhere: `web/viewer/colours.js` computes
+    the very same bytes.
+    """
+    outside = values < inside  # False for NaN
+    scaled = np.where(outside, values, 0).astype(np.float64) / unit
+    turned = (np.sqrt(np.sqrt(scaled + 1.0)) - 1.0) * (STEPS // _PER_TURN)
+    steps = np.floor(turned).astype(np.int64) % STEPS
+    picture = colours[steps]
+    picture[~outside] = 0
+    return picture
+
+
+def lookup_table(cmap: str | Colormap) -> NDArray[np.uint8]:
+    """Return the colours of one turn of a palette, uint8 of shape (`STEPS`, 3)."""
+    if isinstance(cmap, str) and cmap in _anchors():
+        return _between(_anchors()[cmap])
+    forth_and_back = 1 - np.abs(np.linspace(-1, 1, STEPS, endpoint=False))
+    table: NDArray[np.uint8] = _matplotlib_cmap(cmap)(forth_and_back, bytes=True)[:, :3]
+    return table
+
+
+def _between(anchors: Sequence[str]) -> NDArray[np.uint8]:
+    """Interpolate colours ``#rrggbb`` on a ring; the last leads back to the first."""
+    colours = np.array([[int(text[at : at + 2], 16) for at in (1, 3, 5)] for text in anchors], np.float64)
+    positions = np.arange(STEPS) * len(colours) / STEPS
+    before = positions.astype(np.int64)
+    part = (positions - before)[:, None]
+    after = (before + 1) % len(colours)
+    return np.floor(colours[before] + (colours[after] - colours[before]) * part + 0.5).astype(np.uint8)
+
+
+@cache
+def _anchors() -> Mapping[str, Sequence[str]]:
+    text = (files("mandeldask") / "web" / "viewer" / "palettes.json").read_text("utf-8")
+    anchors: Mapping[str, Sequence[str]] = json.loads(text)
+    return anchors
+
+
+def _inside(array: object, dtype: np.dtype[Any]) -> float:
+    """Return the value from which on pixels are inside, as the array's attributes or its dtype tell."""
+    attrs = getattr(array, "attrs", {})
+    if "maxiter" in attrs:
+        return int(attrs["maxiter"])
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else np.inf
+
+
+def _matplotlib_cmap(cmap: str | Colormap) -> Colormap:
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  only for its own colormaps
+    except ModuleNotFoundError as error:
+        msg = f"cmap {cmap!r} needs matplotlib: pip install 'mandeldask[render]', or use {', '.join(_anchors())}"
+        raise ModuleNotFoundError(msg, name=error.name) from error
+    if not isinstance(cmap, str):
+        return cmap
+    try:
+        return mpl.colormaps[cmap]
+    except KeyError as error:
+        msg = f"cmap must be one of {', '.join(_anchors())} or a colormap of matplotlib, not {cmap!r}"
+        raise ValueError(msg) from error
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image  # noqa: PLC0415  an optional extra
+    except ModuleNotFoundError as error:
+        msg = "rendering needs Pillow: pip install 'mandeldask[render]'"
+        raise ModuleNotFoundError(msg, name=error.name) from error
+    return Image
