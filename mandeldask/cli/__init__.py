@@ -1,0 +1,23 @@
+"""The command `mandeldask`: serve, export, render and describe pyramids."""
+
+from __future__ import annotations
+
+import sys
+
+_EXTRA = "the command line needs typer and rich: pip install 'mandeldask[cli]'"
+"""What to say where the extra is missing."""
+
+BAD_INPUT = 2
+"""Exit code for what a person gave wrong."""
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    try:
+        from mandeldask.cli.commands import run  # noqa: PLC0415  typer is an extra
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "click", "rich"}:
+            raise
+        sys.stderr.write(f"mandeldask: {_EXTRA}\n")
+        sys.exit(BAD_INPUT)
+    sys.exit(run(sys.argv[1:]))

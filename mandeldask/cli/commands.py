@@ -1,0 +1,90 @@
+"""The commands, gathered; and errors told in one line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mandeldask import __version__
+from mandeldask.cli import BAD_INPUT
+from mandeldask.cli.info import info
+from mandeldask.cli.render import render
+from mandeldask.cli.serve import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""Exit code of shells for Ctrl-C."""
+
+_EXTRAS = {
+    "PIL": "render",
+    "distributed": "cluster",
+    "matplotlib": "render",
+    "prometheus_client": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+}
+"""Which extra brings a module."""
+
+app = typer.Typer(
+    name="mandeldask",
+    help="The Mandelbrot set as an infinite, exact, offline dataset.",
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+app.command()(serve)
+app.command()(render)
+app.command()(info)
+
+
+_USAGE: Any = typer.BadParameter.__base__
+"""click's UsageError: newer releases of typer carry a click of their own, so it is not to be had by name."""
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
+    if wanted:
+        typer.echo(f"mandeldask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The Mandelbrot set as an infinite, exact, offline dataset."""  # noqa: D401  shown as help
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; what a person got wrong is told in one line, without traceback."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments) or ["--help"], prog_name="mandeldask", standalone_mode=False)
+    except _USAGE as error:
+        return _refuse(error.format_message())
+    except ModuleNotFoundError as error:
+        return _refuse(_missing(error))
+    except (ValueError, OSError) as error:
+        return _refuse(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("mandeldask: stopped\n")
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Name the extra that brings a module; messages of ours do already."""
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None or "pip install" in str(error):
+        return str(error)
+    return f"this needs {error.name}: pip install 'mandeldask[{extra}]'"
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"mandeldask: {' '.join(message.split())}\n")
+    return BAD_INPUT

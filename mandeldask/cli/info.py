@@ -1,0 +1,62 @@
+"""`mandeldask info`: the table of a pyramid's levels."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.text import in_bytes, pixels, scientific
+from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.rationals import as_text, point_as_text
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.pyramid import Pyramid
+
+
+def info(
+    *,
+    levels: Levels = 50,
+    tilesize: Tilesize = 512,
+    maxiter: Maxiter = "255",
+    center: Center = "0",
+    width: Width = "5",
+    fields: Fields = "iterations",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the pyramid as JSON.")] = False,
+) -> None:
+    """Show the levels of a pyramid: pixels, spacing, maxiter, dtype and size.
+
+    **Example:** `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
+    """
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields).pyramid()
+    if as_json:
+        typer.echo(json.dumps({**pyramid.as_dict(), "fingerprint": pyramid.fingerprint}, indent=2))
+        return
+    console = Console()
+    console.print(f"center {point_as_text(pyramid.center)}, width {as_text(pyramid.width)}", highlight=False)
+    console.print(_table(pyramid))
+
+
+def _table(pyramid: Pyramid) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("level", "pixels", "chunks", "spacing", "maxiter", "dtype", "uncompressed"):
+        table.add_column(title, justify="left" if title == "dtype" else "right", no_wrap=True)
+    for level in range(pyramid.levels):
+        size = pyramid.grid(level).shape[0]
+        maxiter = pyramid.maxiter_at(level)
+        dtypes = Mandelbrot(maxiter, pyramid.fields).dtypes
+        table.add_row(
+            str(level),
+            f"{pixels(size)} × {pixels(size)}",
+            f"{pixels(size // pyramid.tilesize)} × {pixels(size // pyramid.tilesize)}",
+            scientific(pyramid.grid(level).spacing),
+            str(maxiter),
+            ", ".join(str(dtype) for dtype in dtypes.values()),
+            in_bytes(size * size * sum(dtype.itemsize for dtype in dtypes.values())),
+        )
+    return table

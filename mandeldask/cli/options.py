@@ -1,0 +1,133 @@
+"""Options that several commands share, and the values that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mandeldask.fractal.pyramid import FIELDS, Pyramid, checked_maxiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PYRAMID = "Pyramid"
+"""Title of these options in the help."""
+
+Levels = Annotated[int, typer.Option(help="Number of levels; level 0 is the finest.", rich_help_panel=PYRAMID)]
+Tilesize = Annotated[int, typer.Option(help="Pixels along a chunk.", rich_help_panel=PYRAMID)]
+Maxiter = Annotated[
+    str,
+    typer.Option(
+        help='Greatest escape count: a number, "auto" (grows with depth), or one a level, finest first: "900,500,255".',
+        rich_help_panel=PYRAMID,
+    ),
+]
+Center = Annotated[
+    str, typer.Option(help='Middle of the picture, digits of any number: "-0.75+0.1j".', rich_help_panel=PYRAMID)
+]
+Width = Annotated[
+    str, typer.Option(help='Plane units across, of any size: "5", "1e-30", "1/3".', rich_help_panel=PYRAMID)
+]
+Fields = Annotated[
+    str, typer.Option(help=f"Variables, joined by commas: {', '.join(FIELDS)}.", rich_help_panel=PYRAMID)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PyramidOptions:
+    """The text of the options that make a Pyramid."""
+
+    levels: int
+    tilesize: int
+    maxiter: str
+    center: str
+    width: str
+    fields: str
+
+    def pyramid(self) -> Pyramid:
+        """Return the Pyramid, or raise ValueError saying what is accepted."""
+        return Pyramid(
+            levels=self.levels,
+            tilesize=self.tilesize,
+            maxiter=as_maxiter(self.maxiter),
+            center=self.center,
+            width=self.width,
+            fields=split(self.fields),
+        )
+
+
+def as_maxiter(text: str) -> int | Literal["auto"] | tuple[int, ...]:
+    """Return what ``--maxiter`` means.
+
+    Raises
+    ------
+    ValueError
+        If `text` is neither a number, nor "auto", nor numbers joined by commas.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        msg = f'maxiter must be an integer, "auto" or integers joined by commas, not {text!r}'
+        raise ValueError(msg) from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def as_count(text: str) -> int:
+    """Return what ``--maxiter`` means where one number is wanted.
+
+    Raises
+    ------
+    ValueError
+        If `text` is no number from 1 to 2^32-1.
+    """
+    if not text.isdecimal():
+        msg = f'maxiter must be an integer or "auto", not {text!r}'
+        raise ValueError(msg)
+    return checked_maxiter(int(text))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the parts of a list joined by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def as_levels(text: str, count: int) -> tuple[int, ...]:
+    """Return the levels that ``"44-49"`` or ``"3,7"`` names, ascending.
+
+    Raises
+    ------
+    ValueError
+        If `text` names no level of a pyramid of `count` levels.
+    """
+    try:
+        levels = sorted({level for part in split(text) for level in _span(part)})
+    except ValueError:
+        levels = []
+    if not levels or levels[0] < 0 or levels[-1] >= count:
+        msg = f'levels must be out of 0 to {count - 1}, such as "{max(0, count - 4)}-{count - 1}", not {text!r}'
+        raise ValueError(msg)
+    return tuple(levels)
+
+
+def _span(part: str) -> Iterable[int]:
+    first, dash, last = part.partition("-")
+    return range(int(first), int(last) + 1) if dash else (int(first),)
+
+
+def as_shape(text: str) -> tuple[int, int]:
+    """Return (height, width) of ``"width x height"`` as screens are named: ``"1920x1080"``.
+
+    Raises
+    ------
+    ValueError
+        If `text` does not look so.
+    """
+    width, times, height = text.lower().partition("x")
+    if not (times and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        msg = f'size must be WIDTHxHEIGHT in pixels, such as "1920x1080", not {text!r}'
+        raise ValueError(msg)
+    return int(height), int(width)

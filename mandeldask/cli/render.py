@@ -1,0 +1,124 @@
+"""`mandeldask render`: a picture of any place, with what it shows written into the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mandeldask import __version__
+from mandeldask.cli.options import Center, as_count, as_shape
+from mandeldask.fractal.geometry import Grid, positive
+from mandeldask.fractal.pyramid import Pyramid, auto_maxiter
+from mandeldask.fractal.rationals import as_text
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from PIL.Image import Image
+
+PICTURE, PLACE = "Picture", "Place"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a picture shows: enough to compute it again."""
+
+    center: str
+    """Middle of the picture."""
+    width: str
+    """Plane units across."""
+    size: str
+    """Pixels, ``"1920x1080"``."""
+    maxiter: int
+    """Greatest escape count."""
+    field: str
+    """Variable shown."""
+    cmap: str
+    """Palette or colormap."""
+    oversample: int
+    """Points along a pixel's edge that are averaged."""
+
+    def paint(self) -> Image:
+        """Compute and draw."""
+        from mandeldask.lazy.window import window  # noqa: PLC0415  dask and xarray: not for `--help`
+        from mandeldask.picture import render as render_array  # noqa: PLC0415  Pillow is an extra
+
+        height, width = as_shape(self.size)
+        shape = (height * self.oversample, width * self.oversample)
+        grid = Grid.window(self.center, self.width, shape)
+        seen = window(self.center, self.width, shape, maxiter=self.maxiter, fields=(self.field,))
+        unit = float(grid.spacing) or 1.0 if self.field == "distance" else 1.0
+        inside = self.maxiter if self.field in {"iterations", "smooth"} else None
+        return render_array(seen[self.field], self.cmap, maxiter=inside, unit=unit).reduce(self.oversample)
+
+
+def render(
+    target: Annotated[Path, typer.Argument(help="File to write: .png, or any ending that Pillow knows.")],
+    *,
+    center: Center = "-0.65",
+    width: Annotated[
+        str | None, typer.Option(help='Plane units across, of any size: "3.4", "1e-30".', rich_help_panel=PLACE)
+    ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(help="Instead of --width: pixels as far apart as on this level.", rich_help_panel=PLACE),
+    ] = None,
+    size: Annotated[str, typer.Option(help="Pixels, WIDTHxHEIGHT.", rich_help_panel=PICTURE)] = "1280x960",
+    maxiter: Annotated[str, typer.Option(help='Greatest escape count, or "auto".', rich_help_panel=PLACE)] = "auto",
+    field: Annotated[str, typer.Option(help="Variable to draw.", rich_help_panel=PICTURE)] = "iterations",
+    cmap: Annotated[
+        str, typer.Option(help="ember, lagoon, orchid, meadow, graphite or matplotlib's.", rich_help_panel=PICTURE)
+    ] = "ember",
+    oversample: Annotated[
+        int, typer.Option(min=1, max=8, help="Average N×N points a pixel.", rich_help_panel=PICTURE)
+    ] = 1,
+) -> None:
+    """Draw any place of the plane. The file says how to draw it again.
+
+    **Examples:**
+
+    `mandeldask render set.png`
+
+    `mandeldask render spiral.png --center "-0.7436438870371587+0.1318259042053120j" --width 1e-9 --cmap orchid`
+    """
+    height, cols = as_shape(size)
+    extent = _extent(width, level, cols)
+    grid = Grid.window(center, extent, (height, cols))
+    most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
+    scene = Scene(center, as_text(extent), size, most, field, cmap, oversample)
+    with Console(stderr=True).status(f"computing {size} pixels, maxiter {most}"):
+        picture = scene.paint()
+    save(picture, target, scene)
+    typer.echo(target)
+
+
+def save(picture: Image, target: Path, scene: Scene) -> None:
+    """Write a picture; in a PNG, what it shows as the texts ``Software`` and ``mandeldask`` (JSON)."""
+    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415  Pillow is an extra
+
+    if target.suffix.lower() != ".png":
+        picture.save(target)
+        return
+    texts = PngInfo()
+    texts.add_text("Software", f"mandeldask {__version__}")
+    texts.add_text("mandeldask", json.dumps(asdict(scene)))
+    picture.save(target, pnginfo=texts, optimize=True)
+
+
+def _extent(width: str | None, level: int | None, cols: int) -> Fraction:
+    """Return the plane units across, of ``--width`` or of pixels of a level of the default pyramid."""
+    if width is not None and level is not None:
+        msg = "give --width or --level, not both"
+        raise ValueError(msg)
+    if level is None:
+        return positive("3.4" if width is None else width, "width")
+    default = Pyramid()
+    if not 0 <= level < default.levels:
+        msg = f"level must be 0 to {default.levels - 1}, not {level}"
+        raise ValueError(msg)
+    return default.grid(level).spacing * cols

@@ -1,0 +1,133 @@
+"""`mandeldask serve`: a pyramid over HTTP, with the page that shows it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+
+from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VIZARR = "https://hms-dbmi.github.io"
+"""Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
+
+SERVER, PLACES, ACCESS = "Server", "Places by URL", "Access"
+
+
+def serve(
+    *,
+    levels: Levels = 50,
+    tilesize: Tilesize = 512,
+    maxiter: Maxiter = "255",
+    center: Center = "0",
+    width: Width = "5",
+    fields: Fields = "iterations",
+    name: Annotated[str, typer.Option(help="Name in URLs: /zarr/v3/NAME.zarr.", rich_help_panel=SERVER)] = "mandelbrot",
+    host: Annotated[str, typer.Option(help="Address to listen at.", rich_help_panel=SERVER)] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.", rich_help_panel=SERVER)
+    ] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.", rich_help_panel=SERVER)] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads that compute tiles; 0 for one a CPU.", rich_help_panel=SERVER)
+    ] = 0,
+    queue: Annotated[
+        int, typer.Option(min=0, help="Tiles that may wait; more are answered 503.", rich_help_panel=SERVER)
+    ] = 256,
+    cache_bytes: Annotated[
+        int, typer.Option(min=0, help="Bytes of encoded tiles kept in memory.", rich_help_panel=SERVER)
+    ] = 2**30,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of tiles kept between runs, itself a Zarr store.", rich_help_panel=SERVER),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f'Origin whose pages may read (repeatable; "*" for all). Unless given: {VIZARR}, where vizarr is.',
+            rich_help_panel=ACCESS,
+        ),
+    ] = None,
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Key that requests must carry (repeatable; KEY:NAME,NAME limits it to trees).",
+            envvar="MANDELDASK_API_KEY",
+            rich_help_panel=ACCESS,
+        ),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody who reaches the host read.", rich_help_panel=ACCESS)
+    ] = False,
+    places: Annotated[
+        bool, typer.Option(help="Serve any place: /zarr/v3/at/SPEC.zarr.", rich_help_panel=PLACES)
+    ] = True,
+    max_iter_limit: Annotated[
+        int, typer.Option(min=1, help="Greatest maxiter of a place.", rich_help_panel=PLACES)
+    ] = 100_000,
+    max_depth: Annotated[
+        int, typer.Option(min=1, help="Pixels of a place lie at least 10^-N apart.", rich_help_panel=PLACES)
+    ] = 300,
+) -> None:
+    """Serve a pyramid as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
+
+    **Examples:**
+
+    `mandeldask serve`
+
+    `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
+    """
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields).pyramid()
+    from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
+    from mandeldask.app import serve as serve_tree  # noqa: PLC0415
+
+    serve_tree(
+        pyramid,
+        name=name,
+        host=host,
+        port=port,
+        workers=workers,
+        public=public,
+        api_keys=tuple(api_key or ()),
+        allow_origins=tuple(allow_origin or (VIZARR,)),
+        cache_bytes=cache_bytes,
+        cache_dir=cache_dir,
+        threads=threads,
+        queue=queue,
+        places=places,
+        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth),
+        started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
+    )
+
+
+def _announce(address: str, *, name: str, coarsest: int, field: str, guarded: bool) -> None:
+    """Print where everything is, once the server accepts requests."""
+    base = f"{address}/key/YOUR-KEY" if guarded else address
+    v2, v3 = (f"{base}/zarr/{format_}/{name}.zarr" for format_ in ("v2", "v3"))
+    console = Console(soft_wrap=True, highlight=False)
+    for label, url in (
+        ("Viewer", f"{base}/"),
+        ("Zarr v2", v2),
+        ("Zarr v3", v3),
+        ("vizarr", f"{VIZARR}/vizarr/?{urlencode({'source': v3})}"),
+    ):
+        console.print(f"[bold]{label:<8}[/] [cyan]{url}[/]")
+    console.print("[bold]Python[/]")
+    for line in _snippet(v3, coarsest, field):
+        console.print(f"  {line}", markup=False)
+    console.print("Ctrl-C stops.", style="dim")
+
+
+def _snippet(url: str, level: int, field: str) -> Sequence[str]:
+    return (
+        "import xarray as xr",
+        f'tree = xr.open_datatree("{url}", engine="zarr", chunks=None)',
+        f'tree["{level}/{field}"].mean()',
+    )
