@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from xarray.backends.zarr import FillValueCoder, encode_zarr_attr_value, encode_zarr_variable
 from xarray.conventions import encode_dataset_coordinates
+from xarray.indexes import PandasIndex
 
 from mandeldask.zarrview.formats import V3_ATTRS
 from mandeldask.zarrview.identity import digest, identity
@@ -20,7 +21,7 @@ from mandeldask.zarrview.kinds.dask_arrays import dask_chunks
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from numpy.typing import NDArray
 
@@ -81,9 +82,18 @@ def _(tree: xr.Variable) -> Node:
 
 
 def _dataset(dataset: xr.Dataset) -> Group:
-    variables, attrs = encode_dataset_coordinates(dataset)
+    variables, attrs = encode_dataset_coordinates(dataset.drop_vars(_computed_coordinates(dataset)))
     members = {str(name): variable_node(variable, name) for name, variable in variables.items()}
     return Group(members, _attrs(attrs))
+
+
+def _computed_coordinates(dataset: xr.Dataset) -> list[Hashable]:
+    """Return the coordinates that an index computes instead of holding them.
+
+    They are left out: xarray's readers load every dimension coordinate whole when they open a group, which a level
+    2^59 pixels wide does not survive.
+    """
+    return [name for name, index in dataset.xindexes.items() if not isinstance(index, PandasIndex)]
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
