@@ -1,5 +1,6 @@
 """The public surface: what other people's code imports."""
 
+import pkgutil
 import subprocess
 import sys
 
@@ -24,10 +25,11 @@ def test_public_names_are_these():
     assert all(callable(getattr(md, name)) for name in PUBLIC)
 
 
-def test_a_function_wins_over_the_module_of_its_name():
-    import mandeldask.render  # noqa: F401
+def test_no_module_hides_a_public_name():
+    """Importing ``mandeldask.<name>`` would bind the module over the function."""
+    modules = {module.name for module in pkgutil.iter_modules(md.__path__)}
 
-    assert callable(md.render)
+    assert not modules & set(PUBLIC)
 
 
 def test_an_unknown_name_is_an_attribute_error():
