@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
+Made = TypeVar("Made")
 
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
@@ -121,11 +120,10 @@ def _product(sizes: list[int]) -> int:
 
 _KINDS = {
     "dask": "mandeldask.zarrview.kinds.dask_arrays",
-    "pandas": "mandeldask.zarrview.kinds.tables",
-    "polars": "mandeldask.zarrview.kinds.tables",
-    "pyarrow": "mandeldask.zarrview.kinds.tables",
-    "scipy": "mandeldask.zarrview.kinds.sparse_arrays",
-    "sparse": "mandeldask.zarrview.kinds.sparse_arrays",
+    "pandas": "mandeldask.zarrview.kinds.pandas_tables",
+    "pyarrow": "mandeldask.zarrview.kinds.arrow_tables",
+    "scipy": "mandeldask.zarrview.kinds.scipy_sparse",
+    "sparse": "mandeldask.zarrview.kinds.pydata_sparse",
     "xarray": "mandeldask.zarrview.kinds.xarrays",
     "zarr": "mandeldask.zarrview.kinds.zarr_nodes",
 }
@@ -163,7 +161,7 @@ def as_node(tree: Any) -> Node:
     if _load_kinds(type(tree)):
         return as_node(tree)
     if hasattr(tree, "__arrow_c_stream__"):
-        return import_module("mandeldask.zarrview.kinds.tables").arrow_group(tree)  # type: ignore[no-any-return]
+        return import_module("mandeldask.zarrview.kinds.arrow_tables").arrow_node(tree)  # type: ignore[no-any-return]
     msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
     raise TypeError(msg)
 
@@ -178,19 +176,24 @@ def _(tree: Node) -> Node:
 def _(tree: Mapping[str, Any]) -> Node:
     if _load_kinds(type(tree)):  # a Dataset is a Mapping as well
         return as_node(tree)
-    return Group({checked_name(name): named(as_node(member), name) for name, member in tree.items()})
+    return Group({name: named(member(name, partial(as_node, below)), name) for name, below in tree.items()})
+
+
+def member(name: Any, make: Callable[[], Made]) -> Made:
+    """Return what `make` returns; an error on the way says which member it was about."""
+    try:
+        checked_name(name)
+        return make()
+    except Exception as error:
+        error.add_note(f"in the member {name!r}")
+        raise
 
 
 def named(node: Node, name: str) -> Node:
     """Return `node`, its dimensions named after `name` if they have no names: siblings may differ in size."""
     if isinstance(node, Array) and node.dims is None:
-        return with_dims(node, tuple(f"{name}_{axis}" for axis in range(len(node.shape))))
+        return replace(node, dims=tuple(f"{name}_{axis}" for axis in range(len(node.shape))))
     return node
-
-
-def with_dims(array: Array, dims: tuple[str, ...]) -> Array:
-    """Return `array` with its dimensions named."""
-    return replace(array, dims=dims)
 
 
 @as_node.register(np.ndarray)

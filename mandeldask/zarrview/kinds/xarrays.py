@@ -7,18 +7,19 @@ semi-private encoding functions.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends.zarr import FillValueCoder, encode_zarr_attr_value, encode_zarr_variable
+from xarray.backends.zarr import encode_zarr_attr_value, encode_zarr_variable
 from xarray.conventions import encode_dataset_coordinates
 from xarray.indexes import PandasIndex
 
-from mandeldask.zarrview.formats import V3_ATTRS
+from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.identity import digest, identity
 from mandeldask.zarrview.kinds.dask_arrays import dask_chunks
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks, member
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -62,7 +63,7 @@ class Encoded:
 @as_node.register(xr.DataTree)
 def _(tree: xr.DataTree) -> Group:
     group = _dataset(tree.to_dataset(inherit=tree.parent is None))
-    children = {str(name): as_node(child) for name, child in tree.children.items()}
+    children = {name: member(name, partial(as_node, child)) for name, child in tree.children.items()}
     return Group({**group.members, **children}, group.attrs)
 
 
@@ -83,7 +84,9 @@ def _(tree: xr.Variable) -> Node:
 
 def _dataset(dataset: xr.Dataset) -> Group:
     variables, attrs = encode_dataset_coordinates(dataset.drop_vars(_computed_coordinates(dataset)))
-    members = {str(name): variable_node(variable, name) for name, variable in variables.items()}
+    members = {
+        str(name): member(str(name), partial(variable_node, variable, name)) for name, variable in variables.items()
+    }
     return Group(members, _attrs(attrs))
 
 
@@ -126,9 +129,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     dtype = np.dtypes.StringDType() if template.dtype.kind == "O" else template.dtype
     attrs = dict(template.attrs)
     missing = attrs.pop("_FillValue", None)
-    attrs = _attrs(attrs)
-    if missing is not None:
-        attrs[V3_ATTRS] = {**attrs.get(V3_ATTRS, {}), "_FillValue": FillValueCoder.encode(missing, dtype)}
+    attrs = with_missing(_attrs(attrs), missing, dtype)
     encoding = {key: variable.encoding.get(key) for key in sorted(_PACKING)}
     return Array(
         shape=variable.shape,

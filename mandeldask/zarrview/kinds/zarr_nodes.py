@@ -1,0 +1,54 @@
+"""Arrays and groups of zarr-python, in either format."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import zarr
+
+from mandeldask.zarrview.cf import decoded_missing, with_missing
+from mandeldask.zarrview.formats import DIMENSIONS
+from mandeldask.zarrview.identity import unique
+from mandeldask.zarrview.kinds.numpy_arrays import Indexed
+from mandeldask.zarrview.nodes import Array, Group, as_node, member, named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@as_node.register(zarr.Group)
+def _(tree: zarr.Group) -> Group:
+    members = {name: named(member(name, partial(as_node, below)), name) for name, below in tree.members()}
+    return Group(members, dict(tree.attrs))
+
+
+@as_node.register(zarr.Array)
+def _(tree: zarr.Array[Any]) -> Array:
+    attrs = dict(tree.attrs)
+    dims = tree.metadata.dimension_names if tree.metadata.zarr_format == 3 else attrs.pop(DIMENSIONS, None)  # noqa: PLR2004
+    missing, attrs = _missing(tree, attrs)
+    return Array(
+        shape=tree.shape,
+        dtype=tree.dtype,
+        read=Indexed(tree),
+        chunks=tuple(max(1, size) for size in tree.chunks),
+        dims=_whole(dims),
+        attrs=with_missing(attrs, missing, tree.dtype),
+        fill_value=tree.fill_value,
+        missing=missing,
+        fingerprint=unique(),  # another process may write to it
+    )
+
+
+def _missing(tree: zarr.Array[Any], attrs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what marks missing values, as xarray understands the format, and the other attributes."""
+    if tree.metadata.zarr_format == 2:  # noqa: PLR2004
+        return tree.fill_value, dict(attrs)
+    missing = decoded_missing(attrs.get("_FillValue"), tree.dtype)
+    return missing, {name: value for name, value in attrs.items() if missing is None or name != "_FillValue"}
+
+
+def _whole(dims: Any) -> tuple[str, ...] | None:
+    """Return the names of dimensions if each has one."""
+    return tuple(dims) if dims is not None and None not in dims else None
