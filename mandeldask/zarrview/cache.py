@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from pathlib import Path
+
+    from zarr.abc.store import Store
 
 DEFAULT_BYTES = 2**30
 
@@ -19,14 +22,18 @@ class TileCache:
     ----------
     max_bytes : int
         Bytes of encoded tiles to keep in memory. A tile larger than this is not kept; 0 keeps none.
+    directory : str, Path or Store, optional
+        Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
+        store of the tree and can hold one tree in one format only; a view of another refuses it.
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(self, max_bytes: int = DEFAULT_BYTES, directory: str | Path | Store | None = None) -> None:
         if max_bytes < 0:
             msg = f"max_bytes must not be negative, not {max_bytes}"
             raise ValueError(msg)
         self.max_bytes = max_bytes
-        self.hits = self.misses = self.evictions = self.computes = self.size = 0
+        self.directory = directory
+        self.hits = self.misses = self.evictions = self.computes = self.loads = self.damaged = self.size = 0
         self._lock = threading.Lock()
         self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
 
@@ -59,12 +66,22 @@ class TileCache:
             self.computes += 1
         self.put(key, tile)
 
+    def loaded(self, *, good: bool) -> None:
+        """Count a tile or shard that was read from the directory, or found damaged there."""
+        with self._lock:
+            self.loads += good
+            self.damaged += not good
+
     def _drop(self, key: Hashable) -> None:
         tile = self._tiles.pop(key, None)
         self.size -= 0 if tile is None else len(tile)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.max_bytes,)  # another process starts with none of the tiles
+        return type(self), (self.max_bytes, self.directory)  # another process starts with none of the tiles
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Return whether the tile of `key` is in memory; counts nothing."""
+        return key in self._tiles
 
     def __len__(self) -> int:
         """Return the number of tiles in memory."""

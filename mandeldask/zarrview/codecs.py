@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import math
 import threading
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,10 +19,11 @@ import numpy as np
 import zarr
 from numcodecs.gzip import GZip
 from zarr.codecs import GzipCodec
-from zarr.core.array import create_codec_pipeline
+from zarr.codecs._v2 import V2Codec
 from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.codec_pipeline import BatchedCodecPipeline
+from zarr.dtype import UInt64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -120,16 +122,20 @@ class Encoder:
     spec: ArraySpec
 
     @classmethod
-    def of(cls, metadata: Any, chunk_shape: tuple[int, ...], codecs: Iterable[Any] | None = None) -> Encoder:
-        """Return the encoder of an array's metadata (zarr's class of either format) for chunks of `chunk_shape`."""
-        steps = [steady(codec) for codec in codecs or cast("Iterable[Any]", create_codec_pipeline(metadata))]
-        spec = ArraySpec(
-            shape=chunk_shape,
-            dtype=metadata.dtype,
-            fill_value=metadata.fill_value,
-            config=ArrayConfig(order="C", write_empty_chunks=True),
-            prototype=default_buffer_prototype(),
-        )
+    def of(cls, metadata: Any, shape: tuple[int, ...], codecs: Iterable[Any]) -> Encoder:
+        """Return the encoder for chunks of `shape` of the array whose metadata is zarr's object `metadata`."""
+        return cls._of(metadata.dtype, metadata.fill_value, shape, codecs)
+
+    @classmethod
+    def of_index(cls, counts: tuple[int, ...], codecs: Iterable[Any]) -> Encoder:
+        """Return the encoder of a shard's index: offset and length of each of `counts` chunks."""
+        return cls._of(UInt64(endianness="little"), 2**64 - 1, (*counts, 2), codecs)
+
+    @classmethod
+    def _of(cls, dtype: Any, fill_value: Any, shape: tuple[int, ...], codecs: Iterable[Any]) -> Encoder:
+        config = ArrayConfig.from_dict({"order": "C", "write_empty_chunks": True})
+        spec = ArraySpec(shape, dtype, fill_value, config, default_buffer_prototype())
+        steps = tuple(steady(codec).evolve_from_array_spec(spec) for codec in codecs)
         return cls(BatchedCodecPipeline.from_codecs(steps), spec)
 
     def encode(self, block: NDArray[Any]) -> bytes:
@@ -139,9 +145,31 @@ class Encoder:
         return bytes(encoded.to_bytes())
 
     def decode(self, raw: bytes) -> NDArray[Any]:
-        """Return the block that `encode` made `raw` of; what the codecs raise if it is damaged."""
+        """Return the block that `encode` made `raw` of; raise what the codecs raise if it is damaged."""
         (decoded,) = run_here(self.pipeline.decode([(self.spec.prototype.buffer.from_bytes(raw), self.spec)]))
         return np.asarray(decoded.as_numpy_array())
+
+    def accepts(self, raw: bytes) -> bool:
+        """Return whether `raw` decodes to a block of the chunk's shape."""
+        try:
+            return self.decode(raw).shape == self.spec.shape
+        except Exception:  # noqa: BLE001  every codec has errors of its own for damaged bytes
+            return False
+
+    @property
+    def length(self) -> int | None:
+        """Number of bytes of every chunk; None if it depends on the elements."""
+        if not all(codec.is_fixed_size for codec in self.pipeline):
+            return None
+        itemsize = self.spec.dtype.to_native_dtype().itemsize
+        return self.pipeline.compute_encoded_size(math.prod(self.spec.shape) * itemsize, self.spec)
+
+
+def codecs_of(metadata: Any) -> tuple[Any, ...]:
+    """Return the codecs of an array's metadata, zarr's object of either format, as v3's kind of codecs."""
+    if metadata.zarr_format == 2:  # noqa: PLR2004
+        return (V2Codec(filters=metadata.filters, compressor=metadata.compressor),)
+    return tuple(metadata.codecs)
 
 
 def padded(block: NDArray[Any], shape: tuple[int, ...], fill: Any) -> NDArray[Any]:

@@ -7,21 +7,17 @@ other: OME-Zarr 0.4 and 0.5, for example, claim the same names for different thi
 from __future__ import annotations
 
 import json
-import warnings
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from operator import mod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numcodecs
 import numpy as np
-import zarr
 from zarr.codecs import GzipCodec
-from zarr.storage import MemoryStore
 
-from mandeldask.zarrview.codecs import LIBRARIES, Encoder
-from mandeldask.zarrview.identity import digest
-from mandeldask.zarrview.keys import chunk_grid, parse_coords
+from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
+from mandeldask.zarrview.stored import Stored, template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,22 +30,6 @@ DIMENSIONS: Final = "_ARRAY_DIMENSIONS"
 
 DEFAULT: Final = "default"
 """gzip at level 1: what a browser decodes without WebAssembly, and the same bytes every time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An array as a format stores it."""
-
-    array: Array
-    metadata: Any
-    """zarr-python's own metadata object."""
-    chunks: tuple[int, ...]
-    """Elements of what one chunk key holds: a chunk, or a shard."""
-    grid: tuple[int, ...]
-    """Number of chunk keys along each dimension."""
-    encoder: Encoder
-    identity: str
-    """Depends on the content of the array and on everything else that the bytes of its chunks depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +53,14 @@ class V2:
         compressors = numcodecs.GZip(level=1) if self.compressors is DEFAULT else self.compressors
         encoding = {"compressors": compressors, "filters": self.filters}
         key_encoding = {"name": "v2", "separator": "/"}
-        return _template(array, 2, chunk_key_encoding=key_encoding, fill_value=array.missing, **encoding)
+        return template(array, 2, chunk_key_encoding=key_encoding, fill_value=array.missing, **encoding)
 
     def store(self, array: Array) -> Stored:
         """Return `array` as this format stores it."""
         dims = list(_dims(array))
         attrs = attributes(array, self.number) | {DIMENSIONS: dims}
         metadata = replace(self.check(array), shape=array.shape, attributes=attrs)
-        return _stored(array, metadata, array.chunks, self.number)
+        return Stored.of(array, metadata)
 
     def documents(self, node: Group | Stored) -> Mapping[str, Any]:
         """Return the metadata documents of one node, by name, as JSON's types."""
@@ -120,7 +100,7 @@ class V3:
     serializer: Any = "auto"
     """The zarr codec that turns an array into bytes."""
     shards: Any = None
-    """Elements of a shard along each dimension, for arrays of that many dimensions; None for no shards."""
+    """Elements of a shard along each dimension, for arrays of that many dimensions whose chunks divide it."""
 
     number: ClassVar[Literal[3]] = 3
     names: ClassVar[tuple[str, ...]] = ("zarr.json",)
@@ -133,14 +113,22 @@ class V3:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
         compressors = GzipCodec(level=1) if self.compressors is DEFAULT else self.compressors
         encoding = {"compressors": compressors, "filters": self.filters, "serializer": self.serializer}
+        encoding["shards"] = self._shards(array)
         fill_value = np.nan if array.fill_value is None and array.dtype.kind == "f" else array.fill_value
-        return _template(array, 3, fill_value=fill_value, **encoding)
+        return template(array, 3, fill_value=fill_value, **encoding)
+
+    def _shards(self, array: Array) -> tuple[int, ...] | None:
+        """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
+        shards = tuple(self.shards or ())
+        if len(shards) != len(array.shape) or any(map(mod, shards, array.chunks)):
+            return None
+        return shards or None
 
     def store(self, array: Array) -> Stored:
         """Return `array` as this format stores it."""
         attrs = attributes(array, self.number)
         metadata = replace(self.check(array), shape=array.shape, attributes=attrs, dimension_names=_dims(array))
-        return _stored(array, metadata, array.chunks, self.number)
+        return Stored.of(array, metadata)
 
     def documents(self, node: Group | Stored) -> Mapping[str, Any]:
         """Return the metadata documents of one node, by name, as JSON's types."""
@@ -171,40 +159,6 @@ Format = V2 | V3
 
 def _dims(array: Array) -> tuple[str, ...]:
     return array.dims if array.dims is not None else tuple(f"dim_{axis}" for axis in range(len(array.shape)))
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """Arguments of `zarr.create_array`, as a key of a cache."""
-
-    key: str
-    options: dict[str, Any] = field(compare=False)
-
-
-@lru_cache(maxsize=256)
-def _created(recipe: _Recipe) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of data types without a v3 specification yet: the docs list them
-        return zarr.create_array(MemoryStore(), **recipe.options).metadata
-
-
-def _template(array: Array, number: Literal[2, 3], **options: Any) -> Any:
-    """Return zarr-python's metadata object for arrays like this one: 0.6 ms for the first of them, then nothing."""
-    dtype: Any = str if array.dtype.kind == "T" else array.dtype
-    options |= {"shape": array.chunks, "chunks": array.chunks, "dtype": dtype, "zarr_format": number}
-    try:
-        return _created(_Recipe(repr(sorted(options.items())), options))
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"Zarr v{number} cannot hold an array of dtype {array.dtype} with these codecs: {error}"
-        raise TypeError(msg) from error
-
-
-def _stored(array: Array, metadata: Any, chunks: tuple[int, ...], number: int) -> Stored:
-    document = metadata.to_dict()
-    codecs = [document.get(name) for name in ("codecs", "filters", "compressor", "order")]
-    dtype = document.get("data_type", document.get("dtype"))
-    identity = digest(array.fingerprint, number, array.shape, chunks, dtype, json.dumps(codecs, default=str), LIBRARIES)
-    return Stored(array, metadata, chunks, chunk_grid(array.shape, chunks), Encoder.of(metadata, chunks), identity)
 
 
 def attributes(node: Node, number: int) -> dict[str, Any]:

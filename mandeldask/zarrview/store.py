@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 
 from mandeldask.zarrview.formats import V2, V3, Format
-from mandeldask.zarrview.view import Document, Entry, ZarrView
+from mandeldask.zarrview.parts import part
+from mandeldask.zarrview.view import Document, ZarrView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -62,18 +63,20 @@ class ZarrViewStore(Store):
         entry = self.view.find(key)
         if entry is None:
             return None
-        content = entry.content if isinstance(entry, Document) else await self.view.get(entry)
-        return _buffer(content, prototype, byte_range)
+        if isinstance(entry, Document):
+            return _buffer(part(entry.content, byte_range), prototype)
+        return _buffer(await self.view.get(entry, byte_range), prototype)
 
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what `get` does, computed in this thread."""
         entry = self.view.find(key)
-        return None if entry is None else _buffer(self._read(entry), prototype, byte_range)
-
-    def _read(self, entry: Entry) -> bytes:
-        return entry.content if isinstance(entry, Document) else self.view.read(entry)
+        if entry is None:
+            return None
+        if isinstance(entry, Document):
+            return _buffer(part(entry.content, byte_range), prototype)
+        return _buffer(self.view.read(entry, byte_range), prototype)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -122,29 +125,8 @@ class ZarrViewStore(Store):
         raise ValueError(msg)
 
 
-def _buffer(content: bytes, prototype: BufferPrototype | None, byte_range: ByteRequest | None) -> Buffer:
-    return (prototype or default_buffer_prototype()).buffer.from_bytes(part(content, byte_range))
-
-
-def part(content: bytes, byte_range: ByteRequest | None) -> bytes:
-    """Return the bytes of `content` that a byte request asks for.
-
-    Raises
-    ------
-    TypeError
-        If the request is of no known kind.
-    """
-    match byte_range:
-        case None:
-            return content
-        case RangeByteRequest(start, end):
-            return content[start:end]
-        case OffsetByteRequest(offset):
-            return content[offset:]
-        case SuffixByteRequest(suffix):
-            return content[max(0, len(content) - suffix) :]
-    msg = f"Unexpected byte_range, got {byte_range}."
-    raise TypeError(msg)
+def _buffer(content: bytes, prototype: BufferPrototype | None) -> Buffer:
+    return (prototype or default_buffer_prototype()).buffer.from_bytes(content)
 
 
 def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:

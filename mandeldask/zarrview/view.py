@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.codecs import padded
-from mandeldask.zarrview.flights import Flights
-from mandeldask.zarrview.formats import Format, Stored, to_json
+from mandeldask.zarrview.formats import Format, to_json
 from mandeldask.zarrview.identity import digest
-from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
+from mandeldask.zarrview.reading import Reader
+from mandeldask.zarrview.shelf import Shelf
+from mandeldask.zarrview.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from zarr.abc.store import ByteRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +80,14 @@ class ZarrView:
         self.root: Node = as_node(root)
         self.format = format
         self.cache = TileCache() if cache is None else cache
-        self.workers = workers or max(2, os.cpu_count() or 1)
-        self._flights = Flights()
+        self.workers = workers
         self._nodes = dict(_walk(self.root))
         self._stored: dict[str, Stored] = {}
         self._documents: dict[str, Mapping[str, Document]] = {}
         for path, node in self._nodes.items():
             self._check(path, node)
+        if self.cache.directory is not None:
+            self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
 
     def _check(self, path: str, node: Node) -> None:
         try:
@@ -99,8 +99,10 @@ class ZarrView:
             raise
 
     @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.workers, "zarrview")
+    def _reader(self) -> Reader:
+        target = self.cache.directory
+        shelf = None if target is None else Shelf(target, self.content, self._contents())
+        return Reader(self.cache, shelf, self.workers)
 
     def find(self, key: str) -> Entry | None:
         """Return what `key` names, or None. Keys are strict: each thing has one. Never computes a chunk.
@@ -161,39 +163,19 @@ class ZarrView:
             return f'"{digest(entry.content)}"'
         return f'"{digest(entry.stored.identity, entry.coords)}"'
 
-    def read(self, chunk: Chunk) -> bytes:
-        """Return the encoded bytes of a chunk, computed in this thread if they must be.
+    def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
+        """Return the encoded bytes of a chunk, or those that `request` asks for, computed in this thread.
 
         Raises whatever reading the source raises; failures are not kept.
         """
-        tile = self.cache.get((chunk.stored.identity, chunk.coords))
-        if tile is not None:
-            return tile
-        if _in_loop():  # codecs need this thread's loop to themselves
-            return self._pool.submit(self._flights.read, *self._flight(chunk)).result()
-        return self._flights.read(*self._flight(chunk))
+        return self._reader.read(chunk, request)
 
-    async def get(self, chunk: Chunk) -> bytes:
-        """Return the encoded bytes of a chunk, computed in the view's own threads if they must be.
+    async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
+        """Return what `read` does, computed in the view's own threads.
 
         However many ask at a time, it is computed once. When all who wait have been cancelled, so is the computation.
         """
-        tile = self.cache.get((chunk.stored.identity, chunk.coords))
-        if tile is not None:
-            return tile
-        return await self._flights.get(*self._flight(chunk), self._pool)
-
-    def _flight(self, chunk: Chunk) -> tuple[Any, Any]:
-        return (chunk.stored.identity, chunk.coords), partial(self._compute, chunk)
-
-    def _compute(self, chunk: Chunk) -> bytes:
-        stored = chunk.stored
-        array = stored.array
-        block = array.read(window(chunk.coords, stored.chunks, array.shape))
-        fill = stored.encoder.spec.fill_value if array.missing is None else array.missing
-        tile = stored.encoder.encode(padded(block, stored.chunks, fill))
-        self.cache.computed((stored.identity, chunk.coords), tile)
-        return tile
+        return await self._reader.get(chunk, request)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of metadata documents that start with `prefix`; chunks are too many to list."""
@@ -211,8 +193,20 @@ class ZarrView:
         """Depends on every document and every array's content; the same in every process where sources allow."""
         contents = [self._described(path) for path in self._nodes]
         identities = [stored.identity for stored in contents if isinstance(stored, Stored)]
-        documents = [entry.content for key in self.list() if isinstance(entry := self.find(key), Document)]
-        return digest(*self._nodes, *identities, *documents)
+        return digest(*self._nodes, *identities, *(document for _, document in self._contents()))
+
+    @cached_property
+    def content(self) -> str:
+        """Depends on what the chunks hold and how they are encoded, and not on attributes or versions of libraries."""
+        stored = ((path, self._described(path)) for path in self._nodes)
+        arrays = [part for path, array in stored if isinstance(array, Stored) for part in (path, array.content)]
+        return digest(self.format.number, *arrays)
+
+    def _contents(self) -> Iterator[tuple[str, bytes]]:
+        for key in self.list():
+            entry = self.find(key)
+            if isinstance(entry, Document):
+                yield key, entry.content
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, ZarrView) and self.fingerprint == other.fingerprint)
@@ -224,7 +218,7 @@ class ZarrView:
         return _restored, (self.root, self.format, self.cache, self.workers)
 
 
-def _restored(root: Node, format: Format, cache: TileCache, workers: int) -> ZarrView:  # noqa: A002
+def _restored(root: Node, format: Format, cache: TileCache, workers: int | None) -> ZarrView:  # noqa: A002
     return ZarrView(root, format, cache=cache, workers=workers)
 
 
@@ -233,11 +227,3 @@ def _walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
     if isinstance(node, Group):
         for name, member in node.members.items():
             yield from _walk(member, f"{path}/{name}" if path else name)
-
-
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
