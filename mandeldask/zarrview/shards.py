@@ -45,7 +45,8 @@ class Shard:
         """Return what zarr's sharding codec means for `array`."""
         counts = chunk_grid(metadata.chunk_grid.chunk_shape, codec.chunk_shape)
         index = Encoder.of_index(counts, codec.index_codecs)
-        return cls(counts, chunk_grid(array.shape, array.chunks), index, codec.index_location.value == "start")
+        location = codec.to_dict()["configuration"]["index_location"]
+        return cls(counts, chunk_grid(array.shape, array.chunks), index, location == "start")
 
     def chunks(self, coords: Sequence[int]) -> list[tuple[int, ...] | None]:
         """Return the coordinates of the chunks of a shard, in order; None for each outside the array."""
@@ -106,7 +107,7 @@ class Layout:
 
     def needed(self, start: int, stop: int) -> list[int]:
         """Return which chunks have bytes from `start` to `stop`."""
-        return [place for place, (first, end) in enumerate(self.spans) if first < stop and start < end]
+        return [place for place, (first, end) in enumerate(self.spans) if max(first, start) < min(end, stop)]
 
     def joined(self, chunks: Mapping[int, bytes], start: int, stop: int) -> bytes:
         """Return the shard's bytes from `start` to `stop`, given the chunks needed for them."""
