@@ -1,0 +1,172 @@
+"""The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
+
+A quad-tree of blocks, largest first. A block is a disc of c; balls prove that all of it escapes after the same count, or
+stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a ball of the smallest size
+in its middle does not fail: along the set's edge little can be proven this way, and trying must cost little. What a
+formula proves is not tried.
+"""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from mandeldask.fractal.kernels.balls import certainly_in, certainly_out, modulus_of, widened
+from mandeldask.fractal.kernels.components import closed_form_periods
+from mandeldask.fractal.kernels.cycles import attracting_period
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.geometry import Axis
+    from mandeldask.fractal.kernels.tile import Tile
+
+LEAF = 8
+"""Blocks of at most this many pixels a side are not split."""
+
+_PROBED = 64
+"""Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
+
+_PATIENCE = 1024
+"""Iterates after which a middle without escape or cycle says: give up. Most cycles of period 100 show before."""
+
+_LONGEST = 1 << 16
+"""Iterates of one ball at most: below 1 ms, between two looks at the cancellation flag."""
+
+_ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
+"""Steps of balls allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
+
+_FARTHEST = 64
+"""Grids that reach farther out are left to the orbits, which end there at once: here floats must hold the step."""
+
+_FAILED, _BROKEN, _SPLIT, _PROVEN = range(4)
+"""Verdicts on a block."""
+
+
+def answer_blocks(tile: Tile) -> None:
+    """Answer the pixels of `tile` that formulas prove and the blocks that balls prove; all must be open."""
+    size = tile.counts.size
+    known = closed_form_periods(tile.grid)
+    proven = np.zeros(size, np.bool_) if known is None else known >= 0
+    if known is not None and tile.period is not None:
+        np.maximum(known, 0, out=tile.period, casting="unsafe")
+    axes = tile.grid.im, tile.grid.re
+    if all(abs(end) <= _FARTHEST for axis in axes for end in (axis[0], axis[-1])) and not proven.all():
+        period = np.empty(0, np.uint32) if tile.period is None else tile.period
+        middles = (*_middle(axes[0]), *_middle(axes[1]))
+        escapes_too = not tile.wants_orbits
+        _fill(middles, tile.grid.shape, tile.maxiter, escapes_too, tile.counts, period, proven, tile.cancellation.flag)
+    tile.close("blocks", proven)
+
+
+def _middle(axis: Axis) -> tuple[float, float]:
+    """Return the position of the middle of `axis` and the distance of its pixels, each rounded once."""
+    return float(axis.start + axis.step * (axis.size - 1) / 2), float(axis.step)
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(
+    middles: Any, shape: Any, maxiter: int, escapes: bool, counts: Any, period: Any, proven: Any, flag: Any
+) -> None:
+    im, im_step, re, re_step = middles
+    height, width = shape
+    rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
+    leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
+    queue = np.empty((height * width // 4 + 64, 4), np.int64)
+    queue[0] = 0, height, 0, width
+    first, last, allowance = 0, 1, _ALLOWANCE
+    while first < last and allowance > 0 and not flag[0]:
+        top, bottom, left, right = queue[first]
+        first += 1
+        if _is_answered(proven, width, top, bottom, left, right):
+            continue
+        rows, cols = bottom - top, right - left
+        cy = im + im_step * (0.5 * (top + bottom - height))
+        cx = re + re_step * (0.5 * (left + right - width))
+        rho = _radius(rows, cols, im_step, re_step) + rounding
+        side = max(rows, cols)
+        probe = leaf if LEAF < side <= _PROBED else 0.0
+        verdict, count, cycle, steps = _judge(cx, cy, rho, probe, maxiter, escapes)
+        allowance -= steps
+        if verdict == _PROVEN:
+            allowance += _STEPS_A_PIXEL * rows * cols
+            for row in range(top, bottom):
+                proven[row * width + left : row * width + right] = True
+                if count < maxiter:
+                    counts[row * width + left : row * width + right] = count
+                if period.size:
+                    period[row * width + left : row * width + right] = cycle
+        elif verdict == _SPLIT or (verdict == _BROKEN and side > _PROBED):
+            last = _split(queue, last, top, bottom, left, right)
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_answered(proven: Any, width: int, top: int, bottom: int, left: int, right: int) -> bool:
+    """Whether corners and middle are answered: then the block is not worth a ball."""
+    first, last, middle = top * width, (bottom - 1) * width, (top + bottom) // 2 * width + (left + right) // 2
+    ends = proven[first + left] and proven[first + right - 1] and proven[last + left] and proven[last + right - 1]
+    return bool(ends and proven[middle])
+
+
+@numba.njit(nogil=True, cache=True)
+def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
+    """Put the halves or quarters of a block, as square as can be, behind `last`; return the new end."""
+    rows, cols = bottom - top, right - left
+    row_step = -(-rows // 2) if 2 * rows > cols else rows
+    col_step = -(-cols // 2) if 2 * cols > rows else cols
+    for row in range(top, bottom, row_step):
+        for col in range(left, right, col_step):
+            queue[last] = row, min(row + row_step, bottom), col, min(col + col_step, right)
+            last += 1
+    return last
+
+
+@numba.njit(nogil=True, cache=True)
+def _radius(rows: int, cols: int, im_step: float, re_step: float) -> float:
+    """Return the distance from the middle of a block to its farthest pixel, rounded up."""
+    return 0.5 * hypot(im_step * (rows - 1), re_step * (cols - 1)) * (1.0 + 2.0**-40)
+
+
+@numba.njit(nogil=True, cache=True)
+def _judge(cx: float, cy: float, rho: float, probe: float, maxiter: int, escapes: bool) -> tuple[int, int, int, int]:
+    """Return the verdict on the disc of c, its count, its period (0 if not proven) and the steps that it took.
+
+    `probe` is the radius of the smallest disc worth a split, 0 to fail at once with the disc itself. In windows of
+    doubling length the nearest return to the window's first iterate, if the orbit contracts meanwhile, is tried as
+    a cycle.
+    """
+    x, y, radius, small, whole = cx, cy, rho, probe, True
+    x0, y0, start, slope, nearest, candidate = x, y, 1, 1.0, 1e300, 0
+    longest = min(maxiter, _LONGEST)
+    n = 0
+    while n < longest:
+        n += 1
+        modulus = modulus_of(x, y)
+        if whole and certainly_out(modulus, radius):
+            return (_PROVEN if escapes else _FAILED), n - 1, 0, n
+        if whole and not certainly_in(modulus, radius):
+            whole = False
+            if probe == 0.0:
+                return _BROKEN, 0, 0, n
+        if not whole and certainly_out(modulus, small):
+            return (_SPLIT if escapes else _FAILED), 0, 0, n
+        if not whole and (n > _PATIENCE or not certainly_in(modulus, small)):
+            return _FAILED, 0, 0, n
+        if n == max(8, 2 * start):
+            if candidate > 0:
+                cycle = attracting_period(cx, cy, rho, x, y, candidate)
+                if cycle > 0:
+                    return _PROVEN, maxiter, cycle, n
+                if not whole and attracting_period(cx, cy, probe, x, y, candidate) > 0:
+                    return _SPLIT, 0, 0, n
+            x0, y0, start, slope, nearest, candidate = x, y, n, 1.0, 1e300, 0
+        x, y = x * x - y * y + cx, 2.0 * x * y + cy
+        radius = widened(modulus, radius, rho)
+        small = widened(modulus, small, probe)
+        slope *= 2.0 * modulus
+        distance = abs(x - x0) + abs(y - y0)
+        if distance < nearest:
+            nearest = distance
+            candidate = n + 1 - start if slope < 1.0 else 0
+    return (_PROVEN if whole and longest == maxiter else _FAILED), maxiter, 0, n
