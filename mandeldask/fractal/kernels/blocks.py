@@ -1,9 +1,9 @@
 """The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
 
-A quad-tree of blocks, largest first. A block is a disc of c; balls prove that all of it escapes after the same count, or
-stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a ball of the smallest size
-in its middle does not fail: along the set's edge little can be proven this way, and trying must cost little. What a
-formula proves is not tried.
+A quad-tree of blocks, largest first. A block is a disc of c; balls prove that all of it escapes after the same count,
+or stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a ball of the smallest
+size in its middle does not fail: along the set's edge little can be proven this way, and trying must cost little.
+What a formula proves is not tried.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _middle(axis: Axis) -> tuple[float, float]:
 
 @numba.njit(nogil=True, cache=True)
 def _fill(
-    middles: Any, shape: Any, maxiter: int, escapes: bool, counts: Any, period: Any, proven: Any, flag: Any
+    middles: Any, shape: Any, maxiter: int, escapes: Any, counts: Any, period: Any, proven: Any, flag: Any
 ) -> None:
     im, im_step, re, re_step = middles
     height, width = shape
@@ -129,7 +129,7 @@ def _radius(rows: int, cols: int, im_step: float, re_step: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _judge(cx: float, cy: float, rho: float, probe: float, maxiter: int, escapes: bool) -> tuple[int, int, int, int]:
+def _judge(cx: float, cy: float, rho: float, probe: float, maxiter: int, escapes: Any) -> tuple[int, int, int, int]:
     """Return the verdict on the disc of c, its count, its period (0 if not proven) and the steps that it took.
 
     `probe` is the radius of the smallest disc worth a split, 0 to fail at once with the disc itself. In windows of

@@ -1,7 +1,7 @@
 """The closed forms of `closed_form` at every pixel of a grid, at any depth.
 
 Both polynomials are expanded around the grid's middle: the constant term is exact before it is rounded, the offsets are
-small, so float64 decides every pixel but those within 2^-45 grid widths of an edge, however deep the grid lies.
+small, so float64 decides every pixel but those within some 2^-45 grid widths of an edge, however deep the grid lies.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _MARGIN = 2.0**-47
 """Relative to the sum of all terms' moduli: four times what 16 roundings of 2^-53 can add up to."""
 
+_FARTHEST = 2**30
+"""Grids that reach farther are left to the orbits, which end there at once: here floats must hold their squares."""
+
 _BLOCK = 32
 """Pixels a side that are decided at once where no edge is near."""
 
@@ -34,13 +37,13 @@ def closed_form_periods(grid: Grid) -> NDArray[np.int8] | None:
     re, im = (axis.start + axis.step * Fraction(axis.size - 1, 2) for axis in (grid.re, grid.im))
     middle = _cardioid_terms(re, im, half), _disc_terms(re, im, half)
     real_pixels = _real_segment(grid)
-    wanted = [terms[0] < terms[1] for terms in middle]
-    if not any(wanted) and not len(real_pixels):
+    meets = half <= _FARTHEST and any(value < slope for value, slope, *_ in middle)
+    if not meets and not real_pixels:
         return None
     periods = np.full(grid.im.size * grid.re.size, -1, np.int8)
     periods[real_pixels.start : real_pixels.stop] = 0
-    steps = float(grid.re.step / (2 * half)), float(grid.im.step / (2 * half))
-    if any(wanted):
+    if meets:
+        steps = float(grid.re.step / (2 * half)), float(grid.im.step / (2 * half))
         _fill(grid.shape, steps, _as_float(half), *middle, periods)
     return periods
 
@@ -56,10 +59,10 @@ def _cardioid_terms(re: Fraction, im: Fraction, half: Fraction) -> tuple[float, 
 
     A polynomial of degree k whose terms' moduli add up to M where |u|, |v| <= 1 is Lipschitz there with k M.
     """
-    a = re - Fraction(1, 4)
-    q = a * a + im * im
-    value = _as_float((q * (q + a) - im * im / 4) / half)
-    q, a, b, s = (_as_float(term) for term in (q, a, im, half))
+    exact_a = re - Fraction(1, 4)
+    exact_q = exact_a * exact_a + im * im
+    value = _as_float((exact_q * (exact_q + exact_a) - im * im / 4) / half)
+    q, a, b, s = (_as_float(term) for term in (exact_q, exact_a, im, half))
     linear = 2 * (abs(a) + abs(b)) * (2 * q + abs(a)) + q + abs(b) / 2
     change = 2 * (abs(a) + abs(b) + s)
     rest = 2 * s * (2 * q + abs(a)) + change * s * (change + 1) + s / 4
