@@ -37,12 +37,12 @@ class TileCache:
         self._lock = threading.Lock()
         self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
 
-    def get(self, key: Hashable) -> bytes | None:
-        """Return the tile of `key`, or None; counts a hit or a miss."""
+    def get(self, key: Hashable, *, misses: bool = True) -> bytes | None:
+        """Return the tile of `key`, or None; counts a hit, or a miss if `misses`."""
         with self._lock:
             tile = self._tiles.get(key)
             if tile is None:
-                self.misses += 1
+                self.misses += misses
                 return None
             self.hits += 1
             self._tiles.move_to_end(key)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Flight:
     """One computation, run once by whichever thread comes first, and those who wait for it."""
 
-    __slots__ = ("_compute", "_context", "_lock", "_started", "cancellation", "future", "waiters")
+    __slots__ = ("_compute", "_context", "_lock", "_queued", "_started", "cancellation", "future", "waiters")
 
     def __init__(self, compute: Callable[[], bytes]) -> None:
         self.future: Future[bytes] = Future()
@@ -28,6 +28,23 @@ class Flight:
         self._context = copy_context()
         self._lock = threading.Lock()
         self._started = False
+        self._queued: Future[None] | None = None
+
+    def board(self, pool: Executor) -> None:
+        """Have `pool` run it; a refusal by the pool belongs to all who wait."""
+        try:
+            self._queued = pool.submit(self.run)
+        except RuntimeError as error:
+            with self._lock:
+                refused, self._started = not self._started, True
+            if refused:
+                self.future.set_exception(error)
+
+    def cancel(self) -> None:
+        """Stop it: leave the queue, or have the kernel stop."""
+        self.cancellation.cancel()
+        if self._queued is not None:
+            self._queued.cancel()
 
     def run(self) -> None:
         """Compute in this thread, unless another has begun to."""
@@ -68,11 +85,14 @@ class Flights:
             self._leave(key, flight)
 
     async def get(self, key: Hashable, compute: Callable[[], bytes], pool: Executor) -> bytes:
-        """Return what `compute` returns, computed in `pool`. Cancelling the last waiter cancels the computation."""
+        """Return what `compute` returns, computed in `pool`. Cancelling the last waiter cancels the computation.
+
+        Raises whatever `compute` and the pool raise.
+        """
         flight, new = self._join(key, compute)
         try:
             if new:
-                pool.submit(flight.run)
+                flight.board(pool)
             await _done(flight.future)
             return flight.future.result()
         finally:
@@ -94,7 +114,7 @@ class Flights:
             if (landed or not flight.waiters) and self._flights.get(key) is flight:
                 del self._flights[key]  # whoever comes later starts afresh
             if not landed and not flight.waiters:
-                flight.cancellation.cancel()
+                flight.cancel()
 
 
 async def _done(future: Future[Any]) -> None:

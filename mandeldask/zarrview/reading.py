@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
 
     from mandeldask.zarrview.cache import TileCache
+    from mandeldask.zarrview.pool import Pool
     from mandeldask.zarrview.shelf import Shelf
     from mandeldask.zarrview.stored import Stored
     from mandeldask.zarrview.view import Chunk
@@ -39,19 +38,21 @@ class Reader:
         Where tiles are kept in memory.
     shelf : Shelf or None
         Where they are kept for longer.
-    workers : int, optional
-        Threads; the number of CPUs by default, at least 2.
+    pool : Pool
+        The threads.
     """
 
-    def __init__(self, cache: TileCache, shelf: Shelf | None, workers: int | None) -> None:
+    def __init__(self, cache: TileCache, shelf: Shelf | None, pool: Pool) -> None:
         self.cache = cache
         self.shelf = shelf
-        self.workers = workers or max(2, os.cpu_count() or 1)
+        self._pool = pool
         self._flights = Flights()
 
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.workers, "zarrview")
+    def cached(self, chunk: Chunk) -> bytes | None:
+        """Return the bytes of a chunk that is in memory; a shard would have to be assembled."""
+        if chunk.stored.shard is not None:
+            return None
+        return self.cache.get((chunk.stored.identity, chunk.coords), misses=False)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""

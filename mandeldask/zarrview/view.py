@@ -10,14 +10,16 @@ from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import Format, to_json
 from mandeldask.zarrview.identity import digest
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
+from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.reading import Reader
 from mandeldask.zarrview.shelf import Shelf
 from mandeldask.zarrview.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from zarr.abc.store import ByteRequest
+    from zarr.abc.store import ByteRequest, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class ZarrView:
         Where encoded chunks are kept; several views may share one. A cache of its own by default.
     workers : int, optional
         Threads that compute chunks for `get`; the number of CPUs by default, at least 2.
+    pool : Pool, optional
+        Threads to share with other views, instead.
+    directory : str, Path or Store, optional
+        Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
 
     Raises
     ------
@@ -76,17 +82,21 @@ class ZarrView:
         *,
         cache: TileCache | None = None,
         workers: int | None = None,
+        pool: Pool | None = None,
+        directory: str | Path | Store | None = None,
     ) -> None:
         self.root: Node = as_node(root)
         self.format = format
         self.cache = TileCache() if cache is None else cache
         self.workers = workers
+        self._pool = pool
+        self._directory = directory or self.cache.directory
         self._nodes = dict(_walk(self.root))
         self._stored: dict[str, Stored] = {}
         self._documents: dict[str, Mapping[str, Document]] = {}
         for path, node in self._nodes.items():
             self._check(path, node)
-        if self.cache.directory is not None:
+        if self._directory is not None:
             self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
 
     def _check(self, path: str, node: Node) -> None:
@@ -100,9 +110,9 @@ class ZarrView:
 
     @cached_property
     def _reader(self) -> Reader:
-        target = self.cache.directory
+        target = self._directory
         shelf = None if target is None else Shelf(target, self.content, self._contents())
-        return Reader(self.cache, shelf, self.workers)
+        return Reader(self.cache, shelf, self._pool or Pool(self.workers))
 
     def find(self, key: str) -> Entry | None:
         """Return what `key` names, or None. Keys are strict: each thing has one. Never computes a chunk.
@@ -170,10 +180,19 @@ class ZarrView:
         """
         return self._reader.read(chunk, request)
 
+    def cached(self, chunk: Chunk) -> bytes | None:
+        """Return the encoded bytes of a chunk if they are in memory; otherwise it is `get` that counts the miss."""
+        return self._reader.cached(chunk)
+
     async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return what `read` does, computed in the view's own threads.
 
         However many ask at a time, it is computed once. When all who wait have been cancelled, so is the computation.
+
+        Raises
+        ------
+        Busy
+            If the pool's queue is full. Otherwise whatever reading the source raises.
         """
         return await self._reader.get(chunk, request)
 
@@ -215,11 +234,11 @@ class ZarrView:
         return hash(self.fingerprint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.root, self.format, self.cache, self.workers)
+        return _restored, (self.root, self.format, self.cache, self.workers, self._directory)
 
 
-def _restored(root: Node, format: Format, cache: TileCache, workers: int | None) -> ZarrView:  # noqa: A002
-    return ZarrView(root, format, cache=cache, workers=workers)
+def _restored(root: Node, format: Format, cache: TileCache, workers: int | None, directory: Any) -> ZarrView:  # noqa: A002
+    return ZarrView(root, format, cache=cache, workers=workers, directory=directory)
 
 
 def _walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
