@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -22,10 +23,11 @@ from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.nodes import as_node
+from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -84,24 +86,32 @@ def create_app(
         If a tree cannot be served, or its name cannot be a URL's.
     """
     settings = settings or Settings()
-    cache = TileCache(settings.cache_bytes)
+    cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings), Metrics()
 
     def view(node: Node, number: int) -> ZarrView:
-        return ZarrView(node, V2() if number == 2 else V3(), cache=cache, workers=settings.threads)  # noqa: PLR2004
+        return ZarrView(node, V2() if number == 2 else V3(), cache=cache, pool=pool)  # noqa: PLR2004
 
-    catalog = Catalog({name: as_node(tree) for name, tree in trees.items()}, view, places)
-    metrics = Metrics()
-    return Application(_wrapped(catalog, metrics, settings), catalog, metrics, settings)
-
-
-def _wrapped(catalog: Catalog, metrics: Metrics, settings: Settings) -> ASGIApp:
-    """Return the routes inside their middleware: a refused request is counted, and readable across origins."""
-    inner = ApiKeys(_routes(catalog, metrics), settings.api_keys)
-    return Observe(Cors(inner, settings.allow_origins), metrics)
+    catalog = Catalog({name: as_node(tree) for name, tree in trees.items()}, view, places, settings.max_places)
+    metrics.watch(cache, pool)
+    routes = _routes(catalog, metrics, pool)
+    # A refused request is counted, and readable across origins.
+    wrapped = Observe(Cors(ApiKeys(routes, settings.api_keys), settings.allow_origins), metrics)
+    return Application(wrapped, catalog, metrics, settings)
 
 
-def _routes(catalog: Catalog, metrics: Metrics) -> Starlette:
+def _pool(settings: Settings) -> Pool:
+    """Return threads that leave the CPU to the event loop: a health check must not wait for kernels."""
+    return Pool(settings.threads, settings.queue, niceness=5)
+
+
+def _routes(catalog: Catalog, metrics: Metrics, pool: Pool) -> Starlette:
     viewer = Viewer()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        pool.shutdown(wait=False, cancel_futures=True)
+
     app = Starlette(
         routes=[
             Mount("/zarr", Zarr(catalog)),
@@ -112,6 +122,7 @@ def _routes(catalog: Catalog, metrics: Metrics) -> Starlette:
             Route("/", viewer),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _fault},
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect is a request more on every open
     return app

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from mandeldask.web.keys import redacted
 from mandeldask.web.messages import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator
 
+    from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from mandeldask.zarrview.cache import TileCache
+    from mandeldask.zarrview.pool import Pool
 
 access_log = logging.getLogger("mandeldask.access")
 
@@ -53,16 +59,37 @@ class Metrics:
         self.sent = Counter("mandeldask_sent_bytes", "Bytes of bodies sent.", registry=self.registry)
         self.in_flight = Gauge("mandeldask_requests_in_flight", "Requests being answered.", registry=self.registry)
 
-    def watch(self, names: Mapping[str, tuple[str, Callable[[], float]]]) -> None:
-        """Show numbers that live elsewhere: name -> (what it is, how to read it now)."""
-        for name, (documentation, read) in names.items():
-            Gauge(name, documentation, registry=self.registry).set_function(read)
+    def watch(self, cache: TileCache, pool: Pool) -> None:
+        """Show the numbers that a cache and a pool keep themselves."""
+        self.registry.register(_Kept(cache, pool))
 
     def reply(self) -> Reply:
         """Return every metric in Prometheus' text format."""
         return Reply(
             200, (("content-type", CONTENT_TYPE_LATEST), ("cache-control", "no-store")), generate_latest(self.registry)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Collector):
+    """Numbers read when they are asked for."""
+
+    cache: TileCache
+    pool: Pool
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them as metrics."""
+        cache, pool = self.cache, self.pool
+        for name, documentation, count in (
+            ("hits", "Chunks found in the cache.", cache.hits),
+            ("misses", "Chunks not found in the cache.", cache.misses),
+            ("evictions", "Chunks dropped from the cache for want of room.", cache.evictions),
+        ):
+            yield CounterMetricFamily(f"mandeldask_cache_{name}", documentation, value=count)
+        yield CounterMetricFamily("mandeldask_chunks_computed", "Chunks computed to the end.", value=cache.computes)
+        yield GaugeMetricFamily("mandeldask_cache_bytes", "Bytes of chunks in memory.", value=cache.size)
+        yield GaugeMetricFamily("mandeldask_chunks_running", "Chunks that have a thread.", value=pool.running)
+        yield GaugeMetricFamily("mandeldask_chunks_waiting", "Chunks that wait for a thread.", value=pool.waiting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from mandeldask.web.listing import HTML, page
 from mandeldask.web.load import ClientGone, while_connected
 from mandeldask.web.messages import Refusal, Reply, Request, problem
 from mandeldask.web.representation import Representation
+from mandeldask.zarrview.pool import Busy
 from mandeldask.zarrview.view import Chunk, Document
 
 if TYPE_CHECKING:
@@ -87,17 +88,24 @@ async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Gran
     if decided is not None:
         return decided
     began = time.perf_counter()
+    body = found.view.cached(chunk)  # past a busy pool
+    if body is None:
+        body = await _computed(request, found, chunk, receive)
+    milliseconds = (time.perf_counter() - began) * 1000
+    return shown.reply(request, body).plus(("server-timing", f"chunk;dur={milliseconds:.1f}"))
+
+
+async def _computed(request: Request, found: Found, chunk: Chunk, receive: Receive) -> bytes:
+    """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
     try:
-        body = await while_connected(found.view.get(chunk), receive)
+        return await while_connected(found.view.get(chunk), receive)
     except ClientGone:
         raise
-    except Cancelled:
-        raise Refusal(503, "the computation was cancelled", ("retry-after", str(RETRY_AFTER_S))) from None
+    except (Busy, Cancelled) as error:
+        raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
     except Exception:
         log.exception("computing %s failed", redacted(request.path))
         raise Refusal(500, "computing this chunk failed; the server's log says why") from None
-    milliseconds = (time.perf_counter() - began) * 1000
-    return shown.reply(request, body).plus(("server-timing", f"tile;dur={milliseconds:.1f}"))
 
 
 def _listing(request: Request, found: Found, grant: Grant) -> Reply:

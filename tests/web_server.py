@@ -1,0 +1,29 @@
+"""Servers for the tests: real sockets on 127.0.0.1, since in-process transports hide disconnects."""
+
+from __future__ import annotations
+
+import contextlib
+
+import httpx
+import numpy as np
+
+from mandeldask.web.application import create_app
+from mandeldask.web.serving import serve_in_background
+from mandeldask.web.settings import Settings
+
+TREE = {
+    "image": np.arange(12, dtype="u2").reshape(3, 4),
+    "deep": {"vector": np.arange(5.0), "scalar": np.float64(7.5)},
+}
+
+
+@contextlib.contextmanager
+def serving(trees=None, places=None, drain_s=5, **settings):
+    """A running server and an HTTP client of it."""
+    app = create_app({"demo": TREE} if trees is None else trees, settings=Settings(**settings), places=places)
+    with (
+        serve_in_background(app, "127.0.0.1", 0, drain_s=drain_s) as handle,
+        httpx.Client(base_url=handle.address, timeout=30) as client,
+    ):
+        client.handle = handle
+        yield client
