@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from mandeldask.web.application import Application
 
-log = logging.getLogger(__name__)
 
 DRAIN_S = 10
 """Seconds that requests in flight are given to finish when the server is asked to stop."""
@@ -182,11 +181,11 @@ def address_of(bound: socket.socket) -> str:
 
 
 def _config(app: Application | Callable[[], Application], drain_s: float, workers: int = 1) -> uvicorn.Config:
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         factory=workers > 1,
         workers=workers,
-        access_log=False,  # uvicorn's would show keys; `mandeldask.access` does not
+        access_log=False,
         log_config=None,
         headers=[("server", f"mandeldask/{__version__}")],
         server_header=False,
@@ -194,6 +193,9 @@ def _config(app: Application | Callable[[], Application], drain_s: float, worker
         ws="none",
         lifespan="on",
     )
+    # It shows keys, and whoever configures logging may turn it on again; `mandeldask.access` shows none.
+    logging.getLogger("uvicorn.access").disabled = True
+    return config
 
 
 @contextlib.contextmanager

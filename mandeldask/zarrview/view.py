@@ -75,7 +75,7 @@ class ZarrView:
         If a name in the tree cannot be used in Zarr.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  where chunks are kept and computed
         self,
         root: Any,
         format: Format,  # noqa: A002  the field's own word

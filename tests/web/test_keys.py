@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from mandeldask.web.keys import ApiKey
+from web_server import TREE, serving
+
+ZARR = "/zarr/v3/demo.zarr/zarr.json"
+SECRET = "s3cret-Key.1~_"
+
+
+@pytest.fixture(scope="module")
+def locked():
+    trees = {"demo": TREE, "other": {"a": np.arange(3)}}
+    with serving(trees, api_keys=(SECRET, "narrow:other"), allow_origins=("https://viewer.example",)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {SECRET}"},
+        {"authorization": f"bearer {SECRET}"},
+        {"authorization": f"Apikey {SECRET}"},
+        {"authorization": f"apikey  {SECRET}"},
+        {"x-api-key": SECRET},
+    ],
+)
+def test_a_key_in_a_header_opens(locked, headers):
+    response = locked.get(ZARR, headers=headers)
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "private, no-cache"
+
+
+def test_a_key_in_the_query_or_the_path_opens(locked):
+    for url in (f"{ZARR}?api_key={SECRET}", f"/key/{SECRET}{ZARR}"):
+        assert locked.get(url).status_code == 200
+    pinned = locked.handle.url("v3", "demo", pinned=True).removeprefix(locked.handle.address)
+    response = locked.get(f"/key/{SECRET}{pinned}/zarr.json")
+    assert response.headers["cache-control"] == "private, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (ZARR, {}),
+        ("/zarr/v3/missing.zarr/zarr.json", {}),
+        ("/zarr", {}),
+        ("/metrics", {}),
+        ("/nothing", {}),
+        (ZARR, {"authorization": "Bearer wrong"}),
+        (ZARR, {"authorization": SECRET}),
+        (ZARR, {"authorization": f"Basic {SECRET}"}),
+        (ZARR, {"x-api-key": ""}),
+        (ZARR, {"x-api-key": "é".encode("latin-1")}),
+        (f"{ZARR}?api_key=", {}),
+        (f"/key/wrong{ZARR}", {}),
+        (f"/key//zarr/v3{ZARR}", {}),
+        ("/key/%FF/zarr/v3", {}),
+        ("/key", {}),
+    ],
+)
+def test_whoever_has_no_key_gets_401_before_404(locked, path, headers):
+    response = locked.get(path, headers=headers | {"origin": "https://viewer.example"})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert response.headers["access-control-allow-origin"] == "https://viewer.example"
+    assert "detail" in response.json()
+    assert locked.put(path, headers=headers).status_code == 401
+
+
+def test_pages_without_data_need_no_key(locked):
+    for path in ("/healthz", "/readyz"):
+        assert locked.get(path).status_code == 200
+
+
+def test_a_key_may_be_limited_to_named_trees(locked):
+    prefix = "/key/narrow/zarr"
+    assert locked.get(f"{prefix}/v3/other.zarr/zarr.json").status_code == 200
+    for name in ("demo", "missing", "demo-0123456789abcdef"):
+        assert locked.get(f"{prefix}/v3/{name}.zarr/zarr.json").status_code == 403
+    root = locked.get(f"{prefix}/v3/zarr.json").json()
+    assert set(root["consolidated_metadata"]["metadata"]) == {"other.zarr", "other.zarr/a"}
+    assert "demo" not in locked.get(f"{prefix}/v2/").text
+    assert "demo.zarr" in locked.get(f"/key/{SECRET}/zarr/v2/").text
+
+
+def test_listings_logs_metrics_and_headers_show_no_key(locked, caplog):
+    caplog.set_level(logging.DEBUG)
+    shown = [
+        locked.get(f"/key/{SECRET}{path}")
+        for path in ("/zarr/v3", "/zarr/v3/demo.zarr/", "/zarr/v3/nothing", "/metrics")
+    ]
+    shown.append(locked.get(f"/zarr/v3/?api_key={SECRET}"))
+    for response in shown:
+        assert SECRET not in response.text
+        assert SECRET not in str(response.headers)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith(("mandeldask", "uvicorn"))]
+    assert any("/key/…/zarr/v3" in message for message in ours)
+    assert not any(SECRET in message for message in ours)
+
+
+def test_every_client_can_be_given_a_key_in_the_path(locked):
+    import fsspec
+    import zarr
+
+    root = f"{locked.handle.address}/key/{SECRET}/zarr/v3"
+    assert sorted(zarr.open_group(root, mode="r").group_keys()) == ["demo.zarr", "other.zarr"]
+    listed = {
+        url.rsplit("/", 1)[-1]
+        for url in fsspec.filesystem("http").ls(f"{root}/demo.zarr/", detail=False)
+        if url[-1] != "/"
+    }
+    assert "zarr.json" in listed
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a/b", "sécret", "secret:", "secret: ,"])
+def test_unusable_keys_are_refused_without_repeating_them(text):
+    with pytest.raises(ValueError, match="API key") as caught:
+        ApiKey.parse(text)
+    assert not text or text not in str(caught.value)
+
+
+def test_a_key_shows_itself_nowhere():
+    assert SECRET not in repr(ApiKey.parse(f"{SECRET}:a,b"))
