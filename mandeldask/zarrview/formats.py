@@ -50,7 +50,7 @@ class V2:
 
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
-        compressors = numcodecs.GZip(level=1) if self.compressors is DEFAULT else self.compressors
+        compressors = numcodecs.GZip(level=1) if self.compressors == DEFAULT else self.compressors
         encoding = {"compressors": compressors, "filters": self.filters}
         key_encoding = {"name": "v2", "separator": "/"}
         return template(array, 2, chunk_key_encoding=key_encoding, fill_value=array.missing, **encoding)
@@ -111,7 +111,7 @@ class V3:
 
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
-        compressors = GzipCodec(level=1) if self.compressors is DEFAULT else self.compressors
+        compressors = GzipCodec(level=1) if self.compressors == DEFAULT else self.compressors
         encoding = {"compressors": compressors, "filters": self.filters, "serializer": self.serializer}
         encoding["shards"] = self._shards(array)
         fill_value = np.nan if array.fill_value is None and array.dtype.kind == "f" else array.fill_value

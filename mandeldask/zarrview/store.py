@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import zarr
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype
 
     from mandeldask.zarrview.cache import TileCache
+
+EXACT_IN_FLOATS = 2**55
+"""Elements along a dimension from which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""
 
 
 class ZarrViewStore(Store):
@@ -186,4 +191,17 @@ def to_store(
     >>> zarr.open_group(to_store({"a": np.arange(3)}), mode="r")["a"][:]
     array([0, 1, 2])
     """
-    return ZarrViewStore(ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers))
+    view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
+    _warn_of_misreading(view)
+    return ZarrViewStore(view)
+
+
+def _warn_of_misreading(view: ZarrView) -> None:
+    """Warn once if the zarr-python here divides in floats and an array is too long for that."""
+    longest = max((size for _, array in view.arrays() for size in array.shape), default=0)
+    if longest >= EXACT_IN_FLOATS and tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 2):
+        msg = (
+            f"zarr-python {zarr.__version__} misreads unaligned slices of arrays 2**55 elements long or longer: it "
+            "skips the last chunk and returns uninitialised memory. Read whole chunks there, or use zarr-python 3.2"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)

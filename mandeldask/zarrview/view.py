@@ -196,6 +196,10 @@ class ZarrView:
         """
         return await self._reader.get(chunk, request)
 
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield the path and node of every array."""
+        yield from ((path, node) for path, node in self._nodes.items() if isinstance(node, Array))
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of metadata documents that start with `prefix`; chunks are too many to list."""
         for path in self._nodes:
