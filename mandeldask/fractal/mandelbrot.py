@@ -89,6 +89,10 @@ class Mandelbrot:
         for stage in _stages():
             if tile.open.size:
                 stage(tile)
+        if tile.period is not None:
+            from mandeldask.fractal.kernels.interior import find_periods  # noqa: PLC0415
+
+            find_periods(tile)
         return tile
 
 
@@ -97,5 +101,6 @@ def _stages() -> tuple[Stage, ...]:
     from mandeldask.fractal.kernels.absolute import answer_absolutely  # noqa: PLC0415  numba only when it computes
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
+    from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
 
-    return answer_blocks, answer_absolutely, answer_exactly
+    return answer_blocks, answer_absolutely, answer_cycles, answer_exactly

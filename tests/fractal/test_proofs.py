@@ -14,7 +14,9 @@ from mandeldask.fractal.kernels.blocks import answer_blocks
 from mandeldask.fractal.kernels.closed_form import known_period
 from mandeldask.fractal.kernels.components import closed_form_periods
 from mandeldask.fractal.kernels.cycles import attracting_period
+from mandeldask.fractal.kernels.interior import answer_cycles
 from mandeldask.fractal.kernels.tile import Tile
+from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_point
 
@@ -162,3 +164,25 @@ def test_along_the_edge_little_is_tried():
     """A tile where nothing can be proven costs no more steps than the allowance; 1 ms where the tile itself takes 8."""
     tile = blocks(tile_grid(38, PLACES["seahorse"]), 65535)
     assert tile.open.size == tile.counts.size
+
+
+@pytest.mark.parametrize("place", ["home", *sorted(PLACES)])
+def test_cycles_of_single_pixels(place):
+    """What the stage claims inside is inside: no count of 3000 iterates contradicts it, nor does the period."""
+    grid = around(Pyramid().grid(45), PLACES.get(place, "-0.2+0.7j"), (64, 64))
+    tile = Tile.blank(grid, 100_000, ("iterations", "period"))
+    answer_cycles(tile)
+    given = answered(tile)
+    pixels = [divmod(int(i), 64) for i in np.random.default_rng(0).permutation(given)[:12]]
+    assert not wrong_pixels(grid, np.full(grid.shape, 3000), 3000, pixels)
+    assert (tile.period[given] > 0).all()
+    assert (tile.period[tile.open] == 0).all()
+
+
+def test_periods_are_found_where_counts_alone_would_not_tell():
+    """Five iterates prove no cycle; asking for the period does: 4 in its bulb, 1 and 2 by formula, 0 outside."""
+    grid = Grid.window("-0.9", "1.6", (33, 65))
+    fields = Mandelbrot(5, ("iterations", "period"))(grid)
+    period = {name: fields["period"][16, int(grid.re.index(as_point(name).re))] for name in ("-1.3", "-1.0", "-0.3")}
+    assert period == {"-1.3": 4, "-1.0": 2, "-0.3": 1}
+    assert (fields["period"][fields["iterations"] < 5] == 0).all()

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from mandeldask.fractal.kernels.balls import certainly_in, certainly_out, modulus_of, widened
 from mandeldask.fractal.kernels.components import closed_form_periods
-from mandeldask.fractal.kernels.cycles import attracting_period
+from mandeldask.fractal.kernels.discs import BROKEN, PROVEN, SPLIT, judge
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
@@ -28,20 +27,11 @@ LEAF = 8
 _PROBED = 64
 """Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
 
-_PATIENCE = 1024
-"""Iterates after which a middle without escape or cycle says: give up. Most cycles of period 100 show before."""
-
-_LONGEST = 1 << 16
-"""Iterates of one ball at most: below 1 ms, between two looks at the cancellation flag."""
-
 _ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
 """Steps of balls allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
 
 _FARTHEST = 64
 """Grids that reach farther out are left to the orbits, which end there at once: here floats must hold the step."""
-
-_FAILED, _BROKEN, _SPLIT, _PROVEN = range(4)
-"""Verdicts on a block."""
 
 
 def answer_blocks(tile: Tile) -> None:
@@ -73,11 +63,11 @@ def _fill(
     height, width = shape
     rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
-    queue = np.empty((height * width // 4 + 64, 4), np.int64)
-    queue[0] = 0, height, 0, width
-    first, last, allowance = 0, 1, _ALLOWANCE
+    queue = np.empty((4, height * width // 4 + 64), np.int64)
+    last = _put(queue, 0, 0, height, 0, width)
+    first, allowance = 0, _ALLOWANCE
     while first < last and allowance > 0 and not flag[0]:
-        top, bottom, left, right = queue[first]
+        top, bottom, left, right = queue[0, first], queue[1, first], queue[2, first], queue[3, first]
         first += 1
         if _is_answered(proven, width, top, bottom, left, right):
             continue
@@ -87,18 +77,27 @@ def _fill(
         rho = _radius(rows, cols, im_step, re_step) + rounding
         side = max(rows, cols)
         probe = leaf if LEAF < side <= _PROBED else 0.0
-        verdict, count, cycle, steps = _judge(cx, cy, rho, probe, maxiter, escapes)
+        verdict, count, cycle, steps, _, _ = judge(cx, cy, rho, probe, maxiter)
         allowance -= steps
-        if verdict == _PROVEN:
+        if count < maxiter and not escapes:
+            continue
+        if verdict == PROVEN:
             allowance += _STEPS_A_PIXEL * rows * cols
             for row in range(top, bottom):
-                proven[row * width + left : row * width + right] = True
-                if count < maxiter:
-                    counts[row * width + left : row * width + right] = count
-                if period.size:
-                    period[row * width + left : row * width + right] = cycle
-        elif verdict == _SPLIT or (verdict == _BROKEN and side > _PROBED):
+                for pixel in range(row * width + left, row * width + right):
+                    proven[pixel] = True
+                    counts[pixel] = count
+                    if period.size:
+                        period[pixel] = cycle
+        elif verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
             last = _split(queue, last, top, bottom, left, right)
+
+
+@numba.njit(nogil=True, cache=True)
+def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
+    """Put a block behind `last`; return the new end."""
+    queue[0, last], queue[1, last], queue[2, last], queue[3, last] = top, bottom, left, right
+    return last + 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -117,8 +116,7 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
     col_step = -(-cols // 2) if 2 * cols > rows else cols
     for row in range(top, bottom, row_step):
         for col in range(left, right, col_step):
-            queue[last] = row, min(row + row_step, bottom), col, min(col + col_step, right)
-            last += 1
+            last = _put(queue, last, row, min(row + row_step, bottom), col, min(col + col_step, right))
     return last
 
 
@@ -126,47 +124,3 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
 def _radius(rows: int, cols: int, im_step: float, re_step: float) -> float:
     """Return the distance from the middle of a block to its farthest pixel, rounded up."""
     return 0.5 * hypot(im_step * (rows - 1), re_step * (cols - 1)) * (1.0 + 2.0**-40)
-
-
-@numba.njit(nogil=True, cache=True)
-def _judge(cx: float, cy: float, rho: float, probe: float, maxiter: int, escapes: Any) -> tuple[int, int, int, int]:
-    """Return the verdict on the disc of c, its count, its period (0 if not proven) and the steps that it took.
-
-    `probe` is the radius of the smallest disc worth a split, 0 to fail at once with the disc itself. In windows of
-    doubling length the nearest return to the window's first iterate, if the orbit contracts meanwhile, is tried as
-    a cycle.
-    """
-    x, y, radius, small, whole = cx, cy, rho, probe, True
-    x0, y0, start, slope, nearest, candidate = x, y, 1, 1.0, 1e300, 0
-    longest = min(maxiter, _LONGEST)
-    n = 0
-    while n < longest:
-        n += 1
-        modulus = modulus_of(x, y)
-        if whole and certainly_out(modulus, radius):
-            return (_PROVEN if escapes else _FAILED), n - 1, 0, n
-        if whole and not certainly_in(modulus, radius):
-            whole = False
-            if probe == 0.0:
-                return _BROKEN, 0, 0, n
-        if not whole and certainly_out(modulus, small):
-            return (_SPLIT if escapes else _FAILED), 0, 0, n
-        if not whole and (n > _PATIENCE or not certainly_in(modulus, small)):
-            return _FAILED, 0, 0, n
-        if n == max(8, 2 * start):
-            if candidate > 0:
-                cycle = attracting_period(cx, cy, rho, x, y, candidate)
-                if cycle > 0:
-                    return _PROVEN, maxiter, cycle, n
-                if not whole and attracting_period(cx, cy, probe, x, y, candidate) > 0:
-                    return _SPLIT, 0, 0, n
-            x0, y0, start, slope, nearest, candidate = x, y, n, 1.0, 1e300, 0
-        x, y = x * x - y * y + cx, 2.0 * x * y + cy
-        radius = widened(modulus, radius, rho)
-        small = widened(modulus, small, probe)
-        slope *= 2.0 * modulus
-        distance = abs(x - x0) + abs(y - y0)
-        if distance < nearest:
-            nearest = distance
-            candidate = n + 1 - start if slope < 1.0 else 0
-    return (_PROVEN if whole and longest == maxiter else _FAILED), maxiter, 0, n

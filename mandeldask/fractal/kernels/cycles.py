@@ -32,7 +32,7 @@ def attracting_period(cx: float, cy: float, rho: float, x: float, y: float, peri
     """
     if not modulus_of(cx, cy) < 2.5:
         return 0
-    x, y, converged = _periodic_point(cx, cy, x, y, period)
+    x, y, converged = periodic_point(cx, cy, x, y, period)
     if not converged:
         return 0
     period = _least_period(cx, cy, x, y, period)
@@ -41,7 +41,7 @@ def attracting_period(cx: float, cy: float, rho: float, x: float, y: float, peri
 
 
 @numba.njit(nogil=True, cache=True)
-def _periodic_point(cx: float, cy: float, x: float, y: float, period: int) -> tuple[float, float, bool]:
+def periodic_point(cx: float, cy: float, x: float, y: float, period: int) -> tuple[float, float, bool]:
     """Solve f^p(z) = z by Newton's method from z = x + iy; the last value says whether that converged."""
     for _ in range(_NEWTON_STEPS):
         u, v, du, dv = x, y, 1.0, 0.0
