@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from mandeldask.web.catalog import Catalog
+from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cors import Cors
 from mandeldask.web.keys import ApiKeys
 from mandeldask.web.messages import as_json
@@ -22,7 +23,7 @@ from mandeldask.web.settings import Settings
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import V2, V3
-from mandeldask.zarrview.nodes import as_node
+from mandeldask.zarrview.nodes import as_node, checked_name
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
@@ -88,10 +89,15 @@ def create_app(
     settings = settings or Settings()
     cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings), Metrics()
 
-    def view(node: Node, number: int) -> ZarrView:
-        return ZarrView(node, V2() if number == 2 else V3(), cache=cache, pool=pool)  # noqa: PLR2004
+    def view(node: Node, number: int, name: str | None = None) -> ZarrView:
+        make = partial(ZarrView, node, V2() if number == 2 else V3(), cache=cache, pool=pool)  # noqa: PLR2004
+        if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
+            return make()
+        content = make().content[:FINGERPRINT_DIGITS]  # a changed tree finds its own folder
+        return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
 
-    catalog = Catalog({name: as_node(tree) for name, tree in trees.items()}, view, places, settings.max_places)
+    named = {checked_name(name): as_node(tree) for name, tree in trees.items()}
+    catalog = Catalog(named, view, places, settings.max_places)
     metrics.watch(cache, pool)
     routes = _routes(catalog, metrics, pool)
     # A refused request is counted, and readable across origins.

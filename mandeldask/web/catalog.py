@@ -52,7 +52,7 @@ class Catalog:
     trees : mapping of str to node
         The named trees.
     view : callable
-        Makes the view of a node in the format 2 or 3.
+        Makes the view of a node in the format 2 or 3; it is given the name of a named tree too.
     places : callable, optional
         Makes the node of a place from its spec, in a thread. It raises LookupError for what is no canonical spec (404)
         and PermissionError for what is past the server's limits (403).
@@ -63,13 +63,13 @@ class Catalog:
     def __init__(
         self,
         trees: Mapping[str, Node],
-        view: Callable[[Node, int], ZarrView],
+        view: Callable[..., ZarrView],
         places: Callable[[str], Node] | None = None,
         open_places: int = 256,
     ) -> None:
         self._trees = dict(trees)
         self._view = view
-        self._views = {(number, name): view(tree, number) for name, tree in trees.items() for number in (2, 3)}
+        self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
         self._places = OpenPlaces(places, view, open_places) if places else None
 

@@ -23,9 +23,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             msg = f"cannot listen at {host}:{port}: {error.strerror or error}"
-            raise OSError(error.errno, msg) from None
+            raise _error(error.errno, msg) from None
         msg = f"port {port} of {host} is taken; {free_port(host, port + 1)} is free"
-        raise OSError(error.errno, msg) from None
+        raise _error(error.errno, msg) from None
 
 
 def free_port(host: str, start: int) -> int:
@@ -37,7 +37,7 @@ def free_port(host: str, start: int) -> int:
         except OSError:
             continue
     msg = f"no port of {host} is free"
-    raise OSError(errno.EADDRINUSE, msg)
+    raise _error(errno.EADDRINUSE, msg)
 
 
 def is_loopback(host: str) -> bool:
@@ -48,6 +48,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _error(number: int | None, message: str) -> OSError:
+    """Return an OSError that reads as `message`, without "[Errno ...]" before it."""
+    error = OSError(message)
+    error.errno = number
+    return error
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -8,12 +8,12 @@ import signal
 import threading
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, Self
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from mandeldask import __version__
 from mandeldask.web.listening import is_loopback, listen
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _config(app: Application | Callable[[], Application], drain_s: float, worker
         workers=workers,
         access_log=False,
         log_config=None,
-        headers=[("server", f"mandeldask/{__version__}")],
+        headers=[("server", f"mandeldask/{version('mandeldask')}")],
         server_header=False,
         timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type] # it sleeps so many seconds
         ws="none",

@@ -50,9 +50,8 @@ class Reader:
 
     def cached(self, chunk: Chunk) -> bytes | None:
         """Return the bytes of a chunk that is in memory; a shard would have to be assembled."""
-        if chunk.stored.shard is not None:
-            return None
-        return self.cache.get((chunk.stored.identity, chunk.coords), misses=False)
+        stored: Stored = chunk.stored
+        return None if stored.shard else self.cache.get((stored.identity, chunk.coords), misses=False)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""

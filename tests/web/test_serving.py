@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from mandeldask.app import create_app, serve
+from mandeldask.web.listening import BACKLOG, is_loopback, listen
+
+PROCESS = Path(__file__).parents[1] / "web_process.py"
+TREE = {"demo": {"a": np.arange(4)}}
+FAST, SLOW = "/zarr/v3/demo.zarr/a/c/0/0", "/zarr/v3/demo.zarr/a/c/{}/0"
+
+
+@contextlib.contextmanager
+def process(**options):
+    """A server in a process of its own, and its address."""
+    command = [sys.executable, str(PROCESS), json.dumps({"port": 0, **options})]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            address = running.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), running.stderr.read()
+            yield running, address
+        finally:
+            running.kill()
+
+
+def refused(address):
+    try:
+        httpx.get(address + "/healthz", timeout=1)
+    except httpx.HTTPError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_requests_finish_and_exits_0(signal_):
+    with process() as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+        client.get("/healthz")
+        replies = []
+        asking = threading.Thread(target=lambda: replies.append(client.get(SLOW.format(150))))
+        asking.start()
+        time.sleep(0.3)
+        running.send_signal(signal_)
+        asking.join()
+        assert replies[0].status_code == 200
+        assert running.wait(10) == 0
+        assert running.stdout.read() == "stopped\n"
+        assert refused(address)
+
+
+def test_draining_ends_at_its_deadline():
+    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+        client.get("/healthz")
+        asking = threading.Thread(
+            target=lambda: contextlib.suppress(httpx.HTTPError).__enter__() or client.get(SLOW.format(160))
+        )
+        asking.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        running.terminate()
+        assert running.wait(10) == 0
+        assert time.monotonic() - began < 5
+        asking.join()
+
+
+def test_workers_share_the_port_and_the_kept_chunks(tmp_path):
+    with process(workers=2, cache_dir=str(tmp_path)) as (running, address):
+        pids = set()
+        for number in range(60):
+            with httpx.Client(base_url=address, timeout=20) as client:  # a new connection may reach the other process
+                chunk = client.get(f"/zarr/v3/demo.zarr/pid/c/{number}").content
+                pids.add(int(np.frombuffer(gzip.decompress(chunk), "<i8")[0]))
+                client.get(FAST)
+            if len(pids) == 2:
+                break
+        assert len(pids) == 2
+        kept = next((tmp_path / "v3").glob("demo-*.zarr"))
+        assert (kept / "zarr.json").exists()
+        assert (kept / "a/c/0/0").read_bytes() == httpx.get(address + FAST).content
+        # What either process computed the other one serves: every chunk is of one process.
+        seen = {number: set() for number in range(3)}
+        for _ in range(12):
+            with httpx.Client(base_url=address) as client:
+                for number, answering in seen.items():
+                    chunk = client.get(f"/zarr/v3/demo.zarr/pid/c/{number}").content
+                    answering.add(int(np.frombuffer(gzip.decompress(chunk), "<i8")[0]))
+        assert all(len(pids) == 1 for pids in seen.values())
+        running.terminate()
+        assert running.wait(20) == 0
+
+
+def test_a_taken_port_is_one_line_that_names_a_free_one():
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=rf"^port {port} of 127.0.0.1 is taken; \d+ is free$") as caught:
+            serve(TREE, port=port)
+        free = int(str(caught.value).split("; ")[1].split()[0])
+        with listen("127.0.0.1", free):
+            pass
+
+
+def test_an_address_that_is_not_here_says_so():
+    with pytest.raises(OSError, match=r"^cannot listen at 192\.0\.2\.1:0: "):
+        serve(TREE, host="192.0.2.1", port=0, public=True)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_other_machines_are_let_in_only_with_a_key_or_in_public(host):
+    assert not is_loopback(host)
+    with pytest.raises(ValueError, match="API key"):
+        serve(TREE, host=host, port=0)
+
+
+def test_in_public_any_address_will_do():
+    with serve(TREE, host="0.0.0.0", public=True, background=True) as handle:
+        assert httpx.get(handle.address + "/healthz").status_code == 200
+    with serve(TREE, host="0.0.0.0", api_keys=["k"], background=True) as handle:
+        assert httpx.get(handle.url() + "/zarr.json").status_code == 401
+
+
+def test_a_background_server_has_urls_and_stops():
+    with serve(TREE, background=True) as handle:
+        assert handle.url("v2") == f"{handle.address}/zarr/v2/demo.zarr"
+        assert httpx.get(handle.url("v3", pinned=True) + "/zarr.json").status_code == 200
+        with pytest.raises(ValueError, match="demo"):
+            handle.url("v3", "other")
+        with pytest.raises(ValueError, match="v4"):
+            handle.url("v4")
+    handle.stop()
+    assert refused(handle.address)
+
+
+async def test_a_background_server_runs_beside_a_running_loop():
+    with serve(TREE, background=True) as handle:
+        async with httpx.AsyncClient() as client:
+            replies = await asyncio.gather(*(client.get(handle.url() + "/a/c/0") for _ in range(5)))
+        assert {reply.status_code for reply in replies} == {200}
+
+
+def test_background_servers_take_ports_of_their_own():
+    with serve(TREE, background=True) as one, serve(TREE, background=True) as two:
+        assert one.address != two.address
+
+
+def test_many_connections_may_wait_to_be_accepted():
+    assert BACKLOG >= 128
+    with serve(TREE, background=True) as handle:
+        host, port = handle.address.removeprefix("http://").split(":")
+        connections = [socket.create_connection((host, int(port)), timeout=5) for _ in range(128)]
+        for connection in connections:
+            connection.close()
+
+
+def test_an_application_is_plain_asgi():
+    app = create_app(TREE)
+
+    async def get(path):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.get(path)
+
+    assert asyncio.run(get("/zarr/v3/demo.zarr/a/c/0")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cache_bytes": -1}, "cache_bytes must be an integer of at least 0, not -1"),
+        ({"threads": 1.5}, "threads must be an integer of at least 0, not 1.5"),
+        ({"queue": True}, "queue must be an integer of at least 0, not True"),
+        ({"max_places": 0}, "max_places must be an integer of at least 1, not 0"),
+        ({"allow_origins": ["example.org"]}, "an origin must look like .*not 'example.org'"),
+        ({"api_keys": ["a/b"]}, "an API key must be"),
+    ],
+)
+def test_settings_name_what_is_wrong(options, message):
+    with pytest.raises(ValueError, match=message):
+        create_app(TREE, **options)
+
+
+def test_unknown_settings_are_refused():
+    with pytest.raises(TypeError, match="cache_size"):
+        create_app(TREE, cache_size=3)
+
+
+def test_names_that_cannot_be_in_a_url_are_refused():
+    with pytest.raises(ValueError, match="a/b"):
+        create_app({"a/b": np.arange(3)})
