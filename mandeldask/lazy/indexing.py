@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray.backends import BackendArray
 from xarray.core.indexing import (
     BasicIndexer,
+    CopyOnWriteArray,
     ExplicitIndexer,
     ExplicitlyIndexedNDArrayMixin,
     IndexSelResult,
     LazilyIndexedArray,
     LazilyVectorizedIndexedArray,
+    MemoryCachedArray,
     OuterIndexer,
     VectorizedIndexer,
 )
@@ -31,10 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from xarray import Variable
 
     from mandeldask.lazy.passes import Pixels
 
-__all__ = ["IndexSelResult", "LazyPixels", "PixelArray"]
+__all__ = ["IndexSelResult", "LazyPixels", "PixelArray", "pixels_of"]
 
 
 class PixelArray(BackendArray):
@@ -93,6 +97,17 @@ class LazyPixels(LazilyIndexedArray):
 
     def __dask_tokenize__(self) -> Any:
         return self.array.__dask_tokenize__(), repr(self.key)
+
+
+def pixels_of(variable: Variable) -> Pixels | None:
+    """Return what a variable would compute, if it is a window of lazily indexed pixels with both dimensions."""
+    data = variable._data  # noqa: SLF001  `.data` would compute it
+    while isinstance(data, (MemoryCachedArray, CopyOnWriteArray)):  # what xarray wraps backends' arrays in
+        data = data.array
+    if not isinstance(data, LazyPixels) or not all(isinstance(key, slice) for key in data.key.tuple):
+        return None
+    pixels: Pixels = data.array.pixels
+    return replace(pixels, grid=pixels.grid[data.key.tuple])
 
 
 class _Transposed(ExplicitlyIndexedNDArrayMixin):

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_text, point_as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.pyramid import Pyramid
 
 CONVENTIONS = [
     {
@@ -37,7 +39,7 @@ OME_V2_VERSIONS = ("0.4", "0.1")
 """OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
 
 
-def root_attributes(pyramid: Pyramid, ome: str = "0.4") -> dict[str, Any]:
+def root_attributes(pyramid: Pyramid, ome: str = "0.4", levels: Sequence[int] | None = None) -> dict[str, Any]:
     """Return the attributes of a pyramid's root, of JSON's types.
 
     Parameters
@@ -46,6 +48,8 @@ def root_attributes(pyramid: Pyramid, ome: str = "0.4") -> dict[str, Any]:
         What to describe.
     ome : {"0.4", "0.1"}
         OME-Zarr version of the v2 attributes; v3 has 0.5.
+    levels : sequence of int, optional
+        The levels that are there, finest first; all by default. Scales are relative to the first of them.
 
     Raises
     ------
@@ -55,17 +59,45 @@ def root_attributes(pyramid: Pyramid, ome: str = "0.4") -> dict[str, Any]:
     if ome not in OME_V2_VERSIONS:
         msg = f"ome must be one of {', '.join(OME_V2_VERSIONS)}, not {ome!r}"
         raise ValueError(msg)
+    there = range(pyramid.levels) if levels is None else levels
     return {
         "title": "The Mandelbrot set",
         "exact_center": point_as_text(pyramid.center),
         "exact_width": as_text(pyramid.width),
         "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
-        "zarr_v2": ome_v2(pyramid, ome),
+        "zarr_v2": ome_v2(pyramid, ome, there),
         "zarr_v3": {
-            "ome": {"version": "0.5", "multiscales": ome_multiscales(pyramid), "omero": omero(pyramid)},
-            **spatial_multiscales(pyramid),
+            "ome": {"version": "0.5", "multiscales": ome_multiscales(pyramid, there), "omero": omero(pyramid, there)},
+            **spatial_multiscales(pyramid, there),
         },
     }
+
+
+def pyramid_of(attrs: Mapping[Any, Any]) -> Pyramid:
+    """Return the Pyramid that a root's attributes describe.
+
+    Raises
+    ------
+    ValueError
+        If they describe none.
+    """
+    if "mandeldask" not in attrs:
+        msg = "this tree is no pyramid: its root has no attribute 'mandeldask'"
+        raise ValueError(msg)
+    keywords = {name: value for name, value in attrs["mandeldask"].items() if name != "fingerprint"}
+    return Pyramid(**keywords, allow_huge=True)
+
+
+def attributes_of(attrs: Mapping[Any, Any], zarr_format: int) -> dict[str, Any]:
+    """Return `attrs` as one Zarr format has them: its own merged in, the other's left out.
+
+    Examples
+    --------
+    >>> attributes_of({"title": "M", "zarr_v2": {"a": 2}, "zarr_v3": {"a": 3}}, 3)
+    {'title': 'M', 'a': 3}
+    """
+    common = {str(name): value for name, value in attrs.items() if name not in {"zarr_v2", "zarr_v3"}}
+    return common | dict(attrs.get(f"zarr_v{zarr_format}", {}))
 
 
 def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
@@ -77,28 +109,27 @@ def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
     }
 
 
-def ome_v2(pyramid: Pyramid, version: str) -> dict[str, Any]:
+def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int]) -> dict[str, Any]:
     """Return the OME-Zarr attributes of a v2 root."""
     if version == "0.1":
-        datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in range(pyramid.levels)]
+        datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in levels]
         return {"multiscales": [{"version": "0.1", "name": pyramid.fields[0], "datasets": datasets}]}
-    multiscales = [{**multiscale, "version": version} for multiscale in ome_multiscales(pyramid)]
-    return {"multiscales": multiscales, "omero": omero(pyramid)}
+    multiscales = [{**multiscale, "version": version} for multiscale in ome_multiscales(pyramid, levels)]
+    return {"multiscales": multiscales, "omero": omero(pyramid, levels)}
 
 
-def ome_multiscales(pyramid: Pyramid) -> list[dict[str, Any]]:
+def ome_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> list[dict[str, Any]]:
     """Return OME-Zarr's `multiscales`, one for each field; viewers show the first.
 
-    Transforms are in pixels of level 0, not in plane units: with those, vizarr draws 13 levels less. Levels are
-    decimations, so all share one origin.
+    Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
+    Levels are decimations, so all share one origin.
     """
     return [
         {
             "name": field,
             "axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}],
             "datasets": [
-                {"path": f"{level}/{field}", "coordinateTransformations": _scale(level)}
-                for level in range(pyramid.levels)
+                {"path": f"{level}/{field}", "coordinateTransformations": _scale(level - levels[0])} for level in levels
             ],
             "type": "decimation",
             "metadata": {"description": "every second pixel of the level below, exactly"},
@@ -107,24 +138,25 @@ def ome_multiscales(pyramid: Pyramid) -> list[dict[str, Any]]:
     ]
 
 
-def omero(pyramid: Pyramid) -> dict[str, Any]:
+def omero(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
     """Return OME's rendering hints: the window of values of the first field."""
-    most = max(pyramid.maxiter_at(level) for level in range(pyramid.levels))
+    most = max(pyramid.maxiter_at(level) for level in levels)
     window = {"start": 0, "end": most, "min": 0, "max": most}
     channel = {"label": pyramid.fields[0], "color": "FFFFFF", "active": True, "window": window}
     return {"name": "Mandelbrot set", "channels": [channel], "rdefs": {"model": "greyscale"}}
 
 
-def spatial_multiscales(pyramid: Pyramid) -> dict[str, Any]:
+def spatial_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
     """Return zarr-conventions `multiscales` and `spatial`: levels in plane units; nothing where floats end."""
-    if float(pyramid.grid(0).spacing) == 0.0:
+    finest = pyramid.grid(levels[0])
+    if float(finest.spacing) == 0.0:
         return {}
-    grids = pyramid.grids
+    pairs = zip(levels, [None, *levels], strict=False)
     return {
         "zarr_conventions": CONVENTIONS,
-        "multiscales": {"layout": [_layout(level, grid) for level, grid in enumerate(grids)]},
+        "multiscales": {"layout": [_layout(pyramid.grid(level), level, finer) for level, finer in pairs]},
         "spatial:dimensions": ["y", "x"],
-        "spatial:bbox": _bounds(grids[0]),
+        "spatial:bbox": _bounds(finest),
         "spatial:transform_type": "affine",
         "spatial:registration": "pixel",
     }
@@ -135,12 +167,13 @@ def _scale(level: int) -> list[dict[str, Any]]:
     return [{"type": "scale", "scale": [scale, scale]}, {"type": "translation", "translation": [0.0, 0.0]}]
 
 
-def _layout(level: int, grid: Grid) -> dict[str, Any]:
-    derived = {"derived_from": str(level - 1), "transform": {"scale": [2.0, 2.0], "translation": [0.0, 0.0]}}
+def _layout(grid: Grid, level: int, finer: int | None) -> dict[str, Any]:
+    scale = None if finer is None else [float(2 ** (level - finer))] * 2
+    derived = {"derived_from": str(finer), "transform": {"scale": scale, "translation": [0.0, 0.0]}}
     re, im = grid.re, grid.im
     return {
         "asset": str(level),
-        **(derived if level else {}),
+        **(derived if scale else {}),
         "spatial:shape": list(grid.shape),
         "spatial:transform": [float(re.step), 0.0, float(re.start), 0.0, float(im.step), float(im.start)],
     }

@@ -8,6 +8,8 @@ import xarray as xr
 
 from mandeldask.fractal.mandelbrot import Kernel, Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
+from mandeldask.lazy.blocks import task_side
 from mandeldask.lazy.levels import as_dataset
 from mandeldask.lazy.metadata import level_attributes, root_attributes
 
@@ -65,7 +67,8 @@ def open_pyramid(
     """
     spec = as_pyramid(pyramid, **keywords)
     levels = {str(level): _level(spec, level, chunks, kernel) for level in range(spec.levels)}
-    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=root_attributes(spec, ome)), **levels}, name="mandelbrot")
+    root = xr.Dataset(attrs=root_attributes(spec, ome))
+    return xr.DataTree.from_dict({"/": root, **levels}, name="mandelbrot")
 
 
 def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
@@ -84,21 +87,3 @@ def _level(
     side = task_side(pyramid.tilesize, pyramid.maxiter_at(level)) if chunks == "auto" else chunks
     attrs = level_attributes(pyramid, level)
     return as_dataset(pyramid.grid(level), kernel(pyramid, level), side, attrs, side=pyramid.tilesize)
-
-
-TASK_ITERATIONS = 2**29
-"""Iterations of one dask task at most: about a second, since a running task cannot be cancelled."""
-
-
-def task_side(tilesize: int, maxiter: int, least: int = 32) -> int:
-    """Return `tilesize`, halved while it stays whole and its tile could take longer than about a second.
-
-    Examples
-    --------
-    >>> task_side(512, 255), task_side(512, 10_000)
-    (512, 128)
-    """
-    side = tilesize
-    while side * side * maxiter > TASK_ITERATIONS and side % 2 == 0 and side > least:
-        side //= 2
-    return side

@@ -9,16 +9,14 @@ from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
+from mandeldask.lazy import accessor as _registered  # noqa: F401  `window(...).mandel`
+from mandeldask.lazy.blocks import TILESIZE, task_side
 from mandeldask.lazy.levels import as_dataset
-from mandeldask.lazy.tree import task_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import xarray as xr
-
-TILESIZE = 512
-"""Pixels along a block of a window, unless given."""
 
 
 def window(  # noqa: PLR0913  the public names of a window

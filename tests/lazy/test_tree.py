@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from mandeldask import Pyramid, open_pyramid
-from mandeldask.lazy.tree import task_side
+from mandeldask.lazy.blocks import task_side
 from positions import LOG, position_kernel
 
 

@@ -1,0 +1,146 @@
+"""The accessor `mandel`: what a pyramid, and the windows of its levels, can do beyond xarray's own methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import xarray as xr
+
+from mandeldask.fractal.geometry import Axis, positive
+from mandeldask.fractal.rationals import CenterLike, RationalLike, as_point
+from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
+from mandeldask.lazy.metadata import attributes_of, pyramid_of, root_attributes
+from mandeldask.lazy.plot import plot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+
+    from mandeldask.fractal.pyramid import Pyramid
+
+
+@xr.register_datatree_accessor("mandel")  # type: ignore[no-untyped-call]
+@dataclass(frozen=True)
+class TreeAccessor:
+    """`tree.mandel`, of the root of a pyramid: opened here, or read back from what was written."""
+
+    tree: xr.DataTree
+
+    @property
+    def pyramid(self) -> Pyramid:
+        """What the tree shows. Raises ValueError if it is no pyramid."""
+        return pyramid_of(self.tree.attrs)
+
+    def levels(self, levels: Iterable[int], zarr_format: Literal[2, 3] | None = None) -> xr.DataTree:
+        """Return the tree of some levels; its metadata describes these and no others.
+
+        Parameters
+        ----------
+        levels : iterable of int
+            Levels to keep.
+        zarr_format : {2, 3}, optional
+            Give the root the attributes that this format should have, for `DataTree.to_zarr`. Without it they are
+            kept for both, as ``zarr_v2`` and ``zarr_v3``.
+
+        Raises
+        ------
+        ValueError
+            If a level is not in the tree.
+        """
+        kept = sorted(set(levels))
+        unknown = [level for level in kept if str(level) not in self.tree.children]
+        if unknown or not kept:
+            msg = f"levels must be out of {', '.join(self.tree.children)}, not {unknown or 'none'}"
+            raise ValueError(msg)
+        attrs: dict[Any, Any] = {**self.tree.attrs, **root_attributes(self.pyramid, levels=kept)}
+        if zarr_format is not None:
+            attrs = attributes_of(attrs, zarr_format)
+        groups = {str(level): self.tree[str(level)].to_dataset() for level in kept}
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups}, name=self.tree.name)
+
+    def window(
+        self,
+        center: CenterLike | None = None,
+        width: RationalLike | None = None,
+        shape: tuple[int, int] = (TILESIZE, TILESIZE),
+    ) -> xr.Dataset:
+        """Return the pixels around `center` from the coarsest level that has `shape` of them there.
+
+        Parameters
+        ----------
+        center : str, complex or (re, im), optional
+            The middle; the pyramid's own by default.
+        width : str, Decimal, Fraction, int or float, optional
+            Plane units across; the pyramid's own by default.
+        shape : (int, int)
+            Pixels (height, width) wanted: the window has as many at least, and less than twice as many each way. Its
+            height in plane units is ``width * shape[0] / shape[1]``.
+
+        Returns
+        -------
+        Dataset
+            dask-backed in blocks from the window's own corner. Parts outside the pyramid are cut off.
+
+        Raises
+        ------
+        ValueError
+            If even the finest level has too few pixels there, or the window lies outside.
+
+        Examples
+        --------
+        >>> from mandeldask import open_pyramid
+        >>> seahorses = open_pyramid().mandel.window("-0.75+0.1j", "1e-6", (400, 600))
+        >>> seahorses.attrs["level"], seahorses.iterations.shape
+        (29, (573, 859))
+        """
+        pyramid = self.pyramid
+        re, im = pyramid.center if center is None else as_point(center)
+        across = pyramid.width if width is None else positive(width, "width")
+        level = self._level_of(across / shape[1], shape)
+        grid = pyramid.grid(level)
+        down = across * shape[0] / shape[1]
+        rows, cols = _pixels(grid.im, im + down / 2, im - down / 2), _pixels(grid.re, re - across / 2, re + across / 2)
+        if not range(*rows.indices(grid.im.size)) or not range(*cols.indices(grid.re.size)):
+            msg = f"the window around {center} lies outside the pyramid, which is {pyramid.width} plane units wide"
+            raise ValueError(msg)
+        pixels = self.tree[str(level)].to_dataset().isel(y=rows, x=cols)
+        return pixels if pixels.chunks else pixels.chunk(_side(rows, cols, pyramid.maxiter_at(level)))
+
+    def _level_of(self, spacing: Fraction, shape: tuple[int, int]) -> int:
+        """Return the coarsest level whose pixels are no further apart than `spacing`."""
+        pyramid = self.pyramid
+        levels = [int(name) for name in self.tree.children]
+        fine = [level for level in levels if pyramid.grid(level).spacing <= spacing]
+        if not fine:
+            across = int(spacing * shape[1] / pyramid.grid(min(levels)).spacing)
+            msg = (
+                f"level {min(levels)}, the finest, has only {across} pixels across that width, not {shape[1]}: "
+                f"mandeldask.window() has no such limit"
+            )
+            raise ValueError(msg)
+        return max(fine)
+
+
+@xr.register_dataarray_accessor("mandel")  # type: ignore[no-untyped-call]
+@dataclass(frozen=True)
+class DataArrayAccessor:
+    """`array.mandel`, of a field in a window."""
+
+    array: xr.DataArray
+
+    def plot(self, **keywords: Any) -> Any:
+        """Draw the pixels to scale; see `mandeldask.lazy.plot.plot`."""
+        return plot(self.array, **keywords)
+
+
+def _side(rows: slice, cols: slice, maxiter: int) -> int:
+    """Return pixels along a block: for short tasks, but no more blocks than dask can take."""
+    longest: int = max(rows.stop - rows.start, cols.stop - cols.start)
+    return max(task_side(TILESIZE, maxiter), -(-longest // MAX_BLOCKS))
+
+
+def _pixels(axis: Axis, first: Fraction, last: Fraction) -> slice:
+    """Return the pixels from `first` on, before `last`, that the axis has."""
+    start, stop = (-(-place.numerator // place.denominator) for place in (axis.index(first), axis.index(last)))
+    return slice(max(0, start), min(max(0, stop), axis.size))

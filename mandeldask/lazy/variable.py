@@ -1,0 +1,104 @@
+"""PixelVariable: lazily indexed pixels whose `.chunk()` is a dask array of that window, and of nothing more.
+
+xarray would wrap the lazy array by `dask.array.from_array`: every field apart, and wrong where a block is longer than
+2^53 pixels, since dask slices blocks in floats.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from dask.base import normalize_token
+
+from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, blocks_along, dask_arrays
+from mandeldask.lazy.indexing import pixels_of
+from mandeldask.lazy.reading import MAX_PIXELS, check_size
+
+if TYPE_CHECKING:
+    from typing import Self
+
+MOST_BLOCKS = 1024
+"""Blocks along an axis that `.chunk()` makes on request: past 256, reducing a window of them takes seconds."""
+
+
+class PixelVariable(xr.Variable):
+    """A Variable that may hold lazily indexed pixels; windows of it are PixelVariables."""
+
+    __slots__ = ()
+
+    def chunk(  # type: ignore[override]  # noqa: PLR0913, PLR0917  xarray's signature
+        self,
+        chunks: Any = {},  # noqa: B006  likewise, and not changed
+        name: str | None = None,
+        lock: bool | None = None,  # noqa: FBT001
+        inline_array: bool | None = None,  # noqa: FBT001
+        chunked_array_type: Any = None,
+        from_array_kwargs: Any = None,
+        **chunks_kwargs: Any,
+    ) -> Self:
+        """Return the pixels as a dask array, in blocks from the window's corner.
+
+        What is too large for one block, and asked for as one, stays lazily indexed: so `chunks={}` opens whole trees.
+
+        Raises
+        ------
+        ValueError
+            If there would be more than `MOST_BLOCKS` blocks along an axis.
+        MemoryError
+            If a whole level is to be divided unevenly.
+        """
+        pixels = pixels_of(self)
+        sides = None if pixels is None else _sides(_by_axis(self, chunks_kwargs or chunks), pixels.shape)
+        if pixels is None or sides is None:
+            check_size(self.shape)
+            return super().chunk(
+                chunks, name, lock, inline_array, chunked_array_type, from_array_kwargs, **chunks_kwargs
+            )
+        if math.prod(sides) > MAX_PIXELS:
+            return self
+        return self._replace(data=dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field])
+
+    def __dask_tokenize__(self) -> Any:
+        """Return what determines the content; xarray's own would compute it."""
+        pixels = pixels_of(self)
+        content = self._data if pixels is None else pixels.__dask_tokenize__()
+        return normalize_token((type(self).__name__, self._dims, content, self._attrs or None))
+
+
+def _sides(asked: tuple[Any, ...], shape: tuple[int, int]) -> tuple[int, int] | None:
+    """Return pixels (height, width) of the blocks asked for; None if they are not all of one size."""
+    height, width = (_side(one, size) for one, size in zip(asked, shape, strict=True))
+    if height is None or width is None:
+        return None
+    blocks = max(blocks_along(shape, (height, width)))
+    if blocks > MOST_BLOCKS:
+        msg = (
+            f"{blocks} blocks along an axis are too many for dask, which would list them all (the most is "
+            f"{MOST_BLOCKS}): select a window first, or ask for larger chunks"
+        )
+        raise ValueError(msg)
+    return height, width
+
+
+def _side(asked: Any, size: int) -> int | None:
+    """Return pixels along the blocks of one axis."""
+    if asked is None or asked == -1:
+        return max(1, size)
+    if asked == "auto":
+        return max(TILESIZE, -(-size // MAX_BLOCKS))
+    if isinstance(asked, tuple):
+        regular = all(one == asked[0] for one in asked[:-1]) and 0 < asked[-1] <= asked[0]
+        return int(asked[0]) if regular else None
+    return int(asked) if isinstance(asked, (int, np.integer)) and asked > 0 else None
+
+
+def _by_axis(variable: xr.Variable, chunks: Any) -> tuple[Any, ...]:
+    """Return what is asked for each axis, from any of the forms that xarray takes."""
+    if isinstance(chunks, dict):
+        return tuple(chunks.get(dim, chunks.get(axis)) for axis, dim in enumerate(variable.dims))
+    if isinstance(chunks, (tuple, list)):
+        return tuple(tuple(one) if isinstance(one, list) else one for one in chunks)
+    return (chunks,) * variable.ndim
