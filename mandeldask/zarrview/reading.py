@@ -15,6 +15,7 @@ from mandeldask.zarrview.shards import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from concurrent.futures import Future
 
     from zarr.abc.store import ByteRequest
 
@@ -56,7 +57,8 @@ class Reader:
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""
         if _in_loop():  # codecs need a thread's loop to themselves
-            return self._pool.submit(self.read, chunk, request).result()
+            elsewhere: Future[bytes] = self._pool.submit(self.read, chunk, request)
+            return elsewhere.result()
         shard = chunk.stored.shard
         if shard is None:
             return part(self._read_tile(chunk.stored, chunk.coords, chunk.key), request)
@@ -99,10 +101,9 @@ class Reader:
         if kept is not None:
             self.cache.put(name, kept)
             return kept
-        array = stored.array
-        block = array.read(window(coords, array.chunks, array.shape))
+        block = stored.array.read(window(coords, stored.tile, stored.array.shape))
         current().check()
-        tile = stored.encoder.encode(padded(block, array.chunks, stored.encoder.spec.fill_value))
+        tile = stored.encoder.encode(padded(block, stored.tile, stored.encoder.spec.fill_value))
         self.cache.computed(name, tile)
         self._save(key, tile)
         return tile

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import ByteRequest
 
-    from mandeldask.zarrview.nodes import Array
-
 ABSENT = 2**64 - 1
 """Offset and length, in an index, of a chunk that is not there."""
 
@@ -41,12 +39,12 @@ class Shard:
     """Whether the index comes before the chunks."""
 
     @classmethod
-    def of(cls, codec: Any, metadata: Any, array: Array) -> Shard:
-        """Return what zarr's sharding codec means for `array`."""
-        counts = chunk_grid(metadata.chunk_grid.chunk_shape, codec.chunk_shape)
+    def of(cls, codec: Any, shape: tuple[int, ...], shards: tuple[int, ...]) -> Shard:
+        """Return what zarr's sharding codec means for an array of `shape` in shards of the shape `shards`."""
+        counts = chunk_grid(shards, codec.chunk_shape)
         index = Encoder.of_index(counts, codec.index_codecs)
         location = codec.to_dict()["configuration"]["index_location"]
-        return cls(counts, chunk_grid(array.shape, array.chunks), index, location == "start")
+        return cls(counts, chunk_grid(shape, codec.chunk_shape), index, location == "start")
 
     def chunks(self, coords: Sequence[int]) -> list[tuple[int, ...] | None]:
         """Return the coordinates of the chunks of a shard, in order; None for each outside the array."""

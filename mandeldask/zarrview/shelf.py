@@ -103,6 +103,6 @@ def opened(target: str | Path | Store) -> Store:
             msg = f"{target} is read-only: no tile can be kept there"
             raise ValueError(msg)
         return target
-    if isinstance(target, str) and "://" in target:
+    if isinstance(target, str) and "://" in target and not target.startswith("file://"):
         return FsspecStore.from_url(target)
-    return LocalStore(Path(target))
+    return LocalStore(Path(str(target).removeprefix("file://")))

@@ -33,8 +33,10 @@ class Stored:
     """Elements of what one chunk key holds: a chunk, or a shard."""
     grid: tuple[int, ...]
     """Number of chunk keys along each dimension."""
+    tile: tuple[int, ...]
+    """Elements of what is computed at a time: of a chunk, also of one within a shard."""
     encoder: Encoder
-    """Encodes the array's chunks, those within a shard too."""
+    """Encodes a tile."""
     shard: Shard | None
     """How the chunks of one key make up a shard; None if each chunk has a key."""
     content: str
@@ -46,16 +48,18 @@ class Stored:
     def of(cls, array: Array, metadata: Any) -> Stored:
         """Return `array` as its metadata say."""
         codecs = codecs_of(metadata)
-        chunks, shard = array.chunks, None
+        chunks = tile = array.chunks
+        shard = None
         if len(codecs) == 1 and isinstance(codecs[0], ShardingCodec):
-            chunks, shard = tuple(metadata.chunk_grid.chunk_shape), Shard.of(codecs[0], metadata, array)
+            chunks, tile = tuple(metadata.chunk_grid.chunk_shape), tuple(codecs[0].chunk_shape)
+            shard = Shard.of(codecs[0], array.shape, chunks)
             codecs = codecs[0].codecs
         document = metadata.to_dict()
         stored_as = [document.get(name) for name in ("data_type", "dtype", "codecs", "filters", "compressor")]
         content = digest(array.fingerprint, array.shape, chunks, json.dumps(stored_as, default=str))
-        encoder = Encoder.of(metadata, array.chunks, codecs)
+        encoder = Encoder.of(metadata, tile, codecs)
         grid = chunk_grid(array.shape, chunks)
-        return cls(array, metadata, chunks, grid, encoder, shard, content, digest(content, LIBRARIES))
+        return cls(array, metadata, chunks, grid, tile, encoder, shard, content, digest(content, LIBRARIES))
 
 
 @dataclass(frozen=True)

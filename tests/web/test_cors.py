@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from web_server import serving
 
 CHUNK = "/zarr/v3/demo.zarr/image/c/0/0"
