@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import time
 
 import httpx
 import numpy as np
@@ -27,3 +29,19 @@ def serving(trees=None, places=None, drain_s=5, **settings):
     ):
         client.handle = handle
         yield client
+
+
+def abandon(address, path, after=0.05):
+    """Send a GET and close the connection `after` so many seconds, without waiting for the reply."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        time.sleep(after)
+
+
+def until(condition, seconds=10):
+    """Wait for something that happens soon."""
+    stop = time.monotonic() + seconds
+    while not condition() and time.monotonic() < stop:
+        time.sleep(0.01)
+    return condition()

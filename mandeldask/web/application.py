@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +15,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
+from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
 from mandeldask.web.keys import ApiKeys
-from mandeldask.web.messages import as_json
+from mandeldask.web.messages import as_json, problem
 from mandeldask.web.metrics import Metrics, Observe
 from mandeldask.web.pages import Viewer
 from mandeldask.web.settings import Settings
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mandeldask.web.messages import Reply
+    from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.nodes import Node
+
+
+FORMATS: Mapping[int, Format] = {2: V2(), 3: V3()}
+"""What is served below ``/zarr/v2`` and ``/zarr/v3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +95,10 @@ def create_app(
     """
     settings = settings or Settings()
     cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings), Metrics()
+    cluster = Cluster(settings.scheduler) if settings.scheduler else None
 
     def view(node: Node, number: int, name: str | None = None) -> ZarrView:
-        make = partial(ZarrView, node, V2() if number == 2 else V3(), cache=cache, pool=pool)  # noqa: PLR2004
+        make = partial(ZarrView, cluster.over(node) if cluster else node, FORMATS[number], cache=cache, pool=pool)
         if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
             return make()
         content = make().content[:FINGERPRINT_DIGITS]  # a changed tree finds its own folder
@@ -99,7 +107,7 @@ def create_app(
     named = {checked_name(name): as_node(tree) for name, tree in trees.items()}
     catalog = Catalog(named, view, places, settings.max_places)
     metrics.watch(cache, pool)
-    routes = _routes(catalog, metrics, pool)
+    routes = _routes(catalog, metrics, pool, cluster)
     # A refused request is counted, and readable across origins.
     wrapped = Observe(Cors(ApiKeys(routes, settings.api_keys), settings.allow_origins), metrics)
     return Application(wrapped, catalog, metrics, settings)
@@ -110,19 +118,21 @@ def _pool(settings: Settings) -> Pool:
     return Pool(settings.threads, settings.queue, niceness=5)
 
 
-def _routes(catalog: Catalog, metrics: Metrics, pool: Pool) -> Starlette:
+def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> Starlette:
     viewer = Viewer()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         pool.shutdown(wait=False, cancel_futures=True)
+        if cluster is not None:
+            await asyncio.to_thread(cluster.close)
 
     app = Starlette(
         routes=[
             Mount("/zarr", Zarr(catalog)),
             Route("/healthz", Answer(lambda: as_json({"status": "ok"}))),
-            Route("/readyz", Answer(lambda: as_json({"status": "ready"}))),
+            Route("/readyz", Answer(partial(_ready, cluster), blocks=cluster is not None)),
             Route("/metrics", Answer(metrics.reply)),
             Mount("/viewer", viewer),
             Route("/", viewer),
@@ -140,13 +150,24 @@ class Answer:
 
     reply: Callable[[], Reply]
     """Returns what to answer now."""
+    blocks: bool = False
+    """Whether `reply` may wait, and so belongs in a thread."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer one request."""
         method = scope["method"]
         scope["observation"].route = "health"
-        reply = self.reply() if method in {"GET", "HEAD"} else other_method(method)
-        await reply.plus(("cache-control", "no-store")).send(send, head=method == "HEAD")
+        if method not in {"GET", "HEAD"}:
+            reply = other_method(method)
+        else:
+            reply = await asyncio.to_thread(self.reply) if self.blocks else self.reply()
+        await reply.send(send, head=method == "HEAD")
+
+
+def _ready(cluster: Cluster | None) -> Reply:
+    if cluster is not None and not cluster.ready:
+        return problem(503, f"the cluster at {cluster.address} has no scheduler or no workers now")
+    return as_json({"status": "ready"})
 
 
 def _http_error(_: Request, error: Exception) -> Response:

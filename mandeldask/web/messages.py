@@ -69,10 +69,10 @@ class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of
 
 
 def problem(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
-    """Return an error as JSON, ``{"detail": ...}``, which no cache keeps."""
-    return as_json({"detail": detail}, status).plus(("cache-control", "no-store"), *headers)
+    """Return an error as JSON, ``{"detail": ...}``."""
+    return as_json({"detail": detail}, status).plus(*headers)
 
 
 def as_json(value: Any, status: int = 200) -> Reply:
-    """Return `value` as a JSON document."""
-    return Reply(status, (("content-type", JSON),), json.dumps(value).encode())
+    """Return `value` as JSON that no cache keeps."""
+    return Reply(status, (("content-type", JSON), ("cache-control", "no-store")), json.dumps(value).encode())

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,]+", re.ASCII)
 
+_SCHEDULER = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -35,21 +37,27 @@ class Settings:
     cache_dir: Path | None = None
     """Folder of chunks kept from one run to the next and shared by all worker processes."""
     threads: int = 0
-    """Threads that compute chunks; 0 for one a CPU, at least 2."""
+    """Threads that compute chunks, or wait for the cluster's; 0 for one a CPU, at least 2, or 64 for a cluster."""
     queue: int = 256
     """Chunks that may wait for a thread; requests for more are answered 503."""
     max_places: int = 256
     """Places kept open."""
+    scheduler: str | None = None
+    """Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers compute the chunks."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "api_keys", tuple(ApiKey.parse(key) for key in _several(self.api_keys)))
         put(self, "allow_origins", tuple(_origin(text) for text in _several(self.allow_origins)))
-        put(self, "threads", _at_least(0, self.threads, "threads") or max(2, os.cpu_count() or 1))
+        usual = 64 if self.scheduler else max(2, os.cpu_count() or 1)
+        put(self, "threads", _at_least(0, self.threads, "threads") or usual)
         put(self, "cache_dir", None if self.cache_dir is None else Path(self.cache_dir).expanduser())
         _at_least(0, self.cache_bytes, "cache_bytes")
         _at_least(0, self.queue, "queue")
         _at_least(1, self.max_places, "max_places")
+        if self.scheduler is not None and not _SCHEDULER.fullmatch(self.scheduler):
+            msg = f'scheduler must look like "tcp://10.0.0.1:8786", not {self.scheduler!r}'
+            raise ValueError(msg)
 
 
 def _several(values: Iterable[str | ApiKey] | str | ApiKey) -> tuple[str | ApiKey, ...]:

@@ -15,6 +15,7 @@ from mandeldask.web.listing import HTML, page
 from mandeldask.web.load import ClientGone, while_connected
 from mandeldask.web.messages import Refusal, Reply, Request, problem
 from mandeldask.web.representation import Representation
+from mandeldask.web.urgency import urgency, urgency_of
 from mandeldask.zarrview.pool import Busy
 from mandeldask.zarrview.view import Chunk, Document
 
@@ -31,7 +32,7 @@ _ROOT = re.compile(r"/zarr/v([23])(?:/(.*))?", re.DOTALL)
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 RETRY_AFTER_S = 1
-"""Seconds after which a refused client may try again: a tile is a matter of tenths of a second."""
+"""Seconds after which a refused client may try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Gran
 
 async def _computed(request: Request, found: Found, chunk: Chunk, receive: Receive) -> bytes:
     """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
+    urgency.set(urgency_of(request.headers))
     try:
         return await while_connected(found.view.get(chunk), receive)
     except ClientGone:

@@ -7,10 +7,14 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Busy(RuntimeError):  # noqa: N818  what a server says with 503
@@ -56,7 +60,7 @@ class Pool(ThreadPoolExecutor):
         """Calls that wait for a thread."""
         return max(0, self._pending - self.workers)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call `fn` in a thread. Cancelling the Future frees its place in the queue at once.
 
         Raises

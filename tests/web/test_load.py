@@ -13,25 +13,9 @@ import numpy as np
 from mandeldask.cancellation import current
 from mandeldask.zarrview.nodes import Array
 from slow_array import Slow
-from web_server import serving
+from web_server import abandon, serving, until
 
 CHUNK = "/zarr/v3/demo.zarr/slow/c/{}/0"
-
-
-def abandon(address, path):
-    """Send a GET and close the connection without waiting for the reply."""
-    host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as client:
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        time.sleep(0.05)
-
-
-def until(condition, seconds=10):
-    """Wait for something that happens soon."""
-    stop = time.monotonic() + seconds
-    while not condition() and time.monotonic() < stop:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_identical_requests_compute_once():

@@ -1,0 +1,187 @@
+"""Chunks computed on a dask.distributed cluster: the same tree, read by its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from mandeldask.cancellation import Cancellation, cancellable, current
+from mandeldask.web.urgency import USUAL, urgency
+from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.pool import Busy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.nodes import Node, Read
+
+CONNECT_S = 3
+"""Seconds that connecting to the scheduler may take."""
+
+RETRY_S = 1
+"""Seconds between attempts to connect; requests in between are answered 503 at once."""
+
+POLL_S = 0.02
+"""Seconds within which a wait notices that its client has gone."""
+
+
+class SchedulerAway(Busy):
+    """The cluster cannot compute now; nothing is known of the chunk."""
+
+
+class Cluster:
+    """A connection to a scheduler that comes back when the scheduler does.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``tcp://10.0.0.1:8786``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._next_try = 0.0
+
+    def over(self, node: Node) -> Node:
+        """Return `node` with every array read by the cluster's workers."""
+        if isinstance(node, Group):
+            return replace(node, members={name: self.over(member) for name, member in node.members.items()})
+        return replace(node, read=_Remote(node.read, self))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the scheduler is there and has workers; connects if it must."""
+        try:
+            return _workers(self.client()) > 0
+        except SchedulerAway:
+            return False
+
+    def client(self) -> Any:
+        """Return a connected client.
+
+        Raises
+        ------
+        SchedulerAway
+            If the scheduler does not answer.
+        """
+        with self._lock:
+            client = self._client
+            if client is not None and client.status == "running":
+                return client
+            if time.monotonic() < self._next_try:
+                raise SchedulerAway(self._away)
+            self._close()
+            self._next_try = time.monotonic() + RETRY_S
+            self._client = self._connected()
+            return self._client
+
+    def _connected(self) -> Any:
+        from distributed import Client  # noqa: PLC0415  an extra, and a second to import
+
+        try:
+            return Client(self.address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+        except (OSError, TimeoutError) as error:
+            raise SchedulerAway(self._away) from error
+
+    @property
+    def _away(self) -> str:
+        return f"the scheduler at {self.address} does not answer"
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._client is not None:
+            with suppress(Exception):  # it may be half closed already
+                self._client.close(timeout=CONNECT_S)
+            self._client = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """Reads windows on the cluster; the thread that calls it waits."""
+
+    read: Read
+    cluster: Cluster = field(repr=False)
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`.
+
+        Raises
+        ------
+        Cancelled
+            If nobody waits any more; the worker stops too.
+        SchedulerAway
+            If the scheduler or all workers go before it is done.
+        """
+        client, key = self.cluster.client(), f"chunk-{uuid4().hex}"
+        try:
+            future = client.submit(
+                computed, self.read, window, key, key=key, pure=False, priority=USUAL - urgency.get(), retries=2
+            )
+            return _awaited(future, client)
+        except (OSError, asyncio.CancelledError, TimeoutError) as error:  # lost connections, and futures lost with them
+            raise SchedulerAway(str(error) or "the scheduler went away") from error
+
+
+def _awaited(future: Any, client: Any) -> NDArray[Any]:
+    """Return the result of `future`, watching for those who leave, and for a cluster that does."""
+    done, cancellation, look = threading.Event(), current(), time.monotonic()
+    future.add_done_callback(lambda _: done.set())
+    try:
+        while not done.wait(POLL_S):
+            cancellation.check()
+            if time.monotonic() > look:
+                look = time.monotonic() + RETRY_S
+                _check(client)
+        return cast("NDArray[Any]", future.result(timeout=CONNECT_S))
+    finally:
+        if not done.is_set() and client.status == "running":
+            future.cancel()
+
+
+def _check(client: Any) -> None:
+    """Raise SchedulerAway unless the scheduler answers and has workers."""
+    if client.status != "running" or not _workers(client):
+        msg = "the cluster has no scheduler or no workers now"
+        raise SchedulerAway(msg)
+
+
+def _workers(client: Any) -> int:
+    """Return the number of workers."""
+    try:
+        return len(client.ncores())
+    except (OSError, asyncio.CancelledError, TimeoutError) as error:
+        raise SchedulerAway(str(error)) from error
+
+
+def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:
+    """Return the elements of `window`, on a worker; stops when the scheduler takes the task back."""
+    from distributed import get_worker  # noqa: PLC0415  it runs where distributed is
+
+    cancellation, finished = Cancellation(), threading.Event()
+    watching = threading.Thread(target=_watch, args=(get_worker(), key, cancellation, finished), daemon=True)
+    watching.start()
+    try:
+        with cancellable(cancellation):
+            return read(window)
+    finally:
+        finished.set()
+
+
+def _watch(worker: Any, key: str, cancellation: Cancellation, finished: threading.Event) -> None:
+    """Raise the flag once the worker has no more use for the task; distributed itself cannot stop a running one."""
+    while not finished.wait(POLL_S):
+        task = worker.state.tasks.get(key)
+        if task is None or task.state == "cancelled":
+            cancellation.cancel()
+            return

@@ -1,0 +1,36 @@
+"""How urgent a request is, for those who decide what is computed first."""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USUAL = 3
+"""RFC 9218's urgency of a request that says nothing."""
+
+PREFETCH = 6
+"""Urgency of what nobody looks at yet."""
+
+_URGENCY = re.compile(r"(?:^|,)\s*u\s*=\s*([0-7])\s*(?:,|$)")
+
+urgency: ContextVar[int] = ContextVar("mandeldask_urgency", default=USUAL)
+"""The urgency of the request that a computation is for, 0 (most urgent) to 7; threads of the pool inherit it."""
+
+
+def urgency_of(headers: Mapping[str, str]) -> int:
+    """Return the urgency that ``Priority: u=...`` (RFC 9218) or ``Sec-Purpose: prefetch`` states.
+
+    Examples
+    --------
+    >>> urgency_of({"priority": "u=1, i"}), urgency_of({"sec-purpose": "prefetch"}), urgency_of({})
+    (1, 6, 3)
+    """
+    stated = _URGENCY.search(headers.get("priority", ""))
+    if stated is not None:
+        return int(stated[1])
+    purposes = headers.get("sec-purpose", ""), headers.get("purpose", "")
+    return PREFETCH if any(purpose.startswith("prefetch") for purpose in purposes) else USUAL

@@ -1,0 +1,97 @@
+"""Chunks computed by the workers of a real scheduler."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from web_cluster import Logged, dask
+from web_server import abandon, serving, until
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+ROW = "/zarr/v3/demo.zarr/rows/c/{}/0"
+
+
+@pytest.mark.slow
+def test_chunks_come_from_workers_that_come_and_go(tmp_path):
+    logged = Logged(tmp_path, 0.05)
+    with dask() as cluster, serving(logged.tree(), scheduler=cluster.address, threads=8) as client:
+        assert until(lambda: client.get("/readyz").status_code == 200, 60)
+        first = client.get(ROW.format(3))
+        assert first.status_code == 200
+        with serving(logged.tree()) as local:
+            assert local.get(ROW.format(3)).content == first.content
+            assert local.get(ROW.format(3)).headers["etag"] == first.headers["etag"]
+
+        logged_before = logged.count("began")
+        with ThreadPoolExecutor(8) as threads:
+            replies = list(threads.map(client.get, [ROW.format(7)] * 8))
+        assert {reply.status_code for reply in replies} == {200}
+        assert logged.count("began") == logged_before + 1
+
+        cluster.kill(cluster.workers[0])
+        assert until(lambda: client.get("/readyz").status_code == 503, 30)
+        refused = client.get(ROW.format(20))
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert client.get(ROW.format(3)).status_code == 200  # cached
+        cluster.start_worker()
+        assert until(lambda: client.get(ROW.format(20)).status_code == 200, 60)
+
+        cluster.kill(cluster.scheduler)
+        statuses = {client.get(ROW.format(n)).status_code for n in range(30, 36)}
+        assert statuses == {503}
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/zarr/v3/demo.zarr/rows/c/5000/0").status_code == 404
+        cluster.start_scheduler()
+        cluster.start_worker()
+        assert until(lambda: client.get(ROW.format(30)).status_code == 200, 60)
+
+
+def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(tmp_path):
+    logged = Logged(tmp_path, 0.3)
+    with dask() as cluster, serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
+        assert until(lambda: client.get("/readyz").status_code == 200, 60)
+        with ThreadPoolExecutor(6) as threads:
+            replies = [threads.submit(client.get, ROW.format(0))]
+            assert until(lambda: logged.count("began") == 1)
+            replies += [
+                threads.submit(client.get, ROW.format(n), headers={"sec-purpose": "prefetch"}) for n in (10, 11, 12)
+            ]
+            time.sleep(0.1)
+            replies += [threads.submit(client.get, ROW.format(n)) for n in (20, 21)]
+            assert {reply.result().status_code for reply in replies} == {200}
+        order = logged.rows("began")
+        assert max(order.index(20), order.index(21)) < sorted(order.index(n) for n in (10, 11, 12))[1]
+
+    logged = Logged(tmp_path, 20)
+    for mark in tmp_path.iterdir():
+        mark.unlink()
+    with dask() as cluster, serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
+        assert until(lambda: client.get("/readyz").status_code == 200, 60)
+        address = client.handle.address
+        with ThreadPoolExecutor(5) as threads:
+            list(threads.map(lambda n: abandon(address, ROW.format(n), after=1.0), range(5)))
+        assert logged.count("began") >= 1
+        assert until(lambda: "mandeldask_chunks_running 0.0" in client.get("/metrics").text, 5)
+        assert logged.count("ended") == 0
+
+
+def test_no_scheduler_at_all_is_503_at_once():
+    logged = Logged("/nowhere", 0)
+    with serving(logged.tree(), scheduler="tcp://127.0.0.1:9") as client:
+        began = time.monotonic()
+        assert client.get(ROW.format(1)).status_code == 503
+        assert client.get(ROW.format(2)).status_code == 503
+        assert time.monotonic() - began < 10
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/zarr/v3/demo.zarr/zarr.json").status_code == 200
+
+
+def test_the_address_of_a_scheduler_is_checked():
+    with pytest.raises(ValueError, match=r"127\.0\.0\.1:8786"), serving(scheduler="127.0.0.1:8786"):
+        pass
