@@ -41,6 +41,14 @@ def serve(
     queue: Annotated[
         int, typer.Option(min=0, help="Tiles that may wait; more are answered 503.", rich_help_panel=SERVER)
     ] = 256,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="dask scheduler whose workers compute, such as tcp://10.0.0.1:8786.",
+            envvar="MANDELDASK_SCHEDULER",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
     cache_bytes: Annotated[
         int, typer.Option(min=0, help="Bytes of encoded tiles kept in memory.", rich_help_panel=SERVER)
     ] = 2**30,
@@ -101,6 +109,7 @@ def serve(
         cache_dir=cache_dir,
         threads=threads,
         queue=queue,
+        scheduler=scheduler,
         places=places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth),
         started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
