@@ -102,5 +102,6 @@ def _stages() -> tuple[Stage, ...]:
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
+    from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
 
-    return answer_blocks, answer_absolutely, answer_cycles, answer_exactly
+    return answer_blocks, answer_absolutely, answer_cycles, answer_by_perturbation, answer_exactly

@@ -69,8 +69,8 @@ def _count_with(c: Point, maxiter: int, bits: int) -> int | None:
         slack = (2 * modulus + error) * error
         if square - slack > four:
             return n - 1
-        if square + slack > four and not _is_tie(c, n, bits):
-            return None
+        if square + slack > four and (slack << (bits // 2) > four or not _is_tie(c, n, bits)):
+            return None  # only a ball much smaller than the question can be suspected of a tie
         x, y, lost = _squared(x, y, bits)
         x, y = x + cx, y + cy
         error = (slack >> bits) + (1 if slack else 0) + lost + c_error

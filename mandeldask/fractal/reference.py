@@ -1,0 +1,215 @@
+"""Reference orbits: one orbit of `z^2 + c` in arbitrary precision, for thousands of pixels to be perturbed around.
+
+A complex number is kept as two integers in units of 2^-bits, and the kept orbit is rounded to float64. It carries a
+bound on its own error; the derivation is in docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import frexp, log2, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mandeldask.cancellation import current
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.rationals import Point
+
+try:  # 4 to 7 times faster than int past a thousand bits, with the same answers
+    from gmpy2 import mpz as _integer
+except ImportError:  # pragma: no cover  the environment of the tests has it
+    _integer = int
+
+TINY = 2.0**-300
+"""A |Z_m| below this is also kept with an exponent of its own."""
+
+EDGE = 2.0**-20
+"""Where ||Z_m|^2 - 4| is below this, the difference is also kept, with an exponent of its own."""
+
+_TRUST = -56
+"""The greatest relative error of a Z_m before it is rounded to float64, as a power of two."""
+
+_CHUNK = 4096
+"""Iterations between two looks at the cancellation flag."""
+
+_RENORM = 500
+"""Powers of two by which the error bound is rescaled before it overflows."""
+
+
+class Scaled(NamedTuple):
+    """The number ``mantissa * 2**exponent``."""
+
+    mantissa: float
+    exponent: int
+
+
+class Tiny(NamedTuple):
+    """A point of the orbit below `TINY`."""
+
+    m: int
+    x: Scaled
+    y: Scaled
+
+
+class Edge(NamedTuple):
+    """A point of the orbit near the circle of radius 2."""
+
+    m: int
+    excess: Scaled
+    """``|Z_m|**2 - 4``."""
+    error: Scaled
+    """Bound on what is wrong with Z_m."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceOrbit:
+    """The orbit Z_0 = 0, Z_1 = C, ... of one exact point C, until it escapes, loses its precision or is long enough.
+
+    A value; `extended` returns a longer one. It pickles, so that one process can compute it for a cluster.
+    """
+
+    center: Point
+    """C, exact."""
+    bits: int
+    """Fractional bits that the orbit is computed with."""
+    x: NDArray[np.float64]
+    """Real parts of Z_0 ... Z_M. A Z_m with m < M is wrong by less than 2^-51.9 of its modulus, roundings included."""
+    y: NDArray[np.float64]
+    """Imaginary parts."""
+    tiny: tuple[Tiny, ...]
+    """Every Z_m below `TINY`."""
+    edge: tuple[Edge, ...]
+    """Every Z_m within `EDGE` of escaping."""
+    error: Scaled
+    """Bound on what is wrong with Z_M before it was rounded, in plane units."""
+    ended: bool
+    """Whether Z_M has escaped, returned to 0 or lost its precision, so that no longer orbit is of use."""
+    state: tuple[int, int]
+    """Z_M in units of 2^-bits."""
+
+    @classmethod
+    def start(cls, center: Point, bits: int) -> Self:
+        """Return the orbit that is only Z_0 = 0, to be `extended`."""
+        zero, nothing = np.zeros(1), Scaled(0.0, 0)
+        return cls(center, bits, zero, zero, (Tiny(0, nothing, nothing),), (), nothing, ended=False, state=(0, 0))
+
+    def __len__(self) -> int:
+        """Return M, the number of iterations."""
+        return int(self.x.size) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the orbit holds, about."""
+        return int(self.x.nbytes + self.y.nbytes) + 200 * (len(self.tiny) + len(self.edge)) + self.bits // 2
+
+    def extended(self, length: int) -> ReferenceOrbit:
+        """Return the orbit up to Z_length, or to where it ends before that.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If the computation was cancelled; it looks every few thousand iterations.
+        """
+        cancellation = current()
+        walker = _Walker(self)
+        while walker.m < length and not walker.ended:
+            cancellation.check()
+            walker.walk(min(length - walker.m, _CHUNK))
+        return self if walker.m == len(self) else walker.orbit()
+
+
+class _Walker:
+    """An orbit on its way: the recurrence in integers, and the bound on what its roundings did."""
+
+    def __init__(self, orbit: ReferenceOrbit) -> None:
+        self.before, self.m, self.ended = orbit, len(orbit), orbit.ended
+        self.state: tuple[Any, Any] = (_integer(orbit.state[0]), _integer(orbit.state[1]))
+        self.c = tuple(_integer(_nearest(part, orbit.bits)) for part in orbit.center)
+        self.lost = 0.0 if _is_whole(orbit.center) else 4.0  # of units, by a step's roundings and that of c
+        self.error = Scaled(orbit.error.mantissa, orbit.error.exponent + orbit.bits)  # in units
+        self.x: list[float] = []
+        self.y: list[float] = []
+        self.tiny: list[Tiny] = []
+        self.edge: list[Edge] = []
+
+    def walk(self, steps: int) -> None:
+        """Do up to `steps` iterations."""
+        bits = self.before.bits
+        (x, y), (cx, cy), (error, exponent) = self.state, self.c, self.error
+        drop = max(0, bits - 900)  # what lies below changes a float by less than 2^-900
+        unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
+        modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
+        put_x, put_y = self.x.append, self.y.append
+        for m in range(self.m + 1, self.m + steps + 1):
+            x, y = (((x - y) * (x + y)) >> bits) + cx, ((x * y) >> (bits - 1)) + cy
+            error = 2.0000000000001 * modulus * error + lost  # the square of a trusted error is far below that
+            zx, zy = float(x >> drop) * unit, float(y >> drop) * unit
+            put_x(zx)
+            put_y(zy)
+            square = zx * zx + zy * zy
+            modulus = sqrt(square)
+            if error > 2.0**_RENORM:
+                error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
+                lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
+            if modulus < TINY:
+                self.tiny.append(Tiny(m, _scaled(x, -bits), _scaled(y, -bits)))
+                self.ended = not _is_trusted(Scaled(error, exponent), abs(x) + abs(y))
+            elif abs(square - 4.0) < EDGE:
+                excess = _scaled(x * x + y * y - (4 << 2 * bits), -2 * bits)
+                self.edge.append(Edge(m, excess, Scaled(error, exponent - bits)))
+                self.ended = excess.mantissa > 0
+            else:
+                self.ended = square > 4.0 or error * trust > modulus  # noqa: PLR2004
+            if self.ended:
+                break
+        self.m, self.state, self.error = m, (x, y), Scaled(error, exponent)
+
+    def orbit(self) -> ReferenceOrbit:
+        """Return the orbit walked so far."""
+        before, (x, y) = self.before, self.state
+        return replace(
+            before,
+            x=np.concatenate([before.x, self.x]),
+            y=np.concatenate([before.y, self.y]),
+            tiny=(*before.tiny, *self.tiny),
+            edge=(*before.edge, *self.edge),
+            error=Scaled(self.error.mantissa, self.error.exponent - before.bits),
+            ended=self.ended,
+            state=(int(x), int(y)),
+        )
+
+
+def _nearest(value: Fraction, bits: int) -> int:
+    """Return `value` in units of 2^-bits, rounded to the nearest."""
+    return ((value.numerator << (bits + 1)) // value.denominator + 1) >> 1
+
+
+def _power(exponent: int) -> float:
+    """Return 2^exponent; more than that where float64 nears its end, since only bounds are scaled by it."""
+    return 2.0 ** min(max(exponent, -1000), 1000)
+
+
+def _scaled(value: Any, exponent: int) -> Scaled:
+    """Return the integer `value * 2**exponent`, rounded to a float mantissa."""
+    excess = max(0, int(value).bit_length() - 64)
+    mantissa, shift = frexp(float(value >> excess))
+    return Scaled(mantissa, shift + excess + exponent)
+
+
+def _is_trusted(error: Scaled, modulus: Any) -> bool:
+    """Whether `error` is relatively small; `modulus` is an integer that is at most sqrt(2) times the true one."""
+    if modulus == 0 or error.mantissa == 0.0:
+        return bool(modulus)
+    return log2(error.mantissa) + error.exponent < int(modulus).bit_length() - 2 + _TRUST
+
+
+def _is_whole(point: Point) -> bool:
+    """Whether a point is a Gaussian integer: its orbit is then kept without any rounding."""
+    return point.re.denominator == point.im.denominator == 1
