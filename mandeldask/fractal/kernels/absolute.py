@@ -7,19 +7,24 @@ its beginning and is resolved step by step. Bounds: docs/explanation/exactness.m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from mandeldask.fractal.kernels import series
-from mandeldask.fractal.kernels.positions import positions
+from mandeldask.fractal.kernels.positions import as_pair, positions
 
 if TYPE_CHECKING:
     from mandeldask.fractal.kernels.tile import Tile
 
 LANES = 256
 """Pixels in flight: their state fits the first-level cache."""
+
+EARLY = 1024
+"""Iterations after which a proof that the pixel never leaves is cheaper than going on."""
+FINEST = 2.0**-80
+"""Spacing below which double-double centres of blocks tell pixels apart no more."""
 
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
 # and vectorises. Rows are 8 longer than LANES, since rows a power of two apart would share cache lines.
@@ -34,10 +39,22 @@ ROUNDING = SCALE * 1025.0 * (20.0 * 2.0**-53) ** 2
 """256 (1 + 1/kappa) eps^2, where eps = 20 * 2^-53 is more than one step's rounding, that of c included."""
 
 
-def answer_absolutely(tile: Tile, limit: int | None = None) -> None:
-    """Answer the open pixels of `tile` whose counts float64 can prove, within `limit` iterations if given."""
+def answer_early(tile: Tile) -> None:
+    """Answer the open pixels of `tile` that leave within `EARLY` iterations; the rest may be proved to stay."""
+    _answer(tile, "absolute, early", EARLY)
+
+
+def answer_absolutely(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose counts float64 can prove."""
+    if tile.maxiter > EARLY:
+        _answer(tile, "absolute", tile.maxiter)
+
+
+def _answer(tile: Tile, stage: str, limit: int) -> None:
     re, im = positions(tile.grid.re), positions(tile.grid.im)
-    dre, dim = float(tile.grid.re.step), float(tile.grid.im.step)
+    dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
+    if max(abs(dre), abs(dim)) < FINEST:
+        return
     flag = tile.cancellation.flag
     wanted = series.blocks(tile.open, *tile.grid.shape)
     starts = series.start(re, im, dre, dim, tile.maxiter, wanted, flag)
@@ -55,7 +72,7 @@ def answer_absolutely(tile: Tile, limit: int | None = None) -> None:
         proven,
         flag,
     )
-    tile.close("absolute", proven)
+    tile.close(stage, proven)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -96,7 +113,7 @@ def _look(w, active, last):
 
 @numba.njit(nogil=True, cache=True)
 def _leave(w, active, leavers):
-    """Move leaving lanes, as they were before, to `leavers` and close the gaps; return how many stay and how many left."""
+    """Move leaving lanes, as they were before, to `leavers` and close the gaps; return how many stay and left."""
     size = 0
     for i in range(active - 1, -1, -1):
         if w[LEAVING + i] > 0.0:

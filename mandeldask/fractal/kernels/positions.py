@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Axis
@@ -39,7 +38,7 @@ def positions(axis: Axis) -> NDArray[np.float64]:
 
 def as_pair(value: Fraction) -> tuple[float, float]:
     """Return `value`, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
-    value = max(-FAR, min(value, FAR))
+    value = max(Fraction(-FAR), min(value, Fraction(FAR)))
     high = float(value)
     p, q = high.as_integer_ratio()
     numerator, denominator = value.as_integer_ratio()
