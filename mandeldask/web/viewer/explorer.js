@@ -92,6 +92,7 @@ export class Explorer {
 
   /** Draw at the next frame. */
   refresh() {
+    this.canvas.dataset.state = "moving";
     this.#frame ||= requestAnimationFrame((now) => this.#draw(now));
   }
 

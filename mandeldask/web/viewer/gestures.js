@@ -42,9 +42,10 @@ export function listen(canvas, moves) {
     { passive: false },
   );
   canvas.addEventListener("dblclick", (event) => moves.glide(event.shiftKey ? 1 : -1, ...fromMiddle(event)));
-  canvas.addEventListener("keydown", (event) => {
+  window.addEventListener("keydown", (event) => {
     const act = keys(moves, KEY_STEP * ratio())[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select")) return; // they have a use for arrows themselves
     event.preventDefault();
     act();
   });
