@@ -9,6 +9,7 @@ import typer
 
 from mandeldask import __version__
 from mandeldask.cli import BAD_INPUT
+from mandeldask.cli.export import export
 from mandeldask.cli.info import info
 from mandeldask.cli.render import render
 from mandeldask.cli.serve import serve
@@ -36,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(serve)
+app.command()(export)
 app.command()(render)
 app.command()(info)
 

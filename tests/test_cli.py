@@ -1,0 +1,232 @@
+"""The command line as people run it: processes, exit codes, one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+import mandeldask as md
+import servers
+from mandeldask.cli import commands, options, text
+from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.mandelbrot import Mandelbrot
+
+
+def run(capsys, *arguments):
+    """Run the command line in this process: exit code, stdout, stderr."""
+    code = commands.run(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_without_arguments_it_helps(capsys):
+    code, out, _ = run(capsys)
+    assert code == 0
+    assert all(command in out for command in ("serve", "export", "render", "info"))
+
+
+@pytest.mark.parametrize("command", ["serve", "export", "render", "info"])
+def test_help_shows_an_example(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert f"mandeldask {command}" in out.split("Example", 1)[1]
+
+
+BAD = {
+    "info --levels 60": r"levels must be at most 53 at tilesize 512, not 60: level 0 would be .* past the 2\*\*63-1",
+    "serve --levels 60": r"levels must be at most 53 at tilesize 512",
+    "info --levels many": r"Invalid value for '--levels'",
+    "info --maxiter 0": r"maxiter must be an integer from 1 to 4294967295, not 0",
+    "info --maxiter lots": r"maxiter must be an integer, \"auto\" or integers joined by commas, not 'lots'",
+    "info --maxiter 5,6": r"maxiter must have one value for each of 50 levels, not 2",
+    "info --width -5": r"width must be positive, not -5",
+    "info --width nothing": r"width must be a number",
+    "info --center 1+2+3": r"center must look like \"-0.75\+0.1j\", not '1\+2\+3'",
+    "info --tilesize 0": r"tilesize must be an integer from 1",
+    "info --fields colour": r"fields must be one or more of .*, not 'colour'",
+    "export out.zarr --only 7-60": r"levels must be out of 0 to 49, such as \"46-49\", not '7-60'",
+    "export out.zarr --only 0": r"level 0 has 3e\+35 pixels, more than .*",
+    "render x.png --size 640": r"size must be WIDTHxHEIGHT in pixels, such as \"1920x1080\", not '640'",
+    "render x.png --width 1 --level 3": r"give --width or --level, not both",
+    "render x.png --level 50": r"level must be 0 to 49, not 50",
+    "render x.png --cmap nope --size 8x8": r"cmap must be one of ember, .*, not 'nope'",
+    "render x.nope --size 8x8": r"unknown file extension: .nope",
+    "serve --host 0.0.0.0": r"0.0.0.0 can be reached from other machines: give an API key, or say .* public",
+    "serve --allow-origin nonsense": r"an origin must look like \"https://example.org\" or be \"\*\", not 'nonsense'",
+    "info --bogus": r"No such option: --bogus",
+    "paint": r"No such command 'paint'",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *line.split())
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"mandeldask: {BAD[line]}.*\n", err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_taken_port_names_a_free_one(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = run(capsys, "serve", "--port", str(port))
+    assert code == 2
+    found = re.fullmatch(rf"mandeldask: port {port} of 127\.0\.0\.1 is taken; (\d+) is free\n", err)
+    assert found
+    with socket.create_server(("127.0.0.1", int(found[1]))):
+        pass
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_serve_prints_where_everything_is_and_stops_cleanly(by):
+    with servers.serving("--levels", "3", "--tilesize", "32") as served:
+        v3 = served.url("v3")
+        tile = httpx.get(f"{v3}/2/iterations/c/0/0")
+        assert tile.status_code == 200
+        assert httpx.get(f"{served.url('v2')}/2/iterations/0/0").status_code == 200
+        assert "<canvas" in httpx.get(served.page).text
+        vizarr = httpx.URL(served.printed("vizarr"))
+        assert (vizarr.host, vizarr.path, vizarr.params["source"]) == ("hms-dbmi.github.io", "/vizarr/", v3)
+        page = {"Origin": "https://hms-dbmi.github.io"}
+        allowed = httpx.get(f"{v3}/zarr.json", headers=page).headers["access-control-allow-origin"]
+        assert allowed in {"*", page["Origin"]}
+        assert run_printed_python(served) == float(md.open_pyramid(3, tilesize=32)["2/iterations"].mean())
+        code, rest = served.stop(by)
+    assert code == 0
+    assert "Traceback" not in rest
+
+
+def run_printed_python(served):
+    """Run the snippet that `serve` printed, and return the value of its last line."""
+    start = served.lines.index("Python")
+    *body, last = (line.strip() for line in served.lines[start + 1 : start + 4])
+    scope = {}
+    exec("\n".join(body), scope)
+    return float(eval(last, scope))
+
+
+def test_serve_with_a_key_needs_it_and_does_not_print_it():
+    with servers.serving("--levels", "2", "--tilesize", "16", "--api-key", "s3cret-key") as served:
+        assert not any("s3cret" in line for line in served.lines)
+        url = served.url("v3")
+        assert httpx.get(f"{url.replace('/key/YOUR-KEY', '')}/zarr.json").status_code == 401
+        assert httpx.get(f"{url.replace('YOUR-KEY', 's3cret-key')}/zarr.json").status_code == 200
+
+
+def test_info_tables_every_level(capsys):
+    code, out, _ = run(capsys, "info", "--maxiter", "auto")
+    rows = [line.split() for line in out.splitlines() if re.match(r"\s+\d+ ", line)]
+    pyramid = md.Pyramid(maxiter="auto")
+    assert code == 0
+    assert [row[0] for row in rows] == [str(level) for level in range(50)]
+    assert rows[0][1:4] == ["2^59", "×", "2^59"]
+    assert rows[49][1:4] == ["1024", "×", "1024"]
+    assert [str(pyramid.maxiter_at(level)) in row for level, row in enumerate(rows)] == [True] * 50
+
+
+def test_info_as_json_makes_the_pyramid_again(capsys):
+    _, out, _ = run(capsys, "info", "--levels", "3", "--center", "-3/4+1e-400j", "--json")
+    said = json.loads(out)
+    fingerprint = said.pop("fingerprint")
+    assert md.Pyramid(**said).fingerprint == fingerprint
+    assert md.Pyramid(levels=3, center="-3/4+1e-400j").fingerprint == fingerprint
+
+
+def test_export_writes_what_the_kernel_counts_and_goes_on(capsys, tmp_path):
+    target = tmp_path / "out.zarr"
+    line = ("export", str(target), "--levels", "4", "--tilesize", "32", "--only", "2-3", "--quiet")
+    code, out, _ = run(capsys, *line)
+    assert code == 0
+    assert "2 levels, 20 tiles written" in out
+    written = zarr.open_group(target, mode="r")["2/iterations"][:]
+    pyramid = md.Pyramid(levels=4, tilesize=32)
+    np.testing.assert_array_equal(written, Mandelbrot(255)(pyramid.grid(2))["iterations"])
+    assert "0 tiles written, 20 were there" in run(capsys, *line)[1]
+
+
+def test_render_draws_the_window_and_says_what_it_shows(capsys, tmp_path):
+    target = tmp_path / "set.png"
+    code, out, _ = run(capsys, "render", str(target), "--size", "80x60", "--maxiter", "100")
+    assert (code, out) == (0, f"{target}\n")
+    with Image.open(target) as picture:
+        shown = json.loads(picture.text["mandeldask"])
+        assert picture.text["Software"] == f"mandeldask {md.__version__}"
+        counts = Mandelbrot(shown["maxiter"])(Grid.window(shown["center"], shown["width"], (60, 80)))["iterations"]
+        expected = md.render(counts, shown["cmap"], maxiter=100)
+        assert picture.convert("RGB").tobytes() == expected.tobytes()
+
+
+def test_render_at_a_level_shows_its_own_pixels(capsys, tmp_path):
+    target = tmp_path / "level.png"
+    run(capsys, "render", str(target), "--center", "0", "--level", "49", "--size", "1024x1024", "--maxiter", "255")
+    level = md.open_pyramid()["49/iterations"]
+    with Image.open(target) as picture:
+        assert picture.convert("RGB").tobytes() == md.render(level).tobytes()
+
+
+def test_oversampling_averages(capsys, tmp_path):
+    rough, fine = tmp_path / "rough.png", tmp_path / "fine.png"
+    run(capsys, "render", str(rough), "--size", "64x48")
+    run(capsys, "render", str(fine), "--size", "16x12", "--oversample", "4", "--maxiter", "255")
+    with Image.open(rough) as big, Image.open(fine) as small:
+        assert small.size == (16, 12)
+        assert big.convert("RGB").reduce(4).tobytes() == small.convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "extra"),
+    [
+        ("typer", "info", "cli"),
+        ("rich", "info", "cli"),
+        ("uvicorn", "serve", "serve"),
+        ("starlette", "serve", "serve"),
+        ("PIL", "render x.png --size 8x8", "render"),
+        ("matplotlib", "render x.png --size 8x8 --cmap viridis", "render"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line(tmp_path, module, line, extra):
+    hidden = f"import sys; sys.modules[{module!r}] = None; from mandeldask.cli import main; main()"
+    command = [sys.executable, "-c", hidden, *line.split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, env=dict(os.environ))
+    assert done.returncode == 2
+    assert re.fullmatch(rf"mandeldask: .*pip install 'mandeldask\[{extra}\]'.*\n", done.stderr)
+
+
+def test_python_dash_m_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "mandeldask", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"mandeldask {md.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "levels"), [("44-49", range(44, 50)), ("3,1, 3", (1, 3)), ("0", (0,)), ("7-8,2", (2, 7, 8))]
+)
+def test_levels_are_named_singly_or_in_spans(spec, levels):
+    assert options.as_levels(spec, 50) == tuple(levels)
+
+
+@pytest.mark.parametrize("spec", ["", "-1", "50", "5-", "a", "9-7"])
+def test_levels_that_are_none(spec):
+    with pytest.raises(ValueError, match="levels must be out of 0 to 49"):
+        options.as_levels(spec, 50)
+
+
+def test_bytes_have_units():
+    assert [text.in_bytes(n) for n in (0, 1023, 1024, 2**30, 2**118)] == [
+        "0 B",
+        "1023 B",
+        "1.0 KiB",
+        "1.0 GiB",
+        "3.3e+35 B",
+    ]
