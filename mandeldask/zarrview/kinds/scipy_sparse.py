@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scipy.sparse import sparray, spmatrix
+from scipy.sparse import dok_array, sparray, spmatrix
 
 from mandeldask.zarrview.kinds.sparse_arrays import sparse_node
 from mandeldask.zarrview.nodes import as_node
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Array
 
 
+@as_node.register(dok_array)  # a Mapping, too
 @as_node.register(sparray)
 @as_node.register(spmatrix)
 def _(tree: Any) -> Array:
