@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
 from mandeldask.zarrview.store import zarr_format_of
 from mandeldask.zarrview.view import Document, ZarrView
 
 if TYPE_CHECKING:
     from typing import Literal
-
-    from mandeldask.zarrview.cache import TileCache
 
 
 class ZarrViewMapping(Mapping[str, bytes]):
@@ -41,6 +40,7 @@ def to_mapping(
     zarr_format: Literal[2, 3] = 2,
     *,
     cache: TileCache | None = None,
+    cache_bytes: int = DEFAULT_BYTES,
     workers: int | None = None,
     **codecs: Any,
 ) -> ZarrViewMapping:
@@ -55,4 +55,5 @@ def to_mapping(
     >>> sorted(mapping), "a/0" in mapping, "a/1" in mapping
     (['.zattrs', '.zgroup', '.zmetadata', 'a/.zarray', 'a/.zattrs'], True, False)
     """
+    cache = TileCache(cache_bytes) if cache is None else cache
     return ZarrViewMapping(ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers))

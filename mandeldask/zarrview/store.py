@@ -9,6 +9,7 @@ import zarr
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 
+from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
 from mandeldask.zarrview.formats import V2, V3, Format
 from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.view import Document, ZarrView
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
-
-    from mandeldask.zarrview.cache import TileCache
 
 EXACT_IN_FLOATS = 2**55
 """Elements along a dimension from which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""
@@ -159,6 +158,7 @@ def to_store(
     zarr_format: Literal[2, 3] = 3,
     *,
     cache: TileCache | None = None,
+    cache_bytes: int = DEFAULT_BYTES,
     workers: int | None = None,
     **codecs: Any,
 ) -> ZarrViewStore:
@@ -171,7 +171,9 @@ def to_store(
     zarr_format : 2 or 3
         Zarr format.
     cache : TileCache, optional
-        Where encoded chunks are kept.
+        Where encoded chunks are kept; several stores may share one.
+    cache_bytes : int
+        Bytes of encoded chunks to keep in memory, where no `cache` is given.
     workers : int, optional
         Threads that compute.
     **codecs
@@ -191,6 +193,7 @@ def to_store(
     >>> zarr.open_group(to_store({"a": np.arange(3)}), mode="r")["a"][:]
     array([0, 1, 2])
     """
+    cache = TileCache(cache_bytes) if cache is None else cache
     view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
     _warn_of_misreading(view)
     return ZarrViewStore(view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mandeldask.zarrview.cache import TileCache
@@ -92,6 +93,7 @@ class ZarrView:
         self._pool = pool
         self._directory = directory or self.cache.directory
         self._nodes = dict(_walk(self.root))
+        self._paths = list(self._nodes)
         self._stored: dict[str, Stored] = {}
         self._documents: dict[str, Mapping[str, Document]] = {}
         for path, node in self._nodes.items():
@@ -148,8 +150,9 @@ class ZarrView:
         prefix = f"{path}/" if path else ""
         documents = self.format.documents(self._described(path))
         if isinstance(self._nodes[path], Group):
-            below = [other for other in self._nodes if other.startswith(prefix) and other != path]
-            named = {other.removeprefix(prefix): self.format.documents(self._described(other)) for other in below}
+            below = islice(self._paths, self._paths.index(path) + 1, None)
+            inside = takewhile(lambda other: other.startswith(prefix), below)  # what is in a group follows it
+            named = {other.removeprefix(prefix): self.format.documents(self._described(other)) for other in inside}
             documents = self.format.consolidated({"": documents} | named)
         return {name: Document(to_json(document)) for name, document in documents.items()}
 
