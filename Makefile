@@ -9,10 +9,10 @@ PORT ?= 8000
 demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
 	$(BIN)/mandeldask serve --port $(PORT)
 
-test: setup browser  ## run the tests
+test: setup browser proxy  ## run the tests
 	$(BIN)/python -m pytest
 
-test-slow: setup browser  ## run the long tests too
+test-slow: setup browser proxy  ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 lint: setup  ## style of code
@@ -46,6 +46,11 @@ $(VENV)/.dev: pyproject.toml
 .PHONY: browser
 browser: tests/clients/node_modules/.installed
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+
+# nginx is only for the test of docs/how-to/behind-nginx.md.
+.PHONY: proxy
+proxy:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq nginx-light; }
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

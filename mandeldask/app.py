@@ -13,6 +13,7 @@ from mandeldask.fractal.permalink import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.web.application import create_app as create_web_app
+from mandeldask.web.catalog import Guarded
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
 from mandeldask.zarrview.nodes import as_node
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from mandeldask.web.application import Application
     from mandeldask.web.serving import Handle
-    from mandeldask.zarrview.nodes import Node
 
 PORT = 8000
 """Where the server listens unless told otherwise."""
@@ -30,7 +30,7 @@ PORT = 8000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The places that a server is willing to open by URL."""
+    """The places that a server is willing to open by URL, and what it is willing to compute there."""
 
     max_iter: int = 100_000
     """Greatest maxiter of any level."""
@@ -38,8 +38,12 @@ class Limits:
     """Greatest depth: pixels of the finest level lie at least 10^-max_depth plane units apart."""
     max_digits: int = 1000
     """Longest spec, in characters."""
+    max_tilesize: int = 1024
+    """Greatest tilesize, in pixels."""
+    max_work: int = 512 * 512 * 100_000
+    """Most iterations that one chunk may come to: its pixels times the maxiter of its level."""
 
-    def place(self, spec: str) -> Node:
+    def place(self, spec: str) -> Guarded:
         """Return the tree of a place.
 
         Raises
@@ -49,25 +53,32 @@ class Limits:
         PermissionError
             If the place is past a limit; the message names it.
         """
-        if len(spec) > self.max_digits:
-            msg = f"this place is spelled with {len(spec)} characters; this server reads at most {self.max_digits}"
-            raise PermissionError(msg)
+        _check_limit("a spelling of so many characters", len(spec), self.max_digits)
         try:
             pyramid = from_spec(spec)
         except (ValueError, TypeError) as error:
             raise LookupError(str(error)) from error
         self._check(pyramid)
-        return as_node(_opened(pyramid))
+        return Guarded(as_node(_opened(pyramid)), partial(self._check_chunk, pyramid))
 
     def _check(self, pyramid: Pyramid) -> None:
-        maxiter = max(pyramid.maxiter_at(level) for level in range(pyramid.levels))
-        if maxiter > self.max_iter:
-            msg = f"maxiter {maxiter} is past this server's limit of {self.max_iter}"
-            raise PermissionError(msg)
+        _check_limit("tilesize", pyramid.tilesize, self.max_tilesize)
+        _check_limit("maxiter", max(map(pyramid.maxiter_at, range(pyramid.levels))), self.max_iter)
         spacing = pyramid.grid(0).spacing
         if spacing.denominator > spacing.numerator * 10**self.max_depth:
-            msg = f"pixels less than 1e-{self.max_depth} apart are past this server's limit"
+            msg = f"pixels closer than 1e-{self.max_depth} are past this server's limit"
             raise PermissionError(msg)
+
+    def _check_chunk(self, pyramid: Pyramid, key: str) -> None:
+        """Raise PermissionError if the chunk at `key` may come to more iterations than `max_work`."""
+        level = int(key.partition("/")[0])
+        _check_limit("iterations of a chunk", pyramid.tilesize**2 * pyramid.maxiter_at(level), self.max_work)
+
+
+def _check_limit(what: str, value: int, limit: int) -> None:
+    if value > limit:
+        msg = f"{what}: {value} is past this server's limit of {limit}"
+        raise PermissionError(msg)
 
 
 def create_app(
@@ -87,7 +98,7 @@ def create_app(
         Whether any place may be opened by URL, ``/zarr/v3/at/<spec>.zarr``.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `allow_origins`, `cache_bytes`, `cache_dir`,
-        `threads`, `queue`, `max_places`.
+        `threads`, `queue`, `max_places`, `scheduler`.
 
     Raises
     ------

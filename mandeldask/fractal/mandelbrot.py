@@ -98,10 +98,13 @@ class Mandelbrot:
 
 def _stages() -> tuple[Stage, ...]:
     """Return the stages, from cheap to strong; the last answers whatever is open."""
-    from mandeldask.fractal.kernels.absolute import answer_absolutely  # noqa: PLC0415  numba only when it computes
+    from mandeldask.fractal.kernels.absolute import (  # noqa: PLC0415  numba only when it computes
+        answer_absolutely,
+        answer_early,
+    )
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
     from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
 
-    return answer_blocks, answer_absolutely, answer_cycles, answer_by_perturbation, answer_exactly
+    return answer_blocks, answer_early, answer_cycles, answer_absolutely, answer_by_perturbation, answer_exactly

@@ -96,4 +96,4 @@ def _map_blocks(function: Any, name: str, dtype: np.dtype[Any], *arrays: da.Arra
 
 def _chunks(size: int, side: int) -> tuple[int, ...]:
     whole, rest = divmod(size, side)
-    return (side,) * whole + (rest,) * (rest > 0)
+    return (side,) * whole + (rest,) * (rest > 0 or not whole)

@@ -117,9 +117,10 @@ class PixelIndex(CoordinateTransformIndex):
         indexer = indexers[self.dim]
         if isinstance(indexer, slice):
             return self._with(self.axis[indexer])
-        if isinstance(indexer, np.ndarray) and indexer.ndim == 1:
-            return self._at(np.where(indexer < 0, indexer + self.axis.size, indexer))
-        return None
+        if isinstance(indexer, xr.Variable) and indexer.dims != (self.dim,):
+            return None
+        pixels = np.asarray(indexer)
+        return self._at(np.where(pixels < 0, pixels + self.axis.size, pixels)) if pixels.ndim == 1 else None
 
     def _at(self, pixels: NDArray[Any]) -> Self | None:
         steps = np.diff(pixels)
@@ -172,7 +173,7 @@ class PixelIndex(CoordinateTransformIndex):
 
     def reindex_like(self, other: Self) -> dict[Hashable, Any]:
         """Return where in this index each pixel of `other` is; -1 where it is not."""
-        check_size((other.axis.size,), MAX_LABELS)
+        check_size((max(self.axis.size, other.axis.size),), MAX_LABELS)  # xarray lists the pixels of both
         places = self._offset_of(other) + np.arange(other.axis.size)
         return {self.dim: np.where((places >= 0) & (places < self.axis.size), places, -1)}
 

@@ -175,7 +175,7 @@ def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDAr
         else:
             key_axes = np.where(key < 0, key + shape[axis], key)
             arrays.append(key_axes.reshape(*key.shape, *(1,) * len(slices)))
-    return tuple(arrays)
+    return tuple(np.broadcast_arrays(*arrays))
 
 
 def _compose(own: slice | NDArray[Any], picked: NDArray[Any], size: int) -> NDArray[Any]:

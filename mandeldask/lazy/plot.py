@@ -9,6 +9,7 @@ import numpy as np
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
 from mandeldask.lazy.index import PixelIndex, coordinates
+from mandeldask.lazy.reading import check_size
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,6 +36,7 @@ def plot(array: xr.DataArray, **keywords: Any) -> Any:
     MemoryError
         If `array` is a whole level: select a window first.
     """
+    check_size(array.shape)
     for name in ("y", "x"):
         index = array.xindexes.get(name)
         if isinstance(index, PixelIndex) and not _tells_apart(index.axis):

@@ -147,6 +147,8 @@ def runs(ascending: NDArray[np.integer[Any]]) -> Iterator[slice]:
 
 def _lines(points: NDArray[np.integer[Any]]) -> Iterator[tuple[NDArray[np.intp], int, slice]]:
     """Yield, for each run of points on one line: their places in `points`, the line, the run along it."""
+    if not points.size:
+        return
     order = np.lexsort((points[1], points[0]))
     lines, starts = np.unique(points[0][order], return_index=True)
     for line, places in zip(lines, np.split(order, starts[1:]), strict=True):

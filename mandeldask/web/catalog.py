@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -33,6 +34,20 @@ _PINNED = re.compile(rf"(?P<name>.+)-(?P<digits>[0-9a-f]{{{FINGERPRINT_DIGITS}}}
 
 
 @dataclass(frozen=True, slots=True)
+class Guarded:
+    """A tree of which not every chunk may be computed."""
+
+    tree: Node
+    """The tree."""
+    check: Callable[[str], None]
+    """Raises PermissionError for the key of a chunk that would cost too much."""
+
+
+def anything(_: str) -> None:
+    """Let every chunk be computed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A view of the tree that a URL names, and the rest of the URL."""
 
@@ -42,6 +57,8 @@ class Found:
     """Zarr key in it."""
     lifetime: Lifetime
     """How long replies below this URL stay true."""
+    check: Callable[[str], None] = anything
+    """Raises PermissionError for the key of a chunk that would cost too much."""
 
 
 class Catalog:
@@ -54,7 +71,7 @@ class Catalog:
     view : callable
         Makes the view of a node in the format 2 or 3; it is given the name of a named tree too.
     places : callable, optional
-        Makes the node of a place from its spec, in a thread. It raises LookupError for what is no canonical spec (404)
+        Makes the tree of a place from its spec, in a thread. It raises LookupError for what is no canonical spec (404)
         and PermissionError for what is past the server's limits (403).
     open_places : int
         Places kept open.
@@ -64,7 +81,7 @@ class Catalog:
         self,
         trees: Mapping[str, Node],
         view: Callable[..., ZarrView],
-        places: Callable[[str], Node] | None = None,
+        places: Callable[[str], Guarded] | None = None,
         open_places: int = 256,
     ) -> None:
         self._trees = dict(trees)
@@ -90,7 +107,8 @@ class Catalog:
         if first == PLACES and self._places is not None:
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
-            return Found(await self._places.view(_stem(spec), number), key, Lifetime.IMMUTABLE)
+            view, check = await self._places.open(_stem(spec), number)
+            return Found(view, key, Lifetime.IMMUTABLE, check)
         if not first.endswith(SUFFIX):  # the documents and the listing of the server's own root group
             return Found(self._root(number, grant.trees), path, Lifetime.REVALIDATE)
         return self._named(number, _stem(first), key, grant)
@@ -118,45 +136,55 @@ class Catalog:
         return self._view(Group({name + SUFFIX: self._trees[name] for name in names}), number)
 
 
-class OpenPlaces:
-    """The places opened last; each is opened once, in a thread, however many ask for it."""
+Opened = tuple["ZarrView", "Callable[[str], None]"]
 
-    def __init__(self, places: Callable[[str], Node], view: Callable[[Node, int], ZarrView], most: int) -> None:
-        self._open = places
+
+class OpenPlaces:
+    """The places opened last; each is opened once, in a thread of their own, however many ask for it."""
+
+    def __init__(self, places: Callable[[str], Guarded], view: Callable[..., ZarrView], most: int) -> None:
+        self._make = places
         self._view = view
         self._most = most
-        self._views: OrderedDict[tuple[str, int], ZarrView] = OrderedDict()
-        self._opening: dict[tuple[str, int], asyncio.Future[ZarrView]] = {}
+        self._opened: OrderedDict[tuple[str, int], Opened] = OrderedDict()
+        self._opening: dict[tuple[str, int], asyncio.Future[Opened]] = {}
+        self._thread = ThreadPoolExecutor(1, "places")
 
-    async def view(self, spec: str, number: int) -> ZarrView:
-        """Return the view of a place.
+    async def open(self, spec: str, number: int) -> Opened:
+        """Return the view of a place, and what checks its chunks.
 
         Raises
         ------
         Refusal
             404 or 403, as the callable that makes places says.
         """
-        if (spec, number) in self._views:
-            self._views.move_to_end((spec, number))
-            return self._views[spec, number]
-        opening = self._opening.get((spec, number))
+        name = spec, number
+        if name in self._opened:
+            self._opened.move_to_end(name)
+            return self._opened[name]
+        opening = self._opening.get(name)
         if opening is None:
-            opening = asyncio.ensure_future(asyncio.to_thread(self._opened, spec, number))
-            self._opening[spec, number] = opening
-            opening.add_done_callback(lambda _: self._opening.pop((spec, number)))
+            opening = asyncio.get_running_loop().run_in_executor(self._thread, self._open, spec, number)
+            self._opening[name] = opening
+            opening.add_done_callback(lambda done: self._landed(name, done))
         try:
-            view = await asyncio.shield(opening)
+            return await asyncio.shield(opening)
         except LookupError as error:
             raise Refusal(404, str(error)) from error
         except PermissionError as error:
             raise Refusal(403, str(error)) from error
-        self._views[spec, number] = view
-        while len(self._views) > self._most:
-            self._views.popitem(last=False)
-        return view
 
-    def _opened(self, spec: str, number: int) -> ZarrView:
-        return self._view(self._open(spec), number)
+    def _landed(self, name: tuple[str, int], opening: asyncio.Future[Opened]) -> None:
+        del self._opening[name]
+        if opening.cancelled() or opening.exception() is not None:
+            return
+        self._opened[name] = opening.result()
+        while len(self._opened) > self._most:
+            self._opened.popitem(last=False)
+
+    def _open(self, spec: str, number: int) -> Opened:
+        place = self._make(spec)
+        return self._view(place.tree, number), place.check
 
 
 def _stem(segment: str) -> str:

@@ -100,9 +100,12 @@ async def _computed(request: Request, found: Found, chunk: Chunk, receive: Recei
     """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
     urgency.set(urgency_of(request.headers))
     try:
+        found.check(chunk.key)
         return await while_connected(found.view.get(chunk), receive)
     except ClientGone:
         raise
+    except PermissionError as error:
+        raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:
         raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
     except Exception:

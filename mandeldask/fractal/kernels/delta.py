@@ -13,8 +13,14 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-UNIT = 2.0**-95
-"""2048 u^2, where u = 2^-53: what one step's roundings add, squared and in the worst mixture."""
+LINEAR = 256.0 * 2.0**-106
+"""What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
+
+SQUARE = 384.0 * 2.0**-106
+"""What the roundings of one step add to r^2 per |dz|^2 |w|^2."""
+
+LEAPED = 10.0 * 2.0**-53
+"""What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
 
 FLOOR = 2.0**-900
 """More than any underflow, squared; added to S at every step."""
@@ -32,6 +38,8 @@ STAY, OUT, REBASE, OPEN = 0, 1, 2, 3
 class Bound(NamedTuple):
     """Constants of the error bound for orbits of up to n steps: a step may lose the factor 1 + 1/n in S."""
 
+    kappa: float
+    """1/n."""
     growth: float
     """4 (1 + 1/n)^2, for |dz'/dz|^2 <= growth * |z|^2."""
     u: float
@@ -47,6 +55,7 @@ def bound_for(steps: int) -> Bound:
     kappa = 1.0 / max(16, steps)
     u = 0.5 * (1.0 + 1.0 / kappa)
     return Bound(
+        kappa=kappa,
         growth=4.0 * (1.0 + kappa) ** 2 * (1.0 + 2.0**-46),
         u=u,
         added=u * (1.0 + 1.0 / kappa) * (1.0 + 2.0**-40),
@@ -63,9 +72,9 @@ def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_most, 
     modulus2 = z_x * z_x + z_y * z_y
     scale2 = scale * scale
     slack = bound.slack * modulus2
-    linear = bound.added * UNIT * modulus2
-    square = bound.added * UNIT * scale2
-    constant = bound.added * (UNIT * (dc_most * dc_scale) ** 2 + FLOOR)
+    linear = bound.added * LINEAR * modulus2
+    square = bound.added * SQUARE * scale2
+    constant = bound.added * (LINEAR * (dc_most * dc_scale) ** 2 + FLOOR)
     for i in range(count):
         x, y = w_x[i], w_y[i]
         zx, zy = z_x + scale * x, z_y + scale * y
@@ -143,10 +152,11 @@ def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, e
 def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_most, bound):
     """Do `steps` steps at once by the bilinear approximation w' = A w + B dc, where its radius allows it."""
     a2 = a_x * a_x + a_y * a_y
-    relative = steps * 2.0**-48
-    kept = 0.25 * bound.growth * a2 * (1.0 + relative)
-    linear = bound.added * 2.0 * relative * relative * a2
-    constant = bound.added * (2.0 * (relative * b_most * dc_most * dc_scale) ** 2 * (1.0 + 2.0**-40) + FLOOR)
+    # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: in a leap of many steps all of them may lose
+    kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
+    added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * LEAPED) ** 2
+    linear = added * a2
+    constant = added * (b_most * dc_most * dc_scale) ** 2 + bound.added * FLOOR
     b_x, b_y = b_x * dc_scale, b_y * dc_scale
     for i in range(count):
         x, y = w_x[i], w_y[i]

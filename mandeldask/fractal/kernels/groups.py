@@ -192,6 +192,8 @@ def follow(
                     )
                     later.n[waiting], later.lane[waiting] = done, lane[i]
                     waiting += 1
+                else:
+                    counts[lane[i]] = done
                 count -= 1
                 w_x[i], w_y[i], s[i], d_x[i], d_y[i] = w_x[count], w_y[count], s[count], d_x[count], d_y[count]
                 n[i], lane[i] = n[count], lane[count]

@@ -1,0 +1,121 @@
+"""A Neighborhood: a reference orbit made ready for the pixels around it, shared by tiles, levels and threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ldexp
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
+from mandeldask.fractal.kernels.groups import Orbit
+from mandeldask.fractal.rationals import Point
+from mandeldask.fractal.reference import ReferenceOrbit, Scaled
+from mandeldask.fractal.sharing import Shared
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.geometry import Grid
+
+_FAR = 2**40
+"""An index that no orbit reaches."""
+
+_SPARE_BITS = 152
+"""Bits of the reference past those of its distance to the pixels: 56 of trust, and the closest returns to 0."""
+
+MAX_BYTES = 256 << 20
+"""Bytes of neighbourhoods that a process keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighborhood:
+    """All that pixels with |dc| < 2^exponent need of one reference orbit."""
+
+    reference: ReferenceOrbit
+    """The orbit."""
+    exponent: int
+    """Reach in the plane, as a power of two."""
+    orbit: Orbit
+    """The orbit as arrays for the kernels."""
+    table: Bilinear
+    """Its bilinear approximations."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.reference.nbytes + self.table.nbytes
+
+
+_shared: Shared[Neighborhood] = Shared(MAX_BYTES)
+
+
+def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> Neighborhood:
+    """Return the Neighborhood of `center` that reaches 2^exponent, with an orbit as long as `maxiter` needs.
+
+    Parameters
+    ----------
+    center : Point
+        The reference, exact.
+    exponent : int
+        All pixels are closer than 2^exponent to it.
+    finest : int
+        Pixels are 2^finest apart, or farther: sets the precision.
+    maxiter : int
+        Iterations that a pixel may need.
+    """
+
+    def fits(kept: Neighborhood) -> bool:
+        return kept.reference.ended or len(kept.reference) >= maxiter
+
+    def make(kept: Neighborhood | None) -> Neighborhood:
+        orbit = kept.reference if kept else ReferenceOrbit.start(center, max(128, _SPARE_BITS - finest))
+        reference = orbit.extended(maxiter)
+        return Neighborhood(
+            reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
+        )
+
+    return _shared.get((center, exponent, finest), fits, make)
+
+
+def lattice_point(grid: Grid) -> tuple[Point, int]:
+    """Return the point near `grid` of a lattice coarse enough for its neighbours to share, and its reach.
+
+    The reach, 8 to 32 times the extent of `grid`, is an exponent: every pixel is closer than ``2**exponent``.
+    """
+    extent = max(abs(grid.re.step) * grid.re.size, abs(grid.im.step) * grid.im.size)
+    exponent = exponent_of(extent) + 4
+    cell = Fraction(2) ** exponent
+    middle = (axis.start + axis.size // 2 * axis.step for axis in (grid.re, grid.im))
+    return Point(*(round(part / cell) * cell for part in middle)), exponent
+
+
+def exponent_of(value: Fraction) -> int:
+    """Return e with ``2**(e - 2) < value < 2**e`` for a positive value."""
+    return value.numerator.bit_length() - value.denominator.bit_length() + 1
+
+
+def _as_arrays(reference: ReferenceOrbit) -> Orbit:
+    """Return the reference as arrays for the kernels."""
+    tiny, edge = reference.tiny, reference.edge
+    tiny_exponent = [max(entry.x.exponent, entry.y.exponent) for entry in tiny]
+    return Orbit(
+        x=reference.x,
+        y=reference.y,
+        tiny_at=np.array([*(entry.m for entry in tiny), _FAR]),
+        tiny_x=np.array([_ldexp(entry.x, -e) for entry, e in zip(tiny, tiny_exponent, strict=True)]),
+        tiny_y=np.array([_ldexp(entry.y, -e) for entry, e in zip(tiny, tiny_exponent, strict=True)]),
+        tiny_exponent=np.array(tiny_exponent),
+        edge_at=np.array([*(entry.m for entry in edge), _FAR]),
+        edge_excess=np.array([entry.excess.mantissa for entry in edge], np.float64),
+        edge_exponent=np.array([entry.excess.exponent for entry in edge], np.int64),
+        edge_error=np.array([entry.error.mantissa for entry in edge], np.float64),
+        edge_error_exponent=np.array([entry.error.exponent for entry in edge], np.int64),
+        error=reference.error.mantissa,
+        error_exponent=reference.error.exponent,
+    )
+
+
+def _ldexp(value: Scaled, exponent: int) -> float:
+    """Return ``value * 2**exponent`` as a float, 0 far below the others."""
+    return ldexp(value.mantissa, max(value.exponent + exponent, -1000))

@@ -1,0 +1,52 @@
+"""Exact positions of pixels as pairs of float64 that kernels can add up: high + low."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Axis
+
+FAR = 2**20
+"""Starts and steps are clipped to this, so that positions this far out say only that they are far out."""
+
+POSITION_ERROR = 2.0**-100
+"""More than |high + low - position|, for positions within 8 of 0."""
+
+_SPLIT = 2.0**27 + 1
+
+
+def positions(axis: Axis) -> NDArray[np.float64]:
+    """Return the positions of `axis`, shape (2, size): ``high``, the nearest float64, and ``low``, what it leaves out.
+
+    ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
+    are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
+    """
+    i = np.arange(axis.size, dtype=np.float64)
+    start, (step_high, step_low) = as_pair(axis.start), as_pair(axis.step)
+    head = _SPLIT * step_high - (_SPLIT * step_high - step_high)
+    high, low = _two_sum(i * head, i * (step_high - head))
+    high, error = _two_sum(start[0], high)
+    low = low + i * step_low + start[1] + error
+    return np.array(_two_sum(high, low))
+
+
+def as_pair(value: Fraction) -> tuple[float, float]:
+    """Return `value`, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
+    value = max(Fraction(-FAR), min(value, Fraction(FAR)))
+    high = float(value)
+    p, q = high.as_integer_ratio()
+    numerator, denominator = value.as_integer_ratio()
+    return high, (numerator * q - p * denominator) / (denominator * q)
+
+
+def _two_sum(a: float | NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return ``a + b`` rounded, and exactly what the rounding lost."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)

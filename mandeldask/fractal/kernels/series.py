@@ -1,0 +1,158 @@
+"""The iterates that the pixels of a block have in common, once for the block: a polynomial in c with an error bound.
+
+Within a disc of radius rho around c0, ``z_n(c0 + rho t) = b_0 + b_1 t + ... + b_5 t^5`` up to an error E for |t| <= 1.
+Squaring the polynomial iterates the whole disc; it stops where the error would grow past a tolerance or a pixel could
+leave |z| <= 2. Pixels then start there: fewer iterations, and an orbit as accurate as if the start were exact.
+Bounds: docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numba
+import numpy as np
+
+from mandeldask.fractal.kernels import doubledouble as dd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK = 16
+"""Pixels along a block."""
+DEGREE = 5
+TOLERANCE = 2.0**-44
+"""The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
+
+_COEFFICIENT_ERROR = 2.0**-49
+"""Each coefficient is a sum of at most 4 products, rounded at most 10 times, each time by 2^-53 of what it adds up."""
+_CENTER_ERROR = 2.0**-95
+"""More than a double-double step with |z| <= 2 loses, the error of c0 included."""
+_HANDOVER_ERROR = 2.0**-47, 2.0**-51
+"""What evaluating the polynomial loses, times |b_1| + ... + |b_5|, plus what adding b_0 does."""
+
+
+class Series(NamedTuple):
+    """Polynomials of the blocks of a tile, arrays with one row for each block, row-major."""
+
+    n: NDArray[np.int64]
+    """Index of the iterate that the polynomial is; z_1 ... z_n lie within |z| <= 2 for every pixel of the block."""
+    real: NDArray[np.float64]
+    """Real parts of b_0 ... b_5, shape (blocks, 6)."""
+    imag: NDArray[np.float64]
+    """Imaginary parts, shape (blocks, 6)."""
+    error: NDArray[np.float64]
+    """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
+
+
+@numba.njit(nogil=True, cache=True)
+def start(re: Any, im: Any, dre: float, dim: float, maxiter: int, wanted: Any, flag: Any) -> Any:
+    """Return the Series of every block.
+
+    Parameters
+    ----------
+    re, im : float64, shape (2, width) and (2, height)
+        Positions as high and low part.
+    dre, dim : float
+        Steps of both axes.
+    wanted : bool, shape (blocks,)
+        Blocks to iterate; the others stay at z_0 = 0.
+    """
+    rows, cols = -(-im.shape[1] // BLOCK), -(-re.shape[1] // BLOCK)
+    n = np.zeros(rows * cols, np.int64)
+    real = np.zeros((rows * cols, DEGREE + 1))
+    imag = np.zeros((rows * cols, DEGREE + 1))
+    error = np.zeros(rows * cols)
+    rho = radius(dre, dim)
+    for block in range(rows * cols):
+        if flag[0]:
+            break
+        if wanted[block]:
+            row, col = center(block, cols, im.shape[1], re.shape[1])
+            n[block], error[block] = _iterate(
+                re[0, col], re[1, col], im[0, row], im[1, row], rho, maxiter, real[block], imag[block]
+            )
+    return Series(n, real, imag, error)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def center(block: int, cols: int, height: int, width: int) -> Any:
+    """Return the pixel (row, col) that a block is expanded around."""
+    row, col = block // cols * BLOCK + BLOCK // 2, block % cols * BLOCK + BLOCK // 2
+    return min(row, height - 1), min(col, width - 1)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def radius(dre: float, dim: float) -> float:
+    """Return rho: √2 times the farthest that a pixel of a block can be from its centre, so that |t| < 0.71."""
+    return 1.001 * BLOCK * max(abs(dre), abs(dim))
+
+
+@numba.njit(nogil=True, cache=True)
+def _iterate(cx: float, cx_low: float, cy: float, cy_low: float, rho: float, maxiter: int, real: Any, imag: Any) -> Any:
+    """Iterate one block's polynomial as far as it goes; leave it in `real`, `imag`; return n and the error bound."""
+    x = x_low = y = y_low = 0.0  # b_0, in double-double
+    a1 = a2 = a3 = a4 = a5 = 0.0j
+    error = spread = 0.0
+    n = 0
+    while n < maxiter:
+        # magnitudes of the coefficients from above, and of what squaring puts past degree 5
+        m1, m2, m3, m4, m5 = _norm(a1), _norm(a2), _norm(a3), _norm(a4), _norm(a5)
+        t5 = m5
+        t4 = t5 + m4
+        t3 = t4 + m3
+        t2 = t3 + m2
+        dropped = m1 * t5 + m2 * t4 + m3 * t3 + m4 * t2 + m5 * spread
+        reach = np.sqrt(x * x + y * y) + spread
+        next_error = (
+            (2.0 * reach + error) * error
+            + _COEFFICIENT_ERROR * ((2.0 * reach) * spread + rho)
+            + dropped
+            + _CENTER_ERROR
+        ) * (1.0 + 2.0**-40)
+        double = complex(2.0 * x, 2.0 * y)
+        b1 = double * a1 + rho
+        b2 = double * a2 + a1 * a1
+        b3 = double * a3 + 2.0 * a1 * a2
+        b4 = double * a4 + (2.0 * a1 * a3 + a2 * a2)
+        b5 = double * a5 + 2.0 * (a1 * a4 + a2 * a3)
+        x_next, x_low_next, y_next, y_low_next = dd.iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low)
+        next_spread = (_norm(b1) + _norm(b2) + _norm(b3) + _norm(b4) + _norm(b5)) * (1.0 + 2.0**-40)
+        farthest = np.sqrt(x_next * x_next + y_next * y_next) + next_spread + next_error
+        if not (next_error < TOLERANCE and farthest < 2.0 - 2.0**-40):
+            break
+        x, x_low, y, y_low = x_next, x_low_next, y_next, y_low_next
+        a1, a2, a3, a4, a5 = b1, b2, b3, b4, b5
+        error, spread = next_error, next_spread
+        n += 1
+    real[:] = (x, a1.real, a2.real, a3.real, a4.real, a5.real)
+    imag[:] = (y, a1.imag, a2.imag, a3.imag, a4.imag, a5.imag)
+    per_spread, fixed = _HANDOVER_ERROR
+    return n, error + per_spread * spread + fixed if n else 0.0
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _norm(a: complex) -> float:
+    """Return |re| + |im|, a bound on |a|."""
+    return abs(a.real) + abs(a.imag)
+
+
+@numba.njit(nogil=True, cache=True)
+def blocks(pixels: Any, height: int, width: int) -> Any:
+    """Return for every block whether it holds one of `pixels`, flat indices."""
+    cols = -(-width // BLOCK)
+    wanted = np.zeros(-(-height // BLOCK) * cols, np.bool_)
+    for pixel in pixels:
+        row, col = divmod(pixel, width)
+        wanted[row // BLOCK * cols + col // BLOCK] = True
+    return wanted
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def evaluate(real, imag, tx, ty):
+    """Return ``x, y`` of one polynomial at ``t = tx + 1j ty``."""
+    x, y = real[5] * tx - imag[5] * ty + real[4], real[5] * ty + imag[5] * tx + imag[4]
+    x, y = x * tx - y * ty + real[3], x * ty + y * tx + imag[3]
+    x, y = x * tx - y * ty + real[2], x * ty + y * tx + imag[2]
+    x, y = x * tx - y * ty + real[1], x * ty + y * tx + imag[1]
+    return x * tx - y * ty + real[0], x * ty + y * tx + imag[0]

@@ -1,0 +1,110 @@
+"""Any place of the set by its URL."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+import zarr
+
+import mandeldask as md
+from mandeldask.app import Limits, create_app, serve
+from mandeldask.fractal.permalink import as_spec
+
+PLACE = md.Pyramid(levels=4, tilesize=32, maxiter=300, center="-0.75+0.1j", width="0.001")
+
+
+@pytest.fixture(scope="module")
+def handle():
+    limits = Limits(max_iter=5000, max_depth=50, max_digits=200, max_work=32 * 32 * 2000)
+    with serve(PLACE, background=True, limits=limits) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="module")
+def client(handle):
+    with httpx.Client(base_url=f"{handle.address}/zarr", timeout=60) as client:
+        yield client
+
+
+def at(spec, version="v3"):
+    return f"/{version}/at/{spec}.zarr"
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_a_permalink_is_a_zarr_url(handle, version):
+    group = zarr.open_group(f"{handle.address}/zarr{at(as_spec(PLACE), version)}", mode="r")
+    expected = md.open_pyramid(PLACE)["3/iterations"].to_numpy()
+    assert np.array_equal(group["3/iterations"][:], expected)
+
+
+def test_what_a_url_says_in_full_may_be_kept_for_ever(client):
+    for path in ("zarr.json", "3/iterations/c/0/0"):
+        reply = client.get(f"{at(as_spec(PLACE))}/{path}")
+        assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+def test_another_spelling_is_404_that_names_the_right_one(client):
+    reply = client.get(at("re-0.75_im0.1_width1e-3_levels4_tilesize32_maxiter300_iterations"))
+    assert reply.status_code == 404
+    assert as_spec(PLACE) in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v3/at", "/v3/at/", "/v3/at/x", "/v3/at/x.zarr", "/v3/at/.zarr/zarr.json", "/v3/at//"]
+)
+def test_what_is_no_place_is_404(client, path):
+    reply = client.get(path)
+    assert reply.status_code == 404
+    assert "detail" in reply.json()
+
+
+@pytest.mark.parametrize(
+    ("pyramid", "named"),
+    [
+        (md.Pyramid(levels=4, maxiter=6000), "5000"),
+        (md.Pyramid(levels=4, width="1e-60"), "1e-50"),
+        (md.Pyramid(levels=4, center="0." + "1" * 200), "200"),
+        (md.Pyramid(levels=1, tilesize=100_000), "1024"),
+    ],
+)
+def test_places_past_a_limit_are_403_that_names_it(client, pyramid, named):
+    reply = client.get(f"{at(as_spec(pyramid))}/zarr.json")
+    assert reply.status_code == 403
+    assert named in reply.json()["detail"]
+
+
+def test_chunks_that_could_take_too_long_are_403_but_cheaper_levels_are_served(client):
+    spec = as_spec(md.Pyramid(levels=2, tilesize=32, maxiter=(3000, 100)))
+    assert client.get(f"{at(spec)}/1/iterations/c/0/0").status_code == 200
+    reply = client.get(f"{at(spec)}/0/iterations/c/0/0")
+    assert reply.status_code == 403
+    assert "iterations" in reply.json()["detail"]
+
+
+def test_opening_many_places_keeps_few_and_health_is_answered_meanwhile():
+    with serve(PLACE, background=True, max_places=3) as handle, httpx.Client(base_url=handle.address) as client:
+        specs = [as_spec(md.Pyramid(levels=4, tilesize=32, width=str(n + 1))) for n in range(8)]
+        with ThreadPoolExecutor(4) as threads:
+            replies = threads.map(client.get, [f"/zarr{at(spec)}/zarr.json" for spec in specs * 2])
+            began = time.perf_counter()
+            assert client.get("/healthz").status_code == 200
+            assert time.perf_counter() - began < 1
+            assert {reply.status_code for reply in replies} == {200}
+        places = handle.app.catalog._places
+        assert len(places._opened) == 3
+        assert not places._opening
+
+
+def test_places_can_be_turned_off():
+    async def status(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return (await client.get(f"/zarr{at(as_spec(PLACE))}/zarr.json")).status_code
+
+    import asyncio
+
+    assert asyncio.run(status(create_app(PLACE, places=False))) == 404
+    assert asyncio.run(status(create_app(PLACE))) == 200
