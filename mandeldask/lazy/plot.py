@@ -41,7 +41,9 @@ def plot(array: xr.DataArray, **keywords: Any) -> Any:
         index = array.xindexes.get(name)
         if isinstance(index, PixelIndex) and not _tells_apart(index.axis):
             array = _from_the_middle(array, name, index.axis)
-    return array.plot.imshow(**{"x": "x", "y": "y", **keywords})
+    image = array.plot.imshow(**{"x": "x", "y": "y", **keywords})
+    image.axes.set_aspect("equal")
+    return image
 
 
 def _tells_apart(axis: Axis) -> bool:
