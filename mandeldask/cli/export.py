@@ -69,6 +69,6 @@ def _cluster(address: str, stack: ExitStack) -> Executor:
     """Return an executor on a dask cluster, which `stack` lets go."""
     from distributed import Client  # noqa: PLC0415  an extra
 
-    client = stack.enter_context(Client(address))
+    client = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]
     executor: Executor = client.get_executor()
     return executor

@@ -46,9 +46,4 @@ def windows_of(level):
     }
 
 
-WINDOWS = {
-    f"{level} {name}": window
-    for level in (49, 20, 0)
-    for name, window in windows_of(level).items()
-    if (level, name) != (0, "tip")
-}
+WINDOWS = {f"{level} {name}": window for level in (49, 20, 0) for name, window in windows_of(level).items()}
