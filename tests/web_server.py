@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -12,6 +16,8 @@ import numpy as np
 from mandeldask.web.application import create_app
 from mandeldask.web.serving import serve_in_background
 from mandeldask.web.settings import Settings
+
+PROCESS = Path(__file__).with_name("web_process.py")
 
 TREE = {
     "image": np.arange(12, dtype="u2").reshape(3, 4),
@@ -45,3 +51,16 @@ def until(condition, seconds=10):
     while not condition() and time.monotonic() < stop:
         time.sleep(0.01)
     return condition()
+
+
+@contextlib.contextmanager
+def process(**options):
+    """A server in a process of its own, and its address."""
+    command = [sys.executable, str(PROCESS), json.dumps({"port": 0, **options})]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            address = running.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), running.stderr.read()
+            yield running, address
+        finally:
+            running.kill()

@@ -3,14 +3,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-import json
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -18,23 +14,10 @@ import pytest
 
 from mandeldask.app import create_app, serve
 from mandeldask.web.listening import BACKLOG, is_loopback, listen
+from web_server import process
 
-PROCESS = Path(__file__).parents[1] / "web_process.py"
 TREE = {"demo": {"a": np.arange(4)}}
 FAST, SLOW = "/zarr/v3/demo.zarr/a/c/0/0", "/zarr/v3/demo.zarr/a/c/{}/0"
-
-
-@contextlib.contextmanager
-def process(**options):
-    """A server in a process of its own, and its address."""
-    command = [sys.executable, str(PROCESS), json.dumps({"port": 0, **options})]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        try:
-            address = running.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), running.stderr.read()
-            yield running, address
-        finally:
-            running.kill()
 
 
 def refused(address):
