@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 SECURITY = (
     (
         "content-security-policy",
-        "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src *",
+        "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'",
     ),
     ("referrer-policy", "no-referrer"),  # a page below /key/<key>/ must not tell it to others
 )
