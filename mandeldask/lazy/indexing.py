@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dask.base import normalize_token
 from xarray.backends import BackendArray
 from xarray.core.indexing import (
     BasicIndexer,
@@ -96,7 +97,8 @@ class LazyPixels(LazilyIndexedArray):
         return LazilyVectorizedIndexedArray(self.array, VectorizedIndexer(tuple(np.broadcast_arrays(*points))))
 
     def __dask_tokenize__(self) -> Any:
-        return self.array.__dask_tokenize__(), repr(self.key)
+        # not its repr, which leaves the middle of long lists of pixels out
+        return self.array.__dask_tokenize__(), normalize_token(self.key.tuple)
 
 
 def pixels_of(variable: Variable) -> Pixels | None:

@@ -252,3 +252,16 @@ def test_fields_loaded_together_are_computed_together():
     assert (LOG.calls, LOG.pixels) == (2, 1100 * 5)
     np.testing.assert_array_equal(window.smooth[3], np.arange(5))
     np.testing.assert_array_equal(window.iterations[:, 3], np.arange(FAR, FAR + 1100))
+
+
+def test_long_lists_of_pixels_that_differ_in_the_middle_have_tokens_of_their_own():
+    from dask.base import tokenize
+
+    from mandeldask import open_pyramid
+
+    pixels = open_pyramid(levels=4, chunks=None)["0/iterations"].variable
+    rows = np.arange(4000)
+    others = np.where(rows == 2000, 2001, rows)
+    picked = [pixels[list(rows)], pixels[list(rows)], pixels[list(others)]]
+    tokens = [tokenize(variable._data) for variable in picked]
+    assert tokens[0] == tokens[1] != tokens[2]
