@@ -40,9 +40,11 @@ def identity(data: Any) -> str:
 
         return str(tokenize(data))
     inner = getattr(data, "array", None)
-    if inner is None or not type(data).__module__.startswith("xarray."):
+    if inner is None or type(data).__module__ != "xarray.core.indexing":
         return unique()
-    return digest(type(data).__qualname__, getattr(data, "key", None), identity(inner))
+    key = getattr(getattr(data, "key", None), "tuple", ())
+    parts = [identity(part) if isinstance(part, np.ndarray) else repr(part) for part in key]
+    return digest(type(data).__qualname__, *parts, identity(inner))
 
 
 def _ndarray(data: np.ndarray[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -45,9 +46,17 @@ class Shelf:
     def __init__(self, target: str | Path | Store, content: str, documents: Iterable[tuple[str, bytes]]) -> None:
         self._store = opened(target)
         self._claim(content)
-        for key, document in documents:
-            if self.load(key) != document:
-                self._set(key, document)
+        sync(self._write(dict(documents)))
+
+    async def _write(self, documents: dict[str, bytes]) -> None:
+        """Write the documents that are not there as they are, all at once: a URL may be far away."""
+        found = await asyncio.gather(*(self._store.get(key, default_buffer_prototype()) for key in documents))
+        changed = [
+            self._store.set(key, _buffer(content))
+            for (key, content), old in zip(documents.items(), found, strict=True)
+            if old is None or old.to_bytes() != content
+        ]
+        await asyncio.gather(*changed)
 
     def _claim(self, content: str) -> None:
         """Leave our mark where there is none; refuse where there is another's, or a store without one."""
@@ -56,7 +65,7 @@ class Shelf:
             if any(self.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray")):
                 msg = f"{self._store} holds a Zarr store that is no tile cache; choose an empty place"
                 raise ValueError(msg)
-            mine = self._buffer(json.dumps({"content": content}).encode())
+            mine = _buffer(json.dumps({"content": content}).encode())
             sync(self._store.set_if_not_exists(FINGERPRINT, mine))  # another process may have been quicker
             mark = self.load(FINGERPRINT)
         found = _content(mark)
@@ -72,15 +81,13 @@ class Shelf:
     def save(self, key: str, tile: bytes) -> None:
         """Keep `tile` under `key`. A place that cannot be written to is logged, and no error: the tile is computed."""
         try:
-            self._set(key, tile)
+            sync(self._store.set(key, _buffer(tile)))
         except Exception:
             log.exception("tile %s could not be kept in %s", key, self._store)
 
-    def _set(self, key: str, content: bytes) -> None:
-        sync(self._store.set(key, self._buffer(content)))
 
-    def _buffer(self, content: bytes) -> Any:
-        return default_buffer_prototype().buffer.from_bytes(content)
+def _buffer(content: bytes) -> Any:
+    return default_buffer_prototype().buffer.from_bytes(content)
 
 
 def _content(mark: bytes | None) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -86,7 +87,8 @@ class ZarrViewStore(Store):
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
         """Return the bytes of many keys or parts of them."""
-        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+        wanted = [self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+        return list(await asyncio.gather(*wanted))
 
     async def exists(self, key: str) -> bool:
         """Return whether there is such a key, without computing."""

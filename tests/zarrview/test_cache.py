@@ -208,9 +208,9 @@ def warm(target, seed):
 
 
 def test_several_processes_may_warm_one_shelf(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        results = pool.starmap(warm, [(tmp_path, seed) for seed in range(3)])
-    assert results[0] == results[1] == results[2]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        results = pool.starmap(warm, [(tmp_path, seed) for seed in range(2)])
+    assert results[0] == results[1]
     np.testing.assert_array_equal(zarr.open_group(tmp_path, mode="r")["g/a"][...], DATA)
     assert not list(tmp_path.rglob("*.partial"))
 

@@ -53,7 +53,8 @@ async def test_gets_reads_and_loops_share_one_computation(view, source):
     assert len(source.windows) == 1
 
 
-async def test_the_loop_goes_on_while_a_chunk_is_computed(view):
+async def test_the_loop_goes_on_while_a_chunk_is_computed(view, source):
+    source.seconds = 0.5
     task = asyncio.create_task(view.get(view.find("c/0/0")))
     beats = 0
     while not task.done():

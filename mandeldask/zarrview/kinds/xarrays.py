@@ -57,13 +57,18 @@ class Encoded:
         variable = self.variable[window]
         if variable.chunks is not None:
             variable = variable.compute(scheduler="synchronous")
-        return np.asarray(encode_zarr_variable(variable).data).astype(self.dtype, copy=False)
+        return np.asarray(_encode(variable).data).astype(self.dtype, copy=False)
 
 
 @as_node.register(xr.DataTree)
 def _(tree: xr.DataTree) -> Group:
-    group = _dataset(tree.to_dataset(inherit=tree.parent is None))
-    children = {name: member(name, partial(as_node, child)) for name, child in tree.children.items()}
+    return _tree(tree, inherit=True)
+
+
+def _tree(tree: xr.DataTree, *, inherit: bool = False) -> Group:
+    """Return the Group of a tree; as in `to_zarr`, only its root has the coordinates that it inherits."""
+    group = _dataset(tree.to_dataset(inherit=inherit))
+    children = {name: member(name, partial(_tree, child)) for name, child in tree.children.items()}
     return Group({**group.members, **children}, group.attrs)
 
 
@@ -117,31 +122,44 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     Numbers and text are encoded window by window. What needs the values to choose an encoding (dates without a unit,
     objects) is encoded here and now, or by dask when read, as `to_zarr` does.
     """
-    source = variable
-    chunks = _chunks(variable)
-    if variable.dtype.kind in "OMm" or "_Encoding" in variable.encoding:
-        variable = template = encode_zarr_variable(variable, name=name)
-        packed = False
-    else:
-        packed = bool(_PACKING & variable.encoding.keys()) or variable.dtype.kind == "b"
-        empty = np.empty((0,) * variable.ndim, variable.dtype)
-        template = encode_zarr_variable(xr.Variable(variable.dims, empty, variable.attrs, variable.encoding), name=name)
-    dtype = np.dtypes.StringDType() if template.dtype.kind == "O" else template.dtype
-    attrs = dict(template.attrs)
-    missing = attrs.pop("_FillValue", None)
-    attrs = with_missing(_attrs(attrs), missing, dtype)
-    encoding = {key: variable.encoding.get(key) for key in sorted(_PACKING)}
+    encoded, packed = _encoded(variable, name)
+    dtype = np.dtypes.StringDType() if encoded.dtype.kind == "O" else encoded.dtype
+    missing = encoded.attrs.get("_FillValue")
+    attrs = _attrs({key: value for key, value in encoded.attrs.items() if key != "_FillValue"})
+    packing = {key: variable.encoding.get(key) for key in sorted(_PACKING)}
     return Array(
         shape=variable.shape,
         dtype=dtype,
-        read=(Encoded if packed else Window)(variable, dtype),
-        chunks=chunks,
+        read=Encoded(variable, dtype) if packed else Window(encoded, dtype),
+        chunks=_chunks(variable),
         dims=tuple(map(str, variable.dims)),
-        attrs=attrs,
+        attrs=with_missing(attrs, missing, dtype),
         fill_value=variable.encoding.get("fill_value"),
         missing=missing,
-        fingerprint=digest(identity(source._data), dtype, sorted(attrs.items()), encoding),  # noqa: SLF001
+        fingerprint=digest(identity(variable._data), dtype, sorted(attrs.items()), packing),  # noqa: SLF001
     )
+
+
+def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
+    """Return `variable` with the attributes, dtype and, where they change, elements of its encoding.
+
+    Elements of numbers that are packed are left to be encoded when they are read; the second value says so.
+    """
+    if variable.dtype.kind in "OMm" or "_Encoding" in variable.encoding:
+        return _encode(variable, name), False
+    empty = xr.Variable(
+        variable.dims, np.empty((0,) * variable.ndim, variable.dtype), variable.attrs, variable.encoding
+    )
+    like = _encode(empty, name)
+    if _PACKING & variable.encoding.keys() or like.dtype != variable.dtype:
+        return like, True
+    return xr.Variable(variable.dims, variable._data, like.attrs, fastpath=True), False  # noqa: SLF001  stays lazy
+
+
+def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
+    """Return what `to_zarr` writes of a variable; text of variable length stays so, in Zarr v2 as well."""
+    encoded: xr.Variable = encode_zarr_variable(variable, name=name, zarr_format=3)
+    return encoded
 
 
 def _chunks(variable: xr.Variable) -> tuple[int, ...]:
