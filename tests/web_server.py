@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -57,10 +58,14 @@ def until(condition, seconds=10):
 def process(**options):
     """A server in a process of its own, and its address."""
     command = [sys.executable, str(PROCESS), json.dumps({"port": 0, **options})]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with (
+        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would fill and stop the server
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
+    ):
+        running.errors = errors
         try:
             address = running.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), running.stderr.read()
+            assert address.startswith("http://127.0.0.1:"), running.returncode
             yield running, address
         finally:
             running.kill()
