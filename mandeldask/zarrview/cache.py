@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BYTES = 2**30
 
+ENTRY_BYTES = 400
+"""What Python needs to keep a tile besides its bytes: a uniform tile is 280 bytes of gzip, and a cache of them alone
+would otherwise take more than twice its bound."""
+
 
 class TileCache:
     """The most recently used tiles, up to `max_bytes` of them; safe to share between threads and views.
@@ -21,7 +25,7 @@ class TileCache:
     Parameters
     ----------
     max_bytes : int
-        Bytes of encoded tiles to keep in memory. A tile larger than this is not kept; 0 keeps none.
+        Memory for encoded tiles, what Python needs for each counted in. A larger tile is not kept; 0 keeps none.
     directory : str, Path or Store, optional
         Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
         store of the tree and can hold one tree in one format only; a view of another refuses it.
@@ -52,10 +56,11 @@ class TileCache:
         """Keep `tile` as the most recent one; the least recently used ones go."""
         with self._lock:
             self._drop(key)
-            if len(tile) > self.max_bytes:
+            cost = len(tile) + ENTRY_BYTES
+            if cost > self.max_bytes:
                 return
             self._tiles[key] = tile
-            self.size += len(tile)
+            self.size += cost
             while self.size > self.max_bytes:
                 self._drop(next(iter(self._tiles)))
                 self.evictions += 1
@@ -74,7 +79,7 @@ class TileCache:
 
     def _drop(self, key: Hashable) -> None:
         tile = self._tiles.pop(key, None)
-        self.size -= 0 if tile is None else len(tile)
+        self.size -= 0 if tile is None else len(tile) + ENTRY_BYTES
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.max_bytes, self.directory)  # another process starts with none of the tiles

@@ -54,8 +54,11 @@ class Flight:
             self._started = True
         try:
             result = self._context.run(self._cancellable)
-        except BaseException as error:  # noqa: BLE001  belongs to those who wait; a worker thread has nobody else
+        except Exception as error:  # noqa: BLE001  belongs to those who wait
             self.future.set_exception(error)
+        except BaseException:  # Ctrl-C is this thread's own
+            self.future.set_exception(Cancelled("the thread that computed it was interrupted"))
+            raise
         else:
             self.future.set_result(result)
 

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import pickle
 import threading
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -15,7 +16,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
+from mandeldask.zarrview.cache import DEFAULT_BYTES, ENTRY_BYTES, TileCache
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.nodes import Group
 from mandeldask.zarrview.view import ZarrView
@@ -29,17 +30,31 @@ FORMATS = pytest.mark.parametrize(
 )
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60))), st.integers(0, 100))
+def cost(cache):
+    return sum(len(tile) + ENTRY_BYTES for tile in cache._tiles.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000))), st.integers(0, 5000))
 def test_memory_never_exceeds_its_bound_and_keeps_the_latest(puts, bound):
     cache = TileCache(bound)
     for key, size in puts:
         cache.put(key, bytes(size))
-        assert cache.size == sum(map(len, cache._tiles.values())) <= bound
-        assert (key in cache) == (size <= bound)
+        assert cache.size == cost(cache) <= bound
+        assert (key in cache) == (size + ENTRY_BYTES <= bound)
+
+
+def test_small_tiles_take_no_more_memory_than_the_bound():
+    cache = TileCache(2**22)
+    tracemalloc.start()
+    for index in range(2**15):
+        cache.put(("0" * 32, (index, index)), bytes(index % 100))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 2**20 < held < 1.1 * 2**22
 
 
 def test_the_least_recently_used_tile_goes_first():
-    cache = TileCache(30)
+    cache = TileCache(3 * (10 + ENTRY_BYTES))
     for key in "abc":
         cache.put(key, bytes(10))
     assert cache.get("a") == bytes(10)
@@ -56,7 +71,7 @@ def test_the_notebooks_gigabyte_is_the_default():
 
 
 def test_threads_may_share_it():
-    cache = TileCache(1000)
+    cache = TileCache(10_000)
 
     def use(seed):
         for step in range(2000):
@@ -69,7 +84,7 @@ def test_threads_may_share_it():
         thread.start()
     for thread in threads:
         thread.join()
-    assert cache.size == sum(map(len, cache._tiles.values())) <= 1000
+    assert cache.size == cost(cache) <= 10_000
     assert cache.hits + cache.misses == 8000
 
 
@@ -98,6 +113,7 @@ def test_a_warmed_shelf_is_a_zarr_store_by_itself(form, tmp_path):
     for chunk in chunks(view):
         view.read(chunk)
     np.testing.assert_array_equal(zarr.open_group(tmp_path, mode="r")["g/a"][...], DATA)
+    assert [path for path, _ in zarr.open_group(tmp_path, mode="r").members(max_depth=None)] == ["g", "g/a"]
     consolidated = zarr.open_consolidated(zarr.storage.LocalStore(tmp_path), mode="r")
     np.testing.assert_array_equal(consolidated["g"]["a"][...], DATA)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}

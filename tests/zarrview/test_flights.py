@@ -149,6 +149,17 @@ async def test_a_read_goes_on_when_the_gets_beside_it_are_cancelled(view, source
     assert not source.cancelled
 
 
+async def test_an_interrupted_thread_leaves_the_others_an_ordinary_error(view, source):
+    source.error = KeyboardInterrupt()
+    chunk = view.find("c/0/0")
+    with ThreadPoolExecutor(1) as threads:
+        read = threads.submit(view.read, chunk)
+        await asyncio.to_thread(source.started.wait)
+        with pytest.raises(Cancelled, match="interrupted"):
+            await view.get(chunk)
+    assert isinstance(read.exception(), KeyboardInterrupt)
+
+
 async def test_cancelled_is_raised_by_a_source_that_stops_itself(view, source):
     source.error = Cancelled("stopped")
     with pytest.raises(Cancelled):

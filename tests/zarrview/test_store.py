@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import pickle
+import resource
+import threading
+import time
 import warnings
 
 import dask.array as da
@@ -14,7 +19,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.parts import resolved
 from mandeldask.zarrview.store import to_store
 from zarrview.patterns import Counted, deep_tree, pattern
@@ -159,5 +164,29 @@ def test_memory_stays_flat_over_many_reads():
     for col in range(40):
         view.read(view.find(f"0/pattern/c/3/{col}"))
     assert view.cache.size <= 2**20
-    assert view.cache.evictions == 36
+    assert view.cache.evictions == 37
     assert len(view._reader._flights._flights) == 0
+
+
+def test_threads_go_with_their_store():
+    before = threading.active_count()
+    for _ in range(20):
+        store = to_store({"a": DATA}, workers=2)
+        asyncio.run(store.get("a/c/0/0"))
+    del store
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before + 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert threading.active_count() <= before + 2
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_a_hundred_thousand_reads():
+    node = Array((2**59, 2**59), np.dtype("u1"), lambda _: np.zeros((8, 8), "u1"), (8, 8), fingerprint="flat")
+    store = to_store(node, cache_bytes=2**20)
+    for index in range(110_000):
+        store.get_sync(f"c/{index}/0")
+        if index == 10_000:  # the cache is full
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4096  # KiB
