@@ -162,10 +162,13 @@ def serve(  # noqa: PLR0913  the options of a server
     OSError
         If the port is taken; the message is one line that names a free one.
     ValueError
-        If `host` is open to others and there is neither a key nor `public`.
+        If `host` is open to others and there is neither a key nor `public`, or `workers` is out of its range.
     """
     keys = bool(Settings(api_keys=options.get("api_keys", ())).api_keys)
     check_exposure(host, keys=keys, public=public)
+    if workers < 1 or (background and workers > 1):
+        msg = f"workers must be at least 1, and 1 in the background, not {workers}"
+        raise ValueError(msg)
     if background:
         return serve_in_background(create_app(tree, **options), host, port or 0, drain_s=drain_s)
     make = partial(create_app, tree, **options)

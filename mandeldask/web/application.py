@@ -123,7 +123,9 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
         yield
+        await warming
         pool.shutdown(wait=False, cancel_futures=True)
         if cluster is not None:
             await asyncio.to_thread(cluster.close)

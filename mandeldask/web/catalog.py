@@ -30,6 +30,9 @@ PLACES = "at"
 FINGERPRINT_DIGITS = 16
 """Hexadecimal digits of a fingerprint in a URL."""
 
+MAX_OPENING = 32
+"""Places that may be in the middle of being opened; each takes a tenth of a second."""
+
 _PINNED = re.compile(rf"(?P<name>.+)-(?P<digits>[0-9a-f]{{{FINGERPRINT_DIGITS}}})", re.DOTALL)
 
 
@@ -126,6 +129,13 @@ class Catalog:
             raise Refusal(404, "there is no tree of this name")
         return Found(view, key, Lifetime.IMMUTABLE)
 
+    def warm(self) -> None:
+        """Write the roots' documents and fingerprints, so that no request has to wait for them."""
+        for view in [self._root(2, None), self._root(3, None), *self._views.values()]:
+            _write_root(view)
+        for view in self._views.values():
+            view.fingerprint  # noqa: B018  kept by the view
+
     def pinned(self, name: str, number: int) -> str:
         """Return the name of a tree with the fingerprint of what it is now: a URL that caches may keep for ever."""
         return f"{name}-{self._views[number, name].fingerprint[:FINGERPRINT_DIGITS]}"
@@ -156,7 +166,7 @@ class OpenPlaces:
         Raises
         ------
         Refusal
-            404 or 403, as the callable that makes places says.
+            404 or 403, as the callable that makes places says; 503 if too many are being opened.
         """
         name = spec, number
         if name in self._opened:
@@ -164,6 +174,8 @@ class OpenPlaces:
             return self._opened[name]
         opening = self._opening.get(name)
         if opening is None:
+            if len(self._opening) >= MAX_OPENING:
+                raise Refusal(503, f"{MAX_OPENING} places are being opened already", ("retry-after", "1"))
             opening = asyncio.get_running_loop().run_in_executor(self._thread, self._open, spec, number)
             self._opening[name] = opening
             opening.add_done_callback(lambda done: self._landed(name, done))
@@ -184,7 +196,15 @@ class OpenPlaces:
 
     def _open(self, spec: str, number: int) -> Opened:
         place = self._make(spec)
-        return self._view(place.tree, number), place.check
+        view = self._view(place.tree, number)
+        _write_root(view)  # some 50 ms for 50 levels, which the event loop would miss
+        return view, place.check
+
+
+def _write_root(view: ZarrView) -> None:
+    """Have the view write and keep its root's documents."""
+    for document in view.format.names:
+        view.find(document)
 
 
 def _stem(segment: str) -> str:

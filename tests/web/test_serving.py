@@ -28,7 +28,7 @@ def refused(address):
     return False
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_lets_requests_finish_and_exits_0(signal_):
     with process() as (running, address), httpx.Client(base_url=address, timeout=10) as client:
         client.get("/healthz")
@@ -171,6 +171,12 @@ def test_an_application_is_plain_asgi():
 def test_settings_name_what_is_wrong(options, message):
     with pytest.raises(ValueError, match=message):
         create_app(TREE, **options)
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 2, "background": True}])
+def test_workers_are_processes_of_a_server_in_the_foreground(options):
+    with pytest.raises(ValueError, match=f"not {options['workers']}"):
+        serve(TREE, port=0, **options)
 
 
 def test_unknown_settings_are_refused():

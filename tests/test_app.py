@@ -1,0 +1,67 @@
+"""What can be served, and under which names."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import numpy as np
+import pytest
+import xarray as xr
+
+import mandeldask as md
+
+SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
+PICTURE = xr.DataArray(np.arange(6).reshape(2, 3), dims=("y", "x"), name="picture")
+
+
+def get(app, path):
+    async def one():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.get(path)
+
+    return asyncio.run(one())
+
+
+@pytest.mark.parametrize(
+    ("tree", "array"),
+    [
+        (SMALL, "2/iterations"),
+        (md.open_pyramid(SMALL), "2/iterations"),
+        (md.open_pyramid(SMALL)["2"].to_dataset(), "iterations"),
+        (PICTURE.to_dataset(), "picture"),
+        (xr.DataTree.from_dict({"/deep": PICTURE.to_dataset()}), "deep/picture"),
+    ],
+)
+def test_one_tree_has_the_name_it_is_given(tree, array):
+    app = md.create_app(tree, name="thing")
+    assert app.path("v2") == "/zarr/v2/thing.zarr"
+    assert get(app, f"/zarr/v3/thing.zarr/{array}/zarr.json").json()["node_type"] == "array"
+    assert get(app, f"/zarr/v3/thing.zarr/{array}/c/0/0").status_code == 200
+
+
+def test_a_mapping_names_several_trees():
+    app = md.create_app({"set": SMALL, "picture": {"data": np.arange(3)}})
+    root = get(app, "/zarr/v3/zarr.json").json()["consolidated_metadata"]["metadata"]
+    assert {"set.zarr", "set.zarr/2/iterations", "picture.zarr", "picture.zarr/data"} <= root.keys()
+    assert app.path("v3", "picture") == "/zarr/v3/picture.zarr"
+
+
+def test_by_default_it_is_the_pyramid_of_fifty_levels():
+    metadata = get(md.create_app(), "/zarr/v3/mandelbrot.zarr/0/iterations/zarr.json").json()
+    assert metadata["shape"] == [2**59, 2**59]
+
+
+def test_a_served_pyramid_has_the_values_of_the_lazy_one():
+    import zarr
+
+    with md.serve(SMALL, background=True) as server:
+        group = zarr.open_group(server.url("v3"), mode="r")
+        for level in range(3):
+            expected = md.open_pyramid(SMALL)[f"{level}/iterations"].to_numpy()
+            assert np.array_equal(group[f"{level}/iterations"][:], expected)
+
+
+def test_what_is_no_tree_is_refused():
+    with pytest.raises(TypeError, match="object"):
+        md.create_app(object())
