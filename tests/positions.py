@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -74,3 +75,17 @@ def places(axis, level):
 def position_kernel(pyramid: Pyramid, level: int) -> PositionKernel:
     """Return the kernel of a level, as `open_pyramid(kernel=...)` wants it."""
     return PositionKernel(pyramid.grid(level), pyramid.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowKernel(PositionKernel):
+    """A PositionKernel that takes a twentieth of a second for every block, wherever it runs."""
+
+    def __call__(self, grid: Grid, /) -> Mapping[str, np.ndarray[Any, Any]]:
+        time.sleep(0.05)
+        return PositionKernel.__call__(self, grid)
+
+
+def slow_kernel(pyramid: Pyramid, level: int) -> SlowKernel:
+    """Return the slow kernel of a level."""
+    return SlowKernel(pyramid.grid(level), pyramid.fields)
