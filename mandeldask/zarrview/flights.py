@@ -138,6 +138,3 @@ async def _done(future: Future[Any]) -> None:
 def _resolve(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-__all__ = ["Cancelled", "Flight", "Flights"]

@@ -30,24 +30,36 @@ def unique() -> str:
 def identity(data: Any) -> str:
     """Return the identity of an array's content.
 
-    Arrays with a `__dask_tokenize__` (lazily indexed pyramids, dask arrays) are identified by it, and xarray's
-    lazy wrappers by what they wrap; arrays of numbers in memory by their bytes.
+    Arrays with a `__dask_tokenize__` (lazily indexed pyramids, dask arrays) are identified by it, xarray's lazy
+    wrappers by what they wrap, arrays in memory by their elements.
     """
     if isinstance(data, np.ndarray):
-        return _ndarray(data)
+        return _of_elements(data)
     if hasattr(data, "__dask_tokenize__"):
         from dask.base import tokenize  # noqa: PLC0415  0.1 s of import, for those who have such arrays
 
         return str(tokenize(data))
-    inner = getattr(data, "array", None)
-    if inner is None or type(data).__module__ != "xarray.core.indexing":
+    if type(data).__module__ != "xarray.core.indexing" or not hasattr(data, "array"):
         return unique()
+    if type(data.array).__module__.partition(".")[0] == "pandas":
+        return _of_elements(np.asarray(data))
     key = getattr(getattr(data, "key", None), "tuple", ())
     parts = [identity(part) if isinstance(part, np.ndarray) else repr(part) for part in key]
-    return digest(type(data).__qualname__, *parts, identity(inner))
+    return digest(type(data).__qualname__, *parts, identity(data.array))
 
 
-def _ndarray(data: np.ndarray[Any, Any]) -> str:
-    if data.dtype.hasobject or data.nbytes > HASHED_BYTES:
+def _of_elements(data: np.ndarray[Any, Any]) -> str:
+    if data.nbytes > HASHED_BYTES:
+        return unique()
+    if data.dtype.kind in "OT":  # their bytes are pointers
+        return _of_texts(data)
+    if data.dtype.hasobject:
         return unique()
     return digest(data.dtype.descr, data.shape, np.ascontiguousarray(data).tobytes())
+
+
+def _of_texts(data: np.ndarray[Any, Any]) -> str:
+    elements = data.ravel().tolist()
+    if not {type(element) for element in elements} <= {str, bytes, int, float, bool, type(None)}:
+        return unique()
+    return digest(data.dtype, data.shape, *map(repr, elements))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,9 +71,7 @@ class _Recipe:
 
 @lru_cache(maxsize=256)
 def _created(recipe: _Recipe) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of data types without a v3 specification yet: the docs list them
-        return zarr.create_array(MemoryStore(), **recipe.options).metadata
+    return zarr.create_array(MemoryStore(), **recipe.options).metadata
 
 
 def template(array: Array, number: Literal[2, 3], **options: Any) -> Any:
