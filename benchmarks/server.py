@@ -6,6 +6,8 @@ the cleaner number on a shared machine); throughput is wrk's, over 8 connections
 
 Peers are found in folders of virtual environments (``--venvs``, made by ``--install``), nginx on the PATH. What is
 missing is named and left out.
+
+"cold" is the first GET of a chunk of ours whose kernel takes no time: what a server adds to a kernel, gzip included.
 """
 
 from __future__ import annotations
@@ -34,7 +36,15 @@ if TYPE_CHECKING:
 
 HEAD = "import sys, numpy as np\ndata, port = np.load(sys.argv[1]), int(sys.argv[2])\n"
 
-OURS = HEAD + "from mandeldask.app import serve\nserve({'demo': {'a': data}}, port=port, places=False)\n"
+OURS = (
+    HEAD
+    + """
+from mandeldask.app import serve
+from mandeldask.zarrview.nodes import Array
+many = Array((512 * 1000, 512), data.dtype, lambda window: data, (512, 512), ("y", "x"), fingerprint="many")
+serve({"demo": {"a": data, "many": many}}, port=port, places=False)
+"""
+)
 
 TILED = (
     HEAD
@@ -42,9 +52,10 @@ TILED = (
 import uvicorn
 from tiled.adapters.array import ArrayAdapter
 from tiled.adapters.mapping import MapAdapter
+from tiled.config import Authentication
 from tiled.server.app import build_app
 tree = MapAdapter({"a": ArrayAdapter.from_array(data)})
-uvicorn.run(build_app(tree, authentication={"allow_anonymous_access": True}), port=port, log_level="error")
+uvicorn.run(build_app(tree, Authentication(allow_anonymous_access=True)), port=port, log_level="error")
 """
 )
 
@@ -166,12 +177,17 @@ def get(connection: socket.socket, path: str) -> tuple[int, int]:
     return int(head.split()[1]), length
 
 
-def latencies(port: int, path: str, count: int) -> list[float]:
-    """Return the milliseconds of each of `count` GETs over one connection."""
+def cold_paths(turn: int, count: int = 50) -> list[str]:
+    """Return paths of chunks that nobody has asked for."""
+    return [f"/zarr/v3/demo.zarr/many/c/{number}/0" for number in range(turn * count, (turn + 1) * count)]
+
+
+def latencies(port: int, paths: list[str]) -> list[float]:
+    """Return the milliseconds of each GET over one connection."""
     taken = []
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(count):
+        for path in paths:
             began = time.perf_counter()
             get(connection, path)
             taken.append((time.perf_counter() - began) * 1e3)
@@ -203,9 +219,10 @@ def measured(
     with contextlib.ExitStack() as stack:
         ports = {peer: stack.enter_context(running(peer, venvs, folder)) for peer in PEERS}
         there = {peer: port for peer, port in ports.items() if port is not None}
-        for _ in range(rounds):
+        for turn in range(rounds):
+            taken["mandeldask, cold"] += latencies(there[PEERS[0]], cold_paths(turn))
             for peer, port in there.items():
-                taken[peer.name] += latencies(port, peer.path, count)
+                taken[peer.name] += latencies(port, [peer.path] * count)
                 rate = throughput(port, peer.path)
                 rates[peer.name] += [] if rate is None else [rate]
     return taken, rates
@@ -233,7 +250,7 @@ def main() -> None:
         taken, rates = measured(options.rounds, options.count, options.venvs, folder)
     print(f"{'':18}{'min ms':>8}{'median ms':>11}{'requests/s':>12}")
     for peer, milliseconds in taken.items():
-        rate = f"{median(rates[peer]):12.0f}" if rates[peer] else "    (no wrk)"
+        rate = f"{median(rates[peer]):12.0f}" if rates[peer] else ""
         print(f"{peer:18}{min(milliseconds):8.3f}{median(milliseconds):11.3f}{rate}")
 
 
