@@ -37,7 +37,7 @@ def test_fsspec_makes_a_zarr_store_of_the_mapping(tree, zarr_format):
 
 
 def test_the_mapping_keeps_the_contract_of_vizarrs_python_side(tree):
-    """vizarr 0.1.1 asks ``key in store`` and ``store[key]`` and sends the bytes; KeyError means that nothing is there."""
+    """vizarr 0.1.1 asks ``key in store`` and ``store[key]`` and sends the bytes; KeyError means: not there."""
     source = md.to_mapping(tree)
     for absent in ("labels/.zattrs", ".zarray", "49/iterations/2/0", "49/iterations/c/0/0", "50/.zgroup"):
         assert absent not in source

@@ -1,6 +1,8 @@
-"""What the served documents say, judged by the models of OME-Zarr and by what viewers ask for, in the order they ask."""
+"""What the served documents say, judged by OME-Zarr's models and by what viewers ask for, in their order."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -54,7 +56,7 @@ def test_vizarr_finds_what_its_page_fetches(server, client):
         assert client.get(f"{url}/{absent}").status_code == 404
     arrays = [client.get(f"{url}/{dataset['path']}/.zarray").json() for dataset in image["datasets"]]
     widths = [array["shape"][1] for array in arrays]
-    assert all(finer == 2 * coarser for finer, coarser in zip(widths, widths[1:], strict=False))
+    assert all(finer == 2 * coarser for finer, coarser in pairwise(widths))
     coarsest = image["datasets"][-1]["path"]
     for row, col in ((0, 0), (0, 1), (1, 0), (1, 1)):
         assert client.get(f"{url}/{coarsest}/{row}/{col}").status_code == 200
