@@ -16,9 +16,9 @@ export class Explorer {
   #frame = 0;
   #asked = 0;
 
-  /** @param {{failed: (error: Error) => void, moved: () => void, settled: () => void}} events */
-  constructor(canvas, pyramid, { failed, moved, settled }) {
-    Object.assign(this, { canvas, pyramid, moved, settled });
+  /** @param {{failed: (error: Error) => void, moved: () => void, drawn: () => void}} events */
+  constructor(canvas, pyramid, { failed, moved, drawn }) {
+    Object.assign(this, { canvas, pyramid, moved, drawn });
     const maxBytes = (navigator.deviceMemory ?? 4) >= 4 ? 2 ** 28 : 2 ** 26;
     this.tiles = new Tiles({ maxBytes, failed, changed: () => this.refresh() });
     this.painter = new Painter(canvas, this.tiles);
@@ -111,7 +111,7 @@ export class Explorer {
     }
     this.painter.draw(this.view);
     this.canvas.dataset.state = this.state;
-    if (this.state === "idle") this.settled();
+    this.drawn();
     if (this.#glide) this.refresh();
   }
 

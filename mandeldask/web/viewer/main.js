@@ -3,7 +3,7 @@
 import { loadPalettes, palette } from "./colours.js";
 import { Explorer } from "./explorer.js";
 import { listen } from "./gestures.js";
-import { choices, copy, notice, python, showPixel, showPlace } from "./panel.js";
+import { choices, copy, notice, python, showBusy, showPixel, showPlace } from "./panel.js";
 import { fromHash, toHash } from "./permalink.js";
 import { Pyramid } from "./pyramid.js";
 import { openGroup } from "./zarr.js";
@@ -75,13 +75,16 @@ async function start() {
   document.getElementById("depth").max = pyramid.paths.length - 1;
   document.getElementById("title").textContent = pyramid.name;
 
-  const explorer = new Explorer(canvas, pyramid, { failed: fail, moved: () => moved(), settled: () => settled() });
+  const explorer = new Explorer(canvas, pyramid, { failed: fail, moved: () => moved(), drawn: () => drawn() });
   const keepLink = linkKeeper(explorer, shown);
   const moved = () => {
     if (explorer.painter.scene) showPlace(explorer.view, explorer.painter.level(explorer.view), pyramid);
     keepLink();
   };
-  const settled = () => warnSaturated(explorer);
+  const drawn = () => {
+    showBusy(explorer.tiles.missing);
+    if (explorer.state === "idle") warnSaturated(explorer);
+  };
   const show = () => explorer.show(shown.field, palette(palettes[shown.palette]));
   fit();
   show();

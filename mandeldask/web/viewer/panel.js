@@ -15,6 +15,12 @@ export function notice(text, seconds = 6) {
   if (text && Number.isFinite(seconds)) hidden = setTimeout(() => notice(""), 1000 * seconds);
 }
 
+/** Say how many tiles are still being computed; 0 clears it. */
+export function showBusy(missing) {
+  element("busy").hidden = missing === 0;
+  element("busy").textContent = missing === 1 ? "computing 1 tile" : `computing ${missing} tiles`;
+}
+
 /** Show the place: level, middle, spacing. */
 export function showPlace(view, level, pyramid) {
   const { re, im } = middle(view, pyramid);
