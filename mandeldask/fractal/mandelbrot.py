@@ -103,8 +103,17 @@ def _stages() -> tuple[Stage, ...]:
         answer_early,
     )
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
+    from mandeldask.fractal.kernels.doubled import answer_doubled  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
     from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
 
-    return answer_blocks, answer_early, answer_cycles, answer_absolutely, answer_by_perturbation, answer_exactly
+    return (
+        answer_blocks,
+        answer_early,
+        answer_cycles,
+        answer_absolutely,
+        answer_doubled,
+        answer_by_perturbation,
+        answer_exactly,
+    )

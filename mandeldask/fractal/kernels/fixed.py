@@ -54,8 +54,8 @@ def escape_count(c: Point, maxiter: int) -> int:
 def _count_with(c: Point, maxiter: int, bits: int) -> int | None:
     """Count with `bits` fractional bits, or None where they do not decide."""
     (cx, ex), (cy, ey) = (
-        _scaled(c.re.numerator, c.re.denominator, bits),
-        _scaled(c.im.numerator, c.im.denominator, bits),
+        scaled(c.re.numerator, c.re.denominator, bits),
+        scaled(c.im.numerator, c.im.denominator, bits),
     )
     c_error = ex + ey
     four = 4 << (2 * bits)
@@ -71,19 +71,19 @@ def _count_with(c: Point, maxiter: int, bits: int) -> int | None:
             return n - 1
         if square + slack > four and (slack << (bits // 2) > four or not _is_tie(c, n, bits)):
             return None  # only a ball much smaller than the question can be suspected of a tie
-        x, y, lost = _squared(x, y, bits)
+        x, y, lost = squared(x, y, bits)
         x, y = x + cx, y + cy
         error = (slack >> bits) + (1 if slack else 0) + lost + c_error
     return maxiter
 
 
-def _scaled(numerator: int, denominator: int, bits: int) -> tuple[int, int]:
+def scaled(numerator: int, denominator: int, bits: int) -> tuple[int, int]:
     """Return ``numerator / denominator`` in units of 2^-bits, rounded down, and a bound on what that lost."""
     value, rest = divmod(numerator << bits, denominator)
     return value, int(rest != 0)
 
 
-def _squared(x: int, y: int, bits: int) -> tuple[int, int, int]:
+def squared(x: int, y: int, bits: int) -> tuple[int, int, int]:
     """Return z^2 rounded down in each part, and a bound on what the rounding lost."""
     real, imag = (x - y) * (x + y), 2 * x * y
     mask = (1 << bits) - 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numba
 import numpy as np
 
+from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import doubledouble as dd
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 BLOCK = 16
 """Pixels along a block."""
 DEGREE = 5
-TOLERANCE = 2.0**-44
+TOLERANCE = 2.0**-40
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
 
 _COEFFICIENT_ERROR = 2.0**-49
@@ -45,44 +46,51 @@ class Series(NamedTuple):
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
 
 
+def frame(grid: Grid) -> tuple[Grid, int, int]:
+    """Return `grid` grown to whole blocks, and how many rows and columns were put before its first.
+
+    Blocks lie on one lattice of the plane for all windows of a level: a pixel starts at the same iterate in each.
+    """
+    (im, rows), (re, cols) = _frame(grid.im), _frame(grid.re)
+    return Grid(im, re), rows, cols
+
+
+def _frame(axis: Axis) -> tuple[Axis, int]:
+    before = (axis.start // axis.step) % BLOCK
+    size = -(-(before + axis.size) // BLOCK) * BLOCK
+    return Axis(axis.start - before * axis.step, axis.step, size), before
+
+
 @numba.njit(nogil=True, cache=True)
-def start(re: Any, im: Any, dre: float, dim: float, maxiter: int, wanted: Any, flag: Any) -> Any:
+def start(re: Any, im: Any, rho: float, maxiter: int, wanted: Any, flag: Any) -> Any:
     """Return the Series of every block.
 
     Parameters
     ----------
     re, im : float64, shape (2, width) and (2, height)
-        Positions as high and low part.
-    dre, dim : float
-        Steps of both axes.
+        Positions as high and low part, of whole blocks.
+    rho : float
+        `radius` of a block.
     wanted : bool, shape (blocks,)
         Blocks to iterate; the others stay at z_0 = 0.
     """
-    rows, cols = -(-im.shape[1] // BLOCK), -(-re.shape[1] // BLOCK)
-    n = np.zeros(rows * cols, np.int64)
-    real = np.zeros((rows * cols, DEGREE + 1))
-    imag = np.zeros((rows * cols, DEGREE + 1))
-    error = np.zeros(rows * cols)
-    rho = radius(dre, dim)
-    for block in range(rows * cols):
+    cols = re.shape[1] // BLOCK
+    n = np.zeros(wanted.size, np.int64)
+    real = np.zeros((wanted.size, DEGREE + 1))
+    imag = np.zeros((wanted.size, DEGREE + 1))
+    error = np.zeros(wanted.size)
+    for block in range(wanted.size):
         if flag[0]:
             break
         if wanted[block]:
-            row, col = center(block, cols, im.shape[1], re.shape[1])
+            row, col = block // cols * BLOCK + BLOCK // 2, block % cols * BLOCK + BLOCK // 2
             n[block], error[block] = _iterate(
                 re[0, col], re[1, col], im[0, row], im[1, row], rho, maxiter, real[block], imag[block]
             )
     return Series(n, real, imag, error)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
-def center(block: int, cols: int, height: int, width: int) -> Any:
-    """Return the pixel (row, col) that a block is expanded around."""
-    row, col = block // cols * BLOCK + BLOCK // 2, block % cols * BLOCK + BLOCK // 2
-    return min(row, height - 1), min(col, width - 1)
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
+@numba.njit(nogil=True, cache=True)
 def radius(dre: float, dim: float) -> float:
     """Return rho: √2 times the farthest that a pixel of a block can be from its centre, so that |t| < 0.71."""
     return 1.001 * BLOCK * max(abs(dre), abs(dim))
@@ -138,13 +146,12 @@ def _norm(a: complex) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def blocks(pixels: Any, height: int, width: int) -> Any:
-    """Return for every block whether it holds one of `pixels`, flat indices."""
-    cols = -(-width // BLOCK)
-    wanted = np.zeros(-(-height // BLOCK) * cols, np.bool_)
+def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
+    """Return for every block of a frame of (rows, cols) blocks whether it holds one of `pixels`, flat indices."""
+    wanted = np.zeros(rows * cols, np.bool_)
     for pixel in pixels:
-        row, col = divmod(pixel, width)
-        wanted[row // BLOCK * cols + col // BLOCK] = True
+        row = pixel // width
+        wanted[(row + before[0]) // BLOCK * cols + (pixel - row * width + before[1]) // BLOCK] = True
     return wanted
 
 
@@ -156,3 +163,12 @@ def evaluate(real, imag, tx, ty):
     x, y = x * tx - y * ty + real[2], x * ty + y * tx + imag[2]
     x, y = x * tx - y * ty + real[1], x * ty + y * tx + imag[1]
     return x * tx - y * ty + real[0], x * ty + y * tx + imag[0]
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def slope(real, imag, tx, ty):
+    """Return the derivative with respect to t of one polynomial at ``t = tx + 1j ty``."""
+    x, y = 5.0 * (real[5] * tx - imag[5] * ty) + 4.0 * real[4], 5.0 * (real[5] * ty + imag[5] * tx) + 4.0 * imag[4]
+    x, y = x * tx - y * ty + 3.0 * real[3], x * ty + y * tx + 3.0 * imag[3]
+    x, y = x * tx - y * ty + 2.0 * real[2], x * ty + y * tx + 2.0 * imag[2]
+    return x * tx - y * ty + real[1], x * ty + y * tx + imag[1]
