@@ -55,12 +55,12 @@ def _answer(tile: Tile, stage: str, limit: int) -> None:
     dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
     if max(abs(dre), abs(dim)) < FINEST:
         return
-    frame, *before = series.frame(tile.grid)
+    frame, above, left = series.frame(tile.grid)
     re, im, rho = positions(frame.re), positions(frame.im), series.radius(dre, dim)
     flag = tile.cancellation.flag
-    wanted = series.blocks(tile.open, tile.grid.re.size, tuple(before), *(n // series.BLOCK for n in frame.shape))
+    wanted = series.blocks(tile.open, tile.grid.re.size, (above, left), *(n // series.BLOCK for n in frame.shape))
     starts = series.start(re, im, rho, tile.maxiter, wanted, flag)
-    places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, tuple(before))
+    places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
     proven = np.zeros(tile.open.size, np.bool_)
     none = np.zeros(0, np.float32)
     smooths = none if tile.smooth is None else tile.smooth
