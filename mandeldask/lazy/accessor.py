@@ -10,7 +10,7 @@ import xarray as xr
 from mandeldask.fractal.geometry import Axis, positive
 from mandeldask.fractal.rationals import CenterLike, RationalLike, as_point
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
-from mandeldask.lazy.metadata import attributes_of, pyramid_of, root_attributes
+from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
 from mandeldask.lazy.plot import plot
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TreeAccessor:
         if unknown or not kept:
             msg = f"levels must be out of {', '.join(self.tree.children)}, not {unknown or 'none'}"
             raise ValueError(msg)
-        attrs: dict[Any, Any] = {**self.tree.attrs, **root_attributes(self.pyramid, levels=kept)}
+        attrs = describing(self.tree.attrs, kept)
         if zarr_format is not None:
             attrs = attributes_of(attrs, zarr_format)
         groups = {str(level): self.tree[str(level)].to_dataset() for level in kept}

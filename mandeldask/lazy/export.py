@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import zarr
 
 from mandeldask.cancellation import Cancellation, cancellable
-from mandeldask.lazy.metadata import attributes_of, pyramid_of, root_attributes
+from mandeldask.lazy.metadata import attributes_of, describing
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.targets import open_root, refuse_unsafe
 from mandeldask.lazy.writing import Level, lay_out
@@ -143,11 +143,7 @@ def _checked_levels(tree: xr.DataTree, levels: Iterable[int | str] | None) -> tu
 
 def _root_attributes(tree: xr.DataTree, names: Sequence[str], zarr_format: int) -> dict[str, Any]:
     """Return the root's attributes in that format; a pyramid's describe the levels that are written, and no others."""
-    attrs: dict[Any, Any] = dict(tree.attrs)
-    if "mandeldask" in attrs:
-        pyramid = pyramid_of(attrs)
-        ome = attrs.get("zarr_v2", {}).get("multiscales", [{}])[0].get("version", "0.4")
-        attrs |= root_attributes(pyramid, ome, [int(name) for name in names])
+    attrs = describing(tree.attrs, [int(name) for name in names]) if "mandeldask" in tree.attrs else tree.attrs
     return attributes_of(attrs, zarr_format)
 
 

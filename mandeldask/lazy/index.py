@@ -7,20 +7,20 @@ never align.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.indexes import CoordinateTransform, CoordinateTransformIndex, Index
+from xarray.indexes import CoordinateTransformIndex, Index
 
 from mandeldask.fractal.geometry import Axis
-from mandeldask.fractal.rationals import as_fraction, as_text
+from mandeldask.fractal.rationals import as_text
 from mandeldask.lazy.attributes import AXIS_ATTRIBUTES
 from mandeldask.lazy.indexing import IndexSelResult
 from mandeldask.lazy.labels import pixel_at, pixels_between
-from mandeldask.lazy.reading import check_size
+from mandeldask.lazy.reading import check_size, from_start
+from mandeldask.lazy.transform import MAX_LABELS, PixelTransform, coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -29,36 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
-
-MAX_LABELS = 2**24
-"""Coordinates of an axis that are listed as floats (128 MiB); deeper levels have them by window only."""
-
-
-class PixelTransform(CoordinateTransform):
-    """From pixels of an Axis to float64 coordinates, each rounded once from its exact position."""
-
-    def __init__(self, axis: Axis, dim: str, name: Hashable) -> None:
-        super().__init__([name], {dim: axis.size}, np.dtype(np.float64))
-        self.axis = axis
-
-    def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
-        """Return the coordinates of pixels."""
-        return {self.coord_names[0]: coordinates(self.axis, np.asarray(dim_positions[self.dims[0]]))}
-
-    def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
-        """Return the places of coordinates in pixels, as floats."""
-        labels = np.asarray(coord_labels[self.coord_names[0]], dtype=object)
-        places = [float(self.axis.index(as_fraction(label))) for label in labels.ravel()]
-        return {self.dims[0]: np.array(places).reshape(labels.shape)}
-
-    def equals(self, other: CoordinateTransform, **_: Any) -> bool:
-        """Tell whether every pixel is at the same exact position."""
-        return isinstance(other, PixelTransform) and self.axis == other.axis and self.dims == other.dims
-
-    def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:
-        """Return all coordinates, or raise MemoryError where they are too many to list."""
-        check_size((self.axis.size,), MAX_LABELS)
-        return super().generate_coords(dims)
 
 
 class PixelIndex(CoordinateTransformIndex):
@@ -119,8 +89,8 @@ class PixelIndex(CoordinateTransformIndex):
             return self._with(self.axis[indexer])
         if isinstance(indexer, xr.Variable) and indexer.dims != (self.dim,):
             return None
-        pixels = np.asarray(indexer)
-        return self._at(np.where(pixels < 0, pixels + self.axis.size, pixels)) if pixels.ndim == 1 else None
+        pixels = from_start(indexer, self.axis.size)
+        return self._at(pixels) if pixels.ndim == 1 else None
 
     def _at(self, pixels: NDArray[Any]) -> Self | None:
         steps = np.diff(pixels)
@@ -239,13 +209,6 @@ def grid_coordinates(grid: Grid) -> xr.Coordinates:
         bare = xr.Variable((dim,), np.empty(0), AXIS_ATTRIBUTES[dim])
         variables |= index.create_variables({dim: bare})
     return xr.Coordinates(variables, indexes)
-
-
-def coordinates(axis: Axis, pixels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return the positions of `pixels`, each rounded once to float64."""
-    below = math.lcm(axis.start.denominator, axis.step.denominator)
-    start, step = int(axis.start * below), int(axis.step * below)  # then int / int rounds correctly
-    return np.array([(start + pixel * step) / below for pixel in pixels.ravel().tolist()]).reshape(pixels.shape)
 
 
 def _described(axis: Axis) -> str:

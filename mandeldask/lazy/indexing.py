@@ -29,7 +29,7 @@ from xarray.core.indexing import (
 )
 
 from mandeldask.cancellation import Cancellation, cancellable
-from mandeldask.lazy.reading import check_size, read_outer, read_points
+from mandeldask.lazy.reading import check_size, from_start, read_outer, read_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +87,14 @@ class LazyPixels(LazilyIndexedArray):
     def transpose(self, order: Sequence[int]) -> Any:
         """Return the array with its axes in another order, computed no sooner than this one."""
         return _Transposed(self) if tuple(order) == (1, 0) else self
+
+    def __getitem__(self, indexer: ExplicitIndexer) -> Any:
+        _check_bounds(indexer, self.shape)
+        return super().__getitem__(indexer)
+
+    def _oindex_get(self, indexer: OuterIndexer) -> Any:
+        _check_bounds(indexer, self.shape)
+        return super()._oindex_get(indexer)
 
     def _vindex_get(self, indexer: VectorizedIndexer) -> Any:
         picked = iter(_as_arrays(indexer, self.shape))
@@ -153,6 +161,13 @@ class _Transposed(ExplicitlyIndexedNDArrayMixin):
         return "transposed", self.array.__dask_tokenize__()
 
 
+def _check_bounds(indexer: ExplicitIndexer, shape: tuple[int, ...]) -> None:
+    """Raise IndexError where xarray would count from the end twice."""
+    for key, size in zip(indexer.tuple, shape, strict=True):
+        if not isinstance(key, slice):
+            from_start(key, size)
+
+
 def _transposed(array: LazyPixels) -> Any:
     return _Transposed(array) if array.ndim == 2 else array  # noqa: PLR2004  a number or a line has no transpose
 
@@ -175,8 +190,7 @@ def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDAr
             trailing = len(slices) - slices.index(axis) - 1
             arrays.append(np.arange(picked.start, picked.stop, picked.step).reshape(-1, *(1,) * trailing))
         else:
-            key_axes = np.where(key < 0, key + shape[axis], key)
-            arrays.append(key_axes.reshape(*key.shape, *(1,) * len(slices)))
+            arrays.append(from_start(key, shape[axis]).reshape(*key.shape, *(1,) * len(slices)))
     return tuple(np.broadcast_arrays(*arrays))
 
 
@@ -184,8 +198,5 @@ def _compose(own: slice | NDArray[Any], picked: NDArray[Any], size: int) -> NDAr
     """Return the pixels of the whole axis that `picked` means after the index `own`."""
     if isinstance(own, slice):
         pixels = range(size)[own]
-        if picked.size and not (picked.min() >= 0 and picked.max() < len(pixels)):
-            msg = f"index is out of bounds for an axis of {len(pixels)} pixels"
-            raise IndexError(msg)
         return np.asarray(pixels.start + picked * pixels.step)
     return np.asarray(own[picked])

@@ -88,6 +88,21 @@ def pyramid_of(attrs: Mapping[Any, Any]) -> Pyramid:
     return Pyramid(**keywords, allow_huge=True)
 
 
+def describing(attrs: Mapping[Any, Any], levels: Sequence[int]) -> dict[Any, Any]:
+    """Return a root's attributes, whether for one format or both, describing some of its levels for both.
+
+    Raises
+    ------
+    ValueError
+        If they are no pyramid's.
+    """
+    multiscales = attrs.get("zarr_v2", attrs).get("multiscales")
+    version = multiscales[0]["version"] if isinstance(multiscales, list) else OME_V2_VERSIONS[0]
+    described = root_attributes(pyramid_of(attrs), version, levels)
+    of_one_format = described["zarr_v2"].keys() | described["zarr_v3"].keys()
+    return {name: value for name, value in attrs.items() if name not in of_one_format} | described
+
+
 def attributes_of(attrs: Mapping[Any, Any], zarr_format: int) -> dict[str, Any]:
     """Return `attrs` as one Zarr format has them: its own merged in, the other's left out.
 

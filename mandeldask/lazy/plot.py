@@ -8,8 +8,9 @@ import numpy as np
 
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
-from mandeldask.lazy.index import PixelIndex, coordinates
+from mandeldask.lazy.index import PixelIndex
 from mandeldask.lazy.reading import check_size
+from mandeldask.lazy.transform import coordinates
 
 if TYPE_CHECKING:
     import xarray as xr

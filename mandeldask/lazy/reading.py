@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 MAX_PIXELS = 2**31
 """Pixels that one read may ask for: more is taken for an oversight, and refused before anything is computed."""
@@ -56,7 +56,7 @@ class Picked:
             ascending = picked if picked.step > 0 else picked[::-1]
             return cls(_as_slices(ascending), len(picked), slice(None, None, 1 if picked.step > 0 else -1))
         if isinstance(index, np.ndarray):
-            unique, places = np.unique(_checked(index, size), return_inverse=True)
+            unique, places = np.unique(from_start(index, size), return_inverse=True)
             return cls(tuple(runs(unique)), unique.size, places.reshape(index.shape))
         pixel = range(size)[index]
         return cls((slice(pixel, pixel + 1, 1),), 1, 0)
@@ -103,7 +103,7 @@ def read_points(
     IndexError
         If a point lies outside.
     """
-    rows, cols = np.broadcast_arrays(_checked(key[0], shape[0]), _checked(key[1], shape[1]))
+    rows, cols = np.broadcast_arrays(from_start(key[0], shape[0]), from_start(key[1], shape[1]))
     check_size(rows.shape)
     points, layout = np.unique(np.stack([rows.ravel(), cols.ravel()]), axis=1, return_inverse=True)
     out = np.empty(points.shape[1], dtype)
@@ -123,6 +123,22 @@ def check_size(shape: tuple[int, ...], limit: int = MAX_PIXELS) -> None:
             f"with .isel(), .sel() or tree.mandel.window(), or open a coarser level"
         )
         raise MemoryError(msg)
+
+
+def from_start(index: ArrayLike, size: int) -> NDArray[np.int64]:
+    """Return non-negative integers for those of `index`, which may count from the end of `size` pixels.
+
+    Raises
+    ------
+    IndexError
+        If one lies outside.
+    """
+    pixels = np.asarray(index)
+    pixels = np.where(pixels < 0, pixels + size, pixels).astype(np.int64)
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() < size):
+        msg = f"index is out of bounds for an axis of {size} pixels"
+        raise IndexError(msg)
+    return pixels
 
 
 def runs(ascending: NDArray[np.integer[Any]]) -> Iterator[slice]:
@@ -172,12 +188,3 @@ def _placed(slices: tuple[slice, ...]) -> Iterator[tuple[int, slice]]:
 
 def _as_slices(pixels: range) -> tuple[slice, ...]:
     return (slice(pixels.start, pixels.stop, pixels.step),) if pixels else ()
-
-
-def _checked(index: NDArray[Any], size: int) -> NDArray[np.int64]:
-    """Return non-negative integers for those of `index`, which may count from the end."""
-    pixels = np.where(index < 0, index + size, index).astype(np.int64)
-    if pixels.size and not (pixels.min() >= 0 and pixels.max() < size):
-        msg = f"index is out of bounds for an axis of {size} pixels"
-        raise IndexError(msg)
-    return pixels

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import mandeldask as md
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_fraction
-from mandeldask.lazy.index import PixelIndex, coordinates
+from mandeldask.lazy.index import PixelIndex
+from mandeldask.lazy.transform import coordinates
 from positions import position_kernel
 
 

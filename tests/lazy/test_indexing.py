@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xarray.core import indexing as xarray_indexing
@@ -118,7 +119,7 @@ WHOLE = {
     "plus one": lambda array: array + 1,
     "load": lambda array: array.load(),
     "coarsen": lambda array: array.coarsen(y=2, x=2).mean(),
-    "to_zarr": lambda array: array.to_dataset().to_zarr("memory://whole.zarr"),
+    "to_zarr": lambda array: array.to_dataset().to_zarr(zarr.storage.MemoryStore()),
     "numpy": np.asarray,
     "transposed": lambda array: array.T.values,
     "listed": lambda array: array.isel(y=[0, 5]).values,
@@ -128,10 +129,13 @@ WHOLE = {
 
 @pytest.mark.parametrize("operation", WHOLE.values(), ids=WHOLE)
 def test_operations_on_a_whole_level_are_refused_at_once(level, operation):
-    before = time.thread_time()
-    with pytest.raises(MemoryError, match="select a window first"):
-        operation(level.iterations)
-    assert time.thread_time() - before < 1
+    taken = []
+    for _ in range(3):  # what an operation imports, it imports the first time
+        before = time.thread_time()
+        with pytest.raises(MemoryError, match="select a window first"):
+            operation(level.iterations)
+        taken.append(time.thread_time() - before)
+    assert min(taken) < 0.1
     assert LOG.calls == 0
 
 
@@ -148,7 +152,10 @@ def test_coordinates_of_a_whole_level_are_refused(level):
 @pytest.mark.parametrize("key", [(16, 0), (-17, 0), ([3, 16], 0), (0, [-17])])
 def test_pixels_outside_are_index_errors(key):
     with pytest.raises(IndexError):
-        small()[0].isel(y=key[0], x=key[1]).load()
+        small()[0].isel(y=key[0], x=key[1])
+    for array in (small()[0].variable, small()[0].variable.T):
+        with pytest.raises(IndexError):
+            array.isel(y=key[0], x=key[1]).load()
 
 
 def axis_index():

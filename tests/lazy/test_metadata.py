@@ -2,6 +2,7 @@ import json
 from fractions import Fraction
 
 import pytest
+import xarray as xr
 import zarr
 import zarr_cm
 from ome_zarr_models.v04.image import Image as Image04
@@ -77,6 +78,22 @@ def test_the_notebooks_version_has_paths_only():
         {"version": "0.1", "name": "iterations", "datasets": [{"path": "0/iterations"}, {"path": "1/iterations"}]}
     ]
     assert "omero" not in attrs
+
+
+def test_levels_keep_the_version_that_the_tree_was_opened_with(tmp_path):
+    tree = md.open_pyramid(levels=3, tilesize=8, ome="0.1", kernel=position_kernel)
+    md.export(tree, tmp_path / "out.zarr", levels=[2], zarr_format=2)
+    written = zarr.open_group(tmp_path / "out.zarr", mode="r").attrs["multiscales"]
+    assert written == tree.mandel.levels([2], 2).attrs["multiscales"]
+    assert written == [{"version": "0.1", "name": "iterations", "datasets": [{"path": "2/iterations"}]}]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_tree_that_was_read_back_is_written_as_the_original(zarr_format, tmp_path):
+    tree = md.open_pyramid(levels=3, tilesize=8, kernel=position_kernel)
+    md.export(tree, tmp_path / "other.zarr", zarr_format=5 - zarr_format)
+    back = xr.open_datatree(tmp_path / "other.zarr", engine="zarr", chunks=None)
+    assert back.mandel.levels([1, 2], zarr_format).attrs == tree.mandel.levels([1, 2], zarr_format).attrs
 
 
 def test_some_levels_describe_themselves():

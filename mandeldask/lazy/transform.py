@@ -1,0 +1,56 @@
+"""From pixels to the coordinates that people see: float64, each rounded once from an exact position."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xarray.indexes import CoordinateTransform
+
+from mandeldask.fractal.rationals import as_fraction
+from mandeldask.lazy.reading import check_size
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Axis
+
+MAX_LABELS = 2**24
+"""Coordinates of an axis that are listed as floats (128 MiB); deeper levels have them by window only."""
+
+
+class PixelTransform(CoordinateTransform):
+    """From pixels of an Axis to float64 coordinates, each rounded once from its exact position."""
+
+    def __init__(self, axis: Axis, dim: str, name: Hashable) -> None:
+        super().__init__([name], {dim: axis.size}, np.dtype(np.float64))
+        self.axis = axis
+
+    def forward(self, dim_positions: dict[str, Any]) -> dict[Hashable, Any]:
+        """Return the coordinates of pixels."""
+        return {self.coord_names[0]: coordinates(self.axis, np.asarray(dim_positions[self.dims[0]]))}
+
+    def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
+        """Return the places of coordinates in pixels, as floats."""
+        labels = np.asarray(coord_labels[self.coord_names[0]], dtype=object)
+        places = [float(self.axis.index(as_fraction(label))) for label in labels.ravel()]
+        return {self.dims[0]: np.array(places).reshape(labels.shape)}
+
+    def equals(self, other: CoordinateTransform, **_: Any) -> bool:
+        """Tell whether every pixel is at the same exact position."""
+        return isinstance(other, PixelTransform) and self.axis == other.axis and self.dims == other.dims
+
+    def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:
+        """Return all coordinates, or raise MemoryError where they are too many to list."""
+        check_size((self.axis.size,), MAX_LABELS)
+        return super().generate_coords(dims)
+
+
+def coordinates(axis: Axis, pixels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return the positions of `pixels`, each rounded once to float64."""
+    below = math.lcm(axis.start.denominator, axis.step.denominator)
+    start, step = int(axis.start * below), int(axis.step * below)  # then int / int rounds correctly
+    return np.array([(start + pixel * step) / below for pixel in pixels.ravel().tolist()]).reshape(pixels.shape)
