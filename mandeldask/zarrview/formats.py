@@ -100,7 +100,7 @@ class V3:
     serializer: Any = "auto"
     """The zarr codec that turns an array into bytes."""
     shards: Any = None
-    """Elements of a shard along each dimension, for arrays of that many dimensions whose chunks divide it."""
+    """Elements of a shard along each dimension, or one number for all, for arrays whose chunks divide it."""
 
     number: ClassVar[Literal[3]] = 3
     names: ClassVar[tuple[str, ...]] = ("zarr.json",)
@@ -119,7 +119,8 @@ class V3:
 
     def _shards(self, array: Array) -> tuple[int, ...] | None:
         """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
-        shards = tuple(self.shards or ())
+        whole = isinstance(self.shards, int)
+        shards = (self.shards,) * len(array.shape) if whole else tuple(self.shards or ())
         if len(shards) != len(array.shape) or any(map(mod, shards, array.chunks)):
             return None
         return shards or None

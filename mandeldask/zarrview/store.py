@@ -11,7 +11,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
-from mandeldask.zarrview.formats import V2, V3, Format
+from mandeldask.zarrview.formats import DEFAULT, V2, V3, Format
 from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.view import Document, ZarrView
 
@@ -148,11 +148,14 @@ def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
     if number not in (2, 3):
         msg = f"zarr_format must be 2 or 3, not {number!r}"
         raise ValueError(msg)
+    names = {2: ("compressor", "filters"), 3: ("compressors", "filters", "serializer", "shards")}[number]
+    unknown = sorted(codecs.keys() - {*names})
+    if unknown:
+        msg = f"Zarr v{number} is encoded by {', '.join(names)}, not {', '.join(unknown)}"
+        raise TypeError(msg)
     if number == 3:  # noqa: PLR2004
         return V3(**codecs)
-    if "compressor" in codecs:
-        codecs = {"compressors": codecs["compressor"], **{k: v for k, v in codecs.items() if k != "compressor"}}
-    return V2(**codecs)
+    return V2(codecs.get("compressor", DEFAULT), codecs.get("filters", "auto"))
 
 
 def to_store(

@@ -139,6 +139,7 @@ def test_zarr_groups_and_arrays(zarr_format, source):
     assert list(got["g/s"][:]) == ["a", "", "ü"]
     assert got["a"].fill_value == (None if (source, zarr_format) == (3, 2) else 7)  # v2's would mean "missing"
     np.testing.assert_array_equal(shown(array, zarr_format), array[...])
+    np.testing.assert_array_equal(shown(group.store, zarr_format)["a"], array[...])
 
 
 @FORMATS

@@ -114,8 +114,10 @@ async def test_a_sharding_codec_of_ones_own_works(location, inner):
 
 
 def test_arrays_that_shards_do_not_fit_are_not_sharded():
-    store = to_store(
-        {"a": Counted(DATA).node((8, 8)), "b": np.arange(3), "c": Counted(DATA).node((7, 8))}, shards=(16, 32)
-    )
-    group = zarr.open_group(store, mode="r")
+    tree = {"a": Counted(DATA).node((8, 8)), "b": np.arange(3), "c": Counted(DATA).node((7, 8))}
+    group = zarr.open_group(to_store(tree, shards=(16, 32)), mode="r")
     assert [group[name].shards for name in "abc"] == [(16, 32), None, None]
+    group = zarr.open_group(to_store(tree, shards=24), mode="r")
+    assert [group[name].shards for name in "abc"] == [(24, 24), (24,), None]
+    np.testing.assert_array_equal(group["a"][...], DATA)
+    np.testing.assert_array_equal(group["b"][...], np.arange(3))

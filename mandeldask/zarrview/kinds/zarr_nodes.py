@@ -6,15 +6,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zarr
+from zarr.abc.store import Store
 
 from mandeldask.zarrview.cf import decoded_missing, with_missing
 from mandeldask.zarrview.formats import DIMENSIONS
 from mandeldask.zarrview.identity import unique
 from mandeldask.zarrview.kinds.numpy_arrays import Indexed
-from mandeldask.zarrview.nodes import Array, Group, as_node, member, named
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@as_node.register(Store)
+def _(tree: Store) -> Node:
+    return as_node(zarr.open(tree, mode="r"))
 
 
 @as_node.register(zarr.Group)
