@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +38,7 @@ class Limits:
     max_depth: int = 300
     """Greatest depth: pixels of the finest level lie at least 10^-max_depth plane units apart."""
     max_digits: int = 1000
-    """Longest spec, in characters."""
+    """Longest spec, in characters, and greatest negative exponent in it."""
     max_tilesize: int = 1024
     """Greatest tilesize, in pixels."""
     max_work: int = 512 * 512 * 100_000
@@ -53,7 +54,9 @@ class Limits:
         PermissionError
             If the place is past a limit; the message names it.
         """
-        _check_limit("a spelling of so many characters", len(spec), self.max_digits)
+        _check_limit("characters of a spec", len(spec), self.max_digits)
+        exponents = re.findall("e-([0-9]+)", spec)  # 1e-99999 would be short to spell and long to read
+        _check_limit("negative exponent", max(map(int, exponents), default=0), self.max_digits)
         try:
             pyramid = from_spec(spec)
         except (ValueError, TypeError) as error:

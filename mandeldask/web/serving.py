@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DRAIN_S = 10
 """Seconds that requests in flight are given to finish when the server is asked to stop."""
 
+KEEP_ALIVE_S = 75
+"""Seconds for which an idle connection is kept: longer than a proxy's 60, which may ask just then."""
+
 START_S = 60
 """Seconds that worker processes may take to import and start."""
 
@@ -189,6 +192,7 @@ def _config(app: Application | Callable[[], Application], drain_s: float, worker
         log_config=None,
         headers=[("server", f"mandeldask/{version('mandeldask')}")],
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type] # it sleeps so many seconds
         ws="none",
         lifespan="on",

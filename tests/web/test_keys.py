@@ -72,6 +72,12 @@ def test_whoever_has_no_key_gets_401_before_404(locked, path, headers):
     assert locked.put(path, headers=headers).status_code == 401
 
 
+def test_the_viewer_works_below_a_key(locked):
+    for path in ("/", "/viewer/main.js"):
+        assert locked.get(f"/key/{SECRET}{path}").content == locked.get(path).content
+    assert locked.get("/").headers["referrer-policy"] == "no-referrer"
+
+
 def test_pages_without_data_need_no_key(locked):
     for path in ("/healthz", "/readyz"):
         assert locked.get(path).status_code == 200

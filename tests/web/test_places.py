@@ -77,6 +77,15 @@ def test_places_past_a_limit_are_403_that_names_it(client, pyramid, named):
     assert named in reply.json()["detail"]
 
 
+@pytest.mark.parametrize("exponent", ["99999", "9" * 150])
+def test_numbers_that_are_short_to_spell_and_long_to_read_are_refused_unread(client, exponent):
+    began = time.perf_counter()
+    reply = client.get(at(f"re0_im0_width1e-{exponent}_levels4_maxiter255_iterations"))
+    assert reply.status_code == 403
+    assert "exponent" in reply.json()["detail"]
+    assert time.perf_counter() - began < 0.5
+
+
 def test_chunks_that_could_take_too_long_are_403_but_cheaper_levels_are_served(client):
     spec = as_spec(md.Pyramid(levels=2, tilesize=32, maxiter=(3000, 100)))
     assert client.get(f"{at(spec)}/1/iterations/c/0/0").status_code == 200

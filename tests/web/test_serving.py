@@ -114,6 +114,16 @@ def test_in_public_any_address_will_do():
         assert httpx.get(handle.url() + "/zarr.json").status_code == 401
 
 
+def test_addresses_of_ip_version_6_are_urls_too():
+    try:
+        handle = serve(TREE, host="::1", background=True)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with handle:
+        assert handle.address.startswith("http://[::1]:")
+        assert httpx.get(handle.url() + "/zarr.json").status_code == 200
+
+
 def test_a_background_server_has_urls_and_stops():
     with serve(TREE, background=True) as handle:
         assert handle.url("v2") == f"{handle.address}/zarr/v2/demo.zarr"
