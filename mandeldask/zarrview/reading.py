@@ -11,6 +11,7 @@ from mandeldask.zarrview.codecs import padded
 from mandeldask.zarrview.flights import Flights
 from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.parts import part
+from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.shards import Plan
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
 
     from mandeldask.zarrview.cache import TileCache
-    from mandeldask.zarrview.pool import Pool
     from mandeldask.zarrview.shelf import Shelf
     from mandeldask.zarrview.stored import Stored
     from mandeldask.zarrview.view import Chunk
 
 Coords = tuple[int, ...]
+
+LOADERS = 2
+"""Threads that look on the shelf."""
 
 
 class Reader:
@@ -47,6 +50,7 @@ class Reader:
         self.cache = cache
         self.shelf = shelf
         self._pool = pool
+        self._loaders = None if shelf is None else Pool(LOADERS)
         self._flights = Flights()
 
     def cached(self, chunk: Chunk) -> bytes | None:
@@ -90,6 +94,9 @@ class Reader:
     async def _get_tile(self, stored: Stored, coords: Coords, key: str | None = None) -> bytes:
         name = (stored.identity, coords)
         tile = self.cache.get(name)
+        if tile is None and self._loaders is not None:  # past a pool that may be busy computing
+            here = asyncio.get_running_loop().run_in_executor
+            tile = await here(self._loaders, self._loaded, stored, coords, key)
         if tile is not None:
             return tile
         return await self._flights.get(name, partial(self._compute, stored, coords, key), self._pool)
@@ -97,9 +104,8 @@ class Reader:
     def _compute(self, stored: Stored, coords: Coords, key: str | None) -> bytes:
         """Return the encoded tile at `coords`; `key` is its own key, if it is not within a shard."""
         name = (stored.identity, coords)
-        kept = self._load(key, stored.encoder.accepts)
+        kept = self._loaded(stored, coords, key)
         if kept is not None:
-            self.cache.put(name, kept)
             return kept
         block = stored.array.read(window(coords, stored.tile, stored.array.shape))
         current().check()
@@ -107,6 +113,13 @@ class Reader:
         self.cache.computed(name, tile)
         self._save(key, tile)
         return tile
+
+    def _loaded(self, stored: Stored, coords: Coords, key: str | None) -> bytes | None:
+        """Return a tile from the shelf, now in memory too; None if it is not there."""
+        kept = self._load(key, stored.encoder.accepts)
+        if kept is not None:
+            self.cache.put((stored.identity, coords), kept)
+        return kept
 
     def _load(self, key: str | None, accepts: Callable[[bytes], bool]) -> bytes | None:
         """Return what the shelf holds under `key`, unless it is damaged."""
