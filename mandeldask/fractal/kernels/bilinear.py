@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from mandeldask.fractal.kernels.delta import NEVER
+from mandeldask.fractal.kernels.delta import CIRCLE
 
 BASE = 3
 """Steps covered by an entry of the lowest level, as a power of two: fewer would cost memory and gain little."""
+
+NEVER = -(2.0**60)
+"""The logarithm of a radius within which nothing lies."""
 
 _LARGEST = 2.0**300
 _SMALLEST = 2.0**-200
@@ -102,9 +105,31 @@ def _merged(x, y, dc_most):
     if x_radius > NEVER and y_radius > NEVER and _SMALLEST < ax * ay < _LARGEST and b_most < _LARGEST:
         # |A_x| R + |B_x| |dc| must stay below R_y
         taken = np.log2(bx_most) + dc_most - y_radius
-        if taken < -1e-3:
+        if taken < -0.1:
             left = y_radius + np.log2(1.0 - 2.0**taken) - np.log2(ax) - 1e-6
             radius = min(x_radius, left)
     else:
         a_x = a_y = b_x = b_y = b_most = 0.0
     return a_x, a_y, b_x, b_y, b_most, radius
+
+
+@numba.njit(nogil=True, cache=True)
+def longest_leap(radius, first, z_x, z_y, m, most, exponent):
+    """Return the index of the entry that leaps the furthest from m, for pixels below ``most * 2**exponent``.
+
+    Returns its number of steps too: 0 if there is none. It must end inside the circle: then no pixel has escaped
+    underway, since an orbit that has left only grows.
+    """
+    if m == 0 or (m - 1) & ((1 << BASE) - 1) or not most > 0.0:
+        return 0, 0
+    log2_dz = np.log2(most) + exponent + 1e-9
+    for level in range(first.size - 2, -1, -1):
+        steps = 1 << (BASE + level)
+        if (m - 1) & (steps - 1):
+            continue
+        entry = first[level] + ((m - 1) >> (BASE + level))
+        if entry < first[level + 1] and radius[entry] > log2_dz:
+            end = m + steps
+            if end < z_x.size - 1 and np.hypot(z_x[end], z_y[end]) < CIRCLE - 2.0**-30:
+                return entry, steps
+    return 0, 0

@@ -28,8 +28,8 @@ FLOOR = 2.0**-900
 MARGIN = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
 
-NEVER = -(2.0**60)
-"""A logarithm below every other."""
+CIRCLE = 2.0 - 2.0**-20
+"""A bound on |z| below this proves that a pixel has not escaped."""
 
 STAY, OUT, REBASE, OPEN = 0, 1, 2, 3
 """What is to become of a pixel at this iteration."""
@@ -64,7 +64,7 @@ def bound_for(steps: int) -> Bound:
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_most, bound):
+def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_size, bound):
     """Do one step of the first `count` pixels past Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
 
     Checks nothing; `scale` may be 0 where dz is too small to matter beside Z.
@@ -74,7 +74,7 @@ def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_most, 
     slack = bound.slack * modulus2
     linear = bound.added * LINEAR * modulus2
     square = bound.added * SQUARE * scale2
-    constant = bound.added * (LINEAR * (dc_most * dc_scale) ** 2 + FLOOR)
+    constant = bound.added * (LINEAR * dc_size**2 + FLOOR)
     for i in range(count):
         x, y = w_x[i], w_y[i]
         zx, zy = z_x + scale * x, z_y + scale * y
@@ -87,48 +87,60 @@ def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_most, 
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def advance_slope(g_x, g_y, w_x, w_y, count, z_x, z_y, scale, spacing):
+def advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing):
     """Do the same step of the derivatives g = dw/d(pixel): g' = 2 z g + spacing. Before `advance`."""
+    scale2 = scale * scale
     for i in range(count):
-        zx, zy = 2.0 * (z_x + scale * w_x[i]), 2.0 * (z_y + scale * w_y[i])
+        zx, zy = z_x + scale * w_x[i], z_y + scale * w_y[i]
         x, y = g_x[i], g_y[i]
-        g_x[i] = zx * x - zy * y + spacing
-        g_y[i] = zx * y + zy * x
+        loss[i] += scale2 * s[i] / (zx * zx + zy * zy + FLOOR)
+        g_x[i] = 2.0 * (zx * x - zy * y) + spacing
+        g_y[i] = 2.0 * (zx * y + zy * x)
 
 
 @numba.njit(nogil=True, cache=True)
-def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
-    """Mark what becomes of each pixel at Z; return how many do not simply stay, and the greatest |w| + r.
-
-    A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN.
-    """
+def leaving(w_x, w_y, s, count, z_x, z_y, scale, bound):
+    """Return how many pixels do not simply stay at Z: most often none, which costs little to see."""
     scale2 = scale * scale
-    per_u = (1.0 + 2.0**-40) / bound.u
-    leaving = 0
-    most_w2 = most_r = 0.0
+    per_u = scale2 * (1.0 + 2.0**-40) / bound.u
+    staying = 0
     for i in range(count):
         x, y = w_x[i], w_y[i]
         zx, zy = z_x + scale * x, z_y + scale * y
         z2 = zx * zx + zy * zy
-        w2 = x * x + y * y
-        r = np.sqrt(s[i] * per_u)
-        error = scale * r + MARGIN
+        error = np.sqrt(s[i] * per_u) + MARGIN
         error *= 4.0 + error
-        inside = z2 + error <= 4.0
-        stay = inside and z2 >= scale2 * w2 and error < 0.25
-        leaving += not stay
-        most_w2 = max(most_w2, w2 if stay else 0.0)
-        most_r = max(most_r, r if stay else 0.0)
-        mark[i] = STAY if stay else OUT if z2 - error > 4.0 else REBASE if inside and error < 0.25 else OPEN
-    return leaving, (np.sqrt(most_w2) + most_r) * (1.0 + 2.0**-40)
+        staying += (z2 + error <= 4.0) & (z2 >= scale2 * (x * x + y * y)) & (error < 0.25)
+    return count - staying
+
+
+@numba.njit(nogil=True, cache=True)
+def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
+    """Mark what becomes of each pixel at Z.
+
+    A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
+    ``|z|^2 + (4 + R) R <= 4`` and ``|z|^2 - (4 + R) R > 4``.
+    """
+    scale2 = scale * scale
+    per_u = scale2 * (1.0 + 2.0**-40) / bound.u
+    for i in range(count):
+        x, y = w_x[i], w_y[i]
+        zx, zy = z_x + scale * x, z_y + scale * y
+        z2 = zx * zx + zy * zy
+        error = np.sqrt(s[i] * per_u) + MARGIN
+        error *= 4.0 + error
+        if z2 - error > 4.0:
+            mark[i] = OUT
+        elif z2 + error <= 4.0 and error < 0.25:
+            mark[i] = STAY if z2 >= scale2 * (x * x + y * y) else REBASE
+        else:
+            mark[i] = OPEN
 
 
 @numba.njit(nogil=True, cache=True)
 def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error):
     """Do as `classify` where Z is near the circle: |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2, in units of dz."""
     per_u = (1.0 + 2.0**-40) / bound.u
-    leaving = 0
-    most_w2 = most_r = 0.0
     for i in range(count):
         x, y = w_x[i], w_y[i]
         w2 = x * x + y * y
@@ -141,22 +153,19 @@ def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, e
             mark[i] = OUT
         elif beyond + doubt <= 0.0 and scale * (modulus + r) < 0.5:
             mark[i] = STAY
-            most_w2, most_r = max(most_w2, w2), max(most_r, r)
         else:
             mark[i] = OPEN
-        leaving += mark[i] != STAY
-    return leaving, (np.sqrt(most_w2) + most_r) * (1.0 + 2.0**-40)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_most, bound):
+def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound):
     """Do `steps` steps at once by the bilinear approximation w' = A w + B dc, where its radius allows it."""
     a2 = a_x * a_x + a_y * a_y
     # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: in a leap of many steps all of them may lose
     kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
     added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * LEAPED) ** 2
     linear = added * a2
-    constant = added * (b_most * dc_most * dc_scale) ** 2 + bound.added * FLOOR
+    constant = added * (b_most * dc_size) ** 2 + bound.added * FLOOR
     b_x, b_y = b_x * dc_scale, b_y * dc_scale
     for i in range(count):
         x, y = w_x[i], w_y[i]
@@ -175,23 +184,64 @@ def leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing):
 
 
 @numba.njit(nogil=True, cache=True)
-def pass_zero(w_x, w_y, s, dc_x, dc_y, i, z_x, z_y, z_exponent, exponent, after, dc_scale, dc_most, bound):
+def classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark):
+    """Do as `classify` at a Z below float64, where nothing escapes and any dz beside it may be the larger."""
+    larger = max(z_exponent, exponent)
+    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
+    for i in range(count):
+        x, y = w_x[i] * w_factor, w_y[i] * w_factor
+        mark[i] = REBASE if np.hypot(z_x * z_factor + x, z_y * z_factor + y) < np.hypot(x, y) else STAY
+
+
+@numba.njit(nogil=True, cache=True)
+def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, bound):
     """Do one step of pixel `i` past a Z that may be 0 or below float64, from the scale 2^exponent to 2^after."""
-    # z = q (zx, zy) with q = 2^larger, so that neither Z nor dz is lost beside the other
+    # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
     larger = max(exponent, z_exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
-    x, y = w_x[i], w_y[i]
+    x, y, s, gx, gy, loss, d_x, d_y = real[:, i]
     zx, zy = z_x * z_factor + x * w_factor, z_y * z_factor + y * w_factor
     tx, ty = zx + z_x * z_factor, zy + z_y * z_factor
     factor = power(larger + exponent - after)
-    w_x[i] = (tx * x - ty * y) * factor + dc_scale * dc_x[i]
-    w_y[i] = (tx * y + ty * x) * factor + dc_scale * dc_y[i]
-    r = np.sqrt(s[i] / bound.u)
-    z_modulus, w_modulus = np.hypot(z_x, z_y) * z_factor, np.hypot(x, y)
-    r = r * factor * (2.0 * np.hypot(zx, zy) + 2.0**-48 * z_modulus + r * w_factor) + 2.0**-47 * (
-        factor * (z_modulus + w_modulus * w_factor) * w_modulus + dc_scale * dc_most
+    z_modulus, w_modulus, modulus = np.hypot(z_x, z_y) * z_factor, np.hypot(x, y), np.hypot(zx, zy)
+    r = np.sqrt(s / bound.u)
+    real[0, i] = (tx * x - ty * y) * factor + dc_scale * d_x
+    real[1, i] = (tx * y + ty * x) * factor + dc_scale * d_y
+    real[3, i] = 2.0 * (zx * gx - zy * gy) * factor + place.spacing * dc_scale
+    real[4, i] = 2.0 * (zx * gy + zy * gx) * factor
+    real[5, i] = loss + (s * (w_factor / modulus) ** 2 if modulus > 0.0 else 0.0)
+    r = r * factor * (2.0 * modulus + 2.0**-48 * z_modulus + r * w_factor) + 2.0**-47 * (
+        factor * (z_modulus + w_modulus * w_factor) * w_modulus + dc_scale * place.most
     )
-    s[i] = bound.u * (r * r * (1.0 + 2.0**-30) + FLOOR)
+    real[2, i] = bound.u * (r * r * (1.0 + 2.0**-30) + FLOOR)
+
+
+@numba.njit(nogil=True, cache=True)
+def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m):
+    """Put pixel `i` with dz = Z + dz into place `k` of `later`; Z may be wrong by `error` besides its rounding."""
+    larger = max(z_exponent, exponent)
+    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
+    w_x, w_y = real[0, i] * w_factor, real[1, i] * w_factor
+    x, y = z_x * z_factor + w_x, z_y * z_factor + w_y
+    r = np.sqrt(real[2, i] / bound.u) * w_factor + 2.0**-50 * (np.hypot(z_x, z_y) * z_factor + np.hypot(w_x, w_y))
+    r += error * power(error_exponent - larger)
+    shift = math.frexp(max(abs(x), abs(y), r))[1]
+    factor = power(-shift)
+    later.real[0, k], later.real[1, k] = x * factor, y * factor
+    later.real[2, k] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
+    later.real[3, k], later.real[4, k] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
+    later.real[5, k] = real[5, i]
+    later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
+
+
+@numba.njit(nogil=True, cache=True)
+def moduli(w_x, w_y, s, count, bound):
+    """Return a bound on |w| + r of all pixels."""
+    most_w2 = most_s = 0.0
+    for i in range(count):
+        most_w2 = max(most_w2, w_x[i] * w_x[i] + w_y[i] * w_y[i])
+        most_s = max(most_s, s[i])
+    return (np.sqrt(most_w2) + np.sqrt(most_s / bound.u)) * (1.0 + 2.0**-40)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -201,10 +251,12 @@ def power(exponent):
 
 
 @numba.njit(nogil=True, cache=True)
-def rescale(w_x, w_y, s, count, by):
+def rescale(w_x, w_y, s, g_x, g_y, count, by):
     """Multiply the pixels by 2^-by, for a scale that is multiplied by 2^by."""
     factor = power(-by)
     for i in range(count):
         w_x[i] *= factor
         w_y[i] *= factor
+        g_x[i] *= factor
+        g_y[i] *= factor
         s[i] *= factor * factor

@@ -13,29 +13,40 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from mandeldask.fractal.kernels.bilinear import BASE
+from mandeldask.fractal.kernels.bilinear import BASE, longest_leap
 from mandeldask.fractal.kernels.delta import (
-    FLOOR,
+    CIRCLE,
     OUT,
     REBASE,
     STAY,
     advance,
+    advance_slope,
     classify,
     classify_at_edge,
+    classify_at_zero,
     leap,
+    leap_slope,
+    leaving,
+    moduli,
     pass_zero,
     power,
+    rebased,
     rescale,
 )
+from mandeldask.fractal.kernels.escape import fields_at
 
 GROUP = 512
-"""Pixels in a group: their state fills half of a level-1 cache of 32 KiB."""
+"""Pixels in a group: what a step touches of them fits a level-1 cache of 32 KiB."""
 
 DEEP = -450
-"""Exponent of dz below which scale * w * w is nothing beside 2 Z w where |Z| >= 2^-300."""
+"""Exponent of dz below which scale * w * w is nothing beside 2 Z w, where |Z| >= 2^-300."""
+
+NEAR_ZERO = -150
+"""Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
 
 _TINY = 2.0**-300
-_CIRCLE = 2.0 - 2.0**-20
+_SHARP = 2.0**-25
+"""The greatest error of an escaped z that is good enough for fields."""
 
 
 class Orbit(NamedTuple):
@@ -59,129 +70,139 @@ class Orbit(NamedTuple):
     error_exponent: int
 
 
-class Pool(NamedTuple):
-    """Pixels on their way: w, its error, and where they are; flat arrays."""
+class Place(NamedTuple):
+    """Where the pixels are, relative to the reference."""
 
-    w_x: np.ndarray
-    w_y: np.ndarray
-    s: np.ndarray
-    exponent: np.ndarray
-    """dz = w 2^exponent."""
-    n: np.ndarray
-    """Iterations done."""
-    lane: np.ndarray
-    """Index into the pixels of the stage."""
+    dc_x: np.ndarray
+    """Real parts of dc by pixel, in units of 2^exponent."""
+    dc_y: np.ndarray
+    """Imaginary parts."""
+    exponent: int
+    most: float
+    """The greatest |dc|, in units of 2^exponent."""
+    spacing: float
+    """From a pixel to the next, in units of 2^exponent."""
 
 
-def pool_of(size):
-    """Return a Pool with room for `size` pixels, which begin at z_0 = 0."""
-    w_x, w_y, s = np.zeros((3, size))
-    exponent, n = np.full(size, -(2**40), np.int64), np.zeros(size, np.int64)
-    return Pool(w_x, w_y, s, exponent, n, np.arange(size))
+class Pixels(NamedTuple):
+    """Pixels on their way, by place in a pool or a group.
+
+    Two arrays, since every array taken out of a tuple costs a kernel as much as a step of ten pixels.
+    """
+
+    real: np.ndarray
+    """Rows w_x, w_y (of dw), s (U times the square of a bound on the error of w), g_x, g_y (dw/d(pixel), followed only
+    where fields need it), loss (squared relative errors of z, summed: what g may have lost)."""
+    whole: np.ndarray
+    """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`)."""
+
+
+class Answers(NamedTuple):
+    """What was found, by lane."""
+
+    whole: np.ndarray
+    """Rows count (where not proven: iterations followed) and whether it is proven."""
+    fields: np.ndarray
+    """Rows smooth and distance, the latter in pixels; no lanes where nobody asked."""
+
+
+def pixels_at_start(size):
+    """Return `size` Pixels at z_0 = 0."""
+    whole = np.zeros((3, size), np.int64)
+    whole[0], whole[2] = -(2**40), np.arange(size)
+    return Pixels(np.zeros((6, size)), whole)
 
 
 @numba.njit(nogil=True, cache=True)
-def follow(
-    pool, order, later, waiting, orbit, table, dc_x, dc_y, dc_exponent, dc_most, bound, maxiter, counts, proven, flag
-):
-    """Follow the reference with the pixels ``pool[order]`` until all have left; return how many wait in `later`.
-
-    `dc_x`, `dc_y` are in units of 2^dc_exponent, at most `dc_most` in modulus. Writes `counts` and sets `proven`.
-    """
-    count = order.size
-    w_x, w_y, s, d_x, d_y = np.empty((5, count))
-    n, lane, mark = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
-    exponent = dc_exponent
-    for i in order:
-        exponent = max(exponent, pool.exponent[i])
-    deadline = maxiter
-    most = 0.0
-    for k in range(count):
-        i = order[k]
-        factor = power(pool.exponent[i] - exponent)
-        w_x[k], w_y[k], s[k] = pool.w_x[i] * factor, pool.w_y[i] * factor, pool.s[i] * factor * factor
-        n[k], lane[k] = pool.n[i], pool.lane[i]
-        d_x[k], d_y[k] = dc_x[lane[k]], dc_y[lane[k]]
-        deadline = min(deadline, maxiter - n[k])
-        most = max(most, np.hypot(w_x[k], w_y[k]) + np.sqrt(s[k] / bound.u))
-    most *= 1.0 + 2.0**-40
-
-    last = orbit.x.size - 1
+def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
+    """Follow the reference with the pixels ``pool[some]`` until all have left; return how many wait in `later`."""
+    slopes = answers.fields.size > 0
+    real, whole, exponent = _gathered(pool, some, place)
+    # rows by index: unpacked, numba forgets that they are contiguous, and a step takes four times as long
+    w_x, w_y, s, g_x, g_y, loss, d_x, d_y = (
+        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7]
+    )  # fmt: skip
+    n = whole[1]
+    orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
+    radius, first = table.radius, table.first
+    dc_exponent, dc_most, spacing = place.exponent, place.most, place.spacing
+    count = some.size
+    mark = np.empty(count, np.int64)
+    most = moduli(w_x, w_y, s, count, bound)
+    deadline = maxiter - n.max()
+    last = orbit_x.size - 1
     m = tiny = edge = 0
     while count and not flag[0]:
-        while orbit.tiny_at[tiny] < m:
+        while tiny_at[tiny] < m:
             tiny += 1
-        while orbit.edge_at[edge] < m:
+        while edge_at[edge] < m:
             edge += 1
         if most > 2.0**60 or 0.0 < most < 2.0**-60:
-            shift = int(np.ceil(np.log2(most)))
-            shift = max(shift, dc_exponent - exponent - 60)
-            rescale(w_x, w_y, s, count, shift)
-            exponent += shift
-            most *= power(-shift)
+            shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
+            rescale(w_x, w_y, s, g_x, g_y, count, shift)
+            exponent, most = exponent + shift, most * power(-shift)
         scale = power(exponent) if exponent > DEEP else 0.0
         dc_scale = power(dc_exponent - exponent)
-        size = scale * most
+        dc_size = dc_most * dc_scale
 
         if m < deadline:
-            entry, steps = _longest_leap(orbit, table, m, most, exponent, last)
+            entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
             if steps:
                 a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
                 b_most = table.b_most[entry]
-                leap(w_x, w_y, s, d_x, d_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_most, bound)
-                most = (np.hypot(a_x, a_y) * most + b_most * dc_most * dc_scale) * (1.0 + 2.0**-20)
+                if slopes:
+                    leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing * dc_scale)
+                leap(w_x, w_y, s, d_x, d_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound)
+                most = (np.hypot(a_x, a_y) * most + b_most * dc_size) * (1.0 + 2.0**-20)
                 m += steps
                 continue
+            # steps that `most` shows to be safe: nobody can escape or need rebasing
             start = m
-            while m < last and most < 2.0**90 and most > 2.0**-90:
-                z_x, z_y = orbit.x[m], orbit.y[m]
+            while m < last and 2.0**-90 < most < 2.0**90:
+                z_x, z_y = orbit_x[m], orbit_y[m]
                 modulus = np.sqrt(z_x * z_x + z_y * z_y)
                 size = scale * most
-                if size > 0.5 * modulus or modulus + size > _CIRCLE or (modulus < _TINY and exponent < -150):
+                if size > 0.5 * modulus or modulus + size > CIRCLE or (modulus < _TINY and exponent < NEAR_ZERO):
                     break
-                advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_most, bound)
-                most = ((2.0 * modulus + size) * most + dc_most * dc_scale) * (1.0 + 2.0**-40)
+                if slopes:
+                    advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
+                advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_size, bound)
+                most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
                 m += 1
-                if (m - 1) % (1 << BASE) == 0:
+                if (m - 1) & ((1 << BASE) - 1) == 0:  # where a leap may begin
                     break
             if m > start:
                 continue
 
-        z_x, z_y, z_exponent = orbit.x[m], orbit.y[m], 0
-        at_zero = orbit.tiny_at[tiny] == m and exponent < -150
+        z_x, z_y, z_exponent = orbit_x[m], orbit_y[m], 0
+        at_zero = tiny_at[tiny] == m and exponent < NEAR_ZERO
+        at_edge = edge_at[edge] == m and scale * most < 2.0**-22
+        look = at_zero or at_edge or m >= deadline or m == last
+        look = look or leaving(w_x, w_y, s, count, z_x, z_y, scale, bound) > 0
         if at_zero:
             z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
-            leaving, most = _classify_at_zero(w_x, w_y, s, count, z_x, z_y, z_exponent, exponent, bound, mark)
-        elif orbit.edge_at[edge] == m and scale * most < 2.0**-22:
-            excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
-            error, shift = orbit.edge_error[edge], orbit.edge_error_exponent[edge] - exponent
-            if error:
-                error = error * power(shift) if shift < 900 else np.inf
-            leaving, most = classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
-        else:
-            leaving, most = classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark)
-        if leaving or m >= deadline or m == last:
+            classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
+        elif at_edge:
+            excess, error = _edge_in_units(orbit, edge, exponent)
+            classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
+        elif look:
+            classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark)
+        if look:
+            error = orbit.error if m == last else 0.0
             deadline = maxiter
             for i in range(count - 1, -1, -1):
-                what = mark[i]
-                done = n[i] + m
-                if what == STAY and done < maxiter and m < last:
+                if mark[i] == STAY and n[i] + m < maxiter and m < last:
                     deadline = min(deadline, maxiter - n[i])
                     continue
-                if done > maxiter or (done == maxiter and what in (STAY, REBASE)):
-                    proven[lane[i]] = True
-                    counts[lane[i]] = maxiter
-                elif what == OUT:
-                    proven[lane[i]] = True
-                    counts[lane[i]] = done - 1
-                elif what in (STAY, REBASE):
-                    error = orbit.error if m == last else 0.0
-                    _rebase(
+                if _answered(
+                    real, whole, i, m, mark[i], z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers
+                ):
+                    rebased(
+                        real,
+                        whole,
+                        i,
                         later,
                         waiting,
-                        w_x[i],
-                        w_y[i],
-                        s[i],
                         exponent,
                         z_x,
                         z_y,
@@ -189,92 +210,101 @@ def follow(
                         bound,
                         error,
                         orbit.error_exponent,
+                        m,
                     )
-                    later.n[waiting], later.lane[waiting] = done, lane[i]
                     waiting += 1
-                else:
-                    counts[lane[i]] = done
                 count -= 1
-                w_x[i], w_y[i], s[i], d_x[i], d_y[i] = w_x[count], w_y[count], s[count], d_x[count], d_y[count]
-                n[i], lane[i] = n[count], lane[count]
+                for row in range(8):
+                    real[row, i] = real[row, count]
+                for row in range(3):
+                    whole[row, i] = whole[row, count]
         if not count:
             break
         if at_zero:
-            after = _exponent_after(most, z_x, z_y, z_exponent, exponent, dc_exponent)
-            dc_scale = power(dc_exponent - after)
-            for i in range(count):
-                pass_zero(w_x, w_y, s, d_x, d_y, i, z_x, z_y, z_exponent, exponent, after, dc_scale, dc_most, bound)
-            exponent = after
-            most = 0.0
-            for i in range(count):
-                most = max(most, np.hypot(w_x[i], w_y[i]) + np.sqrt(s[i] / bound.u))
-            most *= 1.0 + 2.0**-40
+            exponent = _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bound)
         else:
-            advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_most, bound)
-            most = ((2.0 * np.hypot(z_x, z_y) + scale * most) * most + dc_most * dc_scale) * (1.0 + 2.0**-40)
+            if slopes:
+                advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
+            advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_size, bound)
+        most = moduli(w_x, w_y, s, count, bound)
         m += 1
     return waiting
 
 
 @numba.njit(nogil=True, cache=True)
-def _longest_leap(orbit, table, m, most, exponent, last):
-    """Return the index of the entry that leaps the furthest from m, and its steps; 0 steps if there is none."""
-    first = table.first
-    if m == 0 or (m - 1) & ((1 << BASE) - 1) or most == 0.0:
-        return 0, 0
-    log2_dz = np.log2(most) + exponent + 1e-9
-    for level in range(first.size - 2, -1, -1):
-        bits = BASE + level
-        if (m - 1) & ((1 << bits) - 1):
-            continue
-        entry = first[level] + ((m - 1) >> bits)
-        end = m + (1 << bits)
-        if entry < first[level + 1] and table.radius[entry] > log2_dz and end < last:
-            # an orbit that is inside at the end has been inside all the way
-            modulus = np.hypot(orbit.x[end], orbit.y[end])
-            if modulus < _CIRCLE - 2.0**-30:
-                return entry, 1 << bits
-    return 0, 0
+def _gathered(pool, some, place):
+    """Return the pixels ``pool[some]`` under one exponent, with rows d_x, d_y (their dc) after those of `Pixels`."""
+    count = some.size
+    exponent = place.exponent
+    for i in some:
+        exponent = max(exponent, pool.whole[0, i])
+    real, whole = np.empty((8, count)), np.empty((3, count), np.int64)
+    pool_real, pool_whole, dc_x, dc_y = pool.real, pool.whole, place.dc_x, place.dc_y
+    for k in range(count):
+        i = some[k]
+        for row in range(3):
+            whole[row, k] = pool_whole[row, i]
+        factor = power(whole[0, k] - exponent)
+        real[0, k], real[1, k] = pool_real[0, i] * factor, pool_real[1, i] * factor
+        real[3, k], real[4, k] = pool_real[3, i] * factor, pool_real[4, i] * factor
+        real[2, k], real[5, k] = pool_real[2, i] * factor * factor, pool_real[5, i]
+        real[6, k], real[7, k] = dc_x[whole[2, k]], dc_y[whole[2, k]]
+    return real, whole, exponent
 
 
 @numba.njit(nogil=True, cache=True)
-def _classify_at_zero(w_x, w_y, s, count, z_x, z_y, z_exponent, exponent, bound, mark):
-    """Do as `classify` at a Z below float64, where nothing escapes and any dz beside it may be the larger."""
-    larger = max(z_exponent, exponent)
-    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
-    leaving = 0
-    most = 0.0
+def _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bound):
+    """Do one step past a Z that float64 may not hold; return the new exponent.
+
+    It is that of the largest of 2 Z dz, dz^2 and dc.
+    """
+    after = place.exponent
+    if most > 0.0:
+        w_exponent = math.frexp(most)[1]
+        after = max(after, 2 * (exponent + w_exponent))
+        if z_x != 0.0 or z_y != 0.0:
+            after = max(after, z_exponent + exponent + w_exponent + 2)
+    dc_scale = power(place.exponent - after)
     for i in range(count):
-        x, y = w_x[i] * w_factor, w_y[i] * w_factor
-        w_modulus = np.hypot(x, y)
-        mark[i] = REBASE if np.hypot(z_x * z_factor + x, z_y * z_factor + y) < w_modulus else STAY
-        if mark[i] == STAY:
-            most = max(most, np.hypot(w_x[i], w_y[i]) + np.sqrt(s[i] / bound.u))
-        leaving += mark[i]
-    return leaving, most * (1.0 + 2.0**-40)
-
-
-@numba.njit(nogil=True, cache=True)
-def _rebase(later, k, w_x, w_y, s, exponent, z_x, z_y, z_exponent, bound, error, error_exponent):
-    """Put a pixel with dz = Z + dz into place `k` of `later`; `error` is what Z may be wrong by beyond its rounding."""
-    larger = max(z_exponent, exponent)
-    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
-    x, y = z_x * z_factor + w_x * w_factor, z_y * z_factor + w_y * w_factor
-    r = np.sqrt(s / bound.u) * w_factor + 2.0**-50 * (np.hypot(z_x, z_y) * z_factor + np.hypot(w_x, w_y) * w_factor)
-    r += error * power(error_exponent - larger)
-    _, shift = math.frexp(max(abs(x), abs(y), r))
-    factor = power(-shift)
-    later.w_x[k], later.w_y[k], later.exponent[k] = x * factor, y * factor, larger + shift
-    later.s[k] = bound.u * ((r * factor * (1.0 + 2.0**-40)) ** 2 + FLOOR)
-
-
-@numba.njit(nogil=True, cache=True)
-def _exponent_after(most, z_x, z_y, z_exponent, exponent, dc_exponent):
-    """Return the exponent that suits w after a step past Z: that of the largest of 2 Z dz, dz^2 and dc."""
-    if most == 0.0:
-        return dc_exponent
-    _, w_exponent = math.frexp(most)
-    after = max(dc_exponent, 2 * (exponent + w_exponent))
-    if z_x != 0.0 or z_y != 0.0:
-        after = max(after, z_exponent + exponent + w_exponent + 2)
+        pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, bound)
     return after
+
+
+@numba.njit(nogil=True, cache=True)
+def _edge_in_units(orbit, edge, exponent):
+    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent."""
+    excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
+    error, shift = orbit.edge_error[edge], orbit.edge_error_exponent[edge] - exponent
+    if error:
+        error = error * power(shift) if shift < 900 else np.inf
+    return excess, error
+
+
+@numba.njit(nogil=True, cache=True)
+def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
+    """Write what is known of a pixel that leaves; return whether it must wait to be rebased instead."""
+    lane, done = whole[2, i], whole[1, i] + m
+    if done > maxiter or (done == maxiter and what in (STAY, REBASE)):
+        answers.whole[0, lane], answers.whole[1, lane] = maxiter, True
+    elif what == OUT:
+        answers.whole[0, lane], answers.whole[1, lane] = done - 1, True
+        if answers.fields.size:
+            w_x, w_y, s, g_x, g_y, loss, d_x, d_y = real[:, i]
+            reach = power(place.exponent)
+            answers.fields[0, lane], answers.fields[1, lane] = fields_at(
+                done,
+                z_x + scale * w_x,
+                z_y + scale * w_y,
+                orbit.x[1] + reach * d_x,
+                orbit.y[1] + reach * d_y,
+                g_x,
+                g_y,
+                exponent,
+                place.spacing * power(place.exponent - exponent),
+            )
+            answers.whole[1, lane] = max(scale * scale * s, done * loss) < _SHARP * _SHARP * bound.u
+    elif what in (STAY, REBASE):
+        return True
+    else:
+        answers.whole[0, lane] = done
+    return False

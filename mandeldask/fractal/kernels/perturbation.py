@@ -14,6 +14,7 @@ import numpy as np
 from mandeldask.fractal.kernels import groups
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, exponent_of, lattice_point, neighborhood_of
+from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,14 +56,10 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
-    rows, cols = np.divmod(tile.open, tile.grid.re.size)
-    dc_x = _differences(tile.grid.re, near.reference.center.re, near.exponent)[cols]
-    dc_y = _differences(tile.grid.im, near.reference.center.im, near.exponent)[rows]
-    dc_most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
+    place, order = _place(tile, near)
+    answers = _blank_answers(tile)
     bound = bound_for(tile.maxiter)
-    counts, proven = np.zeros(tile.open.size, np.int64), np.zeros(tile.open.size, np.bool_)
-    pool, later = groups.pool_of(tile.open.size), groups.pool_of(tile.open.size)
-    order = np.lexsort((cols // 32, rows // 16))
+    pool, later = groups.pixels_at_start(tile.open.size), groups.pixels_at_start(tile.open.size)
     while order.size:
         waiting = 0
         for start in range(0, order.size, groups.GROUP):
@@ -74,22 +71,44 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
                 waiting,
                 near.orbit,
                 near.table,
-                dc_x,
-                dc_y,
-                near.exponent,
-                dc_most,
+                place,
                 bound,
                 tile.maxiter,
-                counts,
-                proven,
+                answers,
                 tile.cancellation.flag,
             )
         tile.cancellation.check()
         pool, later = later, pool
-        order = np.argsort(pool.exponent[:waiting], kind="stable")
-    if tile.wants_orbits:
-        proven &= counts == tile.maxiter
-    tile.counts[tile.open[proven]] = counts[proven]
+        order = np.argsort(pool.whole[0, :waiting], kind="stable")
+    return _close(tile, answers)
+
+
+def _place(tile: Tile, near: Neighborhood) -> tuple[groups.Place, NDArray[np.int64]]:
+    """Return where the open pixels are, and an order in which neighbours go together."""
+    grid, origin = tile.grid, near.reference.center
+    rows, cols = np.divmod(tile.open, grid.re.size)
+    dc_x = _differences(grid.re, origin.re, near.exponent)[cols]
+    dc_y = _differences(grid.im, origin.im, near.exponent)[rows]
+    most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
+    spacing = float(grid.spacing / Fraction(2) ** near.exponent)
+    return groups.Place(dc_x, dc_y, near.exponent, most, spacing), np.lexsort((cols // 32, rows // 16))
+
+
+def _blank_answers(tile: Tile) -> groups.Answers:
+    size = tile.open.size
+    return groups.Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
+
+
+def _close(tile: Tile, answers: groups.Answers) -> NDArray[np.int64]:
+    """Write what is proven into `tile`; return how long each of the other pixels was followed."""
+    counts, proven = answers.whole[0], answers.whole[1] != 0
+    pixels = tile.open[proven]
+    tile.counts[pixels] = counts[proven]
+    if tile.smooth is not None:
+        tile.smooth[pixels] = answers.fields[0, proven]
+    if tile.distance is not None:
+        unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
+        tile.distance[pixels] = np.minimum(answers.fields[1, proven] * unit, np.finfo(np.float32).max)
     tile.close("perturbation", proven)
     return counts[~proven]
 
