@@ -113,7 +113,7 @@ def _stages() -> tuple[Stage, ...]:
         answer_early,
         answer_cycles,
         answer_absolutely,
-        answer_doubled,
         answer_by_perturbation,
+        answer_doubled,
         answer_exactly,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import isqrt, log, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mandeldask.fractal.kernels.fixed import escape_count, scaled, squared
+from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
     from mandeldask.fractal.kernels.tile import Tile
@@ -21,12 +23,13 @@ _GOOD_BITS = 20
 
 def answer_exactly(tile: Tile) -> None:
     """Answer every open pixel of `tile`."""
+    unit = abs(tile.grid.spacing) if in_pixels(tile.grid.spacing) else Fraction(1)
     for pixel in tile.open.tolist():
         tile.cancellation.check()
         c = tile.grid.point(*divmod(pixel, tile.grid.re.size))
         count = tile.counts[pixel] = escape_count(c, tile.maxiter)
         if count < tile.maxiter and tile.wants_orbits:
-            smooth, distance = potential_fields(c)
+            smooth, distance = potential_fields(c, unit)
             if tile.smooth is not None:
                 tile.smooth[pixel] = smooth
             if tile.distance is not None:
@@ -34,8 +37,10 @@ def answer_exactly(tile: Tile) -> None:
     tile.close("exact", np.ones(tile.open.size, np.bool_))
 
 
-def potential_fields(c: Point) -> tuple[float, float]:
+def potential_fields(c: Point, unit: Fraction = Fraction(1)) -> tuple[float, float]:
     """Return the smooth escape time and the distance estimate of a point outside the set; `potential` defines them.
+
+    The distance is in units of `unit`, which float64 may not hold.
 
     Examples
     --------
@@ -44,12 +49,12 @@ def potential_fields(c: Point) -> tuple[float, float]:
     [4.09852, 0.192314]
     """
     bits = 96
-    while (fields := _fields_with(c, bits)) is None:
+    while (fields := _fields_with(c, bits, unit)) is None:
         bits *= 2
     return fields
 
 
-def _fields_with(c: Point, bits: int) -> tuple[float, float] | None:
+def _fields_with(c: Point, bits: int, unit: Fraction) -> tuple[float, float] | None:
     """Return the fields by an orbit of `bits` fractional bits, or None where its error is too large.
 
     As in `fixed`, a number is a pair of integers in units of 2^-bits and a bound in the same units; `dx, dy` is dz/dc.
@@ -73,5 +78,5 @@ def _fields_with(c: Point, bits: int) -> tuple[float, float] | None:
     if error << _GOOD_BITS > isqrt(square) or slope_error << _GOOD_BITS > isqrt(slope_square):
         return None
     twice = log2(square) - 2 * bits  # log2|z|^2
-    exponent = (log2(square) - log2(slope_square)) / 2
-    return n + 1 - log2(twice), 2.0**exponent * twice * log(2)
+    exponent = (log2(square) - log2(slope_square)) / 2 - log2(unit.numerator) + log2(unit.denominator)
+    return n + 1 - log2(twice), 2.0 ** min(exponent, 1000.0) * twice * log(2)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.kernels import groups
+from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, exponent_of, lattice_point, neighborhood_of
 from mandeldask.fractal.units import in_pixels
@@ -32,6 +33,8 @@ _WORTHWHILE = 64
 
 def answer_by_perturbation(tile: Tile) -> None:
     """Answer the open pixels of `tile`, around a shared reference and then around pixels that outlived it."""
+    if tile.open.size < _WORTHWHILE and max(abs(tile.grid.re.step), abs(tile.grid.im.step)) > FINEST:
+        return  # a few pixels that double-double can reach need no reference
     finest = exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))) - 1
     center, reach = lattice_point(tile.grid)
     lived = _answer_around(tile, neighborhood_of(center, reach, finest - 8, tile.maxiter))
@@ -110,7 +113,8 @@ def _close(tile: Tile, answers: groups.Answers) -> NDArray[np.int64]:
         unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
         tile.distance[pixels] = np.minimum(answers.fields[1, proven] * unit, np.finfo(np.float32).max)
     tile.close("perturbation", proven)
-    return counts[~proven]
+    lived: NDArray[np.int64] = counts[~proven]
+    return lived
 
 
 def _differences(axis: Axis, origin: Fraction, exponent: int) -> NDArray[np.float64]:
