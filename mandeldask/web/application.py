@@ -125,7 +125,9 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
         yield
-        await warming
+        await asyncio.gather(
+            warming, return_exceptions=True
+        )  # what failed there fails for its request too, and is logged
         pool.shutdown(wait=False, cancel_futures=True)
         if cluster is not None:
             await asyncio.to_thread(cluster.close)
@@ -175,9 +177,10 @@ def _ready(cluster: Cluster | None) -> Reply:
 def _http_error(_: Request, error: Exception) -> Response:
     """Return an error of the router's as JSON."""
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
-    return JSONResponse({"detail": detail}, status, headers=getattr(error, "headers", None))
+    headers = {"cache-control": "no-store", **(getattr(error, "headers", None) or {})}
+    return JSONResponse({"detail": detail}, status, headers=headers)
 
 
 def _fault(_: Request, __: Exception) -> Response:
     """Return a fault of ours as JSON; Starlette raises it again, so that the log has the traceback."""
-    return JSONResponse({"detail": "the server failed; its log says why"}, 500)
+    return JSONResponse({"detail": "the server failed; its log says why"}, 500, headers={"cache-control": "no-store"})

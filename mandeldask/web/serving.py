@@ -202,15 +202,24 @@ def _config(app: Application | Callable[[], Application], drain_s: float, worker
     return config
 
 
+class _Stopped(Exception):  # noqa: N818  it is what was asked for
+    """A signal asked the server to stop."""
+
+
+def _stop(*_: object) -> None:
+    raise _Stopped
+
+
 @contextlib.contextmanager
 def _signals_end_quietly() -> Iterator[None]:
-    """Let a graceful stop return: uvicorn raises the signal that stopped it once more after it has shut down."""
+    """Return when a signal asks for it: before the server runs at once; later uvicorn drains, then raises it again."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        with contextlib.suppress(_Stopped):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

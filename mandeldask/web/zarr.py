@@ -98,14 +98,15 @@ async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Gran
 
 async def _computed(request: Request, found: Found, chunk: Chunk, receive: Receive) -> bytes:
     """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
-    urgency.set(urgency_of(request.headers))
     try:
         found.check(chunk.key)
+    except PermissionError as error:
+        raise Refusal(403, str(error)) from None
+    urgency.set(urgency_of(request.headers))
+    try:
         return await while_connected(found.view.get(chunk), receive)
     except ClientGone:
         raise
-    except PermissionError as error:
-        raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:
         raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
     except Exception:

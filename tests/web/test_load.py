@@ -150,6 +150,18 @@ def spin(flag, out):
             return
 
 
+def test_a_source_that_may_not_be_read_is_500_and_names_no_file():
+    def read(window):
+        msg = "[Errno 13] Permission denied: '/home/secret'"
+        raise PermissionError(msg)
+
+    tree = {"demo": {"slow": Array((8, 4), np.dtype("u1"), read, (4, 4), dims=("y", "x"), fingerprint="denied")}}
+    with serving(tree) as client:
+        reply = client.get(CHUNK.format(1))
+    assert reply.status_code == 500
+    assert "secret" not in reply.text
+
+
 def test_health_is_answered_under_eight_heavy_tiles():
     spin(np.zeros(1, np.uint8), np.zeros(1, np.uint8))  # compiled now
 

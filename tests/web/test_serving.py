@@ -14,6 +14,7 @@ import pytest
 
 from mandeldask.app import create_app, serve
 from mandeldask.web.listening import BACKLOG, is_loopback, listen
+from mandeldask.web.serving import serve_in_foreground
 from web_server import process
 
 TREE = {"demo": {"a": np.arange(4)}}
@@ -42,6 +43,17 @@ def test_a_signal_lets_requests_finish_and_exits_0(signal_):
         assert running.wait(10) == 0
         assert running.stdout.read() == "stopped\n"
         assert refused(address)
+
+
+def test_a_signal_before_the_server_runs_stops_it_too():
+    before = signal.getsignal(signal.SIGTERM)
+
+    def make():
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("it went on")
+
+    assert serve_in_foreground(make, "127.0.0.1", 0) is None
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_draining_ends_at_its_deadline():
