@@ -51,9 +51,14 @@ class V2:
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
         compressors = numcodecs.GZip(level=1) if self.compressors == DEFAULT else self.compressors
-        encoding = {"compressors": compressors, "filters": self.filters}
-        key_encoding = {"name": "v2", "separator": "/"}
-        return template(array, 2, chunk_key_encoding=key_encoding, fill_value=array.missing, **encoding)
+        return template(
+            array,
+            2,
+            fill_value=array.missing,
+            compressors=compressors,
+            filters=self.filters,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
 
     def store(self, array: Array) -> Stored:
         """Return `array` as this format stores it."""
@@ -112,15 +117,21 @@ class V3:
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
         compressors = GzipCodec(level=1) if self.compressors == DEFAULT else self.compressors
-        encoding = {"compressors": compressors, "filters": self.filters, "serializer": self.serializer}
-        encoding["shards"] = self._shards(array)
         fill_value = np.nan if array.fill_value is None and array.dtype.kind == "f" else array.fill_value
-        return template(array, 3, fill_value=fill_value, **encoding)
+        return template(
+            array,
+            3,
+            fill_value=fill_value,
+            compressors=compressors,
+            filters=self.filters,
+            serializer=self.serializer,
+            shards=self._shards(array),
+        )
 
     def _shards(self, array: Array) -> tuple[int, ...] | None:
         """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
-        whole = isinstance(self.shards, int)
-        shards = (self.shards,) * len(array.shape) if whole else tuple(self.shards or ())
+        each = isinstance(self.shards, int)
+        shards = (self.shards,) * len(array.shape) if each else tuple(self.shards or ())
         if len(shards) != len(array.shape) or any(map(mod, shards, array.chunks)):
             return None
         return shards or None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from importlib import import_module
+from math import prod
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -105,17 +106,10 @@ def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     ((1024, 1024), (10, 1), ())
     """
     chunks = [max(1, size) for size in shape]
-    while chunks and max(chunks) > 1 and _product(chunks) * itemsize > CHUNK_BYTES:
+    while chunks and max(chunks) > 1 and prod(chunks) * itemsize > CHUNK_BYTES:
         longest = chunks.index(max(chunks))
         chunks[longest] = -(-chunks[longest] // 2)
     return tuple(chunks)
-
-
-def _product(sizes: list[int]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size  # ints of any length: 2**118 elements are usual here
-    return total
 
 
 _KINDS = {

@@ -177,6 +177,14 @@ def test_sparse_arrays(zarr_format, shape, kind):
     np.testing.assert_array_equal(shown(coo.asformat(kind.lower()), zarr_format), coo.todense())
 
 
+def test_sparse_blocks_and_variables_are_made_dense_by_windows():
+    sparse = pytest.importorskip("sparse")
+    coo = sparse.random((20, 30), density=0.2, random_state=1)
+    blocks = da.from_array(coo, chunks=7, asarray=False)
+    for tree in (blocks, xr.DataArray(coo), xr.DataArray(blocks)):
+        np.testing.assert_array_equal(shown(tree, 3), coo.todense())
+
+
 @pytest.mark.parametrize("form", ["coo", "csr", "csc", "bsr", "dia", "dok", "lil"])
 @pytest.mark.parametrize("make", ["array", "matrix"])
 def test_scipy_sparse(form, make):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
-import numpy as np
 
+from mandeldask.zarrview.kinds.numpy_arrays import dense
 from mandeldask.zarrview.nodes import Array, as_node, default_chunks
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Computed:
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        return np.asarray(self.data[window].compute(scheduler="synchronous"))
+        return dense(self.data[window].compute(scheduler="synchronous"))
 
 
 @as_node.register(da.Array)

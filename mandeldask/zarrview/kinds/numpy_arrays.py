@@ -22,7 +22,12 @@ class Indexed:
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        return np.asarray(self.data[window])
+        return dense(self.data[window])
+
+
+def dense(window: Any) -> NDArray[Any]:
+    """Return the elements of a window as an ndarray, which sparse arrays refuse to become unless asked by name."""
+    return np.asarray(window.todense() if hasattr(window, "todense") else window)
 
 
 def array_node(data: NDArray[Any]) -> Array:

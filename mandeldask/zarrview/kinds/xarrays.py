@@ -19,6 +19,7 @@ from xarray.indexes import PandasIndex
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.identity import digest, identity
 from mandeldask.zarrview.kinds.dask_arrays import dask_chunks
+from mandeldask.zarrview.kinds.numpy_arrays import dense
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks, member
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Window:
         data = self.variable[window].data
         if hasattr(data, "compute"):
             data = data.compute(scheduler="synchronous")
-        return np.asarray(data).astype(self.dtype, copy=False)
+        return dense(data).astype(self.dtype, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
