@@ -11,9 +11,12 @@ import typer
 from rich.console import Console
 
 from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mandeldask.fractal.pyramid import Pyramid
 
 VIZARR = "https://hms-dbmi.github.io"
 """Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
@@ -96,6 +99,7 @@ def serve(
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
+    _prepare(pyramid)
     serve_tree(
         pyramid,
         name=name,
@@ -114,6 +118,14 @@ def serve(
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth),
         started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
     )
+
+
+def _prepare(pyramid: Pyramid) -> None:
+    """Compile the kernels before anybody waits for a tile: in the first run on a machine that takes a minute or so."""
+    coarsest = pyramid.levels - 1
+    every = slice(None, None, max(1, pyramid.grid(coarsest).shape[0] // 16))
+    with Console(stderr=True).status("preparing kernels (compiled in the first run, then kept)"):
+        Mandelbrot(pyramid.maxiter_at(coarsest), pyramid.fields)(pyramid.grid(coarsest)[every, every])
 
 
 def _announce(address: str, *, name: str, coarsest: int, field: str, guarded: bool) -> None:
