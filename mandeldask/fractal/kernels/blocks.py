@@ -84,13 +84,20 @@ def _fill(
         if verdict == PROVEN:
             allowance += _STEPS_A_PIXEL * rows * cols
             for row in range(top, bottom):
-                for pixel in range(row * width + left, row * width + right):
-                    proven[pixel] = True
-                    counts[pixel] = count
-                    if period.size:
-                        period[pixel] = cycle
+                start, stop = row * width + left, row * width + right
+                _paint(proven, start, stop, 1)
+                _paint(counts, start, stop, count)
+                if period.size:
+                    _paint(period, start, stop, cycle)
         elif verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
             last = _split(queue, last, top, bottom, left, right)
+
+
+@numba.njit(nogil=True, cache=True)
+def _paint(values: Any, start: int, stop: int, value: Any) -> None:
+    part = values[start:stop]
+    for i in range(part.size):
+        part[i] = value
 
 
 @numba.njit(nogil=True, cache=True)

@@ -6,8 +6,9 @@ small, so float64 decides every pixel but those within some 2^-45 grid widths of
 
 from __future__ import annotations
 
+import cmath
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -24,6 +25,9 @@ _MARGIN = 2.0**-47
 _FARTHEST = 2**30
 """Grids that reach farther are left to the orbits, which end there at once: here floats must hold their squares."""
 
+_SLACK = 1e-6
+"""More than float64 loses in a square root near 0."""
+
 _BLOCK = 32
 """Pixels a side that are decided at once where no edge is near."""
 
@@ -34,18 +38,37 @@ def closed_form_periods(grid: Grid) -> NDArray[np.int8] | None:
     None where no formula proves any pixel.
     """
     half = _half_extent(grid)
-    re, im = (axis.start + axis.step * Fraction(axis.size - 1, 2) for axis in (grid.re, grid.im))
-    middle = _cardioid_terms(re, im, half), _disc_terms(re, im, half)
     real_pixels = _real_segment(grid)
-    meets = half <= _FARTHEST and any(value < slope for value, slope, *_ in middle)
+    meets = half <= _FARTHEST and _may_meet(grid, float(half))
     if not meets and not real_pixels:
         return None
     periods = np.full(grid.im.size * grid.re.size, -1, np.int8)
     periods[real_pixels.start : real_pixels.stop] = 0
     if meets:
+        re, im = _middle(grid)
         steps = float(grid.re.step / (2 * half)), float(grid.im.step / (2 * half))
-        _fill(grid.shape, steps, _as_float(half), *middle, periods)
+        cardioid, disc = _cardioid_terms(re, im, half), _disc_terms(re, im, half)
+        _fill(grid.shape, steps, _as_float(half), cardioid, disc, periods)
     return periods
+
+
+def _middle(grid: Grid) -> tuple[Fraction, Fraction]:
+    """Return the point in the middle of `grid`."""
+    re, im = (axis.start + axis.step * Fraction(axis.size - 1, 2) for axis in (grid.re, grid.im))
+    return re, im
+
+
+def _may_meet(grid: Grid, half: float) -> bool:
+    """Whether either component may reach into `grid`: a quick test, certain only if False.
+
+    Multipliers of fixed points are 1 ± r, r = sqrt(1 - 4c). Where c moves by d <= 1.42 half, -r or r moves by
+    4 d / abs(r + r') at most, r' being the nearer of the new roots: below 6 half / abs(r), and below 2 sqrt(d) too.
+    """
+    c = complex(*map(_as_float, _middle(grid)))
+    root = cmath.sqrt(1 - 4 * c)
+    moved = min(3 * sqrt(half), 6 * half / max(abs(root), _SLACK))
+    near_cardioid = min(abs(1 - root), abs(1 + root)) < 1 + moved + _SLACK
+    return near_cardioid or abs(c + 1) < 1 / 4 + 2 * half + _SLACK
 
 
 def _half_extent(grid: Grid) -> Fraction:
@@ -77,8 +100,11 @@ def _disc_terms(re: Fraction, im: Fraction, half: Fraction) -> tuple[float, ...]
 
 
 def _as_float(value: Fraction) -> float:
-    """Round `value`, clipped to what float64 holds: past 1e300 only the sign matters."""
-    return float(max(Fraction(-(10**300)), min(value, Fraction(10**300))))
+    """Round `value`; past float64's range only the sign matters."""
+    try:
+        return float(value)
+    except OverflowError:
+        return 1e300 if value > 0 else -1e300
 
 
 def _real_segment(grid: Grid) -> range:

@@ -78,7 +78,7 @@ class Tile:
         """
         self.cancellation.check()
         before = self.open.size
-        self.open = self.open[~proven]
+        self.open = self.open[:0] if proven.all() else self.open[~proven]
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
