@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 
 import httpx
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import xarray as xr
 
 import mandeldask as md
+import mandeldask.web
 
 SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
 PICTURE = xr.DataArray(np.arange(6).reshape(2, 3), dims=("y", "x"), name="picture")
@@ -60,6 +62,18 @@ def test_a_served_pyramid_has_the_values_of_the_lazy_one():
         for level in range(3):
             expected = md.open_pyramid(SMALL)[f"{level}/iterations"].to_numpy()
             assert np.array_equal(group[f"{level}/iterations"][:], expected)
+
+
+def test_what_is_not_installed_is_named_with_the_extra_that_has_it(monkeypatch):
+    found = importlib.util.find_spec
+    missing = {"uvicorn", "distributed"}
+    hide = lambda name: None if name in missing else found(name)
+    monkeypatch.setattr(importlib.util, "find_spec", hide)
+    monkeypatch.setattr("mandeldask.web.cluster.find_spec", hide)
+    with pytest.raises(ModuleNotFoundError, match=r"uvicorn: pip install 'mandeldask\[serve\]'"):
+        importlib.reload(mandeldask.web)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'mandeldask\[cluster\]'"):
+        md.create_app({"a": 1.0}, scheduler="tcp://x:1")
 
 
 def test_what_is_no_tree_is_refused():

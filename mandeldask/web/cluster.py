@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -41,9 +42,17 @@ class Cluster:
     ----------
     address : str
         Such as ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If dask.distributed is not installed.
     """
 
     def __init__(self, address: str) -> None:
+        if find_spec("distributed") is None:
+            msg = "a scheduler needs dask.distributed: pip install 'mandeldask[cluster]'"
+            raise ModuleNotFoundError(msg, name="distributed")
         self.address = address
         self._lock = threading.Lock()
         self._client: Any = None
