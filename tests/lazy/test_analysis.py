@@ -48,12 +48,16 @@ def test_the_histogram_counts_every_pixel_once(page):
     np.testing.assert_array_equal(page["escape_histogram"](counts), expected)
 
 
-def test_a_line_has_dimension_one_and_a_filled_plane_two(page):
-    rows = np.arange(512)
-    line = md.window("0", "5", (512, 512), maxiter=1).iterations.copy(data=np.tri(512, dtype=bool))
-    assert page["box_dimension"](line) == pytest.approx(1, abs=0.05)
-    board = line.copy(data=(rows[:, None] + rows) % 2 == 0)
-    assert page["box_dimension"](board) == pytest.approx(2, abs=0.06)
+def test_a_circle_has_dimension_one_and_a_filled_plane_two(page):
+    window = md.window("0", "5", (512, 512), maxiter=1).iterations
+    radius = np.hypot(window.x, window.y)
+    assert page["box_dimension"](abs(radius - 2) < 5 / 512) == pytest.approx(1, abs=0.1)
+    assert page["box_dimension"](radius < 9) == pytest.approx(2, abs=1e-9)
+
+
+def test_the_boundary_is_rougher_than_any_smooth_curve(page):
+    """Its dimension is 2 (Shishikura 1998), which box counts approach from below."""
+    assert 1.3 < page["box_dimension"](page["boundary"]) < 2
 
 
 def test_pi_comes_digit_by_digit(page):

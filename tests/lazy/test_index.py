@@ -133,7 +133,7 @@ axes = st.builds(Axis, fractions, fractions.filter(bool), st.integers(1, 40))
 
 
 @given(axes, st.floats(-3, 3), st.floats(-3, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_slices_of_floats_are_pandas_on_the_displayed_coordinates(axis, start, stop):
     labels = line(axis)
     index = pd.Index(labels.x.values)
@@ -145,7 +145,7 @@ def test_slices_of_floats_are_pandas_on_the_displayed_coordinates(axis, start, s
 
 
 @given(axes, fractions)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_nearest_is_nearest(axis, label):
     away = [abs(axis[pixel] - label) for pixel in range(axis.size)]
     try:

@@ -165,7 +165,7 @@ def axis_index():
 
 
 @given(y=axis_index(), x=axis_index(), y2=st.slices(16), x2=st.slices(16), flip=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_outer_indexing_is_numpys(y, x, y2, x2, flip):
     lazy, memory = small()
     if flip:
@@ -185,7 +185,7 @@ def points(draw):
 
 
 @given(points(), st.slices(16), st.sampled_from(["both", "y", "x"]), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_vectorised_indexing_is_numpys(picked, other, which, flip):
     lazy, memory = small()
     if flip:

@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import xarray as xr
+from zarr.storage import MemoryStore
 
 from mandeldask import Pyramid, open_pyramid
 from mandeldask.lazy.blocks import task_side
@@ -83,3 +84,24 @@ def test_values_are_the_kernels(tree):
     corner = np.array([[0, 0], [1, 1]])
     np.testing.assert_array_equal(tree["49/iterations"][:2, :2], corner)
     np.testing.assert_array_equal(tree["0/iterations"][-2:, -2:], corner + 2**59 - 2)
+
+
+def test_a_whole_tree_selects_copies_and_maps(tree):
+    point = tree.sel(x="-0.75", y="0.1", method="nearest")
+    assert point["0/iterations"].shape == ()
+    assert LOG.calls == 0
+    assert tree.copy(deep=True)["0/iterations"].shape == tree["0/iterations"].shape
+    corners = tree.map_over_datasets(lambda level: level.isel(y=slice(2), x=slice(2)) if level else level)
+    np.testing.assert_array_equal(corners["0/iterations"], [[0, 0], [1, 1]])
+    assert LOG.pixels == 4
+
+
+def test_writing_the_whole_tree_is_refused(tree):
+    with pytest.raises(MemoryError, match="select a window first"):
+        tree.to_zarr(MemoryStore(), consolidated=False)
+    assert LOG.calls == 0
+
+
+def test_the_mean_of_a_level_is_that_of_its_pixels():
+    level = open_pyramid(levels=6, tilesize=64, maxiter=100)["5/iterations"]
+    assert level.mean().compute() == level.values.mean()
