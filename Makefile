@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# Options for pytest, such as PYTEST="-x tests/lazy".
+PYTEST ?=
 
 .PHONY: demo test test-slow lint types layers docs bench setup clean
 
@@ -10,7 +12,7 @@ demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and prin
 	$(BIN)/mandeldask serve --port $(PORT)
 
 test: setup browser proxy  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 test-slow: setup browser proxy  ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow"
