@@ -92,7 +92,7 @@ class TreeAccessor:
         >>> from mandeldask import open_pyramid
         >>> seahorses = open_pyramid().mandel.window("-0.75+0.1j", "1e-6", (400, 600))
         >>> seahorses.attrs["level"], seahorses.iterations.shape
-        (29, (573, 859))
+        (27, (573, 859))
         """
         pyramid = self.pyramid
         re, im = pyramid.center if center is None else as_point(center)

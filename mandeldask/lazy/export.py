@@ -69,7 +69,7 @@ def export(  # noqa: PLR0913  the public names of an export
     Parameters
     ----------
     tree : DataTree
-        What to write: `open_pyramid(...)`, or any tree of groups of arrays.
+        What to write: `open_pyramid(...)`, or another tree of groups of numbers. Groups in groups are not written.
     target : str, path or Store
         A directory, a URL that fsspec can write to, or a writable Zarr store.
     levels : iterable of int or str, optional
@@ -108,7 +108,9 @@ def export(  # noqa: PLR0913  the public names of an export
     refuse_unsafe(target, executor)
     root = open_root(target, attrs, zarr_format, storage_options)
     tile = tree.attrs.get("mandeldask", {}).get("tilesize") if chunks is None else chunks
-    parts = [lay_out(tree[name].to_dataset(), _group(root, tree, name), tile, codecs) for name in names]
+    parts = [
+        part for name in names for part in lay_out(tree[name].to_dataset(), _group(root, tree, name), tile, codecs)
+    ]
     _consolidate(root)
     todo = [(part, block) for part in parts for block in part.missing()]
     blocks = sum(part.count for part in parts)

@@ -25,12 +25,12 @@ _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs"}
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A Dataset and the Zarr arrays that it is written to."""
+    """A Dataset of variables with the same blocks, and the Zarr arrays that it is written to."""
 
     dataset: xr.Dataset
     """What to write."""
     arrays: dict[str, Any]
-    """Zarr array of each variable that has the dimensions of a block."""
+    """Zarr array of each variable."""
 
     def missing(self) -> list[tuple[int, ...]]:
         """Return the blocks of which some array has no chunk yet."""
@@ -50,16 +50,15 @@ class Level:
         first = next(iter(self.arrays.values()))
         region = tuple(slice(i * side, (i + 1) * side) for i, side in zip(block, first.chunks, strict=True))
         dims = self.dataset[next(iter(self.arrays))].dims
-        pixels = self.dataset[list(self.arrays)].isel(dict(zip(dims, region, strict=True)))
-        computed = pixels.compute(scheduler="synchronous")
+        computed = self.dataset.isel(dict(zip(dims, region, strict=True))).compute(scheduler="synchronous")
         for name, array in self.arrays.items():
             array[region] = computed[name].to_numpy()
 
 
-def lay_out(dataset: xr.Dataset, group: zarr.Group, chunks: int | None, codecs: Mapping[str, Any]) -> Level:
+def lay_out(dataset: xr.Dataset, group: zarr.Group, chunks: int | None, codecs: Mapping[str, Any]) -> list[Level]:
     """Create the arrays of `dataset` in `group`, or find them there, and return what is to be written.
 
-    Coordinates are written at once.
+    Arrays with the same blocks are written together. Coordinates are written at once.
 
     Raises
     ------
@@ -71,11 +70,13 @@ def lay_out(dataset: xr.Dataset, group: zarr.Group, chunks: int | None, codecs: 
             array = _create(group, str(name), coordinate, coordinate.shape, {})
             if not _keys_under(array) - _DOCUMENTS:
                 array[...] = coordinate.to_numpy()
-    fields = {
-        str(name): _create(group, str(name), variable, _chunk_shape(variable, chunks), codecs)
-        for name, variable in dataset.data_vars.variables.items()
-    }
-    return Level(dataset.drop_vars(dataset.coords), fields)
+    alike: dict[Any, dict[str, Any]] = {}
+    for name, variable in dataset.data_vars.variables.items():
+        sides = _chunk_shape(variable, chunks)
+        array = _create(group, str(name), variable, sides, codecs)
+        alike.setdefault((variable.dims, sides), {})[str(name)] = array
+    pixels = dataset.drop_vars(dataset.coords)
+    return [Level(pixels[list(arrays)], arrays) for arrays in alike.values()]
 
 
 def _create(

@@ -124,6 +124,16 @@ def test_v2_says_that_no_value_is_missing_and_separates_by_slashes(tree, tmp_pat
     assert (tmp_path / "out.zarr/.zmetadata").exists()
 
 
+def test_trees_that_are_no_pyramids_are_written_too(tmp_path, zarr_format):
+    numbers = xr.Dataset(
+        {"matrix": (("a", "b"), np.arange(12.0).reshape(3, 4)), "row": ("b", np.arange(4)), "one": ((), 7)},
+        coords={"b": [1.5, 2.5, 3.5, 4.5]},
+    )
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"mine": 1}), "numbers": numbers})
+    assert md.export(tree, tmp_path / "out.zarr", zarr_format=zarr_format).blocks == 3
+    xr.testing.assert_equal(read_back(tmp_path / "out.zarr"), tree)
+
+
 def test_codecs_are_passed_on(tree, tmp_path):
     md.export(tree, tmp_path / "out.zarr", levels=[39], compressors=None)
     assert (tmp_path / "out.zarr/39/iterations/c/0/0").stat().st_size == 16 * 16 * 8
