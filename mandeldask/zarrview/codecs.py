@@ -18,7 +18,7 @@ import numcodecs
 import numpy as np
 import zarr
 from numcodecs.gzip import GZip
-from zarr.codecs import GzipCodec
+from zarr.codecs import GzipCodec, ShardingCodec
 from zarr.codecs._v2 import V2Codec
 from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
@@ -39,7 +39,7 @@ class SteadyGzipCodec(GzipCodec):
     """zarr's gzip codec, without the time of day in its header: equal chunks are equal bytes."""
 
     def _encode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
-        raw = gzip.compress(chunk_bytes.to_bytes(), self.level, mtime=0)
+        raw = gzip.compress(chunk_bytes.as_numpy_array().data, self.level, mtime=0)
         return chunk_spec.prototype.buffer.from_bytes(raw)
 
     async def _encode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
@@ -141,8 +141,18 @@ class Encoder:
     def encode(self, block: NDArray[Any]) -> bytes:
         """Return the bytes of a block of the chunk's full shape, in this thread."""
         array = self.spec.prototype.nd_buffer.from_ndarray_like(cast("Any", block))
-        (encoded,) = run_here(self.pipeline.encode([(array, self.spec)]))
+        encoded = self._encoded_at_once(array) or next(iter(run_here(self.pipeline.encode([(array, self.spec)]))))
         return bytes(encoded.to_bytes())
+
+    def _encoded_at_once(self, content: Any) -> Any:
+        """Return the encoded Buffer if every codec can make its part without a loop, which costs 0.1 ms."""
+        steps: tuple[Any, ...] = tuple(self.pipeline)
+        if not all(hasattr(codec, "_encode_sync") and not isinstance(codec, ShardingCodec) for codec in steps):
+            return None
+        spec = self.spec
+        for codec in steps:
+            content, spec = codec._encode_sync(content, spec), codec.resolve_metadata(spec)  # noqa: SLF001
+        return content
 
     def decode(self, raw: bytes) -> NDArray[Any]:
         """Return the block that `encode` made `raw` of; raise what the codecs raise if it is damaged."""
