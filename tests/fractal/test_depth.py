@@ -1,15 +1,34 @@
 """Pixels below float64's reach, judged by flint."""
 
 import random
+import threading
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from fractal.oracle import wrong_pixels
+from fractal.oracle import escape_count, wrong_pixels
 from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.kernels.neighborhood import neighborhood_of
+from mandeldask.fractal.kernels.perturbation import _answer_around, answer_by_perturbation
+from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.rationals import Point, as_point
 
 MISIUREWICZ = "-0.10109636384562216102578544573864+0.95628651080914150077109605773165j"
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
+PERIOD_3 = "-1.7548776662466927600495088963585285619"
+PERIOD_3_COPY = "-0.12256116687665361997524555182074+0.74486176661974423659317042860439j"
+
+
+def check(grid, maxiter, samples, distinct=1):
+    counts = Mandelbrot(maxiter)(grid)["iterations"]
+    height, width = grid.shape
+    some = random.Random(7).sample(range(height * width), samples)
+    pixels = [(height // 2, width // 2), *(divmod(pixel, width) for pixel in some)]
+    assert wrong_pixels(grid, counts, maxiter, pixels) == []
+    assert len(set(counts.ravel().tolist())) >= distinct
 
 
 @pytest.mark.parametrize(
@@ -28,8 +47,106 @@ SEAHORSE = "-0.743643887037158704752191506114774+0.13182590420531197049313205638
     ],
 )
 def test_counts_are_exact(center, width, maxiter):
-    grid = Grid.window(center, width, (48, 64))
-    counts = Mandelbrot(maxiter)(grid)["iterations"]
-    pixels = [divmod(pixel, 64) for pixel in random.Random(7).sample(range(48 * 64), 25)]
-    assert wrong_pixels(grid, counts, maxiter, [(24, 32), *pixels]) == []
-    assert len(set(counts.ravel().tolist())) > 5
+    check(Grid.window(center, width, (48, 64)), maxiter, 25, distinct=6)
+
+
+@pytest.mark.parametrize(
+    ("center", "width", "shape", "maxiter"),
+    [
+        pytest.param(PERIOD_3, "1e-20", (24, 24), 3000, id="inside a component"),
+        pytest.param(PERIOD_3, "1e-300", (8, 8), 3000, id="close returns to 0"),
+        pytest.param("-1.99999999999999999999999999", "1e-24", (24, 24), 500, id="across the real axis"),
+        pytest.param("-1.75", "1e-17", (24, 24), 2000, id="a parabolic point"),
+        pytest.param("-0.75", "1e-17", (24, 24), 2000, id="another, between two components"),
+        pytest.param("0.25", "1e-40", (8, 8), 1000, id="the cusp"),
+        pytest.param(MISIUREWICZ, "1e-20", (2, 300), 1000, id="elongated"),
+        pytest.param(MISIUREWICZ, "1e-22", (300, 2), 1000, id="upright"),
+        pytest.param(MISIUREWICZ, "1e-22", (1, 1), 1000, id="a pixel"),
+        pytest.param("3", "1e-40", (3, 3), 1000, id="outside at once"),
+    ],
+)
+def test_adversaries(center, width, shape, maxiter):
+    check(Grid.window(center, width, shape), maxiter, min(12, shape[0] * shape[1]))
+
+
+def test_a_component_outlives_the_reference():
+    grid = Grid.window(PERIOD_3_COPY, "0.5", (32, 32))
+    tile = Tile.blank(grid, 500)
+    answer_by_perturbation(tile)
+    counts = tile.counts.reshape(grid.shape)
+    some = [divmod(pixel, 32) for pixel in set(range(5, 1024, 37)) - set(tile.open.tolist())]
+    assert wrong_pixels(grid, counts, 500, some) == []
+    assert tile.open.size < 100
+    assert 0.05 < np.mean(counts == 500) < 0.9
+
+
+def test_the_reference_does_not_matter():
+    grid = Grid.window(MISIUREWICZ, "1e-20", (40, 40))
+    answers = []
+    for where in (
+        grid.point(20, 20),
+        grid.point(3, 38),
+        as_point(MISIUREWICZ),
+        Point(grid.re[0] - 9 * grid.spacing, grid.im[5]),
+    ):
+        tile = Tile.blank(grid, 1000)
+        _answer_around(tile, neighborhood_of(where, -60, -90, 1000))
+        answers.append((tile.counts, tile.open))
+    first, _ = answers[0]
+    for counts, left in answers:
+        assert left.size < 40
+        same = counts == first
+        same[left] = True
+        same[answers[0][1]] = True
+        assert same.all()
+
+
+def test_just_left_of_the_tip():
+    beyond = (Fraction(-2) - Fraction(1, 10**300), 0)
+    assert Mandelbrot(1000)(Grid.window(beyond, "1e-310", (2, 2)))["iterations"].max() == 0
+    assert Mandelbrot(1000)(Grid.window("-2", "1e-300", (2, 2)))["iterations"][1, 1] == 1000
+
+
+def test_pi_at_the_cusp():
+    counts = Mandelbrot(100_000)(Grid.window("0.25000001", "1e-30", (2, 2)))["iterations"]
+    assert counts[1, 1] == 31413 == escape_count(Fraction("0.25000001"), Fraction(0), 100_000)
+
+
+@pytest.mark.slow
+def test_three_million_iterations():
+    counts = Mandelbrot(10_000_000)(Grid.window("0.250000000001", "1e-30", (2, 2)))["iterations"]
+    assert counts[1, 1] == 3_141_590
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", ["1e-17", "1e-30"])
+def test_the_seahorse_valley(width):
+    check(Grid.window(SEAHORSE, width, (24, 24)), 40_000, 8)
+
+
+def test_the_deepest_levels_are_not_flat():
+    pyramid = Pyramid(levels=50, maxiter="auto", center=SEAHORSE)
+    for level in (0, 10, 20):
+        grid = pyramid.grid(level)
+        middle = grid.shape[0] // 2
+        counts = Mandelbrot(pyramid.maxiter_at(level))(grid[middle : middle + 512 : 64, middle : middle + 512 : 64])
+        assert len(np.unique(counts["iterations"])) > 5
+
+
+def test_tiles_share_a_reference_across_threads():
+    grid = Grid.window(MISIUREWICZ, "1e-25", (64, 64))
+    whole = Mandelbrot(1000)(grid)["iterations"]
+    found = {}
+
+    def compute(corner):
+        rows, cols = (slice(start, start + 32) for start in corner)
+        found[corner] = Mandelbrot(1000)(grid[rows, cols])["iterations"]
+
+    corners = [(row, col) for row in (0, 32) for col in (0, 32)]
+    threads = [threading.Thread(target=compute, args=(corner,)) for corner in corners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for row, col in corners:
+        assert (found[row, col] == whole[row : row + 32, col : col + 32]).all()
