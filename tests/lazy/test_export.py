@@ -14,6 +14,7 @@ import zarr
 from zarr.storage import LocalStore, MemoryStore, ZipStore
 
 import mandeldask as md
+from mandeldask.cancellation import Cancelled, current
 from positions import LOG, position_kernel
 
 
@@ -212,6 +213,30 @@ def test_a_failure_is_raised_and_leaves_what_was_written(tmp_path):
     )
 
 
+class EndlessKernel(FailingKernel):
+    """Computes the first block; the others until they are cancelled."""
+
+    first = True
+
+    def __call__(self, grid):
+        if self.first:
+            self.first = False
+            return self.kernel(grid)
+        while not current().cancelled:
+            time.sleep(0.001)
+        raise Cancelled
+
+
+def test_an_interrupt_stops_the_kernels_that_run(tmp_path):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    tree = md.open_pyramid(levels=3, tilesize=16, kernel=lambda *level: EndlessKernel(position_kernel(*level)))
+    with pytest.raises(KeyboardInterrupt):
+        md.export(tree, tmp_path / "out.zarr", progress=interrupt)
+    assert len([key for key in (tmp_path / "out.zarr").rglob("c/*/*") if key.is_file()]) < 10
+
+
 @pytest.mark.filterwarnings("ignore:Consolidated metadata:UserWarning")
 def test_to_zarr_of_some_levels_reads_back_equal(tree, tmp_path, zarr_format):
     some = tree.mandel.levels(LEVELS)
@@ -226,6 +251,7 @@ def test_an_export_that_is_killed_goes_on_where_it_was(tmp_path):
     program = """
         import time
         import mandeldask as md
+from mandeldask.cancellation import Cancelled, current
         tree = md.open_pyramid(levels=4, tilesize=16, maxiter=50)
         def report(done, total):
             print(done, flush=True)
