@@ -44,6 +44,7 @@ def page(browser, server):
     """A page that notes its requests and errors."""
     context = browser.new_context(viewport=SIZE, has_touch=True)
     page = context.new_page()
+    page.set_default_timeout(90_000)
     page.requested, page.failures = [], []
     page.on("request", lambda request: page.requested.append(request.url))
     page.on("pageerror", lambda error: page.failures.append(str(error)))
@@ -255,3 +256,24 @@ def test_controls_have_names_and_the_page_a_language(page, server):
     )
     assert nameless == []
     assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "-0.75", "1e-300", "1/3", "-22/7", "123456789012345678901234567890.5", "0.000999951", "9.9999999e-5"]
+)
+def test_rationals_are_those_of_python(page, server, text):
+    show(page, server)
+    parsed, fixed, scientific = page.evaluate(
+        """async (text) => {
+          const { parse, toFixed, toScientific } = await import("/viewer/rationals.js");
+          const value = parse(text);
+          return [[String(value.p), String(value.q)], toFixed(value, 20), toScientific(value, 5)];
+        }""",
+        text,
+    )
+    value = Fraction(text)
+    assert Fraction(*map(int, parsed)) == value
+    assert abs(Fraction(fixed) - value) <= Fraction(1, 2 * 10**20)
+    mantissa, _, power = scientific.partition("e")
+    assert len(mantissa.lstrip("-")) == 6
+    assert abs(Fraction(scientific) - value) <= Fraction(10) ** (int(power) - 4) / 2

@@ -91,10 +91,24 @@ def render(
     grid = Grid.window(center, extent, (height, cols))
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
     scene = Scene(center, as_text(extent), size, most, field, cmap, oversample)
+    _check_writable(target)
     with Console(stderr=True).status(f"computing {size} pixels, maxiter {most}"):
         picture = scene.paint()
     save(picture, target, scene)
     typer.echo(target)
+
+
+def _check_writable(target: Path) -> None:
+    """Raise ValueError before anything is computed for a file that could not be written."""
+    from PIL import Image  # noqa: PLC0415  an extra
+
+    endings = Image.registered_extensions()
+    if target.suffix.lower() not in endings:
+        msg = f"a picture cannot be written as {target.suffix or 'a file without ending'!r}; .png is a good choice"
+        raise ValueError(msg)
+    if not target.parent.is_dir():
+        msg = f"there is no folder {str(target.parent)!r} to write to"
+        raise ValueError(msg)
 
 
 def save(picture: Image, target: Path, scene: Scene) -> None:

@@ -73,14 +73,14 @@ export class Explorer {
 
   /** What lies (dx, dy) screen pixels from the middle: {row, col} of the shown level, and its value once computed. */
   pixel(dx, dy) {
-    const { level, field } = { level: this.painter.level(this.view), field: this.field };
+    const level = this.painter.level(this.view);
     const at = this.view.pixelAt(dx, dy);
     const [row, col] = [at.row / level.factor, at.col / level.factor];
     if (at.row < 0n || at.col < 0n || row >= BigInt(level.shape[0]) || col >= BigInt(level.shape[1])) return null;
     const [height, width] = level.chunks.map(BigInt);
     const tile = this.tiles.get(key(level, row / height, col / width));
     const value = tile?.values[Number((row % height) * width + (col % width))];
-    return { row, col, value, field, inside: this.painter.scene.scale(level).inside };
+    return { row, col, value, field: this.field, inside: this.painter.scene.scale(level).inside };
   }
 
   /** Whether every pixel in sight has been computed and none escapes. */

@@ -56,7 +56,13 @@ export function toFixed(value, places) {
 export function toScientific(value, digits) {
   if (value.p === 0n) return "0";
   const power = magnitude(value);
-  const shift = rational(10n ** BigInt(Math.abs(power)));
-  const mantissa = power >= 0 ? divide(value, shift) : multiply(value, shift);
-  return `${toFixed(mantissa, digits - 1)}e${power}`;
+  const leading = round(shifted({ p: value.p < 0n ? -value.p : value.p, q: value.q }, digits - 1 - power));
+  const carried = leading >= 10n ** BigInt(digits) ? power + 1 : power; // 9.9996 in four digits is 10.00
+  return `${toFixed(shifted(value, -carried), digits - 1)}e${carried}`;
+}
+
+/** Times a power of ten. */
+function shifted(value, power) {
+  const factor = rational(10n ** BigInt(Math.abs(power)));
+  return power >= 0 ? multiply(value, factor) : divide(value, factor);
 }
