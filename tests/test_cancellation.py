@@ -1,4 +1,4 @@
-"""Giving up a computation: the flag is the context's, kernels see it within milliseconds and leave nothing half done."""
+"""Giving up a computation: the flag is the context's, and kernels see it within milliseconds."""
 
 from __future__ import annotations
 
