@@ -48,11 +48,11 @@ def cost(grid: Grid, maxiter: int) -> Cost:
     >>> shallow = cost(Grid.window("0", "4", (512, 512)), 255)
     >>> deep = cost(Grid.window("0.25", "1e-1000", (512, 512)), 500_000)
     >>> shallow.seconds < 0.1, deep.bits, deep.reference > 5
-    (True, 3482, True)
+    (True, 3532, True)
     """
     checked_maxiter(maxiter)
     spacing = min(abs(grid.re.step), abs(grid.im.step))
     depth = spacing.denominator.bit_length() - spacing.numerator.bit_length()
-    bits = depth + 152 if depth > _FLOAT_BITS else 0
+    bits = depth + 202 if depth > _FLOAT_BITS else 0
     reference = maxiter * (1e-6 + 19e-6 * (bits / 3500) ** 1.6) if bits else 0.0
     return Cost(bits, reference, grid.im.size * grid.re.size * maxiter * 1e-9)

@@ -33,7 +33,7 @@ TINY = 2.0**-300
 EDGE = 2.0**-20
 """Where ||Z_m|^2 - 4| is below this, the difference is also kept, with an exponent of its own."""
 
-_TRUST = -56
+_TRUST = -106
 """The greatest relative error of a Z_m before it is rounded to float64, as a power of two."""
 
 _CHUNK = 4096
@@ -83,6 +83,10 @@ class ReferenceOrbit:
     """Real parts of Z_0 ... Z_M. A Z_m with m < M is wrong by less than 2^-51.9 of its modulus, roundings included."""
     y: NDArray[np.float64]
     """Imaginary parts."""
+    x_low: NDArray[np.float64]
+    """What rounding took from `x`: with it a Z_m is wrong by less than 2^-104 of its modulus."""
+    y_low: NDArray[np.float64]
+    """What rounding took from `y`."""
     tiny: tuple[Tiny, ...]
     """Every Z_m below `TINY`."""
     edge: tuple[Edge, ...]
@@ -98,7 +102,9 @@ class ReferenceOrbit:
     def start(cls, center: Point, bits: int) -> Self:
         """Return the orbit that is only Z_0 = 0, to be `extended`."""
         zero, nothing = np.zeros(1), Scaled(0.0, 0)
-        return cls(center, bits, zero, zero, (Tiny(0, nothing, nothing),), (), nothing, ended=False, state=(0, 0))
+        return cls(
+            center, bits, zero, zero, zero, zero, (Tiny(0, nothing, nothing),), (), nothing, ended=False, state=(0, 0)
+        )
 
     def __len__(self) -> int:
         """Return M, the number of iterations."""
@@ -107,7 +113,7 @@ class ReferenceOrbit:
     @property
     def nbytes(self) -> int:
         """Bytes that the orbit holds, about."""
-        return int(self.x.nbytes + self.y.nbytes) + 200 * (len(self.tiny) + len(self.edge)) + self.bits // 2
+        return 4 * int(self.x.nbytes) + 200 * (len(self.tiny) + len(self.edge)) + self.bits // 2
 
     def extended(self, length: int) -> ReferenceOrbit:
         """Return the orbit up to Z_length, or to where it ends before that.
@@ -136,6 +142,8 @@ class _Walker:
         self.error = Scaled(orbit.error.mantissa, orbit.error.exponent + orbit.bits)  # in units
         self.x: list[float] = []
         self.y: list[float] = []
+        self.x_low: list[float] = []
+        self.y_low: list[float] = []
         self.tiny: list[Tiny] = []
         self.edge: list[Edge] = []
 
@@ -146,11 +154,15 @@ class _Walker:
         drop = max(0, bits - 900)  # what lies below changes a float by less than 2^-900
         unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
         modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
-        put_x, put_y = self.x.append, self.y.append
+        put_x, put_y, put_x_low, put_y_low = self.x.append, self.y.append, self.x_low.append, self.y_low.append
         for m in range(self.m + 1, self.m + steps + 1):
             x, y = (((x - y) * (x + y)) >> bits) + cx, ((x * y) >> (bits - 1)) + cy
             error = 2.0000000000001 * modulus * error + lost  # the square of a trusted error is far below that
-            zx, zy = float(x >> drop) * unit, float(y >> drop) * unit
+            top_x, top_y = x >> drop, y >> drop
+            zx, zy = float(top_x), float(top_y)
+            put_x_low(float(top_x - _integer(zx)) * unit)
+            put_y_low(float(top_y - _integer(zy)) * unit)
+            zx, zy = zx * unit, zy * unit
             put_x(zx)
             put_y(zy)
             square = zx * zx + zy * zy
@@ -178,6 +190,8 @@ class _Walker:
             before,
             x=np.concatenate([before.x, self.x]),
             y=np.concatenate([before.y, self.y]),
+            x_low=np.concatenate([before.x_low, self.x_low]),
+            y_low=np.concatenate([before.y_low, self.y_low]),
             tiny=(*before.tiny, *self.tiny),
             edge=(*before.edge, *self.edge),
             error=Scaled(self.error.mantissa, self.error.exponent - before.bits),

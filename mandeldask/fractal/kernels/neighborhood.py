@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _FAR = 2**40
 """An index that no orbit reaches."""
 
-_SPARE_BITS = 152
-"""Bits of the reference past those of its distance to the pixels: 56 of trust, and the closest returns to 0."""
+_SPARE_BITS = 202
+"""Bits of the reference past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
 
 MAX_BYTES = 256 << 20
 """Bytes of neighbourhoods that a process keeps."""

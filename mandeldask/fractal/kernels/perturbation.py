@@ -7,6 +7,7 @@ that a pixel is answered only where its count is proven, whatever the reference.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ldexp
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from mandeldask.fractal.kernels import groups
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, exponent_of, lattice_point, neighborhood_of
+from mandeldask.fractal.kernels.refined import DoubledOrbit, follow_refined
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
@@ -37,15 +39,19 @@ def answer_by_perturbation(tile: Tile) -> None:
         return  # a few pixels that double-double can reach need no reference
     finest = exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))) - 1
     center, reach = lattice_point(tile.grid)
-    lived = _answer_around(tile, neighborhood_of(center, reach, finest - 8, tile.maxiter))
+    near = neighborhood_of(center, reach, finest - 8, tile.maxiter)
+    lived = _answer_around(tile, near)
     for _ in range(_MOST_REFERENCES):
         before = tile.open.size
         if before < _WORTHWHILE:
             break
         center = _survivor(tile, lived)
-        lived = _answer_around(tile, neighborhood_of(center, reach, finest - 8, tile.maxiter))
+        near = neighborhood_of(center, reach, finest - 8, tile.maxiter)
+        lived = _answer_around(tile, near)
         if tile.open.size > 0.9 * before:
             break
+    if tile.open.size and not tile.wants_orbits:
+        _refine(tile, near)
 
 
 def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
@@ -115,6 +121,29 @@ def _close(tile: Tile, answers: groups.Answers) -> NDArray[np.int64]:
     tile.close("perturbation", proven)
     lived: NDArray[np.int64] = counts[~proven]
     return lived
+
+
+def _refine(tile: Tile, near: Neighborhood) -> None:
+    """Answer what double-double can prove around the same reference."""
+    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    dc_x = _doubled_differences(tile.grid.re, near.reference.center.re, near.exponent, cols)
+    dc_y = _doubled_differences(tile.grid.im, near.reference.center.im, near.exponent, rows)
+    reference = near.reference
+    error = ldexp(reference.error.mantissa, max(reference.error.exponent, -1000))
+    orbit = DoubledOrbit(reference.x, reference.y, reference.x_low, reference.y_low, error)
+    counts, proven = np.zeros(tile.open.size, np.int64), np.zeros(tile.open.size, np.bool_)
+    follow_refined(orbit, dc_x, dc_y, near.exponent, tile.maxiter, counts, proven, tile.cancellation.flag)
+    tile.counts[tile.open[proven]] = counts[proven]
+    tile.close("refined perturbation", proven)
+
+
+def _doubled_differences(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the positions of `pixels` relative to `origin`, in units of 2^exponent: rows high and low."""
+    unit = Fraction(2) ** exponent
+    exact = {i: (axis[i] - origin) / unit for i in set(pixels.tolist())}
+    high = {i: float(value) for i, value in exact.items()}
+    low = {i: float(value - Fraction(high[i])) for i, value in exact.items()}
+    return np.array([[table[i] for i in pixels.tolist()] for table in (high, low)])
 
 
 def _differences(axis: Axis, origin: Fraction, exponent: int) -> NDArray[np.float64]:
