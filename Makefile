@@ -35,7 +35,7 @@ setup: $(VENV)/.dev
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[cli,depth,render,serve]"
+	$(BIN)/python -m pip install --quiet --editable ".[cli,depth,remote,render,serve]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
