@@ -175,7 +175,7 @@ def digests():
 
 
 GOLDEN = [
-    "bc689fa8a0c555e9",
+    "1141d804555406c3",
     "e3a6f4541b00875c",
     "a1fe70de04049d1a",
     "25340c855594f5cc",

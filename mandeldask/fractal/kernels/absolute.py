@@ -10,7 +10,7 @@ import numpy as np
 from mandeldask.fractal.kernels import lanes, series
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
-from mandeldask.fractal.kernels.recurrence import SCALE
+from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts,
                 proven[j] = True
         else:
             ty = (row % series.BLOCK - series.BLOCK // 2) * dty
-            s = SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40)
+            s = max(SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
             cy, n = im[row], float(starts.n[block] - clock)
             real, imag = starts.real[block], starts.imag[block]
             entry, cxs = w[active:], re[col - along :]

@@ -11,8 +11,8 @@ import numba
 SCALE = 256.0
 """S / r^2; also 1 / (4 kappa), kappa = 2^-10 being the loss allowed for bounding the square of a sum."""
 GROWTH = 4.0 * (1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)
-_ROUNDING = 256.0 * 1025.0 * (20.0 * 2.0**-53) ** 2
-"""256 (1 + 1/kappa) eps^2, where eps = 20 * 2^-53 is more than one step's rounding, that of c included."""
+ROUNDING = 256.0 * 1025.0 * (20.0 * 2.0**-53) ** 2
+"""256 (1 + 1/kappa) eps^2, where eps = 20 * 2^-53 is more than one step's rounding, that of c included; the least S."""
 _DERIVATIVE_ROUNDING = 2.0**-88
 """More than (1 + 1/kappa) 2 (8 * 2^-53)^2: what adding 1 loses, and what rounding loses, beside the share of S."""
 
@@ -22,7 +22,7 @@ def iterate(x, y, s, cx, cy):
     """Return the next iterate x, y and its S: 256 times the square of a bound on the distance from the exact one."""
     xx = x * x
     yy = y * y
-    s = ((xx + yy) + s) * s * GROWTH + _ROUNDING
+    s = ((xx + yy) + s) * s * GROWTH + ROUNDING
     return (xx - yy) + cx, (x + x) * y + cy, s
 
 
