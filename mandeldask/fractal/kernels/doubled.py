@@ -22,8 +22,15 @@ _STEP_ERROR = 2.0**-95
 """More than a double-double step with |z| <= 2.1 loses, the error of c included."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""
+_FEW = 1024
 _LOOK = 1024
 """Iterations between two looks at the cancellation flag."""
+
+
+def answer_few_doubled(tile: Tile) -> None:
+    """Answer the open pixels of `tile` as `answer_doubled`, if so few that a reference orbit would cost more."""
+    if tile.open.size <= _FEW:
+        answer_doubled(tile)
 
 
 def answer_doubled(tile: Tile) -> None:

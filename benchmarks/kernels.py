@@ -1,0 +1,155 @@
+"""Time to answer 512×512 tiles exactly, against the notebook's kernel and plain C: one core, thread CPU time, medians.
+
+    python benchmarks/kernels.py [--rounds 5] [--maxiter 255 4095] [--fields]
+
+Runs are interleaved, so that a busy machine slows all of them alike. The two others are float64 and uncertified:
+`wrong` counts the notebook's wrong pixels. Peak: the C program's own multiply-add loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import subprocess
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from statistics import geometric_mean, median
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.pyramid import Pyramid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mandeldask.fractal.geometry import Grid
+
+SIZE = 512
+SEAHORSE = ("-0.7436438870371587", "0.13182590420531197")
+ANTENNA = ("-1.7687788000474986", "0.0017389099501")
+TILES = {
+    "overview 49": (49, ("-0.5", "0.5")),
+    "overview 48": (48, ("-0.5", "0.5")),
+    **{f"seahorse {level}": (level, SEAHORSE) for level in (25, 28, 30, 34, 38, 43)},
+    **{f"antenna {level}": (level, ANTENNA) for level in (18, 26, 36)},
+    **{f"i {level}": (level, ("0", "1")) for level in (0, 10, 30)},
+    "cardioid's edge": (45, ("0.25", "0.001")),
+    "interior": (45, ("-0.1", "0.1")),
+    "exterior": (45, ("0.5", "0.75")),
+}
+
+
+@numba.njit(nogil=True)
+def notebook(  # noqa: PLR0913, PLR0917  as the notebook has them
+    counts: Any, re: float, im: float, step_re: float, step_im: float, maxiter: int
+) -> None:
+    """The loop of the notebook, positions and all."""
+    cimag = im
+    for row in range(SIZE):
+        creal = re
+        for col in range(SIZE):
+            x, y, n = creal, cimag, 0
+            while n < maxiter:
+                xx, yy = x * x, y * y
+                if xx + yy > 4.0:
+                    break
+                y = 2.0 * x * y + cimag
+                x = xx - yy + creal
+                n += 1
+            counts[row, col] = n
+            creal += step_re
+        cimag += step_im
+
+
+def tile(level: int, point: tuple[str, str]) -> Grid:
+    grid = Pyramid().grid(level)
+    axes = zip((grid.im, grid.re), reversed(point), strict=True)
+    rows, cols = (slice(at := int(axis.index(Fraction(p))) // SIZE * SIZE, at + SIZE) for axis, p in axes)
+    return grid[rows, cols]
+
+
+def compiled(folder: str) -> ctypes.CDLL:
+    library = Path(folder, "plain.so")
+    source = Path(__file__).with_name("plain.c")
+    subprocess.run(["gcc", "-O3", "-march=native", "-shared", "-fPIC", "-o", library, source, "-lm"], check=True)
+    plain = ctypes.CDLL(str(library))
+    plain.peak.restype = ctypes.c_double
+    plain.fill.argtypes = [ctypes.c_void_p, *[ctypes.c_double] * 4, ctypes.c_long, ctypes.c_long]
+    return plain
+
+
+def timed(run: Callable[[], object]) -> float:
+    start = time.thread_time()
+    run()
+    return time.thread_time() - start
+
+
+def row(name: str, grid: Grid, maxiter: int, plain: ctypes.CDLL, rounds: int) -> float:
+    counts = np.zeros((SIZE, SIZE), np.uint32)
+    corner = float(grid.re.start), float(grid.im.start), float(grid.re.step), float(grid.im.step)
+    kernel = Mandelbrot(maxiter)
+    runs = {
+        "ours": lambda: kernel(grid),
+        "notebook": lambda: notebook(counts, *corner, maxiter),
+        "C": lambda: plain.fill(counts.ctypes.data, *corner, SIZE, maxiter),
+    }
+    exact = kernel(grid)["iterations"]
+    times = {name: [] for name in runs}
+    for _ in range(rounds):
+        for key, run in runs.items():
+            times[key].append(timed(run))
+    runs["notebook"]()
+    seconds = {key: median(values) for key, values in times.items()}
+    iterations = float(exact.sum(dtype=np.int64))
+    stages = ", ".join(f"{k} {100 * n / SIZE**2:.3g} %" for k, n in kernel.report(grid).items() if n)
+    ratio = seconds["notebook"] / seconds["ours"]
+    print(
+        f"| {name} | {maxiter} | {1e3 * seconds['ours']:.2f} | {1e3 * seconds['notebook']:.1f} | {ratio:.1f} "
+        f"| {seconds['C'] / seconds['ours']:.1f} | {iterations / seconds['ours'] / 1e9:.2f} "
+        f"| {int((counts != exact).sum())} | {stages} |",
+        flush=True,
+    )
+    return ratio
+
+
+def fields_row(name: str, grid: Grid, maxiter: int, rounds: int) -> None:
+    """Print what smooth and distance cost relative to counts alone."""
+    kernels = [Mandelbrot(maxiter, fields) for fields in (("iterations",), ("smooth",), ("distance",))]
+    times = [[] for _ in kernels]
+    for _ in range(rounds + 1):
+        for kernel, spent in zip(kernels, times, strict=True):
+            spent.append(timed(lambda kernel=kernel: kernel(grid)))
+    counts, smooth, distance = (median(spent[1:]) for spent in times)
+    print(f"| {name} | {maxiter} | {1e3 * counts:.1f} | {smooth / counts:.2f} | {distance / counts:.2f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--maxiter", type=int, nargs="+", default=[255, 4095])
+    parser.add_argument("--fields", action="store_true", help="cost of the fields instead")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        plain = compiled(folder)
+        if arguments.fields:
+            print("| tile | maxiter | counts, ms | smooth / counts | distance / counts |\n|---|---|---|---|---|")
+            for maxiter in arguments.maxiter:
+                for name, place in TILES.items():
+                    fields_row(name, tile(*place), maxiter, arguments.rounds)
+            return
+        peak = plain.peak()
+        print(f"peak: {peak / 1e9:.1f} G multiply-adds/s: at 3 for z^2 + c, {peak / 3e9:.1f} G iterations/s\n")
+        print("| tile | maxiter | ours, ms | notebook, ms | × notebook | × C | G iterations/s | wrong | answered by |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for maxiter in arguments.maxiter:
+            ratios = [row(name, tile(*place), maxiter, plain, arguments.rounds) for name, place in TILES.items()]
+            print(f"| **geometric mean** | {maxiter} | | | **{geometric_mean(ratios):.1f}** | | | | |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
