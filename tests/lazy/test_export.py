@@ -251,7 +251,7 @@ def test_an_export_that_is_killed_goes_on_where_it_was(tmp_path):
     program = """
         import time
         import mandeldask as md
-from mandeldask.cancellation import Cancelled, current
+
         tree = md.open_pyramid(levels=4, tilesize=16, maxiter=50)
         def report(done, total):
             print(done, flush=True)
