@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.fractal.units import in_pixels
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from fractions import Fraction
 
 FIELD_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
     "iterations": {"long_name": "escape count", "units": "iterations"},
@@ -22,10 +25,13 @@ AXIS_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
 """Attributes of each coordinate, besides its exact positions."""
 
 
-def field_attributes(field: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of one field of a Dataset with attributes `dataset`.
+def field_attributes(field: str, dataset: Mapping[str, Any], spacing: Fraction) -> dict[str, Any]:
+    """Return the attributes of one field of a Dataset with attributes `dataset` and pixels `spacing` apart.
 
     Counts carry their cap: a picture of an array by itself must know which values are inside the set.
     """
     counts = field in {"iterations", "smooth"} and "maxiter" in dataset
-    return {**FIELD_ATTRIBUTES.get(field, {}), **({"maxiter": dataset["maxiter"]} if counts else {})}
+    more = {"maxiter": dataset["maxiter"]} if counts else {}
+    if field == "distance" and in_pixels(spacing):
+        more = {"units": "pixels"}
+    return {**FIELD_ATTRIBUTES.get(field, {}), **more}

@@ -45,7 +45,7 @@ def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[st
     else:
         arrays, encoding = dask_arrays(grid, kernel, (chunks, chunks)), {}
     variables = {
-        field: PixelVariable(DIMS, array, field_attributes(field, attrs), encoding, fastpath=True)
+        field: PixelVariable(DIMS, array, field_attributes(field, attrs, grid.spacing), encoding, fastpath=True)
         for field, array in arrays.items()
     }
     return xr.Dataset(variables, coords=grid_coordinates(grid), attrs=attrs)

@@ -6,7 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import acb, arb, ctx, fmpq
 
+import mandeldask as md
 from fractal.oracle import escape_count, wrong_pixels
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.kernels.neighborhood import neighborhood_of
@@ -150,3 +152,34 @@ def test_tiles_share_a_reference_across_threads():
         thread.join()
     for row, col in corners:
         assert (found[row, col] == whole[row : row + 32, col : col + 32]).all()
+
+
+@pytest.mark.parametrize(("width", "unit"), [("1e-17", "plane units"), ("1e-200", "pixels")])
+def test_fields_at_depth(width, unit):
+    window = md.window("1j", width, (16, 16), maxiter=3000, fields=("iterations", "smooth", "distance"))
+    assert window["distance"].attrs["units"] == unit
+    grid = Grid.window("1j", width, (16, 16))
+    smooth, distance = (window[field].values for field in ("smooth", "distance"))
+    for row, col in ((2, 3), (8, 8), (15, 1)):
+        expected = fields(grid.point(row, col), grid.spacing if unit == "pixels" else 1)
+        if expected is None:  # i itself never escapes
+            assert np.isnan(smooth[row, col])
+            assert np.isnan(distance[row, col])
+        else:
+            np.testing.assert_allclose((smooth[row, col], distance[row, col]), expected, rtol=1e-5)
+
+
+def fields(c, unit):
+    """Return the smooth count and the distance estimate by flint, or None for a point that stays."""
+    with ctx.workprec(2000):
+        z = c_ball = acb(*(arb(fmpq(part.numerator, part.denominator)) for part in c))
+        slope, n = acb(1), 1
+        while abs(z) < 1e10:
+            if n > 3000:
+                return None
+            slope, z, n = 2 * z * slope + 1, z * z + c_ball, n + 1
+        modulus = abs(z)
+        distance = (
+            2 * modulus * modulus.log() / abs(slope) / arb(fmpq(Fraction(unit).numerator, Fraction(unit).denominator))
+        )
+        return float(n - (modulus.log() / arb(2).log()).log() / arb(2).log()), float(distance)
