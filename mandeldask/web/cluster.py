@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 import time
 from contextlib import suppress
@@ -29,6 +30,9 @@ RETRY_S = 1
 
 POLL_S = 0.02
 """Seconds within which a wait notices that its client has gone."""
+
+LOST = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What distributed raises for lost connections, and for futures lost with them."""
 
 
 class SchedulerAway(Busy):
@@ -87,8 +91,11 @@ class Cluster:
             if time.monotonic() < self._next_try:
                 raise SchedulerAway(self._away)
             self._close()
-            self._next_try = time.monotonic() + RETRY_S
-            self._client = self._connected()
+            try:
+                self._client = self._connected()
+            except SchedulerAway:
+                self._next_try = time.monotonic() + RETRY_S  # those who waited for the lock learn it at once
+                raise
             return self._client
 
     def _connected(self) -> Any:
@@ -132,13 +139,15 @@ class _Remote:
         SchedulerAway
             If the scheduler or all workers go before it is done.
         """
+        from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and a second to import
+
         client, key = self.cluster.client(), f"chunk-{uuid4().hex}"
         try:
             future = client.submit(
                 computed, self.read, window, key, key=key, pure=False, priority=USUAL - urgency.get(), retries=2
             )
             return _awaited(future, client)
-        except (OSError, asyncio.CancelledError, TimeoutError) as error:  # lost connections, and futures lost with them
+        except (*LOST, ClosedClientError) as error:
             raise SchedulerAway(str(error) or "the scheduler went away") from error
 
 
@@ -169,7 +178,7 @@ def _workers(client: Any) -> int:
     """Return the number of workers."""
     try:
         return len(client.ncores())
-    except (OSError, asyncio.CancelledError, TimeoutError) as error:
+    except LOST as error:
         raise SchedulerAway(str(error)) from error
 
 
