@@ -22,7 +22,8 @@ _STEP_ERROR = 2.0**-95
 """More than a double-double step with |z| <= 2.1 loses, the error of c included."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""
-_FEW = 1024
+_FEW = 8192
+"""Pixels up to which this stage beats a reference orbit: 30 ns an iteration and nothing to set up."""
 _LOOK = 1024
 """Iterations between two looks at the cancellation flag."""
 
