@@ -84,7 +84,7 @@ class ReferenceOrbit:
     y: NDArray[np.float64]
     """Imaginary parts."""
     x_low: NDArray[np.float64]
-    """What rounding took from `x`: with it a Z_m is wrong by less than 2^-104 of its modulus."""
+    """What rounding took from `x`: with it a Z_m is wrong by less than 2^-103 of its modulus."""
     y_low: NDArray[np.float64]
     """What rounding took from `y`."""
     tiny: tuple[Tiny, ...]

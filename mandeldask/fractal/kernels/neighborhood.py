@@ -81,7 +81,7 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
 def lattice_point(grid: Grid) -> tuple[Point, int]:
     """Return the point near `grid` of a lattice coarse enough for its neighbours to share, and its reach.
 
-    The reach, 8 to 32 times the extent of `grid`, is an exponent: every pixel is closer than ``2**exponent``.
+    The reach, 16 to 64 times the extent of `grid`, is an exponent: every pixel is closer than ``2**exponent``.
     """
     extent = max(abs(grid.re.step) * grid.re.size, abs(grid.im.step) * grid.im.size)
     exponent = exponent_of(extent) + 4

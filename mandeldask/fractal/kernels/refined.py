@@ -16,7 +16,7 @@ from mandeldask.fractal.kernels.delta import MARGIN, power
 from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
 
 _STEP = 2.0**-98
-"""More than a step loses, per (|Z| + |dz|) |w| and per |dc|; Z itself is wrong by 2^-104 of its modulus at most."""
+"""More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
 
 _LOOK = 1023
 """Iterations between two looks at the cancellation flag, as a mask."""
