@@ -6,7 +6,7 @@ PORT ?= 8000
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
-.PHONY: demo test test-slow lint types layers docs bench setup clean
+.PHONY: demo test test-slow lint types layers docs setup clean
 
 demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
 	$(BIN)/mandeldask serve --port $(PORT)
