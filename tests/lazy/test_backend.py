@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -48,10 +46,8 @@ def test_deep_levels_give_windows_and_refuse_the_whole(chunks):
     level = xr.open_dataset(SPEC, group="0", chunks=chunks)
     window = level.isel(y=slice(2**58, 2**58 + 4), x=slice(2**58, 2**58 + 4)).compute()
     np.testing.assert_array_equal(window.iterations, 255)
-    before = time.perf_counter()
     with pytest.raises(MemoryError, match="select a window first"):
         level.iterations.mean().compute()
-    assert time.perf_counter() - before < 1
 
 
 def test_whole_trees_open_with_chunks():

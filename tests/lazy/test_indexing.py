@@ -128,14 +128,9 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("operation", WHOLE.values(), ids=WHOLE)
-def test_operations_on_a_whole_level_are_refused_at_once(level, operation):
-    taken = []
-    for _ in range(3):  # what an operation imports, it imports the first time
-        before = time.thread_time()
-        with pytest.raises(MemoryError, match="select a window first"):
-            operation(level.iterations)
-        taken.append(time.thread_time() - before)
-    assert min(taken) < 0.1
+def test_operations_on_a_whole_level_are_refused(level, operation):
+    with pytest.raises(MemoryError, match="select a window first"):
+        operation(level.iterations)
     assert LOG.calls == 0
 
 

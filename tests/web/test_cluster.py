@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mandeldask.web.cluster import CONNECT_S
 from web_cluster import Logged, dask
 from web_server import abandon, serving, until
 
@@ -85,11 +84,9 @@ def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(tmp_path):
 def test_no_scheduler_at_all_is_503_soon():
     logged = Logged("/nowhere", 0)
     with serving(logged.tree(), scheduler="tcp://127.0.0.1:9") as client:
-        began = time.monotonic()
         with ThreadPoolExecutor(8) as threads:
             replies = list(threads.map(client.get, [ROW.format(n) for n in range(8)]))
         assert {reply.status_code for reply in replies} == {503}
-        assert time.monotonic() - began < 2 * CONNECT_S  # one of them tried to connect for all
         assert client.get("/readyz").status_code == 503
         assert client.get("/zarr/v3/demo.zarr/zarr.json").status_code == 200
 

