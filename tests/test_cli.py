@@ -21,6 +21,7 @@ import servers
 from mandeldask.cli import commands, options, text
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.permalink import as_spec
 
 
 def run(capsys, *arguments):
@@ -124,6 +125,24 @@ def test_serve_with_a_key_needs_it_and_does_not_print_it():
         url = served.url("v3")
         assert httpx.get(f"{url.replace('/key/YOUR-KEY', '')}/zarr.json").status_code == 401
         assert httpx.get(f"{url.replace('YOUR-KEY', 's3cret-key')}/zarr.json").status_code == 200
+
+
+def test_serve_opens_places_by_url_within_the_limits_given():
+    limits = "--max-iter-limit", "1000", "--max-depth", "20", "--max-digits", "80"
+    place = md.Pyramid(center="-0.75", width="0.001", levels=2, tilesize=16, maxiter=1000)
+    beyond = [
+        replace_keywords(place, maxiter=1001),
+        replace_keywords(place, width="1e-30"),
+        replace_keywords(place, center="0." + "1" * 80),
+    ]
+    with servers.serving("--levels", "2", "--tilesize", "16", *limits) as served:
+        at = served.page + "zarr/v3/at/{}.zarr/zarr.json"
+        assert httpx.get(at.format(as_spec(place))).status_code == 200
+        assert [httpx.get(at.format(as_spec(each))).status_code for each in beyond] == [403] * 3
+
+
+def replace_keywords(pyramid, **keywords):
+    return md.Pyramid(**(pyramid.as_dict() | keywords))
 
 
 def test_info_tables_every_level(capsys):

@@ -86,6 +86,9 @@ def serve(
     max_depth: Annotated[
         int, typer.Option(min=1, help="Pixels of a place lie at least 10^-N apart.", rich_help_panel=PLACES)
     ] = 300,
+    max_digits: Annotated[
+        int, typer.Option(min=1, help="Characters that a place is spelled with.", rich_help_panel=PLACES)
+    ] = 1000,
 ) -> None:
     """Serve a pyramid as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
 
@@ -115,7 +118,7 @@ def serve(
         queue=queue,
         scheduler=scheduler,
         places=places,
-        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth),
+        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits),
         started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
     )
 
