@@ -39,7 +39,7 @@ class Tile:
     smooth: NDArray[np.float32] | None
     """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
     distance: NDArray[np.float32] | None
-    """Distance estimates in plane units, or None; as `smooth`."""
+    """Distance estimates in the unit that `units.in_pixels` tells, or None; as `smooth`."""
     period: NDArray[np.uint32] | None
     """Periods of attracting cycles, or None."""
     open: NDArray[np.int64]
