@@ -27,6 +27,7 @@ from mandeldask.web.conditional import precondition, range_applies
         ({"if-match": '"tag"', "if-none-match": '"tag"'}, 304),
         ({"if-match": '"other"', "if-none-match": '"tag"'}, 412),
         ({"if-modified-since": "Sat, 21 Nov 2026 08:00:00 GMT"}, None),
+        ({"if-unmodified-since": "Sat, 21 Nov 2015 08:00:00 GMT"}, None),
     ],
 )
 def test_preconditions_are_decided_by_the_etag_alone(headers, expected):
