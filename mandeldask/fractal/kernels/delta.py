@@ -3,6 +3,7 @@
 A pixel's orbit is ``z = Z_m + dz``, and ``dz`` is kept as ``scale * w`` with one power of two for a whole group, so
 that float64 serves at any depth (K. I. Martin 2013, "Superfractalthing maths"; Zhuoran 2021 on rebasing). For every
 pixel ``S >= U * r**2`` bounds the error ``|w - w_exact| <= r``; docs/explanation/exactness.md derives every constant.
+Arrays `real` and `whole` have the rows of `pixels.Pixels`.
 """
 
 from __future__ import annotations

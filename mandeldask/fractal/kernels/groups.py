@@ -3,12 +3,14 @@
 All pixels of a group share the index m into the reference, so that Z_m is one number for all of them. A pixel leaves
 when it escapes, when it reaches the cap, when its error grows past use, or when it must be rebased (|z| < |dz|): then
 it waits, with dz = z, for the next generation of groups, which starts at m = 0.
+
+Rows of `Pixels` are taken by index: unpacked, numba forgets that they are contiguous, and a step takes four times as
+long.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -34,6 +36,7 @@ from mandeldask.fractal.kernels.delta import (
     rescale,
 )
 from mandeldask.fractal.kernels.escape import fields_at
+from mandeldask.fractal.reference import TINY
 
 GROUP = 512
 """Pixels in a group: what a step touches of them fits a level-1 cache of 32 KiB."""
@@ -44,73 +47,8 @@ DEEP = -450
 NEAR_ZERO = -150
 """Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
 
-_TINY = 2.0**-300
 _SHARP = 2.0**-25
 """The greatest error of an escaped z that is good enough for fields."""
-
-
-class Orbit(NamedTuple):
-    """A reference orbit as the kernels read it."""
-
-    x: np.ndarray
-    y: np.ndarray
-    tiny_at: np.ndarray
-    """Indices of points below 2^-300, ascending, and one past the end."""
-    tiny_x: np.ndarray
-    tiny_y: np.ndarray
-    tiny_exponent: np.ndarray
-    edge_at: np.ndarray
-    """Indices of points near the circle of radius 2, ascending, and one past the end."""
-    edge_excess: np.ndarray
-    edge_exponent: np.ndarray
-    edge_error: np.ndarray
-    edge_error_exponent: np.ndarray
-    error: float
-    """Bound on the error of the last point, in units of 2^error_exponent."""
-    error_exponent: int
-
-
-class Place(NamedTuple):
-    """Where the pixels are, relative to the reference."""
-
-    dc_x: np.ndarray
-    """Real parts of dc by pixel, in units of 2^exponent."""
-    dc_y: np.ndarray
-    """Imaginary parts."""
-    exponent: int
-    most: float
-    """The greatest |dc|, in units of 2^exponent."""
-    spacing: float
-    """From a pixel to the next, in units of 2^exponent."""
-
-
-class Pixels(NamedTuple):
-    """Pixels on their way, by place in a pool or a group.
-
-    Two arrays, since every array taken out of a tuple costs a kernel as much as a step of ten pixels.
-    """
-
-    real: np.ndarray
-    """Rows w_x, w_y (of dw), s (U times the square of a bound on the error of w), g_x, g_y (dw/d(pixel), followed only
-    where fields need it), loss (squared relative errors of z, summed: what g may have lost)."""
-    whole: np.ndarray
-    """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`)."""
-
-
-class Answers(NamedTuple):
-    """What was found, by lane."""
-
-    whole: np.ndarray
-    """Rows count (where not proven: iterations followed) and whether it is proven."""
-    fields: np.ndarray
-    """Rows smooth and distance, the latter in pixels; no lanes where nobody asked."""
-
-
-def pixels_at_start(size):
-    """Return `size` Pixels at z_0 = 0."""
-    whole = np.zeros((3, size), np.int64)
-    whole[0], whole[2] = -(2**40), np.arange(size)
-    return Pixels(np.zeros((6, size)), whole)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -118,29 +56,19 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
     """Follow the reference with the pixels ``pool[some]`` until all have left; return how many wait in `later`."""
     slopes = answers.fields.size > 0
     real, whole, exponent = _gathered(pool, some, place)
-    # rows by index: unpacked, numba forgets that they are contiguous, and a step takes four times as long
-    w_x, w_y, s, g_x, g_y, loss, d_x, d_y = (
-        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7]
-    )  # fmt: skip
-    n = whole[1]
+    w_x, w_y, s = real[0], real[1], real[2]
     orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
     radius, first = table.radius, table.first
     dc_exponent, dc_most, spacing = place.exponent, place.most, place.spacing
     count = some.size
     mark = np.empty(count, np.int64)
     most = moduli(w_x, w_y, s, count, bound)
-    deadline = maxiter - n.max()
+    deadline = maxiter - whole[1].max()
     last = orbit_x.size - 1
     m = tiny = edge = 0
     while count and not flag[0]:
-        while tiny_at[tiny] < m:
-            tiny += 1
-        while edge_at[edge] < m:
-            edge += 1
-        if most > 2.0**60 or 0.0 < most < 2.0**-60:
-            shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
-            rescale(w_x, w_y, s, g_x, g_y, count, shift)
-            exponent, most = exponent + shift, most * power(-shift)
+        tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
+        exponent, most = _rescaled(real, count, exponent, most, dc_exponent)
         scale = power(exponent) if exponent > DEEP else 0.0
         dc_scale = power(dc_exponent - exponent)
         dc_size = dc_most * dc_scale
@@ -148,29 +76,13 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
         if m < deadline:
             entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
             if steps:
-                a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
-                b_most = table.b_most[entry]
-                if slopes:
-                    leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing * dc_scale)
-                leap(w_x, w_y, s, d_x, d_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound)
-                most = (np.hypot(a_x, a_y) * most + b_most * dc_size) * (1.0 + 2.0**-20)
+                most = _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bound, slopes)
                 m += steps
                 continue
-            # steps that `most` shows to be safe: nobody can escape or need rebasing
             start = m
-            while m < last and 2.0**-90 < most < 2.0**90:
-                z_x, z_y = orbit_x[m], orbit_y[m]
-                modulus = np.sqrt(z_x * z_x + z_y * z_y)
-                size = scale * most
-                if size > 0.5 * modulus or modulus + size > CIRCLE or (modulus < _TINY and exponent < NEAR_ZERO):
-                    break
-                if slopes:
-                    advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
-                advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_size, bound)
-                most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
-                m += 1
-                if (m - 1) & ((1 << BASE) - 1) == 0:  # where a leap may begin
-                    break
+            m, most = _safe_steps(
+                real, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, slopes
+            )
             if m > start:
                 continue
 
@@ -178,57 +90,116 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
         at_zero = tiny_at[tiny] == m and exponent < NEAR_ZERO
         at_edge = edge_at[edge] == m and scale * most < 2.0**-22
         look = at_zero or at_edge or m >= deadline or m == last
-        look = look or leaving(w_x, w_y, s, count, z_x, z_y, scale, bound) > 0
-        if at_zero:
-            z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
-            classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
-        elif at_edge:
-            excess, error = _edge_in_units(orbit, edge, exponent)
-            classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
-        elif look:
-            classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark)
-        if look:
-            error = orbit.error if m == last else 0.0
-            deadline = maxiter
-            for i in range(count - 1, -1, -1):
-                if mark[i] == STAY and n[i] + m < maxiter and m < last:
-                    deadline = min(deadline, maxiter - n[i])
-                    continue
-                if _answered(
-                    real, whole, i, m, mark[i], z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers
-                ):
-                    rebased(
-                        real,
-                        whole,
-                        i,
-                        later,
-                        waiting,
-                        exponent,
-                        z_x,
-                        z_y,
-                        z_exponent,
-                        bound,
-                        error,
-                        orbit.error_exponent,
-                        m,
-                    )
-                    waiting += 1
-                count -= 1
-                for row in range(8):
-                    real[row, i] = real[row, count]
-                for row in range(3):
-                    whole[row, i] = whole[row, count]
-        if not count:
-            break
+        if look or leaving(w_x, w_y, s, count, z_x, z_y, scale, bound) > 0:
+            if at_zero:
+                z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
+                classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
+            elif at_edge:
+                excess, error = _edge_in_units(orbit, edge, exponent)
+                classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
+            else:
+                classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark)
+            count, waiting, deadline = _let_go(
+                real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
+                orbit, place, bound, maxiter, answers,
+            )  # fmt: skip
+            if not count:
+                break
         if at_zero:
             exponent = _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bound)
         else:
-            if slopes:
-                advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
-            advance(w_x, w_y, s, d_x, d_y, count, z_x, z_y, scale, dc_scale, dc_size, bound)
+            _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes)
         most = moduli(w_x, w_y, s, count, bound)
         m += 1
     return waiting
+
+
+@numba.njit(nogil=True, cache=True)
+def _next(indices, i, m):
+    """Return the first place from `i` on whose index is not before m; the last of `indices` never is."""
+    while indices[i] < m:
+        i += 1
+    return i
+
+
+@numba.njit(nogil=True, cache=True)
+def _rescaled(real, count, exponent, most, dc_exponent):
+    """Keep w far from where float64 ends; return the exponent and the bound on |w|, changed where they must be."""
+    if most > 2.0**60 or 0.0 < most < 2.0**-60:
+        shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
+        rescale(real[0], real[1], real[2], real[3], real[4], count, shift)
+        return exponent + shift, most * power(-shift)
+    return exponent, most
+
+
+@numba.njit(nogil=True, cache=True)
+def _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bound, slopes):
+    """Do the `steps` steps of an entry of the table at once; return the new bound on |w|."""
+    a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
+    b_most = table.b_most[entry]
+    if slopes:
+        leap_slope(real[3], real[4], count, a_x, a_y, b_x, b_y, spacing * dc_scale)
+    leap(
+        real[0], real[1], real[2], real[6], real[7], count,
+        a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound,
+    )  # fmt: skip
+    return (np.hypot(a_x, a_y) * most + b_most * dc_size) * (1.0 + 2.0**-20)
+
+
+@numba.njit(nogil=True, cache=True)
+def _safe_steps(real, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, slopes):
+    """Do the steps that `most` shows to be safe: nobody can escape or need rebasing. Return m and the bound on |w|.
+
+    Stops where a leap may begin.
+    """
+    last = orbit_x.size - 1
+    while m < last and 2.0**-90 < most < 2.0**90:
+        z_x, z_y = orbit_x[m], orbit_y[m]
+        modulus = np.sqrt(z_x * z_x + z_y * z_y)
+        size = scale * most
+        if size > 0.5 * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < NEAR_ZERO):
+            break
+        _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes)
+        most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
+        m += 1
+        if (m - 1) & ((1 << BASE) - 1) == 0:
+            break
+    return m, most
+
+
+@numba.njit(nogil=True, cache=True)
+def _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes):
+    """Do one step past Z = (z_x, z_y), of the derivatives too where they are followed."""
+    w_x, w_y, s = real[0], real[1], real[2]
+    if slopes:
+        advance_slope(real[3], real[4], real[5], w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
+    advance(w_x, w_y, s, real[6], real[7], count, z_x, z_y, scale, dc_scale, dc_size, bound)
+
+
+@numba.njit(nogil=True, cache=True)
+def _let_go(
+    real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
+    orbit, place, bound, maxiter, answers,
+):  # fmt: skip
+    """Take out the pixels that leave at Z_m; return how many stay and wait, and the m at which the next is due."""
+    last = orbit.x.size - 1
+    error = orbit.error if m == last else 0.0
+    deadline = maxiter
+    for i in range(count - 1, -1, -1):
+        if mark[i] == STAY and whole[1, i] + m < maxiter and m < last:
+            deadline = min(deadline, maxiter - whole[1, i])
+            continue
+        if _answered(real, whole, i, m, mark[i], z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
+            rebased(
+                real, whole, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m
+            )  # fmt: skip
+            waiting += 1
+        count -= 1
+        for row in range(8):
+            real[row, i] = real[row, count]
+        for row in range(3):
+            whole[row, i] = whole[row, count]
+    return count, waiting, deadline
 
 
 @numba.njit(nogil=True, cache=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
-from mandeldask.fractal.kernels.groups import Orbit
+from mandeldask.fractal.kernels.pixels import Orbit
 from mandeldask.fractal.rationals import Point
 from mandeldask.fractal.reference import ReferenceOrbit, Scaled
 from mandeldask.fractal.sharing import Shared

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mandeldask.fractal.kernels import groups
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
+from mandeldask.fractal.kernels.groups import GROUP, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, exponent_of, lattice_point, neighborhood_of
+from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
 from mandeldask.fractal.kernels.refined import DoubledOrbit, follow_refined
 from mandeldask.fractal.units import in_pixels
 
@@ -68,12 +69,12 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     place, order = _place(tile, near)
     answers = _blank_answers(tile)
     bound = bound_for(tile.maxiter)
-    pool, later = groups.pixels_at_start(tile.open.size), groups.pixels_at_start(tile.open.size)
+    pool, later = pixels_at_start(tile.open.size), pixels_at_start(tile.open.size)
     while order.size:
         waiting = 0
-        for start in range(0, order.size, groups.GROUP):
-            some = order[start : start + groups.GROUP]
-            waiting = groups.follow(
+        for start in range(0, order.size, GROUP):
+            some = order[start : start + GROUP]
+            waiting = follow(
                 pool,
                 some,
                 later,
@@ -92,7 +93,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     return _close(tile, answers)
 
 
-def _place(tile: Tile, near: Neighborhood) -> tuple[groups.Place, NDArray[np.int64]]:
+def _place(tile: Tile, near: Neighborhood) -> tuple[Place, NDArray[np.int64]]:
     """Return where the open pixels are, and an order in which neighbours go together."""
     grid, origin = tile.grid, near.reference.center
     rows, cols = np.divmod(tile.open, grid.re.size)
@@ -100,15 +101,15 @@ def _place(tile: Tile, near: Neighborhood) -> tuple[groups.Place, NDArray[np.int
     dc_y = _differences(grid.im, origin.im, near.exponent)[rows]
     most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
     spacing = float(grid.spacing / Fraction(2) ** near.exponent)
-    return groups.Place(dc_x, dc_y, near.exponent, most, spacing), np.lexsort((cols // 32, rows // 16))
+    return Place(dc_x, dc_y, near.exponent, most, spacing), np.lexsort((cols // 32, rows // 16))
 
 
-def _blank_answers(tile: Tile) -> groups.Answers:
+def _blank_answers(tile: Tile) -> Answers:
     size = tile.open.size
-    return groups.Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
+    return Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
 
 
-def _close(tile: Tile, answers: groups.Answers) -> NDArray[np.int64]:
+def _close(tile: Tile, answers: Answers) -> NDArray[np.int64]:
     """Write what is proven into `tile`; return how long each of the other pixels was followed."""
     counts, proven = answers.whole[0], answers.whole[1] != 0
     pixels = tile.open[proven]

@@ -14,14 +14,13 @@ import numpy as np
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels.delta import MARGIN, power
 from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
+from mandeldask.fractal.reference import TINY
 
 _STEP = 2.0**-98
 """More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
 
 _LOOK = 1023
 """Iterations between two looks at the cancellation flag, as a mask."""
-
-_TINY = 2.0**-300
 
 
 class DoubledOrbit(NamedTuple):
@@ -76,7 +75,7 @@ def _count(orbit, d_x, d_x_low, d_y, d_y_low, dc_exponent, maxiter, flag):
             return -1
         if n >= maxiter:
             return maxiter
-        deep = exponent < NEAR_ZERO and reference < _TINY
+        deep = exponent < NEAR_ZERO and reference < TINY
         if (deep and m > 0) or (n & _LOOK == 0 and flag[0]):
             return -1
         if m > 0 and (m == last or z2 < scale * scale * w2):
