@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
-EXACT_IN_FLOATS = 2**55
-"""Elements along a dimension from which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""
+EXACT_IN_FLOATS = 2**53
+"""Elements along a dimension past which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""
 
 
 class ZarrViewStore(Store):
@@ -207,9 +207,9 @@ def to_store(
 def _warn_of_misreading(view: ZarrView) -> None:
     """Warn once if the zarr-python here divides in floats and an array is too long for that."""
     longest = max((size for _, array in view.arrays() for size in array.shape), default=0)
-    if longest >= EXACT_IN_FLOATS and tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 2):
+    if longest > EXACT_IN_FLOATS and tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 2):
         msg = (
-            f"zarr-python {zarr.__version__} misreads unaligned slices of arrays 2**55 elements long or longer: it "
+            f"zarr-python {zarr.__version__} misreads unaligned slices of arrays longer than 2**53 elements: it "
             "skips the last chunk and returns uninitialised memory. Read whole chunks there, or use zarr-python 3.2"
         )
         warnings.warn(msg, UserWarning, stacklevel=3)
