@@ -14,6 +14,7 @@ from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.kernels.perturbation import answer_by_perturbation
 from mandeldask.fractal.kernels.tile import Tile
+from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.reference import ReferenceOrbit
 from mandeldask.fractal.sharing import Shared
 
@@ -41,7 +42,7 @@ def reference(center: str, width: str, maxiter: int, side: int) -> tuple[float, 
     """Return CPU seconds of the shared reference orbit, its length and its bits."""
     grid = Grid.window(center, width, (side, side))
     point, _ = neighborhood.lattice_point(grid)
-    bits = 160 - neighborhood.exponent_of(grid.spacing)
+    bits = 160 - exponent_of(grid.spacing)
     start = time.thread_time()
     orbit = ReferenceOrbit.start(point, bits).extended(maxiter)
     return time.thread_time() - start, len(orbit), bits

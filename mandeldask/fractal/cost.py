@@ -1,4 +1,4 @@
-"""What a window will cost, told before anything is computed: a server refuses by it."""
+"""What a window will cost, told before anything is computed, so that it can be refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mandeldask.fractal.pyramid import checked_maxiter
+from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
@@ -52,7 +53,7 @@ def cost(grid: Grid, maxiter: int) -> Cost:
     """
     checked_maxiter(maxiter)
     spacing = min(abs(grid.re.step), abs(grid.im.step))
-    depth = spacing.denominator.bit_length() - spacing.numerator.bit_length()
+    depth = 1 - exponent_of(spacing)
     bits = depth + 202 if depth > _FLOAT_BITS else 0
     reference = maxiter * (1e-6 + 19e-6 * (bits / 3500) ** 1.6) if bits else 0.0
     return Cost(bits, reference, grid.im.size * grid.re.size * maxiter * 1e-9)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, positive, positive_int
-from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_point, as_text, point_as_text
+from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_point, as_text, exponent_of, point_as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -138,7 +138,7 @@ def auto_maxiter(spacing: Fraction) -> int:
     >>> [auto_maxiter(Fraction(1, 2**bits)) for bits in (8, 28, 58, 1000)]
     [255, 1855, 10255, 397055]
     """
-    d = max(0, spacing.denominator.bit_length() - spacing.numerator.bit_length() - 8)
+    d = max(0, -7 - exponent_of(spacing))
     return min(MAX_MAXITER, 255 + min(4 * d * d, 400 * d))
 
 

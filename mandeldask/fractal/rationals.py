@@ -151,6 +151,11 @@ def point_as_text(point: Point) -> str:
     return f"{as_text(point.re)}{'' if imag.startswith('-') else '+'}{imag}j"
 
 
+def exponent_of(value: Fraction) -> int:
+    """Return e with ``2**(e - 2) < value < 2**e`` for a positive value."""
+    return value.numerator.bit_length() - value.denominator.bit_length() + 1
+
+
 def _parse(text: str, name: str, *, allow_huge: bool) -> Fraction:
     match = _RATIONAL.fullmatch(text)
     if match is None:

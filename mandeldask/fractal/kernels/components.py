@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from mandeldask.fractal.rationals import exponent_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -74,7 +76,7 @@ def _may_meet(grid: Grid, half: float) -> bool:
 def _half_extent(grid: Grid) -> Fraction:
     """Return a power of 2 that offsets from the middle do not exceed: they are kept in units of it."""
     extent = max(abs(axis.step) * axis.size for axis in (grid.re, grid.im))
-    return Fraction(2) ** (extent.numerator.bit_length() - extent.denominator.bit_length() + 1)
+    return Fraction(2) ** exponent_of(extent)
 
 
 def _cardioid_terms(re: Fraction, im: Fraction, half: Fraction) -> tuple[float, ...]:

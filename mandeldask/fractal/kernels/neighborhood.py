@@ -11,7 +11,7 @@ import numpy as np
 
 from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
 from mandeldask.fractal.kernels.pixels import Orbit
-from mandeldask.fractal.rationals import Point
+from mandeldask.fractal.rationals import Point, exponent_of
 from mandeldask.fractal.reference import ReferenceOrbit, Scaled
 from mandeldask.fractal.sharing import Shared
 
@@ -88,11 +88,6 @@ def lattice_point(grid: Grid) -> tuple[Point, int]:
     cell = Fraction(2) ** exponent
     middle = (axis.start + axis.size // 2 * axis.step for axis in (grid.re, grid.im))
     return Point(*(round(part / cell) * cell for part in middle)), exponent
-
-
-def exponent_of(value: Fraction) -> int:
-    """Return e with ``2**(e - 2) < value < 2**e`` for a positive value."""
-    return value.numerator.bit_length() - value.denominator.bit_length() + 1
 
 
 def _as_arrays(reference: ReferenceOrbit) -> Orbit:

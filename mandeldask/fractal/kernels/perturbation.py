@@ -15,9 +15,10 @@ import numpy as np
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.groups import GROUP, follow
-from mandeldask.fractal.kernels.neighborhood import Neighborhood, exponent_of, lattice_point, neighborhood_of
+from mandeldask.fractal.kernels.neighborhood import Neighborhood, lattice_point, neighborhood_of
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
 from mandeldask.fractal.kernels.refined import DoubledOrbit, follow_refined
+from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
