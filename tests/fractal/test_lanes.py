@@ -76,12 +76,23 @@ def test_a_stage_answers_only_what_is_true(stage, level, point):
     assert [tile.counts[p] for p in picked] == [escape_count(grid.point(*divmod(p, 64)), 300) for p in picked]
 
 
-def test_long_orbits_are_true():
+@pytest.mark.parametrize("stage", [absolute.answer_absolutely, doubled.answer_doubled])
+def test_long_orbits_are_true(stage):
     grid = around(30, SEAHORSE, 32)
-    tile = answered(absolute.answer_absolutely, grid, 5000)
+    tile = answered(stage, grid, 5000)
     picked = np.random.default_rng(1).permutation(closed(tile))[:60].tolist()
     assert len(picked) == 60
     assert [tile.counts[p] for p in picked] == [escape_count(grid.point(*divmod(p, 32)), 5000) for p in picked]
+
+
+@pytest.mark.parametrize("maxiter", [1, doubled.STEPS - 1, doubled.STEPS, doubled.STEPS + 1, 3 * doubled.STEPS + 1])
+def test_a_cap_may_lie_anywhere_in_a_block(maxiter):
+    grid = around(49, ("-0.5", "0.5"), 32)
+    tile = answered(doubled.answer_doubled, grid, maxiter)
+    assert closed(tile).size > 1000
+    assert [tile.counts[p] for p in closed(tile)] == [
+        escape_count(grid.point(*divmod(p, 32)), maxiter) for p in closed(tile).tolist()
+    ]
 
 
 @pytest.mark.parametrize(("level", "point"), PLACES)

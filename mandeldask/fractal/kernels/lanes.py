@@ -19,18 +19,19 @@ STEPS = 8
 
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
 # and vectorises. Rows are 8 longer than LANES, since rows a power of two apart would share cache lines.
-_ROWS = range(0, 17 * (LANES + 8), LANES + 8)
+_SIZE = 17 * (LANES + 8)
+_ROWS = range(0, _SIZE, LANES + 8)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q, LEAVING = _ROWS
 FOLLOWED = OLD_X
 """Of lanes that left: the steps that they were followed; they have no past."""
 
 
 @numba.njit(nogil=True, cache=True)
-def workspace():
+def workspace(size=_SIZE):
     """Return an empty workspace that begins at a cache line: vectors across two lines take twice the time."""
-    raw = np.zeros(17 * (LANES + 8) + 8)
+    raw = np.zeros(size + 8)
     skip = -(raw.ctypes.data // 8) % 8
-    return raw[skip : skip + 17 * (LANES + 8)]
+    return raw[skip : skip + size]
 
 
 @numba.njit(nogil=True, cache=True)
