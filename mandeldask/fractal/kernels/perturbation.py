@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MOST_REFERENCES = 12
 """Further references tried for the pixels that outlive the first."""
 
-_WORTHWHILE = 64
+_WORTHWHILE = 8
 """Open pixels for which a further reference costs less than answering them one by one."""
 
 
