@@ -12,6 +12,7 @@ from mandeldask.fractal.rationals import CenterLike, RationalLike, as_point
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
 from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
 from mandeldask.lazy.plot import plot
+from mandeldask.lazy.selection import selected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,15 +49,11 @@ class TreeAccessor:
         ValueError
             If a level is not in the tree.
         """
-        kept = sorted(set(levels))
-        unknown = [level for level in kept if str(level) not in self.tree.children]
-        if unknown or not kept:
-            msg = f"levels must be out of {', '.join(self.tree.children)}, not {unknown or 'none'}"
-            raise ValueError(msg)
-        attrs = describing(self.tree.attrs, kept)
+        names = selected(self.tree, levels)
+        attrs = describing(self.tree.attrs, [int(name) for name in names])
         if zarr_format is not None:
             attrs = attributes_of(attrs, zarr_format)
-        groups = {str(level): self.tree[str(level)].to_dataset() for level in kept}
+        groups = {name: self.tree[name].to_dataset() for name in names}
         return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups}, name=self.tree.name)
 
     def window(

@@ -15,6 +15,7 @@ import zarr
 from mandeldask.cancellation import Cancellation, cancellable
 from mandeldask.lazy.metadata import attributes_of, describing
 from mandeldask.lazy.progress import reporting
+from mandeldask.lazy.selection import selected
 from mandeldask.lazy.targets import open_root, refuse_unsafe
 from mandeldask.lazy.writing import Level, lay_out
 
@@ -127,13 +128,8 @@ def _checked_format(zarr_format: Literal[2, 3]) -> Literal[2, 3]:
 
 
 def _checked_levels(tree: xr.DataTree, levels: Iterable[int | str] | None) -> tuple[str, ...]:
-    """Return the names of the groups to write, in the tree's order."""
-    asked = set(tree.children) if levels is None else {str(level) for level in levels}
-    unknown = sorted(asked - set(tree.children))
-    if unknown or not asked:
-        msg = f"levels must be out of {', '.join(tree.children)}, not {', '.join(unknown) or 'none'}"
-        raise ValueError(msg)
-    names = tuple(name for name in tree.children if name in asked)
+    """Return the names of the groups to write, or raise ValueError where one is missing or too large."""
+    names = selected(tree, levels)
     for name in names:
         pixels = max((variable.size for variable in tree[name].data_vars.values()), default=0)
         if pixels > MAX_PIXELS:
