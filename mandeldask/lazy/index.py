@@ -17,7 +17,7 @@ from xarray.indexes import CoordinateTransformIndex, Index
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
 from mandeldask.lazy.attributes import AXIS_ATTRIBUTES
-from mandeldask.lazy.indexing import IndexSelResult
+from mandeldask.lazy.indexing import IndexSelResult, PixelLabels
 from mandeldask.lazy.labels import pixel_at, pixels_between
 from mandeldask.lazy.reading import check_size, from_start
 from mandeldask.lazy.transform import MAX_LABELS, PixelTransform, coordinates
@@ -76,11 +76,12 @@ class PixelIndex(CoordinateTransformIndex):
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
         """Return the coordinate; its attributes say exactly where the pixels lie."""
-        created = super().create_variables(variables)
-        for variable in created.values():
-            variable.attrs["exact_origin"] = as_text(self.axis.start)
-            variable.attrs["exact_spacing"] = as_text(self.axis.step)
-        return dict(created)
+        ((name, created),) = super().create_variables(variables).items()
+        labels: Any = PixelLabels(self.transform, name)
+        variable = created.copy(deep=False, data=labels)
+        variable.attrs["exact_origin"] = as_text(self.axis.start)
+        variable.attrs["exact_spacing"] = as_text(self.axis.step)
+        return {name: variable}
 
     def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
         """Return the index of evenly spaced pixels; None where they are not, or only one is picked."""

@@ -291,3 +291,11 @@ def test_short_indexes_become_pandas_and_long_ones_refuse(finest):
 
 def test_the_repr_says_where(finest):
     assert "PixelIndex(start=-2.5, step=8.67" in repr(finest.xindexes["x"])
+
+
+@pytest.mark.parametrize(
+    ("size", "line"), [(1, "-2.0"), (2, "-2.0 -1.5"), (3, "-2 -1.5 ... -1"), (8, "-2 -1.5 ... 1.5")]
+)
+def test_a_line_tells_the_first_the_second_and_the_last_label(size, line):
+    index = PixelIndex(Axis(Fraction(-2), Fraction(1, 2), size), "x")
+    assert line in repr(xr.Dataset(coords=xr.Coordinates.from_xindex(index)))

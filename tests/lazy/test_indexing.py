@@ -44,6 +44,9 @@ def test_canary_the_semi_private_names_of_xarray_are_what_they_were():
     assert xarray_indexing.MemoryCachedArray(np.zeros(1)).array is not None
     assert xarray_indexing.CopyOnWriteArray(np.zeros(1)).array is not None
     assert isinstance(xr.Variable("x", xarray_indexing.LazilyIndexedArray(np.zeros(3)))._data, lazy)
+    labels = xarray_indexing.CoordinateTransformIndexingAdapter
+    assert list(inspect.signature(labels).parameters) == ["transform", "coord_name", "dims"]
+    assert callable(labels._repr_inline_)
 
 
 def test_a_slice_costs_its_pixels(level):
