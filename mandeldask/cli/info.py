@@ -43,17 +43,17 @@ def info(
 
 
 def _table(pyramid: Pyramid) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("level", "pixels", "chunks", "spacing", "maxiter", "dtype", "uncompressed"):
-        table.add_column(title, justify="left" if title == "dtype" else "right", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)  # fits 80 columns
+    for title in ("level", "pixels\nacross", "chunks\nacross", "spacing", "maxiter", "dtype", "uncompressed"):
+        table.add_column(title, justify="left" if title == "dtype" else "right", no_wrap=title != "dtype")
     for level in range(pyramid.levels):
         size = pyramid.grid(level).shape[0]
         maxiter = pyramid.maxiter_at(level)
         dtypes = Mandelbrot(maxiter, pyramid.fields).dtypes
         table.add_row(
             str(level),
-            f"{pixels(size)} × {pixels(size)}",
-            f"{pixels(size // pyramid.tilesize)} × {pixels(size // pyramid.tilesize)}",
+            pixels(size),
+            pixels(size // pyramid.tilesize),
             scientific(pyramid.grid(level).spacing),
             str(maxiter),
             ", ".join(str(dtype) for dtype in dtypes.values()),

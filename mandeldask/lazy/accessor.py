@@ -11,7 +11,7 @@ from mandeldask.fractal.geometry import Axis, positive
 from mandeldask.fractal.rationals import CenterLike, RationalLike, as_point
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
 from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
-from mandeldask.lazy.plot import plot
+from mandeldask.lazy.plot import PlotAccessor
 from mandeldask.lazy.selection import selected
 
 if TYPE_CHECKING:
@@ -127,8 +127,22 @@ class DataArrayAccessor:
     array: xr.DataArray
 
     def plot(self, **keywords: Any) -> Any:
-        """Draw the pixels to scale; see `mandeldask.lazy.plot.plot`."""
-        return plot(self.array, **keywords)
+        """Draw the pixels as an image to scale, y up, and return matplotlib's AxesImage.
+
+        Axes are in plane units. Where neighbours differ in the last few digits of float64 only, they count from the
+        middle of the window, and their labels say where that is.
+
+        Parameters
+        ----------
+        **keywords
+            For `DataArray.plot.imshow`: ax, cmap, vmin, robust, ...
+
+        Raises
+        ------
+        MemoryError
+            If the array is a whole deep level: select a window first.
+        """
+        return PlotAccessor(self.array).imshow(**{"x": "x", "y": "y", **keywords})
 
 
 def _side(rows: slice, cols: slice, maxiter: int) -> int:

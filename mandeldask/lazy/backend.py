@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.pyramid import FIELDS, Pyramid
 from mandeldask.lazy.blocks import MAX_BLOCKS
 from mandeldask.lazy.tree import open_pyramid
 
@@ -26,6 +26,12 @@ class MandeldaskBackendEntrypoint(BackendEntrypoint):
 
     All levels are lazily indexed arrays. With ``chunks={}`` xarray makes dask arrays of those with at most 256 tiles
     along an axis; deeper ones stay in one block, of which windows can be computed and the whole is refused.
+
+    Notes
+    -----
+    With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it asks the engine for anything, so
+    those are for levels of up to about 2^30 pixels along an axis: no engine can refuse them sooner. `open_pyramid`
+    with its own `chunks`, or `.chunk()` of an opened level, answers at once at every level.
     """
 
     description = "The Mandelbrot set, exact at every level, computed where it is read"
@@ -101,7 +107,7 @@ def _keyword(part: str) -> tuple[str, Any]:
         return name, tuple(text.split("+"))
     msg = (
         f"{part!r} is not one of levels=N, tilesize=N, maxiter=N or auto, center=RE+IMj, width=NUMBER, "
-        f"fields=iterations+smooth"
+        f"fields={'+'.join(FIELDS)} or some of these"
     )
     raise ValueError(msg)
 

@@ -21,6 +21,7 @@ from mandeldask.lazy.indexing import IndexSelResult, PixelLabels
 from mandeldask.lazy.labels import pixel_at, pixels_between
 from mandeldask.lazy.reading import check_size, from_start
 from mandeldask.lazy.transform import MAX_LABELS, PixelTransform, coordinates
+from mandeldask.lazy.variable import LabelVariable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -78,10 +79,8 @@ class PixelIndex(CoordinateTransformIndex):
         """Return the coordinate; its attributes say exactly where the pixels lie."""
         ((name, created),) = super().create_variables(variables).items()
         labels: Any = PixelLabels(self.transform, name)
-        variable = created.copy(deep=False, data=labels)
-        variable.attrs["exact_origin"] = as_text(self.axis.start)
-        variable.attrs["exact_spacing"] = as_text(self.axis.step)
-        return {name: variable}
+        exact = {"exact_origin": as_text(self.axis.start), "exact_spacing": as_text(self.axis.step)}
+        return {name: LabelVariable(created.dims, labels, {**created.attrs, **exact}, created.encoding, fastpath=True)}
 
     def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
         """Return the index of evenly spaced pixels; None where they are not, or only one is picked."""
@@ -143,8 +142,20 @@ class PixelIndex(CoordinateTransformIndex):
         return self._with(Axis(start, self.axis.step, max(0, last - first)))
 
     def reindex_like(self, other: Self) -> dict[Hashable, Any]:
-        """Return where in this index each pixel of `other` is; -1 where it is not."""
-        check_size((max(self.axis.size, other.axis.size),), MAX_LABELS)  # xarray lists the pixels of both
+        """Return where in this index each pixel of `other` is; -1 where it is not.
+
+        Raises
+        ------
+        MemoryError
+            If either is as long as a deep level: xarray would list the pixels of both.
+        """
+        longest = max(self.axis.size, other.axis.size)
+        if longest > MAX_LABELS:
+            msg = (
+                f"cannot align {self.axis.size} with {other.axis.size} pixels along {self.dim}, which xarray would "
+                f"list (the most is {MAX_LABELS}): first select the same window of both, with .sel() or .isel()"
+            )
+            raise MemoryError(msg)
         places = self._offset_of(other) + np.arange(other.axis.size)
         return {self.dim: np.where((places >= 0) & (places < self.axis.size), places, -1)}
 

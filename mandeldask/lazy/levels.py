@@ -11,6 +11,7 @@ from mandeldask.lazy.blocks import MAX_BLOCKS, blocks_along, dask_arrays
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.passes import Pixels
+from mandeldask.lazy.plot import register
 from mandeldask.lazy.variable import PixelVariable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[st
     side : int
         Pixels along a Zarr chunk, for arrays that have no dask chunks to tell.
     """
+    register()
     if chunks is None or max(blocks_along(grid.shape, (chunks, chunks))) > MAX_BLOCKS:
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
         encoding = {"chunks": (side, side)}

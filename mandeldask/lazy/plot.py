@@ -1,10 +1,21 @@
-"""Drawing a window to scale, at depths where float64 coordinates can no longer tell its pixels apart."""
+"""Drawing windows to scale, at depths where float64 coordinates can no longer tell their pixels apart.
+
+xarray fits a picture to the shape of the figure, and neither xarray nor matplotlib lets an array or its coordinates ask
+for the aspect of the axes: not by attributes, by an index, or by matplotlib's unit converters, which see bare numpy
+arrays. So `array.plot` becomes a subclass of xarray's accessor, by xarray's own registration, when the first pyramid or
+window is opened. Arrays without two coordinates of ours keep xarray's accessor.
+"""
 
 from __future__ import annotations
 
+import warnings
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
+from xarray.plot import FacetGrid
+from xarray.plot.accessor import DataArrayPlotAccessor
 
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
@@ -13,38 +24,87 @@ from mandeldask.lazy.reading import check_size
 from mandeldask.lazy.transform import coordinates
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from collections.abc import Hashable, Iterable, Mapping
 
 DIGITS = 10
 """Binary digits of a coordinate that should tell neighbours apart, for ticks to make sense."""
 
 
-def plot(array: xr.DataArray, **keywords: Any) -> Any:
-    """Draw `array` with equal scales along both axes, and return matplotlib's image.
+def _to_scale(draw: Any) -> Any:
+    """Return a method of xarray's accessor that draws with equal scales along both axes."""
 
-    Axes are in plane units. Where neighbours differ in the last few digits of float64 only, they count from the
-    middle of the window, and their labels say where that is.
+    @wraps(draw)
+    def drawn(self: PlotAccessor, *args: Any, **keywords: Any) -> Any:
+        array = self._da
+        check_size(array.shape)
+        result = draw(DataArrayPlotAccessor(_told_apart(array)), *args, **keywords)
+        if _shows_the_plane(array, args, keywords):
+            for axes in _axes_of(result):
+                axes.set_aspect("equal")
+        return result
 
-    Parameters
-    ----------
-    array : DataArray
-        Pixels of a window, dimensions (y, x).
-    **keywords
-        For `DataArray.plot.imshow`: ax, cmap, vmin, robust, ...
+    return drawn
 
-    Raises
-    ------
-    MemoryError
-        If `array` is a whole level: select a window first.
-    """
-    check_size(array.shape)
-    for name in ("y", "x"):
+
+class PlotAccessor(DataArrayPlotAccessor):
+    """xarray's accessor `plot`, whose two-dimensional plots of the plane are to scale."""
+
+    __slots__ = ()
+    __doc__ = DataArrayPlotAccessor.__doc__
+
+    def __new__(cls, darray: xr.DataArray | None = None) -> DataArrayPlotAccessor:  # type: ignore[misc]
+        """Return xarray's own accessor for an array that is not of the plane; unpickling sets the array later."""
+        return super().__new__(cls) if darray is None or _places(darray) else DataArrayPlotAccessor(darray)
+
+    __call__ = _to_scale(DataArrayPlotAccessor.__call__)
+    contour = _to_scale(DataArrayPlotAccessor.contour)
+    contourf = _to_scale(DataArrayPlotAccessor.contourf)
+    imshow = _to_scale(DataArrayPlotAccessor.imshow)
+    pcolormesh = _to_scale(DataArrayPlotAccessor.pcolormesh)
+
+
+@cache
+def register() -> None:
+    """Make xarray's `array.plot` draw arrays of the plane to scale, from the first call on."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "registration of accessor .* under name 'plot'")
+        xr.register_dataarray_accessor("plot")(PlotAccessor)  # type: ignore[no-untyped-call]
+
+
+def _places(array: xr.DataArray) -> Mapping[Hashable, xr.DataArray]:
+    """Return the coordinates y and x of the plane, or none if `array` does not have both in one unit."""
+    places = {name: place for name, place in array.coords.items() if "exact_spacing" in place.attrs and place.ndim == 1}
+    alike = len(places) == 2 and len({place.attrs.get("units") for place in places.values()}) == 1  # noqa: PLR2004  y, x
+    return places if alike else {}
+
+
+def _shows_the_plane(array: xr.DataArray, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
+    """Tell whether places are along both axes of a plot for which no other aspect is asked."""
+    places = _places(array)
+    along = {*args, keywords.get("x"), keywords.get("y")} - {None}
+    facets = {keywords.get("row"), keywords.get("col")}
+    return bool(places) and along <= places.keys() and not facets & places.keys() and keywords.get("aspect") is None
+
+
+def _axes_of(drawn: Any) -> Iterable[Any]:
+    """Return the axes that a mesh, an image or contours were drawn into, if they are plain and of no aspect yet."""
+    axes = drawn.axs.flat if isinstance(drawn, FacetGrid) else [drawn.axes] if hasattr(drawn, "axes") else []
+    return [
+        one
+        for one in axes
+        if (one.images or one.collections)  # not lines
+        and (one.name, one.get_xscale(), one.get_yscale(), one.get_aspect())
+        == ("rectilinear", "linear", "linear", "auto")
+    ]
+
+
+def _told_apart(array: xr.DataArray) -> xr.DataArray:
+    """Return `array`, counted from its middle along axes whose neighbours differ in the last few digits only."""
+    for name in array.dims:
         index = array.xindexes.get(name)
         if isinstance(index, PixelIndex) and not _tells_apart(index.axis):
             array = _from_the_middle(array, name, index.axis)
-    image = array.plot.imshow(**{"x": "x", "y": "y", **keywords})
-    image.axes.set_aspect("equal")
-    return image
+    return array
 
 
 def _tells_apart(axis: Axis) -> bool:
@@ -52,7 +112,7 @@ def _tells_apart(axis: Axis) -> bool:
     return bool(float(abs(axis.step)) > np.spacing(ends.max()) * 2**DIGITS)
 
 
-def _from_the_middle(array: xr.DataArray, name: str, axis: Axis) -> xr.DataArray:
+def _from_the_middle(array: xr.DataArray, name: Hashable, axis: Axis) -> xr.DataArray:
     middle = axis[axis.size // 2]
     offsets = coordinates(Axis(axis.start - middle, axis.step, axis.size), np.arange(axis.size))
     label = f"{array[name].attrs.get('long_name', name)} − ({as_text(middle)})"

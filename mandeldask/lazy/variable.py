@@ -46,7 +46,8 @@ class PixelVariable(xr.Variable):
         Raises
         ------
         ValueError
-            If there would be more than `MOST_BLOCKS` blocks along an axis.
+            If there would be more than `MOST_BLOCKS` blocks along an axis, or if "auto" finds blocks that are few
+            enough too large to compute.
         MemoryError
             If a whole level is to be divided unevenly.
         """
@@ -58,14 +59,34 @@ class PixelVariable(xr.Variable):
                 chunks, name, lock, inline_array, chunked_array_type, from_array_kwargs, **chunks_kwargs
             )
         if math.prod(sides) > MAX_PIXELS:
-            return self
+            return self._unchunked(sides)
         return self._replace(data=dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field])
+
+    def _unchunked(self, sides: tuple[int, int]) -> Self:
+        """Return the lazily indexed pixels if one block is all of them, more than can be computed at once."""
+        if sides != self.shape:
+            msg = (
+                f"{self.shape[0]} x {self.shape[1]} pixels are too many for dask: blocks that it can list would have "
+                f"{sides[0]} x {sides[1]} pixels, more than can be computed at once: select a window first"
+            )
+            raise ValueError(msg)
+        return self
 
     def __dask_tokenize__(self) -> Any:
         """Return what determines the content; xarray's own would compute it."""
         pixels = pixels_of(self)
         content = self._data if pixels is None else pixels.__dask_tokenize__()
         return normalize_token((type(self).__name__, self._dims, content, self._attrs or None))
+
+
+class LabelVariable(xr.Variable):
+    """Coordinates that an index computes. They are never dask arrays: `.chunk()` would list the blocks of a level."""
+
+    __slots__ = ()
+
+    def chunk(self, *_: Any, **__: Any) -> Self:
+        """Return the same coordinates, as xarray's own variables of indexes do."""
+        return self.copy(deep=False)
 
 
 def _sides(asked: tuple[Any, ...], shape: tuple[int, int]) -> tuple[int, int] | None:

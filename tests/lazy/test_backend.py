@@ -72,6 +72,7 @@ def test_every_keyword_of_a_pyramid_can_be_named():
         ("mandelbrot:levels=60", "at most 53"),
         ("mandelbrot:depth=6", "'depth=6' is not one of levels=N"),
         ("mandelbrot:levels", "'levels' is not one of"),
+        ("mandelbrot:colour=red", r"fields=iterations\+smooth\+distance\+period or some"),
         ("mandelbrot:maxiter=many", "'maxiter=many' is not one of"),
         ("julia:levels=3", "looks like 'mandelbrot:levels=50,maxiter=255'"),
     ],
@@ -90,3 +91,20 @@ def test_groups_that_are_not_there_are_refused(group):
 def test_other_files_are_left_to_other_engines(tmp_path):
     assert not MandeldaskBackendEntrypoint().guess_can_open(tmp_path / "mandelbrot:levels=3")
     assert not MandeldaskBackendEntrypoint().guess_can_open("mandelbrot.nc")
+
+
+@pytest.mark.parametrize("group", ["0", "12", "24"])
+@pytest.mark.parametrize("chunks", ["auto", 512, {"x": 512}, {"x": "auto"}])
+def test_deep_levels_refuse_chunks_that_would_be_listed(group, chunks):
+    level = xr.open_dataset(SPEC, group=group)
+    for whole in (level, level.iterations):
+        with pytest.raises(ValueError, match=r"too many for dask.*select a window first"):
+            whole.chunk(chunks)
+
+
+def test_coordinates_are_never_dask_arrays():
+    level = xr.open_dataset(SPEC, group="0", chunks={})
+    window = level.isel(y=slice(700), x=slice(900)).chunk(100)
+    assert level.x.chunks is level.x.chunk(512).chunks is window.x.chunks is None
+    assert window.iterations.chunks[1] == (100,) * 9
+    assert window.x.compute().equals(level.x[:900])

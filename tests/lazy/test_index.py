@@ -219,7 +219,7 @@ def test_a_window_aligns_with_its_level_where_that_can_be_listed(finest):
     window = level.isel(y=slice(3, 5), x=slice(7, 9))
     part, same = xr.align(level, window, join="inner")
     xr.testing.assert_equal(part.compute(), same.compute())
-    with pytest.raises(MemoryError, match="select a window first"):
+    with pytest.raises(MemoryError, match="first select the same window of both"):
         xr.align(finest, finest.isel(x=slice(3)), join="inner")
 
 
