@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from mandeldask import __version__
 from mandeldask.cli.options import Center, as_count, as_shape
@@ -92,7 +91,10 @@ def render(
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
     scene = Scene(center, as_text(extent), size, most, field, cmap, oversample)
     _check_writable(target)
-    with Console(stderr=True).status(f"computing {size} pixels, maxiter {most}"):
+    from mandeldask.lazy.progress import reporting  # noqa: PLC0415  as in Scene.paint
+    from mandeldask.lazy.threads import stoppable_threads  # noqa: PLC0415
+
+    with reporting(f"{size} pixels, maxiter {most}", progress=None) as report, stoppable_threads(report):
         picture = scene.paint()
     save(picture, target, scene)
     typer.echo(target)

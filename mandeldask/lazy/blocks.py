@@ -11,6 +11,7 @@ import numpy as np
 from dask.base import tokenize
 
 from mandeldask.lazy.passes import content_token
+from mandeldask.lazy.workers import computed
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
@@ -43,7 +44,7 @@ class Blocks:
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
         rows, cols = (slice(i * side, (i + 1) * side) for i, side in zip(block_id, self.sides, strict=True))
-        pixels = self.kernel(self.grid[rows, cols])
+        pixels = computed(self.kernel, self.grid[rows, cols])
         return pixels if self.field is None else pixels[self.field]
 
     def __dask_tokenize__(self) -> Any:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dask.base import normalize_token
 
+from mandeldask.lazy.workers import computed
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -45,7 +47,7 @@ class Pixels:
         """Return the pixels of two slices, shape (len(rows), len(cols))."""
         window = self.grid[rows, cols]
         if len(self.kernel.dtypes) == 1:
-            return self.kernel(window)[self.field]
+            return computed(self.kernel, window)[self.field]
         return _passes.take(self.kernel, window, self.field)
 
     def __dask_tokenize__(self) -> Any:
@@ -99,7 +101,7 @@ class Passes:
             self._passes.move_to_end(key)
         with one.running:
             if name not in one.fields:
-                one.fields = dict(kernel(grid))
+                one.fields = dict(computed(kernel, grid))
             pixels = one.fields.pop(name)
         self._trim(key, one)
         return pixels

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from mandeldask.progress import Work, listening
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, TaskID
 
     Report = Callable[[int, int], None]
 
@@ -40,6 +45,7 @@ def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]
 
 @contextmanager
 def _bar(label: str) -> Iterator[Report]:
+    """Show a row for the tiles, and one for every long computation below them while it lasts."""
     from rich.console import Console  # noqa: PLC0415  an extra
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -47,9 +53,34 @@ def _bar(label: str) -> Iterator[Report]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f} tiles/s"),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None, rate=0.0)
-        yield lambda done, total: bar.update(task, completed=done, total=total, rate=bar.tasks[0].speed or 0.0)
+        tiles, rows = bar.add_task(label, total=None, rate=""), _Rows(bar)
+        with listening(rows.tell):
+            yield lambda done, total: rows.update(tiles, "tiles", done, total)
+
+
+class _Rows:
+    """The rows of a bar; they may be told from any thread."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._began = time.perf_counter()
+        self._works: dict[Work, tuple[TaskID, float]] = {}
+
+    def tell(self, work: Work, done: int) -> None:
+        """Show how far a long computation is, until it ends."""
+        if work not in self._works:
+            self._works[work] = self._bar.add_task(work.label, total=work.total, rate=""), time.perf_counter()
+        task, began = self._works[work]
+        self.update(task, work.unit, done, work.total, began)
+        if done >= work.total:
+            self._bar.remove_task(task)
+            del self._works[work]
+
+    def update(self, task: TaskID, unit: str, done: int, total: int, began: float | None = None) -> None:
+        """Show how far a row is, and how fast it went so far."""
+        rate = done / (time.perf_counter() - (self._began if began is None else began))
+        self._bar.update(task, completed=done, total=total, rate=f"{rate:,.1f} {unit}/s")

@@ -87,6 +87,35 @@ def test_numba_starts_no_threading_layer(cluster):
     assert set(cluster.run(layer).values()) == {None}
 
 
+def test_workers_share_long_reference_orbits(cluster):
+    def count_steps():
+        from mandeldask.fractal import reference
+
+        walk = reference._Walker.walk
+        reference.walked = 0
+
+        def counted(walker, steps):
+            before = walker.m
+            walk(walker, steps)
+            reference.walked += walker.m - before
+
+        reference._Walker.walk = counted
+
+    def steps_and_neighborhoods():
+        from mandeldask.fractal import reference
+        from mandeldask.fractal.kernels import neighborhood
+
+        return reference.walked, len(neighborhood._shared._values)
+
+    deep = md.window("1j", "1e-300", (64, 64), maxiter=100_000, chunks=16)
+    cluster.run(count_steps)
+    shared = deep.compute()
+    told = cluster.run(steps_and_neighborhoods).values()
+    assert sum(steps for steps, _ in told) == 100_000
+    assert all(needed for _, needed in told)
+    xr.testing.assert_identical(shared, deep.compute(scheduler="synchronous"))
+
+
 def test_tasks_are_short_enough_to_be_waited_for(cluster):
     heavy = md.window("0", "0.1", (256, 256), maxiter=200_000)
     side = heavy.iterations.chunks[0][0]

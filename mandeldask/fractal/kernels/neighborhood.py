@@ -11,12 +11,13 @@ import numpy as np
 
 from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
 from mandeldask.fractal.kernels.pixels import Orbit
+from mandeldask.fractal.orbits import orbit_of
 from mandeldask.fractal.rationals import Point, exponent_of
-from mandeldask.fractal.reference import ReferenceOrbit, Scaled
 from mandeldask.fractal.sharing import Shared
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.reference import ReferenceOrbit, Scaled
 
 _FAR = 2**40
 """An index that no orbit reaches."""
@@ -68,9 +69,8 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
     def fits(kept: Neighborhood) -> bool:
         return kept.reference.ended or len(kept.reference) >= maxiter
 
-    def make(kept: Neighborhood | None) -> Neighborhood:
-        orbit = kept.reference if kept else ReferenceOrbit.start(center, max(128, _SPARE_BITS - finest))
-        reference = orbit.extended(maxiter)
+    def make(_: Neighborhood | None) -> Neighborhood:
+        reference = orbit_of(center, max(128, _SPARE_BITS - finest), maxiter)
         return Neighborhood(
             reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
         )

@@ -1,0 +1,64 @@
+"""Threads of dask that know the context they compute for: who may cancel them, and who listens how far they are."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+import dask
+from dask.callbacks import Callback
+
+from mandeldask.cancellation import Cancellation, cancellable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mandeldask.lazy.progress import Report
+
+
+@contextmanager
+def stoppable_threads(report: Report) -> Iterator[None]:
+    """Let dask compute in threads that stop within milliseconds where the block is left by an exception, as by Ctrl-C.
+
+    Parameters
+    ----------
+    report : callable
+        Told (done, total) after every task.
+    """
+    told = _Told(report)
+    with (
+        cancellable(Cancellation()) as cancellation,
+        ContextThreads(os.cpu_count()) as pool,
+        dask.config.set(scheduler="threads", pool=pool),
+        Callback(start_state=told.start, posttask=told.one_more),  # type: ignore[no-untyped-call]
+    ):
+        try:
+            yield
+        except BaseException:
+            cancellation.cancel()
+            raise
+
+
+class ContextThreads(ThreadPoolExecutor):
+    """Threads that run everything in the context of whoever submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit a call, to be made in a copy of this context."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
+
+
+class _Told:
+    """How many tasks of a graph are done."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._done, self._total = report, 0, 0
+
+    def start(self, _graph: Any, state: Any) -> None:
+        self._done, self._total = 0, len(state["waiting"]) + len(state["ready"])
+
+    def one_more(self, *_: Any) -> None:
+        self._done += 1
+        self._report(self._done, self._total)

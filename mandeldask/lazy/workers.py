@@ -1,0 +1,97 @@
+"""Kernels on the workers of a dask cluster, which compute each long reference orbit once and send it to one another.
+
+Every worker knows which of them computes an orbit: the one that its point names by rendezvous hashing. So nothing has
+to be agreed upon, kept by the scheduler or cleaned up; where workers come or go, an orbit is computed again at worst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import nullcontext
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.orbits import coming_from, kept_orbit
+from mandeldask.fractal.reference import iteration_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.rationals import Point
+    from mandeldask.fractal.reference import ReferenceOrbit
+
+WORTH_SENDING_S = 0.05
+"""Seconds from which on computing an orbit twice is worse than asking another process for it."""
+
+PIECE_S = 0.5
+"""Seconds that an orbit is computed for at a request: it goes on only while someone asks on."""
+
+
+def computed(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
+    """Return what `kernel` computes on `grid`; on a worker, orbits come from where the cluster computes them."""
+    with _shared_orbits():
+        return kernel(grid)
+
+
+def _shared_orbits() -> AbstractContextManager[None]:
+    worker = _worker()
+    return nullcontext() if worker is None else coming_from(partial(_orbit_of_cluster, worker))
+
+
+def _worker() -> Any:
+    """Return the worker that this thread computes a task for, or None."""
+    distributed = sys.modules.get("distributed")  # not loaded: this is no worker
+    if distributed is None:
+        return None
+    try:
+        return distributed.get_worker()
+    except ValueError:
+        return None
+
+
+def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> ReferenceOrbit:
+    """Return an orbit, from the worker that computes it for all; from this one where it is short, or that one gone."""
+    if length * iteration_seconds(bits) < WORTH_SENDING_S:
+        return kept_orbit(center, bits, length)
+    from distributed import get_client  # noqa: PLC0415  an extra
+
+    client: Any = get_client()
+    cancellation = current()
+    if client.asynchronous:  # in the worker's event loop, which must not wait for itself
+        return kept_orbit(center, bits, length)
+    owner = _owner(client.nthreads(), center, bits)
+    orbit: ReferenceOrbit | None = None
+    while orbit is None:
+        cancellation.check()
+        if owner == worker.address:
+            return kept_orbit(center, bits, length)
+        try:
+            orbit = client.run(_advanced_in_thread, center, bits, length, workers=[owner])[owner]
+        except OSError:  # it has gone
+            owner = worker.address
+    return orbit
+
+
+def _owner(addresses: Iterable[str], center: Point, bits: int) -> str:
+    """Return the worker that computes an orbit."""
+    return max(addresses, key=lambda address: sha256(f"{address} {bits} {center}".encode()).digest())
+
+
+async def _advanced_in_thread(center: Point, bits: int, length: int) -> ReferenceOrbit | None:
+    """Return `_advanced`, without holding up the event loop of this worker."""
+    return await asyncio.to_thread(_advanced, center, bits, length)
+
+
+def _advanced(center: Point, bits: int, length: int) -> ReferenceOrbit | None:
+    """Return the orbit that this process keeps once it is long enough; compute a piece of it and return None before."""
+    piece = int(PIECE_S / iteration_seconds(bits)) + 1
+    orbit = kept_orbit(center, bits, min(length, len(kept_orbit(center, bits, 0)) + piece))
+    return orbit if orbit.ended or len(orbit) >= length else None

@@ -1,0 +1,47 @@
+"""How far a long computation is, told to whoever listens: carried by the context, as a `cancellation` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """One long computation; equal to itself only, so that two of the same kind are told apart."""
+
+    label: str
+    """What is being computed."""
+    unit: str
+    """What it is counted in, plural."""
+    total: int
+    """How many there are of them at most."""
+
+
+Listener = Callable[[Work, int], None]
+"""Called with a Work and how much of it is done, from the thread that does it; with all of its total at its end."""
+
+_listener: ContextVar[Listener | None] = ContextVar("mandeldask_progress", default=None)
+
+
+def tell(work: Work, done: int) -> None:
+    """Tell the listener of this context, if there is one, that `done` of `work` is done."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(work, done)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Let computations inside the block tell `listener` how far they are."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

@@ -1,0 +1,89 @@
+"""How far long work is: told to the context's listener, shown in rows of a bar."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from mandeldask.cancellation import current
+from mandeldask.fractal import reference
+from mandeldask.fractal.rationals import as_point
+from mandeldask.fractal.reference import ReferenceOrbit
+from mandeldask.lazy.progress import reporting
+from mandeldask.lazy.threads import stoppable_threads
+from mandeldask.progress import Work, listening, tell
+
+
+def test_without_a_listener_nothing_happens():
+    tell(Work("a", "b", 3), 1)
+
+
+def test_a_listener_is_the_contexts_own():
+    outer, inner, work = [], [], Work("a", "b", 3)
+    with listening(lambda *told: outer.append(told)):
+        tell(work, 1)
+        with listening(lambda *told: inner.append(told)):
+            tell(work, 2)
+        tell(work, 3)
+    assert (outer, inner) == ([(work, 1), (work, 3)], [(work, 2)])
+
+
+@pytest.mark.parametrize(("center", "iterations"), [("1j", 50_000), ("-1.5+0.3j", 8)])
+def test_long_references_tell_how_far_they_are_to_their_end(monkeypatch, center, iterations):
+    monkeypatch.setattr(reference, "_LONG_S", 0.0)
+    told = []
+    with listening(lambda *one: told.append(one)):
+        orbit = ReferenceOrbit.start(as_point(center), 500).extended(50_000)
+    assert len(orbit) <= iterations
+    works, done = {work for work, _ in told}, [one for _, one in told]
+    assert [(work.unit, work.total) for work in works] == [("iterations", 50_000)]
+    assert done == sorted(done)
+    assert done[-1] == 50_000
+
+
+def test_short_references_are_not_worth_a_word():
+    with listening(lambda *_: pytest.fail("told")):
+        ReferenceOrbit.start(as_point("1j"), 500).extended(1000)
+
+
+def test_a_bar_shows_long_work_in_a_row_of_its_own(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "200")
+    work = Work("reference orbit", "iterations", 1000)
+    with reporting("5 tiles", progress=True) as report:
+        report(2, 5)
+        tell(work, 400)
+        time.sleep(0.3)  # a bar is drawn ten times a second
+        tell(work, 1000)
+        report(5, 5)
+    shown = capsys.readouterr().err
+    assert all(said in shown for said in ("reference orbit", "400/1000", "iterations/s", "tiles/s", "5/5"))
+    assert "1000/1000" not in shown  # gone once it is done
+
+
+def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
+    import dask.array as da
+
+    flags, told, heard = [], [], []
+
+    def block(values):
+        flags.append(current().flag)
+        tell(work, 1)
+        return values + 1
+
+    work, numbers = Work("a", "b", 1), da.zeros(4, chunks=1, dtype=int)
+
+    def interrupted():
+        with listening(lambda *one: heard.append(one)), stoppable_threads(lambda *one: told.append(one)):
+            assert np.array_equal(numbers.map_blocks(block, dtype=int).compute(), np.ones(4))
+            assert not any(flag[0] for flag in flags)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(flags) >= 4
+    assert all(flag[0] for flag in flags)
+    assert set(heard) == {(work, 1)}
+    assert told[-1][0] == told[-1][1] >= 4
