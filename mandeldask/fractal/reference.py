@@ -106,8 +106,9 @@ class ReferenceOrbit:
     def start(cls, center: Point, bits: int) -> Self:
         """Return the orbit that is only Z_0 = 0, to be `extended`."""
         zero, nothing = np.zeros(1), Scaled(0.0, 0)
+        exact = Scaled(0.0, -bits)  # by its exponent all bounds are in units until they outgrow float64
         return cls(
-            center, bits, zero, zero, zero, zero, (Tiny(0, nothing, nothing),), (), nothing, ended=False, state=(0, 0)
+            center, bits, zero, zero, zero, zero, (Tiny(0, nothing, nothing),), (), exact, ended=False, state=(0, 0)
         )
 
     def __len__(self) -> int:

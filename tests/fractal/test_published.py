@@ -10,10 +10,14 @@ from math import pi
 
 import numpy as np
 import pytest
+from flint import acb, arb, ctx
 
+from fractal.oracle import wrong_pixels
+from fractal.published import E14, E113, FLAKE, M_4_1, M_22_1, ULTRA_5, WIKI_14
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.rationals import as_fraction
 
 
 def count(re, im=0, maxiter=100_000):
@@ -68,3 +72,50 @@ def test_areas_of_components():
     pixel = float(grid.spacing) ** 2
     for cycle, area, tolerance in ((1, 3 * pi / 8, 1e-3), (2, pi / 16, 3e-3), (4, 0.0232751, 2e-2)):
         assert (period == cycle).sum() * pixel == pytest.approx(area, rel=tolerance), cycle
+
+
+@pytest.mark.parametrize(
+    ("center", "width", "maxiter", "escapes_at"),
+    [
+        pytest.param(WIKI_14, "4e-11", 14_000, 3085, id="Wikipedia 14"),
+        pytest.param(E14, "4e-14", 4_036, 557, id="1e14"),
+        pytest.param(E113, "8e-114", 35_494, 22_905, id="1e113"),
+        pytest.param(FLAKE, "1.7e-157", 60_000, 35_170, id="flake"),
+        pytest.param(ULTRA_5, "1.9e-275", 15_000, 9_943, id="Ultra Zoom 5"),
+        pytest.param(M_4_1, "1e-98", 5_000, 1_083, id="M(4,1), 133 digits"),
+    ],
+)
+def test_centres_of_deep_zooms(center, width, maxiter, escapes_at):
+    """As computed by mpmath for mandelbrot.site's tests, or pinned for rust-fractal's and DeepDrill's locations."""
+    counts = Mandelbrot(maxiter)(Grid.window(center, width, (8, 8)))["iterations"]
+    assert counts[4, 4] == escapes_at - 1
+
+
+@pytest.mark.parametrize(
+    ("center", "width", "least", "most"),
+    [(("0", "1"), "4.4e-277", 735, 740), (M_22_1, "1e-1000", 2090, 2105)],
+    ids=["i", "M(22,1)"],
+)
+def test_bands_around_misiurewicz_points(center, width, least, most):
+    """As mandelbrot.site's tests found them in the tile at the point; here, of most pixels of a window around it."""
+    if center == M_22_1:
+        center = misiurewicz(*M_22_1, 22, digits=1030)
+    grid = Grid.window(center, width, (8, 8))
+    counts = Mandelbrot(5_000)(grid)["iterations"]
+    assert least <= np.median(counts) + 1 <= most
+    assert wrong_pixels(grid, counts, 5_000, [(0, 0), (2, 5), (7, 3)]) == []
+
+
+def misiurewicz(re, im, preperiod, digits):
+    """Return the point near (re, im) whose orbit lands on a fixed point after `preperiod` steps, by Newton's method."""
+    bits = int(3.33 * digits) + 64
+    with ctx.workprec(bits):
+        c = acb(arb(re), arb(im))
+        for _ in range(bits.bit_length()):
+            z, slope = acb(0), acb(0)
+            for _ in range(preperiod + 1):
+                before, slope_before = z, slope
+                z, slope = z * z + c, 2 * z * slope + 1
+            c -= (z - before) / (slope - slope_before)
+            c = acb(c.real.mid(), c.imag.mid())
+        return tuple(as_fraction(part.str(digits, radius=False), "c") for part in (c.real, c.imag))

@@ -31,6 +31,12 @@ def test_every_point_is_within_its_bound():
             z = z * z + c
 
 
+def test_a_deep_orbit_keeps_its_precision():
+    orbit = ReferenceOrbit.start(SEAHORSE, 3500).extended(2000)
+    assert not orbit.ended
+    assert np.ldexp(orbit.error.mantissa, orbit.error.exponent + 2000) < 2.0**-600
+
+
 def test_an_extended_orbit_is_the_orbit():
     long = ReferenceOrbit.start(SEAHORSE, 200).extended(3000)
     grown = ReferenceOrbit.start(SEAHORSE, 200).extended(1).extended(700).extended(3000)
