@@ -103,7 +103,7 @@ def _stages() -> tuple[Stage, ...]:
         answer_early,
     )
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
-    from mandeldask.fractal.kernels.doubled import answer_doubled, answer_few_doubled  # noqa: PLC0415
+    from mandeldask.fractal.kernels.doubled import answer_doubled, answer_tripled  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
     from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
@@ -113,8 +113,8 @@ def _stages() -> tuple[Stage, ...]:
         answer_early,
         answer_cycles,
         answer_absolutely,
-        answer_few_doubled,
-        answer_by_perturbation,
         answer_doubled,
+        answer_tripled,
+        answer_by_perturbation,
         answer_exactly,
     )

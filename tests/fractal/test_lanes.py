@@ -17,7 +17,7 @@ from flint import acb, arb, ctx
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.fractal.geometry import Axis, Grid
-from mandeldask.fractal.kernels import absolute, doubled, lanes, series
+from mandeldask.fractal.kernels import absolute, doubled, doubledouble, lanes, series, tripledouble
 from mandeldask.fractal.kernels.exact import answer_exactly, potential_fields
 from mandeldask.fractal.kernels.fixed import escape_count
 from mandeldask.fractal.kernels.positions import POSITION_ERROR, positions
@@ -66,7 +66,7 @@ def closed(tile):
     return np.setdiff1d(np.arange(tile.counts.size), tile.open)
 
 
-@pytest.mark.parametrize("stage", [absolute.answer_early, doubled.answer_doubled])
+@pytest.mark.parametrize("stage", [absolute.answer_early, doubled.answer_doubled, doubled.answer_tripled])
 @pytest.mark.parametrize(("level", "point"), PLACES)
 def test_a_stage_answers_only_what_is_true(stage, level, point):
     grid = around(level, point)
@@ -76,7 +76,7 @@ def test_a_stage_answers_only_what_is_true(stage, level, point):
     assert [tile.counts[p] for p in picked] == [escape_count(grid.point(*divmod(p, 64)), 300) for p in picked]
 
 
-@pytest.mark.parametrize("stage", [absolute.answer_absolutely, doubled.answer_doubled])
+@pytest.mark.parametrize("stage", [absolute.answer_absolutely, doubled.answer_doubled, doubled.answer_tripled])
 def test_long_orbits_are_true(stage):
     grid = around(30, SEAHORSE, 32)
     tile = answered(stage, grid, 5000)
@@ -119,14 +119,14 @@ def test_stages_agree_on_fields(level, point):
     grid = around(level, point, 16)
     tiles = [
         answered(stage, grid, 300, ("smooth", "distance"))
-        for stage in (absolute.answer_early, doubled.answer_doubled, answer_exactly)
+        for stage in (absolute.answer_early, doubled.answer_doubled, doubled.answer_tripled, answer_exactly)
     ]
-    for tile in tiles[:2]:
+    for tile in tiles[:3]:
         pixels = closed(tile)
         assert pixels.size
-        assert np.array_equal(tile.counts[pixels], tiles[2].counts[pixels])
-        np.testing.assert_allclose(tile.smooth[pixels], tiles[2].smooth[pixels], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(tile.distance[pixels], tiles[2].distance[pixels], rtol=1e-4)
+        assert np.array_equal(tile.counts[pixels], tiles[3].counts[pixels])
+        np.testing.assert_allclose(tile.smooth[pixels], tiles[3].smooth[pixels], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(tile.distance[pixels], tiles[3].distance[pixels], rtol=1e-4)
 
 
 def test_fields_are_nan_exactly_where_nothing_escapes():
@@ -191,7 +191,7 @@ GOLDEN = [
     "a1fe70de04049d1a",
     "25340c855594f5cc",
     "c6c389471afd6063",
-    "8e0a2b6a608e644e",
+    "6eabbea1a20df428",
 ]
 
 
@@ -256,6 +256,27 @@ def test_a_series_is_within_its_error():
             x, y = series.evaluate(starts.real[block], starts.imag[block], (col_in - 8) * dt, -(row_in - 8) * dt)
             assert abs(z - acb(x, y)) < arb(starts.error[block])
             assert starts.n[block] > 30
+
+
+@pytest.mark.parametrize(("arithmetic", "parts", "bound"), [(doubledouble, 2, 2.0**-97), (tripledouble, 3, 2.0**-145)])
+def test_a_step_in_parts_is_within_its_error(arithmetic, parts, bound):
+    """One step from exact fractions, parts that nearly cancel among them."""
+    rng = np.random.default_rng(parts)
+    for _ in range(2000):
+        x, cx, cy = (Fraction(v) for v in rng.uniform(-1.4, 1.4, 3) * 2.0 ** rng.integers(-40, 1, 3))
+        y = (
+            x * (1 + Fraction(float(2.0 ** -rng.integers(0, 90))))
+            if rng.random() < 0.5
+            else Fraction(rng.uniform(-1, 1))
+        )
+        if rng.random() < 0.3:
+            cx = y * y - x * x + Fraction(float(2.0 ** -rng.integers(1, 150)))
+        z = [tripledouble.as_triple(v)[:parts] for v in (x, y, cx, cy)]
+        kept = arithmetic.iterate(*(float(part) for v in z for part in v))
+        x, y, cx, cy = (sum(map(Fraction, v)) for v in z)
+        real, imag = (sum(map(Fraction, map(float, kept[i : i + parts]))) for i in (0, parts))
+        assert (real - (x * x - y * y + cx)) ** 2 + (imag - (2 * x * y + cy)) ** 2 < Fraction(bound) ** 2
+        assert abs(kept[1]) <= abs(kept[0]) * 2.0**-52 + 2.0**-97
 
 
 def test_cancelling_stops_within_milliseconds():

@@ -1,7 +1,8 @@
-"""The stage for the few pixels that float64 could not decide: double-double orbits in lockstep lanes.
+"""The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
 
-The bound r of `|z_kept - z|` is carried as it is, by ``r' = (2|z| + r) r + eps``: docs/explanation/exactness.md.
-As in `lanes`, a block of steps runs unchecked; a lane not surely inside after it is followed from before it, alone.
+Like `lanes`, with 106 and 159 bits: a block of steps runs unchecked, a lane not surely inside after it leaves as it was
+before, and those that left are followed together, looked at after every step. docs/explanation/exactness.md has the
+bounds.
 """
 
 from __future__ import annotations
@@ -13,73 +14,99 @@ import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
+from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
-from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
+from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
+from mandeldask.fractal.kernels.tripledouble import as_triple
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Axis
     from mandeldask.fractal.kernels.tile import Tile
 
-_STEP_ERROR = 2.0**-95
+_DOUBLED = 2.0**-97
 """More than a double-double step with |z| <= 2.1 loses, the error of c included."""
+_TRIPLED = 2.0**-145
+"""The same of a triple-double step."""
+_SLOPE = 2.0**-49
+"""More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""
-_FEW = 24576
-"""Pixels up to which this stage beats a reference orbit: 6 ns an iteration and nothing to set up."""
 LANES = 64
 """Pixels in flight."""
 STEPS = 16
 """Iterations of a block."""
 
-# Rows of a workspace, as in `lanes`. The first eight are what a step changes, the next eight what they were before.
-_ROW = LANES + 8
-X, X_LOW, Y, Y_LOW, R, DX, DY, Q = range(0, 8 * _ROW, _ROW)
-_OLD = 8 * _ROW
-CX, CX_LOW, CY, CY_LOW, BORN, PIXEL, INSIDE = range(2 * _OLD, 2 * _OLD + 7 * _ROW, _ROW)
-_SIZE = 2 * _OLD + 7 * _ROW
-
-
-def answer_few_doubled(tile: Tile) -> None:
-    """Answer the open pixels of `tile` as `answer_doubled`, if so few that a reference orbit would cost more."""
-    if tile.open.size <= _FEW:
-        answer_doubled(tile)
+# Rows of a workspace, as in `lanes`. The first ten are what a step changes, the next ten what they were before.
+# A row has room for lanes that left to gather until they are worth a loop.
+_ROW = 2 * LANES + 8
+X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = range(0, 10 * _ROW, _ROW)
+_OLD = 10 * _ROW
+CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = range(2 * _OLD, 3 * _OLD, _ROW)
+_SIZE = 3 * _OLD
+N = BORN
+"""Of lanes that left: the iterations done."""
 
 
 def answer_doubled(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
-    if max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im)) < FINEST:
-        return
-    re, im = positions(tile.grid.re), positions(tile.grid.im)
+    if _is_coarse(tile):
+        _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im))
+
+
+def answer_tripled(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
+    if _is_coarse(tile):
+        rows, cols = np.divmod(tile.open, tile.grid.re.size)
+        _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows))
+
+
+def _is_coarse(tile: Tile) -> bool:
+    return max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im)) >= FINEST
+
+
+def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the positions of those `pixels` that occur, shape (3, size); the others are not computed."""
+    triples = np.zeros((3, axis.size))
+    for i in set(pixels.tolist()):
+        triples[:, i] = as_triple(clipped(axis[i]))
+    return triples
+
+
+def _answer(tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.float64]) -> None:
+    """Answer by as many parts of numbers as `re` and `im` have."""
     proven = np.zeros(tile.open.size, np.bool_)
     none = np.zeros(0, np.float32)
     smooths = none if tile.smooth is None else tile.smooth
     distances = none if tile.distance is None else tile.distance
     _run(re, im, tile.maxiter, tile.open, tile.counts, smooths, distances, proven, tile.cancellation.flag)
-    tile.close("double-double", proven)
+    tile.close(stage, proven)
 
 
 @numba.njit(nogil=True, cache=True)
 def _run(re, im, maxiter, pixels, counts, smooths, distances, proven, flag):
     """Send `pixels` through the lanes."""
-    w = lanes.workspace(_SIZE)
-    derivative = distances.size > 0
-    active = following = clock = 0
+    w, gone = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
+    tripled, derivative = re.shape[0] > 2, distances.size > 0
+    active = following = clock = size = 0
     while not flag[0]:
         if active <= LANES // 2:
             active, following = _enter(re, im, pixels, following, clock, w, active)
+        if active == 0 or size > LANES:
+            _finish(gone, size, maxiter, tripled, pixels, counts, smooths, distances, proven)
+            size = 0
         if active == 0:
             break
-        w[_OLD : 2 * _OLD] = w[:_OLD]
-        _advance(w, active, derivative)
+        for i in range(_OLD):
+            w[_OLD + i] = w[i]
+        _advance(w, active, tripled, derivative)
+        _look(w, active, clock + 2 * STEPS - maxiter)
+        active, size = _leave(w, active, gone, size, clock)
         clock += STEPS
-        _look(w, active, clock + STEPS - maxiter)
-        for i in range(active - 1, -1, -1):
-            if w[INSIDE + i] == 0.0:
-                j = int(w[PIXEL + i])
-                answer = _follow(w, i, clock - STEPS - w[BORN + i], maxiter, smooths.size > 0 or derivative)
-                proven[j] = _write(answer, pixels[j], maxiter, counts, smooths, distances)
-                active -= 1
-                w[i:_SIZE:_ROW] = w[active:_SIZE:_ROW]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -88,9 +115,10 @@ def _enter(re, im, pixels, following, clock, w, active):
     while following < pixels.size and active < LANES:
         row = pixels[following] // re.shape[1]
         col = pixels[following] - row * re.shape[1]
-        w[active:_OLD:_ROW] = 0.0
-        w[CX + active], w[CX_LOW + active] = re[0, col], re[1, col]
-        w[CY + active], w[CY_LOW + active] = im[0, row], im[1, row]
+        for at in range(0, _OLD, _ROW):
+            w[at + active] = 0.0
+        for part in range(re.shape[0]):
+            w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
         w[BORN + active], w[PIXEL + active] = clock, following
         active += 1
         following += 1
@@ -98,7 +126,7 @@ def _enter(re, im, pixels, following, clock, w, active):
 
 
 @numba.njit(nogil=True, cache=True)
-def _advance(w, active, derivative):
+def _advance(w, active, tripled, derivative):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
         if derivative:
@@ -106,86 +134,165 @@ def _advance(w, active, derivative):
                 w[DX + i], w[DY + i], w[Q + i] = _differentiate(
                     w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i]
                 )
-        for i in range(active):
-            w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate(
-                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i],
-                w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i],
-            )  # fmt: skip
+        if tripled:
+            for i in range(active):
+                x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+                w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
+                w[Y + i], w[Y_LOW + i], w[Y_LOWEST + i], w[R + i] = y, y_low, y_lowest, r
+        else:
+            for i in range(active):
+                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
 
 
 @numba.njit(nogil=True, cache=True)
 def _look(w, active, first):
-    """Mark as INSIDE the lanes surely inside, and born too late to be done in the next block."""
+    """Mark as GOING the lanes surely inside, and born too late to be done in the next block."""
     for i in range(active):
-        gap, margin = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
-        w[INSIDE + i] = 1.0 if (gap < -margin) & (w[BORN + i] >= first) else 0.0
+        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
-def _follow(w, i, n, maxiter, fields):
-    """Follow lane `i` from before its last block; return its count or -1, smooth count and distance estimate or NaN."""
-    old = w[_OLD + i : 2 * _OLD : _ROW]
-    x, x_low, y, y_low, r, dx, dy, q = old[0], old[1], old[2], old[3], old[4], old[5], old[6], old[7]
+def _leave(w, active, gone, size, clock):
+    """Move the other lanes, as they were before, to `gone` and close the gaps; return how many are here and there."""
+    for i in range(active - 1, -1, -1):
+        if w[GOING + i] == 0.0:
+            active -= 1
+            for at in range(0, _OLD, _ROW):
+                gone[at + size], w[at + i] = w[_OLD + at + i], w[at + active]
+            for at in range(CX, _SIZE, _ROW):
+                gone[at + size], w[at + i] = w[at + i], w[at + active]
+            gone[N + size] = clock - gone[BORN + size]
+            size += 1
+    return active, size
+
+
+@numba.njit(nogil=True, cache=True)
+def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, proven):
+    """Follow the lanes that left to their ends, and write what is proven."""
+    derivative = distances.size > 0
+    while _stay(w, size, maxiter):
+        _move(w, size, tripled, derivative)
+    if smooths.size or derivative:
+        while _fly(w, size, maxiter):
+            _move(w, size, tripled, derivative)
+    for i in range(size):
+        j = int(w[PIXEL + i])
+        proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances)
+
+
+@numba.njit(nogil=True, cache=True)
+def _stay(w, size, maxiter):
+    """Mark as GOING the lanes surely inside and not at the cap; return whether any is. COUNT: what is proven, or -1."""
+    going = 0.0
+    for i in range(size):
+        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        n, inside = w[N + i], gap < 0.0
+        w[COUNT + i] = (n if inside else n - 1.0) if sure else -1.0
+        w[GOING + i] = 1.0 if sure & inside & (n < maxiter) else 0.0
+        going += w[GOING + i]
+    return going > 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _fly(w, size, maxiter):
+    """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
+    going = 0.0
+    for i in range(size):
+        x, y, cx, cy, count = w[X + i], w[Y + i], w[CX + i], w[CY + i], w[COUNT + i]
+        near = x * x + y * y <= FAR_OUT * (1.0 + cx * cx + cy * cy)
+        w[GOING + i] = 1.0 if near & (count >= 0.0) & (count < maxiter) else 0.0
+        going += w[GOING + i]
+    return going > 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _move(w, size, tripled, derivative):
+    """Advance the lanes that are GOING by one iteration."""
+    if derivative:
+        for i in range(size):
+            dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i])
+            going = w[GOING + i] > 0.0
+            w[DX + i] = dx if going else w[DX + i]
+            w[DY + i] = dy if going else w[DY + i]
+            w[Q + i] = q if going else w[Q + i]
+    for i in range(size):
+        if tripled:
+            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+        else:
+            (x, x_low, y, y_low, r), x_lowest, y_lowest = _iterate_doubled(w, i), 0.0, 0.0
+        going = w[GOING + i] > 0.0
+        w[X + i] = x if going else w[X + i]
+        w[X_LOW + i] = x_low if going else w[X_LOW + i]
+        w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
+        w[Y + i] = y if going else w[Y + i]
+        w[Y_LOW + i] = y_low if going else w[Y_LOW + i]
+        w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
+        w[R + i] = r if going else w[R + i]
+        w[N + i] += w[GOING + i]
+
+
+@numba.njit(nogil=True, cache=True)
+def _write(w, i, pixel, maxiter, counts, smooths, distances):
+    """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
+    count = w[COUNT + i]
+    if count >= 0.0 and count < maxiter and (smooths.size or distances.size):
+        m = w[X + i] ** 2 + w[Y + i] ** 2
+        dm = w[DX + i] ** 2 + w[DY + i] ** 2
+        if not (w[R + i] ** 2 < WORST * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
+            return False
+        if distances.size:
+            if not w[Q + i] ** 2 < WORST * dm:
+                return False
+            distances[pixel] = distance(m, dm)
+        if smooths.size:
+            smooths[pixel] = smooth(w[N + i], m)
+    if count >= 0.0:
+        counts[pixel] = int(count)
+    return count >= 0.0
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _iterate_doubled(w, i):
+    """Return the next iterate of a lane and the next r."""
+    x, y = w[X + i], w[Y + i]
+    r = _error(x, y, w[R + i], _DOUBLED)
     cx, cx_low, cy, cy_low = w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i]
-    count, m = -1, 0.0
-    while count < 0 or (fields and not m > FAR_OUT * (1.0 + cx * cx + cy * cy)):
-        if count < 0 and n >= maxiter:
-            return maxiter, np.nan, np.nan
-        dx, dy, q = _differentiate(x, y, r, dx, dy, q)
-        x, x_low, y, y_low, r = _iterate(x, x_low, y, y_low, r, cx, cx_low, cy, cy_low)
-        n += 1
-        m = x * x + y * y
-        if count < 0:
-            gap, margin = _gap(x, x_low, y, y_low, r)
-            if gap > margin:
-                count = int(n) - 1
-            elif not gap < -margin:
-                return -1, np.nan, np.nan
-    dm = dx * dx + dy * dy
-    if not (r * r < WORST * m and cx * cx + cy * cy < FAR):
-        return count, np.nan, np.nan
-    return count, smooth(n, m), distance(m, dm) if q * q < WORST * dm else np.nan
-
-
-@numba.njit(nogil=True, cache=True)
-def _write(answer, pixel, maxiter, counts, smooths, distances):
-    """Write an answer of `_follow` if it is one, with every field that was asked for; return whether it is."""
-    count, smooth_count, estimate = answer
-    escapes = count < maxiter
-    if count < 0 or (escapes and smooths.size and np.isnan(smooth_count)):
-        return False
-    if escapes and distances.size and np.isnan(estimate):
-        return False
-    counts[pixel] = count
-    if escapes and smooths.size:
-        smooths[pixel] = smooth_count
-    if escapes and distances.size:
-        distances[pixel] = estimate
-    return True
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _iterate(x, x_low, y, y_low, r, cx, cx_low, cy, cy_low):
-    """Return the next iterate and the next r."""
-    m = x * x + y * y
-    r = ((2.0 * np.sqrt(m) + r) * r + _STEP_ERROR * (1.0 + m)) * (1.0 + 2.0**-40)
-    x, x_low, y, y_low = dd.iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low)
+    x, x_low, y, y_low = dd.iterate(x, w[X_LOW + i], y, w[Y_LOW + i], cx, cx_low, cy, cy_low)
     return x, x_low, y, y_low, r
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _iterate_tripled(w, i):
+    """Return the next iterate of a lane and the next r."""
+    x, y = w[X + i], w[Y + i]
+    r = _error(x, y, w[R + i], _TRIPLED)
+    x, x_low, x_lowest, y, y_low, y_lowest = td.iterate(
+        x, w[X_LOW + i], w[X_LOWEST + i], y, w[Y_LOW + i], w[Y_LOWEST + i],
+        w[CX + i], w[CX_LOW + i], w[CX_LOWEST + i], w[CY + i], w[CY_LOW + i], w[CY_LOWEST + i],
+    )  # fmt: skip
+    return x, x_low, x_lowest, y, y_low, y_lowest, r
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _error(x, y, r, rounding):
+    """Return a bound on the error of the iterate after z = x + iy with a bound r."""
+    return ((2.0 * np.sqrt(x * x + y * y) + r) * r + rounding) * _OUTWARD
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
 def _differentiate(x, y, r, dx, dy, q):
     """Return the next dz/dc, in float64, and the bound q on its distance from the exact one."""
-    modulus = np.sqrt(x * x + y * y)
-    slope = np.sqrt(dx * dx + dy * dy)
-    q = (2.0 * (modulus + r) * q + 2.0 * r * slope + 2.0**-50 * (modulus * slope + 1.0)) * (1.0 + 2.0**-40)
+    modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
+    q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
     return (x + x) * dx - (y + y) * dy + 1.0, (x + x) * dy + (y + y) * dx, q
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@numba.njit(nogil=True, cache=True, forceinline=True)
 def _gap(x, x_low, y, y_low, r):
-    """Return |z|^2 - 4, and how large it must be to tell the side of the exact iterate."""
-    xx, xx_low = dd.multiply(x, x_low, x, x_low)
-    yy, yy_low = dd.multiply(y, y_low, y, y_low)
-    m, m_low = dd.add(xx, xx_low, yy, yy_low)
-    return (m - 4.0) + m_low, 4.5 * r + _STEP_ERROR if r < _MOST else np.inf
+    """Return |z|^2 - 4, and whether the exact iterate surely lies on the same side."""
+    xx, xx_low = dd.two_product(x, x)
+    yy, yy_low = dd.two_product(y, y)
+    m, m_low = dd.two_sum(xx, yy)
+    gap = (m - 4.0) + (m_low + (xx_low + yy_low) + 2.0 * (x * x_low + y * y_low))
+    return gap, (abs(gap) > 4.5 * r + _DOUBLED) & (r < _MOST)

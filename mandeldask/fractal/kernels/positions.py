@@ -38,11 +38,16 @@ def positions(axis: Axis) -> NDArray[np.float64]:
 
 def as_pair(value: Fraction) -> tuple[float, float]:
     """Return `value`, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
-    value = max(Fraction(-FAR), min(value, Fraction(FAR)))
+    value = clipped(value)
     high = float(value)
     p, q = high.as_integer_ratio()
     numerator, denominator = value.as_integer_ratio()
     return high, (numerator * q - p * denominator) / (denominator * q)
+
+
+def clipped(value: Fraction) -> Fraction:
+    """Return `value`, or the nearest within `FAR` of 0."""
+    return max(Fraction(-FAR), min(value, Fraction(FAR)))
 
 
 def _two_sum(a: float | NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
