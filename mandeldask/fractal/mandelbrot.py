@@ -83,9 +83,9 @@ class Mandelbrot:
         return self._answered(grid).answered
 
     def _answered(self, grid: Grid) -> Tile:
-        from mandeldask.fractal.kernels.tile import Tile  # noqa: PLC0415  as in _stages
+        from mandeldask.fractal.kernels.tile import Space, Tile  # noqa: PLC0415  as in _stages
 
-        tile = Tile.blank(grid, self.maxiter, self.fields)
+        tile = Tile.blank(grid, self.maxiter, self.fields, Space.kept(grid.im.size * grid.re.size))
         for stage in _stages():
             if tile.open.size:
                 stage(tile)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mandeldask.fractal.kernels import lanes, series
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
-from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
+from mandeldask.fractal.kernels.potential import WORST, distance, smooth
 from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def _answer(tile: Tile, stage: str, limit: int) -> None:
     re, im, rho = positions(frame.re), positions(frame.im), series.radius(dre, dim)
     flag = tile.cancellation.flag
     wanted = series.blocks(tile.open, tile.grid.re.size, (above, left), *(n // series.BLOCK for n in frame.shape))
-    starts = series.start(re, im, rho, tile.maxiter, wanted, flag)
+    tolerance = series.TOLERANCE if tile.wants_orbits else series.COARSE
+    starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, flag)
     places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
     proven = np.zeros(tile.open.size, np.bool_)
     none = np.zeros(0, np.float32)
@@ -72,27 +73,41 @@ def _answer(tile: Tile, stage: str, limit: int) -> None:
 @numba.njit(nogil=True, cache=True)
 def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, proven, flag):
     """Send `pixels` through the lanes."""
-    w, leavers = lanes.workspace(), lanes.workspace()
+    w, leavers, order = lanes.workspace(), lanes.workspace(), lanes.indices()
     derivative = distances.size > 0
-    active = following = clock = 0
+    active = alive = following = clock = size = 0
     while not flag[0]:
-        if active <= lanes.LANES // 2:
+        if alive <= lanes.LANES * 3 // 4 and following < pixels.size:
+            lanes.close(w, active, alive, order, derivative)
             active, following = _enter(
-                starts, places, maxiter, pixels, following, clock, w, active, counts, proven, derivative
+                starts, places, maxiter, pixels, following, clock, w, alive, counts, proven, derivative
             )
+            alive = active
         if active == 0:
+            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, proven)
             break
         lanes.advance(w, active, derivative)
-        lanes.look(w, active, limit - clock - lanes.STEPS)
-        active, size = lanes.leave(w, active, leavers, derivative)
-        if size:
-            lanes.follow(leavers, size, derivative)
-            lanes.judge(leavers, size, clock, maxiter)
-            if smooths.size or distances.size:
-                lanes.fly(leavers, size, derivative)
-                _measure(leavers, size, clock, maxiter, pixels, smooths, distances)
-            _write(leavers, size, pixels, counts, proven)
+        leaving = lanes.look(w, active, limit - clock - lanes.STEPS, order)
+        if size + leaving > lanes.LANES:
+            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, proven)
+            size = 0
+        size = lanes.leave(w, order, leaving, clock, leavers, size, derivative)
+        alive -= leaving
         clock += lanes.STEPS
+        if 4 * alive <= 3 * active:
+            lanes.close(w, active, alive, order, derivative)
+            active = alive
+
+
+@numba.njit(nogil=True, cache=True)
+def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, proven):
+    """Follow lanes that left to their ends and write what is proved of them."""
+    if smooths.size or distances.size:
+        steps = lanes.fly(w, size, distances.size > 0)
+        _measure(w, size, steps, maxiter, pixels, smooths, distances)
+    else:
+        steps = lanes.follow(w, size)
+    _write(w, size, steps, maxiter, pixels, counts, proven)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -151,33 +166,32 @@ def _run_length(pixels, i, most):
 
 
 @numba.njit(nogil=True, cache=True)
-def _measure(w, size, clock, maxiter, pixels, smooths, distances):
-    """Write the fields of lanes far out; take back the proof of those whose orbit is not known well enough."""
+def _measure(w, size, steps, maxiter, pixels, smooths, distances):
+    """Write the fields of lanes that got far out; make unsure those whose orbit is not known well enough."""
     for i in range(size):
-        n = w[lanes.LEAVING + i]
-        if n < 0.0 or n >= maxiter:
+        if w[lanes.UNSURE + i] > 0.0 or w[lanes.BORN + i] + w[lanes.INSIDE + i] >= maxiter:
             continue
-        m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
+        m = w[lanes.FAR_M + i]
         cc = w[lanes.CX + i] ** 2 + w[lanes.CY + i] ** 2
-        good = m > FAR_OUT * (1.0 + cc) and w[lanes.S + i] < SCALE * WORST * m and cc < FAR
+        good = w[lanes.FAR_STEP + i] > 0.0 and w[lanes.FAR_S + i] < SCALE * WORST * m and cc < FAR
         pixel = pixels[int(w[lanes.PIXEL + i])]
         if smooths.size and good:
-            smooths[pixel] = smooth(w[lanes.BORN + i] + w[lanes.FOLLOWED + i] + clock, m)
+            smooths[pixel] = smooth(w[lanes.BORN + i] + w[lanes.FAR_STEP + i], m)
         if distances.size and good:
-            dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
-            good = w[lanes.Q + i] < WORST * dm
+            good = w[lanes.FAR_Q + i] < WORST * w[lanes.FAR_DM + i]
             if good:
-                distances[pixel] = distance(m, dm)
-        if not good:
-            w[lanes.LEAVING + i] = -1.0
+                distances[pixel] = distance(m, w[lanes.FAR_DM + i])
+        if not good and w[lanes.INSIDE + i] < steps:
+            w[lanes.UNSURE + i] = 1.0
 
 
 @numba.njit(nogil=True, cache=True)
-def _write(w, size, pixels, counts, proven):
+def _write(w, size, steps, maxiter, pixels, counts, proven):
     """Write the counts that were proved."""
     for i in range(size):
-        n = w[lanes.LEAVING + i]
-        if n >= 0.0:
+        inside = int(w[lanes.INSIDE + i])
+        count = int(w[lanes.BORN + i]) + inside
+        if w[lanes.UNSURE + i] == 0.0 and (inside < steps or count >= maxiter):
             j = int(w[lanes.PIXEL + i])
-            counts[pixels[j]] = int(n)
+            counts[pixels[j]] = min(count, maxiter)
             proven[j] = True

@@ -1,7 +1,9 @@
 """Many pixels in lockstep: loops over the lanes of a workspace, each short enough for the compiler to vectorise.
 
-Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again; a lane not surely inside at the end of
-a block leaves, as it was before, and is followed step by step.
+Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again. One not surely inside at the end of a
+block leaves, as it was before the block, to be followed step by step among others that left. Its place stays behind,
+and goes on to infinity, until many have left; then lanes from the end take the places. Nothing branches on a single
+lane, which no processor could predict.
 """
 
 from __future__ import annotations
@@ -10,28 +12,43 @@ import numba
 import numpy as np
 
 from mandeldask.fractal.kernels.potential import FAR_OUT
-from mandeldask.fractal.kernels.recurrence import differentiate, iterate, surely
+from mandeldask.fractal.kernels.recurrence import differentiate, iterate, unsure
 
-LANES = 256
-"""Pixels in flight: their state fits the first-level cache."""
+LANES = 512
+"""Pixels in flight: what a step reads and writes fits the first-level cache."""
 STEPS = 8
 """Iterations of a block: fewer would look more often, more would repeat more for those that left."""
+FLIGHT = 56
+"""Steps in which lanes that left get far out: near c = -2 they go slowly at first, and square themselves in the end."""
+OVERFLOW = 1e60
+"""|z|^2 from which on nobody asks whether it is outside: its square, and soon itself, may be infinite."""
+NOBODY = -1e18
+"""BORN of a place that a lane left behind."""
 
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
-# and vectorises. Rows are 8 longer than LANES, since rows a power of two apart would share cache lines.
-_SIZE = 17 * (LANES + 8)
-_ROWS = range(0, _SIZE, LANES + 8)
-X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q, LEAVING = _ROWS
-FOLLOWED = OLD_X
-"""Of lanes that left: the steps that they were followed; they have no past."""
+# and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
+_ROWS = range(0, 17 * (LANES + 16), LANES + 16)
+X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, LEAVING, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
+"""BORN is the clock's time at z_0; of lanes that left, the count up to X, Y."""
+INSIDE, UNSURE, FAR_M, FAR_S, FAR_STEP, FAR_DM, FAR_Q = LEAVING, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q
+"""Of lanes that left, and have no past: iterates within |z| <= 2 since; those that may be on either side; and, of the
+first iterate far out, \\|z|^2, S, its distance in steps, \\|dz/dc|^2 and Q."""
+_SECOND = LANES + 16
+"""Where the second half of a space for indices begins."""
 
 
 @numba.njit(nogil=True, cache=True)
-def workspace(size=_SIZE):
+def workspace(size=_ROWS.stop):
     """Return an empty workspace that begins at a cache line: vectors across two lines take twice the time."""
     raw = np.zeros(size + 8)
     skip = -(raw.ctypes.data // 8) % 8
     return raw[skip : skip + size]
+
+
+@numba.njit(nogil=True, cache=True)
+def indices():
+    """Return space for two lists of lanes."""
+    return np.empty(2 * _SECOND, np.int64)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -53,104 +70,113 @@ def advance(w, active, derivative):
 
 
 @numba.njit(nogil=True, cache=True)
-def look(w, active, last):
-    """Mark as LEAVING the lanes not surely inside, and those born too long ago to go on."""
+def look(w, active, last, order):
+    """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
+
+    `order` is space from `indices`.
+    """
+    flags = order[_SECOND:]
     for i in range(active):
-        m, sure = surely(w[X + i], w[Y + i], w[S + i])
-        w[LEAVING + i] = 0.0 if (m < 4.0) & sure & (w[BORN + i] < last) else 1.0
+        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        born = w[BORN + i]
+        stays = (m < 4.0) & (not unsure(m, w[S + i])) & (born < last) | (born == NOBODY)
+        flags[i] = 0 if stays else 1
+    leaving = 0
+    for i in range(active):
+        order[leaving] = i
+        leaving += flags[i]
+    return leaving
 
 
 @numba.njit(nogil=True, cache=True)
-def leave(w, active, leavers, derivative):
-    """Move leaving lanes, as they were before, to `leavers` and close the gaps; return how many stay and leave."""
-    size = 0
-    for i in range(active - 1, -1, -1):
-        if w[LEAVING + i] > 0.0:
-            active -= 1
-            leavers[X + size], leavers[Y + size], leavers[S + size] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
-            w[X + i], w[Y + i], w[S + i] = w[X + active], w[Y + active], w[S + active]
-            leavers[CX + size], leavers[CY + size] = w[CX + i], w[CY + i]
-            w[CX + i], w[CY + i] = w[CX + active], w[CY + active]
-            leavers[BORN + size], leavers[PIXEL + size] = w[BORN + i], w[PIXEL + i]
-            w[BORN + i], w[PIXEL + i] = w[BORN + active], w[PIXEL + active]
-            if derivative:
-                leavers[DX + size], leavers[DY + size], leavers[Q + size] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
-                w[DX + i], w[DY + i], w[Q + i] = w[DX + active], w[DY + active], w[Q + active]
-            size += 1
-    return active, size
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _hold(x, y, s, cx, cy, k, radius):
-    """Return the next iterate and k + 1, or the same again where the next is not within |z|^2 < radius."""
-    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-    within = next_x * next_x + next_y * next_y < radius
-    return (
-        (next_x if within else x),
-        (next_y if within else y),
-        (next_s if within else s),
-        (k + 1.0 if within else k),
-    )
-
-
-@numba.njit(nogil=True, cache=True)
-def follow(w, size, derivative):
-    """Advance lanes to the last of the next STEPS iterates that is within |z| <= 2; write to FOLLOWED how far."""
-    for i in range(size):
-        w[FOLLOWED + i] = 0.0
+def leave(w, order, leaving, clock, leavers, size, derivative):
+    """Append the lanes listed in `order` to `leavers`, as they were before the block; return how many are there."""
+    for k in range(leaving):
+        i, j = order[k], size + k
+        leavers[X + j], leavers[Y + j], leavers[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+        leavers[CX + j], leavers[CY + j] = w[CX + i], w[CY + i]
+        leavers[BORN + j], leavers[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
+        w[BORN + i] = NOBODY
     if derivative:
-        for _ in range(STEPS):
-            for i in range(size):
-                x, y, s, k = _hold(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FOLLOWED + i], 4.0)
-                dx, dy, q = differentiate(w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i])
-                moved = k > w[FOLLOWED + i]
-                w[DX + i] = dx if moved else w[DX + i]
-                w[DY + i] = dy if moved else w[DY + i]
-                w[Q + i] = q if moved else w[Q + i]
-                w[X + i], w[Y + i], w[S + i], w[FOLLOWED + i] = x, y, s, k
-        return
-    for _ in range(STEPS // 4):
-        for i in range(size):
-            x, y, s, cx, cy, k = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FOLLOWED + i]
-            x, y, s, k = _hold(x, y, s, cx, cy, k, 4.0)
-            x, y, s, k = _hold(x, y, s, cx, cy, k, 4.0)
-            x, y, s, k = _hold(x, y, s, cx, cy, k, 4.0)
-            x, y, s, k = _hold(x, y, s, cx, cy, k, 4.0)
-            w[X + i], w[Y + i], w[S + i], w[FOLLOWED + i] = x, y, s, k
+        for k in range(leaving):
+            i, j = order[k], size + k
+            leavers[DX + j], leavers[DY + j], leavers[Q + j] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
+    return size + leaving
 
 
 @numba.njit(nogil=True, cache=True)
-def judge(w, size, clock, maxiter):
-    """Turn LEAVING into how many iterates are proved inside, or -1: surely so up to here, surely not the next one."""
+def close(w, active, alive, order, derivative):
+    """Move lanes from the end to the places that others left, so that the first `alive` are all."""
+    free = 0
+    for i in range(alive):
+        order[free] = i
+        free += w[BORN + i] == NOBODY
+    moving = _SECOND
+    for i in range(alive, active):
+        order[moving] = i
+        moving += w[BORN + i] != NOBODY
+    for k in range(free):
+        i, j = order[k], order[_SECOND + k]
+        w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
+        w[CX + i], w[CY + i], w[BORN + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[BORN + j], w[PIXEL + j]
+    if derivative:
+        for k in range(free):
+            i, j = order[k], order[_SECOND + k]
+            w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
+
+
+@numba.njit(nogil=True, cache=True)
+def follow(w, size):
+    """Follow lanes that left for a block, looking at every iterate; return STEPS."""
     for i in range(size):
-        x, y, s = w[X + i], w[Y + i], w[S + i]
-        m, sure = surely(x, y, s)
-        inside = sure & (m < 4.0)
-        x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
-        m, sure = surely(x, y, s)
-        n = w[BORN + i] + w[FOLLOWED + i] + clock
-        proved = inside & ((n >= maxiter) | (sure & (m > 4.0)))
-        w[LEAVING + i] = (min(maxiter, n)) if proved else -1.0
+        w[INSIDE + i] = w[UNSURE + i] = 0.0
+    for _ in range(STEPS // 2):
+        for i in range(size):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            x, y, s = iterate(x, y, s, cx, cy)
+            m = x * x + y * y
+            inside = 1.0 if m <= 4.0 else 0.0
+            doubt = 1.0 if (m < OVERFLOW) & unsure(m, s) else 0.0
+            x, y, s = iterate(x, y, s, cx, cy)
+            m = x * x + y * y
+            w[INSIDE + i] += inside + (1.0 if m <= 4.0 else 0.0)
+            w[UNSURE + i] += doubt + (1.0 if (m < OVERFLOW) & unsure(m, s) else 0.0)
+            w[X + i], w[Y + i], w[S + i] = x, y, s
+    return STEPS
 
 
 @numba.njit(nogil=True, cache=True)
 def fly(w, size, derivative):
-    """Advance lanes until they are far out, adding to FOLLOWED."""
-    for _ in range(48):
+    """Follow lanes that left until all are far out, at most FLIGHT steps, looking at every iterate; return the steps.
+
+    Of what comes after the first iterate far out, nothing is used.
+    """
+    for i in range(size):
+        w[INSIDE + i] = w[UNSURE + i] = w[FAR_M + i] = w[FAR_S + i] = w[FAR_STEP + i] = 0.0
+        w[FAR_DM + i] = w[FAR_Q + i] = 0.0
+    for step in range(1, FLIGHT + 1):
+        if derivative:
+            for i in range(size):
+                w[DX + i], w[DY + i], w[Q + i] = differentiate(
+                    w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i]
+                )
         near = 0
         for i in range(size):
-            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-            far = x * x + y * y > FAR_OUT * (1.0 + cx * cx + cy * cy)
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            m = x * x + y * y
+            before = w[FAR_STEP + i] == 0.0
+            is_far = m > FAR_OUT * (1.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
+            near += 1 if before & (not is_far) else 0
+            w[INSIDE + i] += 1.0 if m <= 4.0 else 0.0
+            w[UNSURE + i] += 1.0 if before & (not is_far) & unsure(m, s) else 0.0
+            w[FAR_M + i] += m if before & is_far else 0.0
+            w[FAR_S + i] += s if before & is_far else 0.0
+            w[FAR_STEP + i] += float(step) if before & is_far else 0.0
             if derivative:
-                dx, dy, q = differentiate(x, y, s, w[DX + i], w[DY + i], w[Q + i])
-                w[DX + i] = w[DX + i] if far else dx
-                w[DY + i] = w[DY + i] if far else dy
-                w[Q + i] = w[Q + i] if far else q
-            next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-            w[X + i] = x if far else next_x
-            w[Y + i] = y if far else next_y
-            w[S + i] = s if far else next_s
-            w[FOLLOWED + i] += 0.0 if far else 1.0
-            near += 0 if far else 1
+                dm = w[DX + i] * w[DX + i] + w[DY + i] * w[DY + i]
+                w[FAR_DM + i] += dm if before & is_far else 0.0
+                w[FAR_Q + i] += w[Q + i] if before & is_far else 0.0
+            w[X + i], w[Y + i], w[S + i] = x, y, s
         if near == 0:
-            break
+            return step
+    return FLIGHT

@@ -34,7 +34,6 @@ def differentiate(x, y, s, dx, dy, q):
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def surely(x, y, s):
-    """Return |z|^2, and whether the exact iterate lies on the same side of |z| = 2."""
-    m = x * x + y * y
-    return m, (m - 4.0) * (m - 4.0) * 100.0 > (m + 4.0) * s
+def unsure(m, s):
+    """Whether the exact iterate may be on the other side of |z| = 2 than one with ``|z|^2 = m``."""
+    return not ((m - 4.0) * (m - 4.0) * 100.0 > (m + 4.0) * s)

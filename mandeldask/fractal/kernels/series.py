@@ -21,14 +21,23 @@ if TYPE_CHECKING:
 
 BLOCK = 16
 """Pixels along a block."""
+_PARENT = 64
+"""Pixels along a parent of blocks, which are iterated together at first."""
 DEGREE = 5
 TOLERANCE = 2.0**-40
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
+
+COARSE = 2.0**-32
+"""The same where only counts are wanted: double-double takes the pixels that this leaves open."""
 
 _COEFFICIENT_ERROR = 2.0**-49
 """Each coefficient is a sum of at most 4 products, rounded at most 10 times, each time by 2^-53 of what it adds up."""
 _CENTER_ERROR = 2.0**-95
 """More than a double-double step with |z| <= 2 loses, the error of c0 included."""
+_RECENTER_ERROR = 2.0**-47
+"""What the polynomial of a part loses, times |b_1| + ... + |b_5| of the whole."""
+_PARENT_SHARE = 2.0**-4
+"""Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
 _HANDOVER_ERROR = 2.0**-47, 2.0**-51
 """What evaluating the polynomial loses, times |b_1| + ... + |b_5|, plus what adding b_0 does."""
 
@@ -47,47 +56,18 @@ class Series(NamedTuple):
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
-    """Return `grid` grown to whole blocks, and how many rows and columns were put before its first.
+    """Return `grid` grown to whole parents of blocks, and how many rows and columns were put before its first.
 
-    Blocks lie on one lattice of the plane for all windows of a level: a pixel starts at the same iterate in each.
+    They lie on one lattice of the plane for all windows of a level: a pixel starts at the same iterate in each.
     """
     (im, rows), (re, cols) = _frame(grid.im), _frame(grid.re)
     return Grid(im, re), rows, cols
 
 
 def _frame(axis: Axis) -> tuple[Axis, int]:
-    before = (axis.start // axis.step) % BLOCK
-    size = -(-(before + axis.size) // BLOCK) * BLOCK
+    before = (axis.start // axis.step) % _PARENT
+    size = -(-(before + axis.size) // _PARENT) * _PARENT
     return Axis(axis.start - before * axis.step, axis.step, size), before
-
-
-@numba.njit(nogil=True, cache=True)
-def start(re: Any, im: Any, rho: float, maxiter: int, wanted: Any, flag: Any) -> Any:
-    """Return the Series of every block.
-
-    Parameters
-    ----------
-    re, im : float64, shape (2, width) and (2, height)
-        Positions as high and low part, of whole blocks.
-    rho : float
-        `radius` of a block.
-    wanted : bool, shape (blocks,)
-        Blocks to iterate; the others stay at z_0 = 0.
-    """
-    cols = re.shape[1] // BLOCK
-    n = np.zeros(wanted.size, np.int64)
-    real = np.zeros((wanted.size, DEGREE + 1))
-    imag = np.zeros((wanted.size, DEGREE + 1))
-    error = np.zeros(wanted.size)
-    for block in range(wanted.size):
-        if flag[0]:
-            break
-        if wanted[block]:
-            row, col = block // cols * BLOCK + BLOCK // 2, block % cols * BLOCK + BLOCK // 2
-            n[block], error[block] = _iterate(
-                re[0, col], re[1, col], im[0, row], im[1, row], rho, maxiter, real[block], imag[block]
-            )
-    return Series(n, real, imag, error)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -97,12 +77,93 @@ def radius(dre: float, dim: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _iterate(cx: float, cx_low: float, cy: float, cy_low: float, rho: float, maxiter: int, real: Any, imag: Any) -> Any:
-    """Iterate one block's polynomial as far as it goes; leave it in `real`, `imag`; return n and the error bound."""
-    x = x_low = y = y_low = 0.0  # b_0, in double-double
-    a1 = a2 = a3 = a4 = a5 = 0.0j
-    error = spread = 0.0
-    n = 0
+def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: float, flag: Any) -> Any:
+    """Return the Series of every block.
+
+    Parameters
+    ----------
+    re, im : float64, shape (2, width) and (2, height)
+        Positions as high and low part, of whole parents.
+    steps : tuple of float
+        Distances of columns and of rows.
+    maxiter : int
+        Iterate past which no block goes.
+    wanted : bool, shape (blocks,)
+        Blocks to iterate; the others stay at z_0 = 0.
+    tolerance : float
+        Error at which a block stops, `TOLERANCE` or `COARSE`.
+    flag : bool, shape (1,)
+        Set to cancel.
+    """
+    n = np.zeros(wanted.size, np.int64)
+    real = np.zeros((wanted.size, DEGREE + 1))
+    imag = np.zeros((wanted.size, DEGREE + 1))
+    error = np.zeros(wanted.size)
+    starts = Series(n, real, imag, error)
+    for top in range(0, im.shape[1], _PARENT):
+        for left in range(0, re.shape[1], _PARENT):
+            if not flag[0]:
+                _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance)
+    return starts
+
+
+@numba.njit(nogil=True, cache=True)
+def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance):
+    """Iterate the blocks of one parent: all at once as far as that goes, then each on its own."""
+    cols, rho = re.shape[1] // BLOCK, radius(steps[0], steps[1])
+    whole_rho = rho * (_PARENT // BLOCK)
+    whole = np.zeros(DEGREE + 2, np.complex128)
+    whole_n, whole_error = -1, 0.0
+    for row in range(top + BLOCK // 2, top + _PARENT, BLOCK):
+        for col in range(left + BLOCK // 2, left + _PARENT, BLOCK):
+            block = row // BLOCK * cols + col // BLOCK
+            if not wanted[block]:
+                continue
+            if whole_n < 0:
+                center = _center(re, im, top + _PARENT // 2, left + _PARENT // 2)
+                whole_n, whole_error = _iterate(whole, 0, 0.0, center, whole_rho, maxiter, tolerance * _PARENT_SHARE)
+            across, down = (col - left - _PARENT // 2) * steps[0], (row - top - _PARENT // 2) * steps[1]
+            part = _recentered(whole, complex(across / whole_rho, down / whole_rho))
+            error = whole_error + _RECENTER_ERROR * _spread(whole)
+            n, error = _iterate(part, whole_n, error, _center(re, im, row, col), rho, maxiter, tolerance)
+            starts.n[block] = n
+            starts.real[block], starts.imag[block] = part[: DEGREE + 1].real, part[: DEGREE + 1].imag
+            per_spread, fixed = _HANDOVER_ERROR
+            starts.error[block] = error + per_spread * _spread(part) + fixed if n else 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _center(re, im, row, col):
+    """Return a position as high and low parts of x and y."""
+    return re[0, col], re[1, col], im[0, row], im[1, row]
+
+
+@numba.njit(nogil=True, cache=True)
+def _recentered(b, d):
+    """Return the polynomial of the child in the direction `d` from the middle, in units of the parent's rho."""
+    part = b.copy()
+    part[0] = 0.0
+    for i in range(DEGREE):
+        for k in range(DEGREE - 1, i - 1, -1):
+            part[k] += d * part[k + 1]
+    x, x_low = dd.add(b[0].real, b[DEGREE + 1].real, part[0].real, 0.0)
+    y, y_low = dd.add(b[0].imag, b[DEGREE + 1].imag, part[0].imag, 0.0)
+    part[0], part[DEGREE + 1] = complex(x, y), complex(x_low, y_low)
+    for k in range(1, DEGREE + 1):
+        part[k] *= (BLOCK / _PARENT) ** k
+    return part
+
+
+@numba.njit(nogil=True, cache=True)
+def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tolerance: float) -> Any:
+    """Iterate one polynomial from the iterate n on, as far as it goes; return the n reached and the error bound.
+
+    `b` holds the coefficients, and at its end the low part of the first.
+    """
+    x, y, x_low, y_low = b[0].real, b[0].imag, b[DEGREE + 1].real, b[DEGREE + 1].imag
+    a1, a2, a3, a4, a5 = b[1], b[2], b[3], b[4], b[5]
+    cx, cx_low, cy, cy_low = c
+    spread = _spread(b)
     while n < maxiter:
         # magnitudes of the coefficients from above, and of what squaring puts past degree 5
         m1, m2, m3, m4, m5 = _norm(a1), _norm(a2), _norm(a3), _norm(a4), _norm(a5)
@@ -127,16 +188,20 @@ def _iterate(cx: float, cx_low: float, cy: float, cy_low: float, rho: float, max
         x_next, x_low_next, y_next, y_low_next = dd.iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low)
         next_spread = (_norm(b1) + _norm(b2) + _norm(b3) + _norm(b4) + _norm(b5)) * (1.0 + 2.0**-40)
         farthest = np.sqrt(x_next * x_next + y_next * y_next) + next_spread + next_error
-        if not (next_error < TOLERANCE and farthest < 2.0 - 2.0**-40):
+        if not (next_error < tolerance and farthest < 2.0 - 2.0**-40):
             break
         x, x_low, y, y_low = x_next, x_low_next, y_next, y_low_next
         a1, a2, a3, a4, a5 = b1, b2, b3, b4, b5
         error, spread = next_error, next_spread
         n += 1
-    real[:] = (x, a1.real, a2.real, a3.real, a4.real, a5.real)
-    imag[:] = (y, a1.imag, a2.imag, a3.imag, a4.imag, a5.imag)
-    per_spread, fixed = _HANDOVER_ERROR
-    return n, error + per_spread * spread + fixed if n else 0.0
+    b[0], b[1], b[2], b[3], b[4], b[5], b[6] = complex(x, y), a1, a2, a3, a4, a5, complex(x_low, y_low)
+    return n, error
+
+
+@numba.njit(nogil=True, cache=True)
+def _spread(b):
+    """Return a bound on how far the polynomial `b` gets from its middle."""
+    return (_norm(b[1]) + _norm(b[2]) + _norm(b[3]) + _norm(b[4]) + _norm(b[5])) * (1.0 + 2.0**-40)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")

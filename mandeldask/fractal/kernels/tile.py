@@ -6,9 +6,10 @@ the last one can prove anything. So no stage needs to know another, and none has
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
+
+
+_KEPT = 1 << 20
+"""Pixels of the largest tile whose space is kept for the next: fresh memory costs milliseconds, page by page."""
+
+_kept = threading.local()
+
+
+class Space(NamedTuple):
+    """What a tile of `size` pixels needs in any case, to be used by one tile at a time."""
+
+    counts: NDArray[np.uint32]
+    """Space for the counts, shape (size,)."""
+    pixels: NDArray[np.int64]
+    """All pixels, 0 to size - 1."""
+
+    @classmethod
+    def fresh(cls, size: int) -> Self:
+        """Return new space."""
+        return cls(np.empty(size, np.uint32), np.arange(size))
+
+    @classmethod
+    def kept(cls, size: int) -> Self:
+        """Return this thread's own space, which the next call returns again."""
+        if size > _KEPT:
+            return cls.fresh(size)
+        space = getattr(_kept, "space", None)
+        if space is None or space.counts.size < size:
+            space = _kept.space = cls.fresh(size)
+        return cls(space.counts[:size], space.pixels[:size])
 
 
 @dataclass(slots=True, eq=False)
@@ -50,17 +81,21 @@ class Tile:
     """Stages without the GIL poll its flag, and raise by its `check`."""
 
     @classmethod
-    def blank(cls, grid: Grid, maxiter: int, fields: tuple[str, ...] = ("iterations",)) -> Self:
-        """Return a Tile with every pixel open."""
+    def blank(
+        cls, grid: Grid, maxiter: int, fields: tuple[str, ...] = ("iterations",), space: Space | None = None
+    ) -> Self:
+        """Return a Tile with every pixel open, in `space` of its size if that is given."""
         size = grid.im.size * grid.re.size
+        counts, pixels = space or Space.fresh(size)
+        counts.fill(maxiter)
         return cls(
             grid=grid,
             maxiter=maxiter,
-            counts=np.full(size, maxiter, np.uint32),
+            counts=counts,
             smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
-            open=np.arange(size),
+            open=pixels,
         )
 
     @property
@@ -78,7 +113,8 @@ class Tile:
         """
         self.cancellation.check()
         before = self.open.size
-        self.open = self.open[:0] if proven.all() else self.open[~proven]
+        if proven.any():
+            self.open = self.open[:0] if proven.all() else self.open[~proven]
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
