@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 try:  # 4 to 7 times faster than int past a thousand bits, with the same answers
-    from gmpy2 import mpz as _integer
+    from gmpy2 import mpz as integer
 except ImportError:  # pragma: no cover  the environment of the tests has it
-    _integer = int
+    integer = int
 
 TINY = 2.0**-300
 """A |Z_m| below this is also kept with an exponent of its own."""
@@ -128,8 +128,7 @@ class ReferenceOrbit:
         mandeldask.cancellation.Cancelled
             If the computation was cancelled; it looks every few milliseconds.
         """
-        cancellation, seconds = current(), iteration_seconds(self.bits)
-        steps = int(_LOOK_S / seconds) + 1
+        cancellation, seconds, steps = current(), iteration_seconds(self.bits), steps_between_looks(self.bits)
         work = Work("reference orbit", "iterations", length - len(self))
         report = tell if work.total * seconds > _LONG_S else _keep_quiet
         walker = _Walker(self)
@@ -143,8 +142,18 @@ class ReferenceOrbit:
 
 def iteration_seconds(bits: int) -> float:
     """Return the seconds of one core that an iteration with `bits` fractional bits takes, to a factor of about two."""
-    overhead, product, power = (2.5e-6, 28e-6, 1.6) if _integer is int else (2.2e-6, 4.5e-6, 1.5)
+    overhead, product, power = (2.5e-6, 28e-6, 1.6) if integer is int else (2.2e-6, 4.5e-6, 1.5)
     return float(overhead + product * (bits / 3500) ** power)
+
+
+def steps_between_looks(bits: int) -> int:
+    """Return the iterations with `bits` fractional bits between two looks at the cancellation flag."""
+    return int(_LOOK_S / iteration_seconds(bits)) + 1
+
+
+def fixed_point(value: Fraction, bits: int) -> Any:
+    """Return `value` in units of 2^-bits, an `integer` rounded to the nearest."""
+    return integer(((value.numerator << (bits + 1)) // value.denominator + 1) >> 1)
 
 
 def _keep_quiet(work: Work, done: int) -> None:
@@ -156,8 +165,8 @@ class _Walker:
 
     def __init__(self, orbit: ReferenceOrbit) -> None:
         self.before, self.m, self.ended = orbit, len(orbit), orbit.ended
-        self.state: tuple[Any, Any] = (_integer(orbit.state[0]), _integer(orbit.state[1]))
-        self.c = tuple(_integer(_nearest(part, orbit.bits)) for part in orbit.center)
+        self.state: tuple[Any, Any] = (integer(orbit.state[0]), integer(orbit.state[1]))
+        self.c = tuple(fixed_point(part, orbit.bits) for part in orbit.center)
         self.lost = 0.0 if _is_whole(orbit.center) else 4.0  # of units, by a step's roundings and that of c
         self.error = Scaled(orbit.error.mantissa, orbit.error.exponent + orbit.bits)  # in units
         self.x: list[float] = []
@@ -180,8 +189,8 @@ class _Walker:
             error = 2.0000000000001 * modulus * error + lost  # the square of a trusted error is far below that
             top_x, top_y = x >> drop, y >> drop
             zx, zy = float(top_x), float(top_y)
-            put_x_low(float(top_x - _integer(zx)) * unit)
-            put_y_low(float(top_y - _integer(zy)) * unit)
+            put_x_low(float(top_x - integer(zx)) * unit)
+            put_y_low(float(top_y - integer(zy)) * unit)
             zx, zy = zx * unit, zy * unit
             put_x(zx)
             put_y(zy)
@@ -218,11 +227,6 @@ class _Walker:
             ended=self.ended,
             state=(int(x), int(y)),
         )
-
-
-def _nearest(value: Fraction, bits: int) -> int:
-    """Return `value` in units of 2^-bits, rounded to the nearest."""
-    return ((value.numerator << (bits + 1)) // value.denominator + 1) >> 1
 
 
 def _power(exponent: int) -> float:

@@ -48,7 +48,7 @@ def test_an_extended_orbit_is_the_orbit():
 
 def test_integers_without_gmpy2_give_the_same_orbit(monkeypatch):
     with_gmpy2 = ReferenceOrbit.start(SEAHORSE, 300).extended(500)
-    monkeypatch.setattr(reference, "_integer", int)
+    monkeypatch.setattr(reference, "integer", int)
     plain = ReferenceOrbit.start(SEAHORSE, 300).extended(500)
     assert plain.state == with_gmpy2.state
     np.testing.assert_allclose(plain.x, with_gmpy2.x, rtol=2.0**-51, atol=0)

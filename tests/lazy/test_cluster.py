@@ -107,11 +107,11 @@ def test_workers_share_long_reference_orbits(cluster):
 
         return reference.walked, len(neighborhood._shared._values)
 
-    deep = md.window("1j", "1e-300", (64, 64), maxiter=100_000, chunks=16)
+    deep = md.window("1j", "1e-1000", (64, 64), maxiter=40_000, chunks=16)
     cluster.run(count_steps)
     shared = deep.compute()
     told = cluster.run(steps_and_neighborhoods).values()
-    assert sum(steps for steps, _ in told) == 100_000
+    assert 40_000 <= sum(steps for steps, _ in told) < 43_000  # each looks at a sixteenth itself, for a nucleus
     assert all(needed for _, needed in told)
     xr.testing.assert_identical(shared, deep.compute(scheduler="synchronous"))
 

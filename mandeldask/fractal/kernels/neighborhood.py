@@ -11,6 +11,7 @@ import numpy as np
 
 from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
 from mandeldask.fractal.kernels.pixels import Orbit
+from mandeldask.fractal.nucleus import good_nucleus
 from mandeldask.fractal.orbits import orbit_of
 from mandeldask.fractal.rationals import Point, exponent_of
 from mandeldask.fractal.sharing import Shared
@@ -70,12 +71,19 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
         return kept.reference.ended or len(kept.reference) >= maxiter
 
     def make(_: Neighborhood | None) -> Neighborhood:
-        reference = orbit_of(center, max(128, _SPARE_BITS - finest), maxiter)
+        reference = orbit_of(center, _bits(finest), maxiter)
         return Neighborhood(
             reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
         )
 
     return _shared.get((center, exponent, finest), fits, make)
+
+
+def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:
+    """Return a reference for `grid` and its neighbours, and its reach; parameters as those of `neighborhood_of`."""
+    center, reach = lattice_point(grid)
+    nucleus = good_nucleus(center, reach, _bits(finest), maxiter)
+    return (center, reach) if nucleus is None else (nucleus, reach + 1)
 
 
 def lattice_point(grid: Grid) -> tuple[Point, int]:
@@ -88,6 +96,11 @@ def lattice_point(grid: Grid) -> tuple[Point, int]:
     cell = Fraction(2) ** exponent
     middle = (axis.start + axis.size // 2 * axis.step for axis in (grid.re, grid.im))
     return Point(*(round(part / cell) * cell for part in middle)), exponent
+
+
+def _bits(finest: int) -> int:
+    """Return the fractional bits of orbits for pixels 2^finest apart."""
+    return max(128, _SPARE_BITS - finest)
 
 
 def _as_arrays(reference: ReferenceOrbit) -> Orbit:

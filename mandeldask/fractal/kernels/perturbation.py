@@ -15,7 +15,7 @@ import numpy as np
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.groups import GROUP, follow
-from mandeldask.fractal.kernels.neighborhood import Neighborhood, lattice_point, neighborhood_of
+from mandeldask.fractal.kernels.neighborhood import Neighborhood, neighborhood_of, reference_point
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
 from mandeldask.fractal.kernels.refined import DoubledOrbit, follow_refined
 from mandeldask.fractal.rationals import exponent_of
@@ -40,7 +40,7 @@ def answer_by_perturbation(tile: Tile) -> None:
     if tile.open.size < _WORTHWHILE and max(abs(tile.grid.re.step), abs(tile.grid.im.step)) > FINEST:
         return  # a few pixels that double-double can reach need no reference
     finest = exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))) - 1
-    center, reach = lattice_point(tile.grid)
+    center, reach = reference_point(tile.grid, finest - 8, tile.maxiter)
     near = neighborhood_of(center, reach, finest - 8, tile.maxiter)
     lived = _answer_around(tile, near)
     for _ in range(_MOST_REFERENCES):
