@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.kernels import lanes, series
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import WORST, distance, smooth
 from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE
@@ -70,7 +70,7 @@ def _answer(tile: Tile, stage: str, limit: int) -> None:
     tile.close(stage, proven)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, proven, flag):
     """Send `pixels` through the lanes."""
     w, leavers, order = lanes.workspace(), lanes.workspace(), lanes.indices()
@@ -99,7 +99,7 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, pro
             active = alive
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, proven):
     """Follow lanes that left to their ends and write what is proved of them."""
     if smooths.size or distances.size:
@@ -110,7 +110,7 @@ def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, proven
     _write(w, size, steps, maxiter, pixels, counts, proven)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts, proven, derivative):
     """Append the next pixels, at their blocks' iterates; return how many are active, and the next to come."""
     re, im, width, rho = places.re, places.im, places.width, places.rho
@@ -153,7 +153,7 @@ def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts,
     return active, i
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _run_length(pixels, i, most):
     """Return how many pixels from `i` on follow each other in a row, at most `most`."""
     most = min(most, pixels.size - i)
@@ -165,7 +165,7 @@ def _run_length(pixels, i, most):
     return run
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _measure(w, size, steps, maxiter, pixels, smooths, distances):
     """Write the fields of lanes that got far out; make unsure those whose orbit is not known well enough."""
     for i in range(size):
@@ -185,7 +185,7 @@ def _measure(w, size, steps, maxiter, pixels, smooths, distances):
             w[lanes.UNSURE + i] = 1.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _write(w, size, steps, maxiter, pixels, counts, proven):
     """Write the counts that were proved."""
     for i in range(size):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-import numba
+from mandeldask.fractal.kernels.compiled import inner
 
 ROUNDING = 2.0**-48
 """More than what rounding moves the middle by in one step while |z|, |c| <= 2.5: at most 26.1 units of 2^-53."""
@@ -18,25 +18,25 @@ OUTWARD = 1.0 + 2.0**-48
 """More than the relative rounding of |z|, of the radius and of a comparison together (some 10 units of 2^-53)."""
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def widened(modulus: float, radius: float, rho: float) -> float:
     """Return the radius after one step from a middle of that `modulus`, for c within `rho`."""
     return ((2.0 * modulus + radius) * radius + rho + ROUNDING) * OUTWARD
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def modulus_of(x: float, y: float) -> float:
     """Return |x + iy|, rounded up."""
     return sqrt(x * x + y * y) * OUTWARD
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def certainly_out(modulus: float, radius: float) -> bool:
     """Whether every point of the disc has left |z| <= 2; `modulus` is rounded up by no more than OUTWARD twice."""
     return modulus - radius > 2.0 + 8.0 * ROUNDING * (1.0 + modulus)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def certainly_in(modulus: float, radius: float) -> bool:
     """Whether every point of the disc has |z| <= 2."""
     return modulus + radius < 2.0 - 8.0 * ROUNDING

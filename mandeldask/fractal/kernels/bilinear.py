@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import CIRCLE
 
 BASE = 3
@@ -62,7 +62,7 @@ def bilinear(z_x, z_y, dc_most):
     return table
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill(table, z_x, z_y, dc_most):
     first = table.first
     for level in range(first.size - 1):
@@ -79,12 +79,12 @@ def _fill(table, z_x, z_y, dc_most):
             (table.a_x[i], table.a_y[i], table.b_x[i], table.b_y[i], table.b_most[i], table.radius[i]) = entry
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _entry(table, i):
     return table.a_x[i], table.a_y[i], table.b_x[i], table.b_y[i], table.b_most[i], table.radius[i]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _single(z_x, z_y):
     """Return the entry of one step: the square is below 2^-53 |2 Z| |dz| while |dz| < 2^-53 |2 Z|."""
     modulus = 2.0 * np.sqrt(z_x * z_x + z_y * z_y)
@@ -92,7 +92,7 @@ def _single(z_x, z_y):
     return 2.0 * z_x, 2.0 * z_y, 1.0, 0.0, 1.0, radius
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _merged(x, y, dc_most):
     """Return the entry of doing `x`, then `y`."""
     ax_x, ax_y, bx_x, bx_y, bx_most, x_radius = x
@@ -113,7 +113,7 @@ def _merged(x, y, dc_most):
     return a_x, a_y, b_x, b_y, b_most, radius
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def longest_leap(radius, first, z_x, z_y, m, most, exponent):
     """Return the index of the entry that leaps the furthest from m, for pixels below ``most * 2**exponent``.
 

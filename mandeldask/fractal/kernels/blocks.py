@@ -11,9 +11,9 @@ from __future__ import annotations
 from math import hypot
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.components import closed_form_periods
 from mandeldask.fractal.kernels.discs import BROKEN, PROVEN, SPLIT, judge
 
@@ -55,7 +55,7 @@ def _middle(axis: Axis) -> tuple[float, float]:
     return float(axis.start + axis.step * (axis.size - 1) / 2), float(axis.step)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill(
     middles: Any, shape: Any, maxiter: int, escapes: Any, counts: Any, period: Any, proven: Any, flag: Any
 ) -> None:
@@ -93,21 +93,21 @@ def _fill(
             last = _split(queue, last, top, bottom, left, right)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _paint(values: Any, start: int, stop: int, value: Any) -> None:
     part = values[start:stop]
     for i in range(part.size):
         part[i] = value
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
     """Put a block behind `last`; return the new end."""
     queue[0, last], queue[1, last], queue[2, last], queue[3, last] = top, bottom, left, right
     return last + 1
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _is_answered(proven: Any, width: int, top: int, bottom: int, left: int, right: int) -> bool:
     """Whether corners and middle are answered: then the block is not worth a ball."""
     first, last, middle = top * width, (bottom - 1) * width, (top + bottom) // 2 * width + (left + right) // 2
@@ -115,7 +115,7 @@ def _is_answered(proven: Any, width: int, top: int, bottom: int, left: int, righ
     return bool(ends and proven[middle])
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
     """Put the halves or quarters of a block, as square as can be, behind `last`; return the new end."""
     rows, cols = bottom - top, right - left
@@ -127,7 +127,7 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
     return last
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _radius(rows: int, cols: int, im_step: float, re_step: float) -> float:
     """Return the distance from the middle of a block to its farthest pixel, rounded up."""
     return 0.5 * hypot(im_step * (rows - 1), re_step * (cols - 1)) * (1.0 + 2.0**-40)

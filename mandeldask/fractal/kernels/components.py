@@ -11,9 +11,9 @@ from fractions import Fraction
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
@@ -123,20 +123,20 @@ def _clipped_index(axis: Axis, position: Fraction) -> Fraction:
     return max(Fraction(-1), min(axis.index(position), Fraction(axis.size)))
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _cardioid(u: float, v: float, s: float, value: float, q: float, a: float, b: float) -> float:
     """Return (q^2 + q a - b^2 / 4) / s at a + s u, b + s v, where q = a^2 + b^2; `value` is the one at u = v = 0."""
     change = 2.0 * (a * u + b * v) + s * (u * u + v * v)
     return value + change * (2.0 * q + a + s * change + s * u) + q * u - 0.5 * b * v - 0.25 * s * v * v
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _disc(u: float, v: float, s: float, value: float, a: float, b: float) -> float:
     """Return (a^2 + b^2 - 1/16) / s at a + s u, b + s v; `value` is the one at u = v = 0."""
     return value + 2.0 * (a * u + b * v) + s * (u * u + v * v)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fill(shape: Any, steps: Any, s: float, cardioid: Any, disc: Any, periods: Any) -> None:
     """Write 1 and 2 where the polynomials are certainly negative, in blocks where one value tells for all."""
     height, width = shape

@@ -8,16 +8,16 @@ found (nearest returns, Newton's method) needs no proof.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.kernels.balls import OUTWARD, ROUNDING, modulus_of, widened
+from mandeldask.fractal.kernels.compiled import inner
 
 _NEWTON_STEPS = 12
 """Newton's method converges in 3 to 6 from an orbit that has begun to settle."""
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def attracting_period(cx: float, cy: float, rho: float, x: float, y: float, period: int) -> int:
     """Return the period of the attracting cycle proven for every c within `rho`, or 0 if that fails.
 
@@ -40,7 +40,7 @@ def attracting_period(cx: float, cy: float, rho: float, x: float, y: float, peri
     return period if radius > 0.0 and _returns_inside(cx, cy, rho, x, y, radius, period) else 0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def periodic_point(cx: float, cy: float, x: float, y: float, period: int) -> tuple[float, float, bool]:
     """Solve f^p(z) = z by Newton's method from z = x + iy; the last value says whether that converged."""
     for _ in range(_NEWTON_STEPS):
@@ -61,7 +61,7 @@ def periodic_point(cx: float, cy: float, x: float, y: float, period: int) -> tup
     return x, y, False
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _least_period(cx: float, cy: float, x: float, y: float, period: int) -> int:
     """Return the first divisor of `period` after which the cycle seems closed."""
     u, v = x, y
@@ -72,7 +72,7 @@ def _least_period(cx: float, cy: float, x: float, y: float, period: int) -> int:
     return period
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _trial_radius(cx: float, cy: float, rho: float, x: float, y: float, period: int) -> float:
     """Return a radius for which `_returns_inside` is likely to hold, or 0 where none is.
 
@@ -90,7 +90,7 @@ def _trial_radius(cx: float, cy: float, rho: float, x: float, y: float, period: 
     return float(np.sqrt(least * (1.0 - a) / q))
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _returns_inside(cx: float, cy: float, rho: float, x: float, y: float, radius: float, period: int) -> bool:
     """Whether f_c^p(B) is inside B for every c within `rho`, and p the least period; B has that middle and `radius`.
 

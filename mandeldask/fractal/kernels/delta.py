@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inner
+
 LINEAR = 256.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
 
@@ -99,7 +101,7 @@ def advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing):
         g_y[i] = 2.0 * (zx * y + zy * x)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def leaving(w_x, w_y, s, count, z_x, z_y, scale, bound):
     """Return how many pixels do not simply stay at Z: most often none, which costs little to see."""
     scale2 = scale * scale
@@ -115,7 +117,7 @@ def leaving(w_x, w_y, s, count, z_x, z_y, scale, bound):
     return count - staying
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
     """Mark what becomes of each pixel at Z.
 
@@ -138,7 +140,7 @@ def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
             mark[i] = OPEN
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error):
     """Do as `classify` where Z is near the circle: |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2, in units of dz."""
     per_u = (1.0 + 2.0**-40) / bound.u
@@ -175,7 +177,7 @@ def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_s
         w_y[i] = (a_x * y + a_y * x) + (b_x * dc_y[i] + b_y * dc_x[i])
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing):
     """Do the same steps of the derivatives: g' = A g + B spacing."""
     for i in range(count):
@@ -184,7 +186,7 @@ def leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing):
         g_y[i] = a_x * y + a_y * x + b_y * spacing
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark):
     """Do as `classify` at a Z below float64, where nothing escapes and any dz beside it may be the larger."""
     larger = max(z_exponent, exponent)
@@ -194,7 +196,7 @@ def classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark):
         mark[i] = REBASE if np.hypot(z_x * z_factor + x, z_y * z_factor + y) < np.hypot(x, y) else STAY
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, bound):
     """Do one step of pixel `i` past a Z that may be 0 or below float64, from the scale 2^exponent to 2^after."""
     # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
@@ -217,7 +219,7 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
     real[2, i] = bound.u * (r * r * (1.0 + 2.0**-30) + FLOOR)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m):
     """Put pixel `i` with dz = Z + dz into place `k` of `later`; Z may be wrong by `error` besides its rounding."""
     larger = max(z_exponent, exponent)
@@ -235,7 +237,7 @@ def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, err
     later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def moduli(w_x, w_y, s, count, bound):
     """Return a bound on |w| + r of all pixels."""
     most_w2 = most_s = 0.0
@@ -245,13 +247,13 @@ def moduli(w_x, w_y, s, count, bound):
     return (np.sqrt(most_w2) + np.sqrt(most_s / bound.u)) * (1.0 + 2.0**-40)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def power(exponent):
     """Return 2^exponent, 0 below 2^-1000 and at most 2^1000."""
     return math.ldexp(1.0, min(exponent, 1000)) if exponent > -1000 else 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def rescale(w_x, w_y, s, g_x, g_y, count, by):
     """Multiply the pixels by 2^-by, for a scale that is multiplied by 2^by."""
     factor = power(-by)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numba
-
 from mandeldask.fractal.kernels.balls import certainly_in, certainly_out, modulus_of, widened
+from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.kernels.cycles import attracting_period
 
 FAILED, BROKEN, SPLIT, PROVEN = range(4)
@@ -20,7 +19,7 @@ _LONGEST = 1 << 16
 _FIRST_WINDOW = 8
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
     """Return the verdict on the disc of c, its count, its period (0 if not proven), the steps taken, and the last z.
 

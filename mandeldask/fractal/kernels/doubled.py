@@ -16,6 +16,7 @@ from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
 from mandeldask.fractal.kernels.tripledouble import as_triple
@@ -87,7 +88,7 @@ def _answer(tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.floa
     tile.close(stage, proven)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _run(re, im, maxiter, pixels, counts, smooths, distances, proven, flag):
     """Send `pixels` through the lanes."""
     w, gone = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
@@ -109,7 +110,7 @@ def _run(re, im, maxiter, pixels, counts, smooths, distances, proven, flag):
         clock += STEPS
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _enter(re, im, pixels, following, clock, w, active):
     """Append the next pixels, at z_0 = 0; return how many are active, and the next to come."""
     while following < pixels.size and active < LANES:
@@ -125,7 +126,7 @@ def _enter(re, im, pixels, following, clock, w, active):
     return active, following
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _advance(w, active, tripled, derivative):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
@@ -144,7 +145,7 @@ def _advance(w, active, tripled, derivative):
                 w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _look(w, active, first):
     """Mark as GOING the lanes surely inside, and born too late to be done in the next block."""
     for i in range(active):
@@ -152,7 +153,7 @@ def _look(w, active, first):
         w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _leave(w, active, gone, size, clock):
     """Move the other lanes, as they were before, to `gone` and close the gaps; return how many are here and there."""
     for i in range(active - 1, -1, -1):
@@ -167,7 +168,7 @@ def _leave(w, active, gone, size, clock):
     return active, size
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, proven):
     """Follow the lanes that left to their ends, and write what is proven."""
     derivative = distances.size > 0
@@ -181,7 +182,7 @@ def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, prove
         proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _stay(w, size, maxiter):
     """Mark as GOING the lanes surely inside and not at the cap; return whether any is. COUNT: what is proven, or -1."""
     going = 0.0
@@ -194,7 +195,7 @@ def _stay(w, size, maxiter):
     return going > 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _fly(w, size, maxiter):
     """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
     going = 0.0
@@ -206,7 +207,7 @@ def _fly(w, size, maxiter):
     return going > 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _move(w, size, tripled, derivative):
     """Advance the lanes that are GOING by one iteration."""
     if derivative:
@@ -232,7 +233,7 @@ def _move(w, size, tripled, derivative):
         w[N + i] += w[GOING + i]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _write(w, i, pixel, maxiter, counts, smooths, distances):
     """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
     count = w[COUNT + i]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numba
-
+from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.kernels.delta import power
 from mandeldask.fractal.kernels.potential import FAR_OUT, distance, smooth
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def fields_at(n, x, y, c_x, c_y, g_x, g_y, exponent, spacing):
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.kernels.bilinear import BASE, longest_leap
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import (
     CIRCLE,
     OUT,
@@ -51,7 +51,7 @@ _SHARP = 2.0**-25
 """The greatest error of an escaped z that is good enough for fields."""
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
     """Follow the reference with the pixels ``pool[some]`` until all have left; return how many wait in `later`."""
     slopes = answers.fields.size > 0
@@ -114,7 +114,7 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
     return waiting
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _next(indices, i, m):
     """Return the first place from `i` on whose index is not before m; the last of `indices` never is."""
     while indices[i] < m:
@@ -122,7 +122,7 @@ def _next(indices, i, m):
     return i
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _rescaled(real, count, exponent, most, dc_exponent):
     """Keep w far from where float64 ends; return the exponent and the bound on |w|, changed where they must be."""
     if most > 2.0**60 or 0.0 < most < 2.0**-60:
@@ -132,7 +132,7 @@ def _rescaled(real, count, exponent, most, dc_exponent):
     return exponent, most
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bound, slopes):
     """Do the `steps` steps of an entry of the table at once; return the new bound on |w|."""
     a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
@@ -146,7 +146,7 @@ def _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bo
     return (np.hypot(a_x, a_y) * most + b_most * dc_size) * (1.0 + 2.0**-20)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _safe_steps(real, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, slopes):
     """Do the steps that `most` shows to be safe: nobody can escape or need rebasing. Return m and the bound on |w|.
 
@@ -167,7 +167,7 @@ def _safe_steps(real, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scal
     return m, most
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes):
     """Do one step past Z = (z_x, z_y), of the derivatives too where they are followed."""
     w_x, w_y, s = real[0], real[1], real[2]
@@ -176,7 +176,7 @@ def _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slope
     advance(w_x, w_y, s, real[6], real[7], count, z_x, z_y, scale, dc_scale, dc_size, bound)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _let_go(
     real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
     orbit, place, bound, maxiter, answers,
@@ -202,7 +202,7 @@ def _let_go(
     return count, waiting, deadline
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _gathered(pool, some, place):
     """Return the pixels ``pool[some]`` under one exponent, with rows d_x, d_y (their dc) after those of `Pixels`."""
     count = some.size
@@ -223,7 +223,7 @@ def _gathered(pool, some, place):
     return real, whole, exponent
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bound):
     """Do one step past a Z that float64 may not hold; return the new exponent.
 
@@ -241,7 +241,7 @@ def _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bo
     return after
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _edge_in_units(orbit, edge, exponent):
     """Return |Z|^2 - 4 and the error of Z in units of 2^exponent."""
     excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
@@ -251,7 +251,7 @@ def _edge_in_units(orbit, edge, exponent):
     return excess, error
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
     """Write what is known of a pixel that leaves; return whether it must wait to be rebased instead."""
     lane, done = whole[2, i], whole[1, i] + m

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import kernel
 from mandeldask.fractal.kernels.cycles import attracting_period, periodic_point
 from mandeldask.fractal.kernels.discs import PATIENCE, PROVEN, judge
 
@@ -33,8 +33,7 @@ def answer_cycles(tile: Tile) -> None:
     """Answer open pixels of `tile` whose orbits are drawn into a cycle, while that is quicker than iterating on."""
     proven = np.zeros(tile.open.size, np.bool_)
     period = np.empty(0, np.uint32) if tile.period is None else tile.period
-    im, re = _positions(tile.grid.im), _positions(tile.grid.re)
-    _fill(im, re, tile.maxiter, tile.open, proven, period, tile.cancellation.flag)
+    _prove(tile, tile.maxiter, tile.open, proven, period)
     tile.close("cycles", proven)
 
 
@@ -43,9 +42,17 @@ def find_periods(tile: Tile) -> None:
     if tile.period is None:
         return
     pixels = np.flatnonzero((tile.counts == tile.maxiter) & (tile.period == 0))
-    im, re = _positions(tile.grid.im), _positions(tile.grid.re)
-    _fill(im, re, 1 << 30, pixels, np.zeros(pixels.size, np.bool_), tile.period, tile.cancellation.flag)
+    _prove(tile, 1 << 30, pixels, np.zeros(pixels.size, np.bool_), tile.period)
     tile.cancellation.check()
+
+
+def _prove(
+    tile: Tile, maxiter: int, pixels: NDArray[np.int64], proven: NDArray[np.bool_], period: NDArray[np.uint32]
+) -> None:
+    """Write to `proven` which of `pixels` stay, and to `period`, unless it is empty, their periods."""
+    im, re = _positions(tile.grid.im), _positions(tile.grid.re)
+    rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
+    _fill(im, re, rho, maxiter, pixels, proven, period, tile.cancellation.flag)
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
@@ -57,10 +64,9 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
     return np.array([middle + step * (i - axis.size // 2) for i in range(axis.size)])
 
 
-@numba.njit(nogil=True, cache=True)
-def _fill(im: Any, re: Any, maxiter: int, pixels: Any, proven: Any, period: Any, flag: Any) -> None:
+@kernel
+def _fill(im: Any, re: Any, rho: float, maxiter: int, pixels: Any, proven: Any, period: Any, flag: Any) -> None:
     """Prove pixels, the last one's cycle first: neighbours share it more often than not."""
-    rho = 2.0**-49 * (np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
     gain = maxiter // _COST
     credit, cycle, x, y = _CREDIT + pixels.size * gain // 32, 0, 0.0, 0.0
     for i in range(pixels.size):

@@ -8,9 +8,9 @@ lane, which no processor could predict.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.kernels.potential import FAR_OUT
 from mandeldask.fractal.kernels.recurrence import differentiate, iterate, unsure
 
@@ -37,7 +37,7 @@ _SECOND = LANES + 16
 """Where the second half of a space for indices begins."""
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def workspace(size=_ROWS.stop):
     """Return an empty workspace that begins at a cache line: vectors across two lines take twice the time."""
     raw = np.zeros(size + 8)
@@ -45,13 +45,13 @@ def workspace(size=_ROWS.stop):
     return raw[skip : skip + size]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def indices():
     """Return space for two lists of lanes."""
     return np.empty(2 * _SECOND, np.int64)
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def advance(w, active, derivative):
     """Advance lanes by STEPS iterations, unchecked; keep what they were in the OLD rows."""
     for i in range(active):
@@ -69,7 +69,7 @@ def advance(w, active, derivative):
             w[X + i], w[Y + i], w[S + i] = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def look(w, active, last, order):
     """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
 
@@ -88,7 +88,7 @@ def look(w, active, last, order):
     return leaving
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def leave(w, order, leaving, clock, leavers, size, derivative):
     """Append the lanes listed in `order` to `leavers`, as they were before the block; return how many are there."""
     for k in range(leaving):
@@ -104,7 +104,7 @@ def leave(w, order, leaving, clock, leavers, size, derivative):
     return size + leaving
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def close(w, active, alive, order, derivative):
     """Move lanes from the end to the places that others left, so that the first `alive` are all."""
     free = 0
@@ -125,7 +125,7 @@ def close(w, active, alive, order, derivative):
             w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def follow(w, size):
     """Follow lanes that left for a block, looking at every iterate; return STEPS."""
     for i in range(size):
@@ -145,7 +145,7 @@ def follow(w, size):
     return STEPS
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def fly(w, size, derivative):
     """Follow lanes that left until all are far out, at most FLIGHT steps, looking at every iterate; return the steps.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import MARGIN, power
 from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
 from mandeldask.fractal.reference import TINY
@@ -34,7 +34,7 @@ class DoubledOrbit(NamedTuple):
     """Bound on the error of the last point."""
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def follow_refined(orbit, dc_x, dc_y, exponent, maxiter, counts, proven, flag):
     """Write the counts that can be proven; `dc_x`, `dc_y` are (high, low) by pixel, in units of 2^exponent."""
     for i in range(counts.size):
@@ -45,7 +45,7 @@ def follow_refined(orbit, dc_x, dc_y, exponent, maxiter, counts, proven, flag):
             counts[i], proven[i] = count, True
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _count(orbit, d_x, d_x_low, d_y, d_y_low, dc_exponent, maxiter, flag):
     """Return the count of one pixel, or -1."""
     orbit_x, orbit_y, orbit_x_low, orbit_y_low = orbit.x, orbit.y, orbit.x_low, orbit.y_low

@@ -15,6 +15,7 @@ import numpy as np
 
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import doubledouble as dd
+from mandeldask.fractal.kernels.compiled import inner, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,13 +71,13 @@ def _frame(axis: Axis) -> tuple[Axis, int]:
     return Axis(axis.start - before * axis.step, axis.step, size), before
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def radius(dre: float, dim: float) -> float:
     """Return rho: √2 times the farthest that a pixel of a block can be from its centre, so that |t| < 0.71."""
     return 1.001 * BLOCK * max(abs(dre), abs(dim))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: float, flag: Any) -> Any:
     """Return the Series of every block.
 
@@ -107,7 +108,7 @@ def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: fl
     return starts
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance):
     """Iterate the blocks of one parent: all at once as far as that goes, then each on its own."""
     cols, rho = re.shape[1] // BLOCK, radius(steps[0], steps[1])
@@ -132,13 +133,13 @@ def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance
             starts.error[block] = error + per_spread * _spread(part) + fixed if n else 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _center(re, im, row, col):
     """Return a position as high and low parts of x and y."""
     return re[0, col], re[1, col], im[0, row], im[1, row]
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _recentered(b, d):
     """Return the polynomial of the child in the direction `d` from the middle, in units of the parent's rho."""
     part = b.copy()
@@ -154,7 +155,7 @@ def _recentered(b, d):
     return part
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tolerance: float) -> Any:
     """Iterate one polynomial from the iterate n on, as far as it goes; return the n reached and the error bound.
 
@@ -198,7 +199,7 @@ def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tol
     return n, error
 
 
-@numba.njit(nogil=True, cache=True)
+@inner
 def _spread(b):
     """Return a bound on how far the polynomial `b` gets from its middle."""
     return (_norm(b[1]) + _norm(b[2]) + _norm(b[3]) + _norm(b[4]) + _norm(b[5])) * (1.0 + 2.0**-40)
@@ -210,7 +211,7 @@ def _norm(a: complex) -> float:
     return abs(a.real) + abs(a.imag)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
     """Return for every block of a frame of (rows, cols) blocks whether it holds one of `pixels`, flat indices."""
     wanted = np.zeros(rows * cols, np.bool_)

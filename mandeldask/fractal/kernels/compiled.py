@@ -1,0 +1,18 @@
+"""How kernels are compiled: what Python calls, and what only kernels call.
+
+For every function numba compiles a wrapper for Python and one for C, which takes longer than many of ours do. Nobody
+calls them from C, and what only kernels call stays an ordinary function for Python.
+"""
+
+from __future__ import annotations
+
+import numba
+from numba.extending import register_jitable
+
+kernel = numba.njit(  # type: ignore[call-overload]  # numba's stubs lack the last option
+    nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True
+)
+"""Compiles what Python calls; kept on disk with all that it calls."""
+
+inner = register_jitable(error_model="numpy", no_cfunc_wrapper=True)
+"""Compiles into the kernels that call it."""
