@@ -11,12 +11,14 @@ from flint import acb, arb, ctx, fmpq
 import mandeldask as md
 from fractal.oracle import escape_count, wrong_pixels
 from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.kernels.neighborhood import neighborhood_of
-from mandeldask.fractal.kernels.perturbation import _answer_around, answer_by_perturbation
+from mandeldask.fractal.kernels.perturbation import _answer_around, _refine, answer_by_perturbation
 from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
-from mandeldask.fractal.rationals import Point, as_point
+from mandeldask.fractal.rationals import Point, as_point, exponent_of
+from mandeldask.fractal.units import in_pixels
 
 MISIUREWICZ = "-0.10109636384562216102578544573864+0.95628651080914150077109605773165j"
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
@@ -169,13 +171,37 @@ def test_fields_at_depth(width, unit):
             np.testing.assert_allclose((smooth[row, col], distance[row, col]), expected, rtol=1e-5)
 
 
-def fields(c, unit):
+@pytest.mark.parametrize(
+    ("center", "width", "maxiter"),
+    [("1j", "1e-300", 3000), ("1j", "1e-1000", 5000), (MISIUREWICZ, "1e-30", 1000), (SEAHORSE, "1e-17", 9000)],
+)
+def test_double_double_around_a_reference(center, width, maxiter):
+    grid = Grid.window(center, width, (12, 12))
+    tile = Tile.blank(grid, maxiter, ("smooth", "distance"))
+    where, reach = neighborhood.lattice_point(grid)
+    _refine(tile, neighborhood_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
+    assert tile.open.size <= 1
+    answered = np.setdiff1d(np.arange(144), tile.open)[::9].tolist()
+    assert wrong_pixels(grid, tile.counts.reshape(12, 12), maxiter, [divmod(pixel, 12) for pixel in answered]) == []
+    unit = grid.spacing if in_pixels(grid.spacing) else 1
+    given = np.stack([tile.smooth, tile.distance])[:, answered]
+    expected = [fields(grid.point(*divmod(pixel, 12)), unit, maxiter) for pixel in answered]
+    np.testing.assert_allclose(given.T, expected, rtol=1e-6)
+
+
+def test_fields_at_depth_need_no_integers():
+    report = Mandelbrot(3000, ("smooth", "distance")).report(Grid.window("1j", "1e-300", (64, 64)))
+    assert report["refined perturbation"] > 10
+    assert report["exact"] <= 4
+
+
+def fields(c, unit, maxiter=3000):
     """Return the smooth count and the distance estimate by flint, or None for a point that stays."""
-    with ctx.workprec(2000):
+    with ctx.workprec(8000):  # intervals wrap: a digit is lost for every few iterates
         z = c_ball = acb(*(arb(fmpq(part.numerator, part.denominator)) for part in c))
         slope, n = acb(1), 1
         while abs(z) < 1e10:
-            if n > 3000:
+            if n > maxiter:
                 return None
             slope, z, n = 2 * z * slope + 1, z * z + c_ball, n + 1
         modulus = abs(z)

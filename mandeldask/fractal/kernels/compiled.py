@@ -16,3 +16,6 @@ kernel = numba.njit(  # type: ignore[call-overload]  # numba's stubs lack the la
 
 inner = register_jitable(error_model="numpy", no_cfunc_wrapper=True)
 """Compiles into the kernels that call it."""
+
+inlined = register_jitable(error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
+"""Compiles into the very loops of the kernels that call it, which a call would keep from being vectorised."""

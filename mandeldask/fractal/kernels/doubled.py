@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
-from mandeldask.fractal.kernels.compiled import inner, kernel
+from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
 from mandeldask.fractal.kernels.tripledouble import as_triple
@@ -185,26 +184,27 @@ def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, prove
 @inner
 def _stay(w, size, maxiter):
     """Mark as GOING the lanes surely inside and not at the cap; return whether any is. COUNT: what is proven, or -1."""
-    going = 0.0
+    count = 0
     for i in range(size):
         gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
         n, inside = w[N + i], gap < 0.0
         w[COUNT + i] = (n if inside else n - 1.0) if sure else -1.0
-        w[GOING + i] = 1.0 if sure & inside & (n < maxiter) else 0.0
-        going += w[GOING + i]
-    return going > 0.0
+        going = sure & inside & (n < maxiter)
+        w[GOING + i] = 1.0 if going else 0.0
+        count += 1 if going else 0
+    return count > 0
 
 
 @inner
 def _fly(w, size, maxiter):
     """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
-    going = 0.0
+    count = 0
     for i in range(size):
-        x, y, cx, cy, count = w[X + i], w[Y + i], w[CX + i], w[CY + i], w[COUNT + i]
-        near = x * x + y * y <= FAR_OUT * (1.0 + cx * cx + cy * cy)
-        w[GOING + i] = 1.0 if near & (count >= 0.0) & (count < maxiter) else 0.0
-        going += w[GOING + i]
-    return going > 0.0
+        x, y, cx, cy, n = w[X + i], w[Y + i], w[CX + i], w[CY + i], w[COUNT + i]
+        going = (x * x + y * y <= FAR_OUT * (1.0 + cx * cx + cy * cy)) & (n >= 0.0) & (n < maxiter)
+        w[GOING + i] = 1.0 if going else 0.0
+        count += 1 if going else 0
+    return count > 0
 
 
 @inner
@@ -253,7 +253,7 @@ def _write(w, i, pixel, maxiter, counts, smooths, distances):
     return count >= 0.0
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _iterate_doubled(w, i):
     """Return the next iterate of a lane and the next r."""
     x, y = w[X + i], w[Y + i]
@@ -263,7 +263,7 @@ def _iterate_doubled(w, i):
     return x, x_low, y, y_low, r
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _iterate_tripled(w, i):
     """Return the next iterate of a lane and the next r."""
     x, y = w[X + i], w[Y + i]
@@ -275,13 +275,13 @@ def _iterate_tripled(w, i):
     return x, x_low, x_lowest, y, y_low, y_lowest, r
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _error(x, y, r, rounding):
     """Return a bound on the error of the iterate after z = x + iy with a bound r."""
     return ((2.0 * np.sqrt(x * x + y * y) + r) * r + rounding) * _OUTWARD
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _differentiate(x, y, r, dx, dy, q):
     """Return the next dz/dc, in float64, and the bound q on its distance from the exact one."""
     modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
@@ -289,7 +289,7 @@ def _differentiate(x, y, r, dx, dy, q):
     return (x + x) * dx - (y + y) * dy + 1.0, (x + x) * dy + (y + y) * dx, q
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _gap(x, x_low, y, y_low, r):
     """Return |z|^2 - 4, and whether the exact iterate surely lies on the same side."""
     xx, xx_low = dd.two_product(x, x)

@@ -7,9 +7,10 @@ machine rounds alike.
 
 from __future__ import annotations
 
-import numba
 from numba.core.types import float64
 from numba.extending import intrinsic
+
+from mandeldask.fractal.kernels.compiled import inlined
 
 
 @intrinsic
@@ -22,7 +23,7 @@ def fma(_context, _a, _b, _c):
     return float64(float64, float64, float64), generate
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def two_sum(a, b):
     """Return ``a + b`` rounded, and exactly what the rounding lost."""
     total = a + b
@@ -30,35 +31,35 @@ def two_sum(a, b):
     return total, (a - (total - part)) + (b - part)
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def fast_two_sum(a, b):
     """Return the same as `two_sum`, for ``|a| >= |b|``."""
     total = a + b
     return total, b - (total - a)
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def two_product(a, b):
     """Return ``a * b`` rounded, and exactly what the rounding lost, unless it underflows."""
     product = a * b
     return product, fma(a, b, -product)
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def add(a_high, a_low, b_high, b_low):
     """Return ``a + b`` with a relative error below 2^-104 of ``|a| + |b|``."""
     high, low = two_sum(a_high, b_high)
     return fast_two_sum(high, low + (a_low + b_low))
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def multiply(a_high, a_low, b_high, b_low):
     """Return ``a * b`` with a relative error below 2^-102."""
     high, low = two_product(a_high, b_high)
     return fast_two_sum(high, low + (a_high * b_low + a_low * b_high))
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
     """Return ``z^2 + c`` as ``x, x_low, y, y_low``, with an error below 2^-97 for ``|z|, |c| <= 2.1``.
 

@@ -6,7 +6,10 @@ import math
 
 from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.kernels.delta import power
-from mandeldask.fractal.kernels.potential import FAR_OUT, distance, smooth
+from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
+
+ROUNDING = 2.0**-49
+"""More than a float64 step of z or dz/dc loses, relative to its terms."""
 
 
 @inner
@@ -24,3 +27,21 @@ def fields_at(n, x, y, c_x, c_y, g_x, g_y, exponent, spacing):
     slope = g_x * g_x + g_y * g_y
     pixels = distance(square, slope) if slope > 0.0 else math.inf
     return smooth(n, square), pixels * power(-exponent)
+
+
+@inner
+def proven_fields(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
+    """Return the same, or NaN where the bounds r and q on the errors of z_n and of g do not prove them."""
+    c2 = c_x * c_x + c_y * c_y
+    far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
+    while square <= far_out:
+        modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
+        q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * (1.0 + 2.0**-40)
+        r = ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * (1.0 + 2.0**-40)
+        g_x, g_y = 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
+        x, y = x * x - y * y + c_x, 2.0 * x * y + c_y
+        square, n = x * x + y * y, n + 1
+    slope = g_x * g_x + g_y * g_y
+    if not (r * r < WORST * square and q * q < WORST * slope):
+        return math.nan, math.nan
+    return smooth(n, square), distance(square, slope) * power(-exponent)

@@ -17,14 +17,14 @@ from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.groups import GROUP, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, neighborhood_of, reference_point
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
-from mandeldask.fractal.kernels.refined import DoubledOrbit, follow_refined
+from mandeldask.fractal.kernels.refined import DoubledOrbit, DoubledPlace, follow_refined
 from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mandeldask.fractal.geometry import Axis
+    from mandeldask.fractal.geometry import Axis, Grid
     from mandeldask.fractal.kernels.tile import Tile
     from mandeldask.fractal.rationals import Point
 
@@ -52,7 +52,7 @@ def answer_by_perturbation(tile: Tile) -> None:
         lived = _answer_around(tile, near)
         if tile.open.size > 0.9 * before:
             break
-    if tile.open.size and not tile.wants_orbits:
+    if tile.open.size:
         _refine(tile, near)
 
 
@@ -91,7 +91,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         tile.cancellation.check()
         pool, later = later, pool
         order = np.argsort(pool.whole[0, :waiting], kind="stable")
-    return _close(tile, answers)
+    return _close(tile, "perturbation", answers)
 
 
 def _place(tile: Tile, near: Neighborhood) -> tuple[Place, NDArray[np.int64]]:
@@ -101,8 +101,13 @@ def _place(tile: Tile, near: Neighborhood) -> tuple[Place, NDArray[np.int64]]:
     dc_x = _differences(grid.re, origin.re, near.exponent)[cols]
     dc_y = _differences(grid.im, origin.im, near.exponent)[rows]
     most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
-    spacing = float(grid.spacing / Fraction(2) ** near.exponent)
-    return Place(dc_x, dc_y, near.exponent, most, spacing), np.lexsort((cols // 32, rows // 16))
+    place = Place(dc_x, dc_y, near.exponent, most, _spacing(grid, near))
+    return place, np.lexsort((cols // 32, rows // 16))
+
+
+def _spacing(grid: Grid, near: Neighborhood) -> float:
+    """Return how far pixels are from each other, in the units of `near`."""
+    return float(grid.spacing / Fraction(2) ** near.exponent)
 
 
 def _blank_answers(tile: Tile) -> Answers:
@@ -110,7 +115,7 @@ def _blank_answers(tile: Tile) -> Answers:
     return Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
 
 
-def _close(tile: Tile, answers: Answers) -> NDArray[np.int64]:
+def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
     """Write what is proven into `tile`; return how long each of the other pixels was followed."""
     counts, proven = answers.whole[0], answers.whole[1] != 0
     pixels = tile.open[proven]
@@ -120,7 +125,7 @@ def _close(tile: Tile, answers: Answers) -> NDArray[np.int64]:
     if tile.distance is not None:
         unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
         tile.distance[pixels] = np.minimum(answers.fields[1, proven] * unit, np.finfo(np.float32).max)
-    tile.close("perturbation", proven)
+    tile.close(stage, proven)
     lived: NDArray[np.int64] = counts[~proven]
     return lived
 
@@ -128,15 +133,18 @@ def _close(tile: Tile, answers: Answers) -> NDArray[np.int64]:
 def _refine(tile: Tile, near: Neighborhood) -> None:
     """Answer what double-double can prove around the same reference."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
-    dc_x = _doubled_differences(tile.grid.re, near.reference.center.re, near.exponent, cols)
-    dc_y = _doubled_differences(tile.grid.im, near.reference.center.im, near.exponent, rows)
-    reference = near.reference
+    reference, exponent = near.reference, near.exponent
+    place = DoubledPlace(
+        _doubled_differences(tile.grid.re, reference.center.re, exponent, cols),
+        _doubled_differences(tile.grid.im, reference.center.im, exponent, rows),
+        exponent,
+        _spacing(tile.grid, near),
+    )
     error = ldexp(reference.error.mantissa, max(reference.error.exponent, -1000))
     orbit = DoubledOrbit(reference.x, reference.y, reference.x_low, reference.y_low, error)
-    counts, proven = np.zeros(tile.open.size, np.int64), np.zeros(tile.open.size, np.bool_)
-    follow_refined(orbit, dc_x, dc_y, near.exponent, tile.maxiter, counts, proven, tile.cancellation.flag)
-    tile.counts[tile.open[proven]] = counts[proven]
-    tile.close("refined perturbation", proven)
+    answers = _blank_answers(tile)
+    follow_refined(orbit, place, tile.maxiter, answers, tile.cancellation.flag)
+    _close(tile, "refined perturbation", answers)
 
 
 def _doubled_differences(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
-"""Delta orbits in double-double, pixel by pixel, for the few that float64 leaves open at depth.
+"""Delta orbits in double-double, in lanes of their own pace, for the pixels that float64 leaves open.
 
-The same recurrence, rebasing and bound as in `delta` and `groups`, with r carried as it is.
+The recurrence, rebasing and decisions are those of `delta` and `groups`, with r carried as it is, and a bound q on the
+error of the derivative g beside it. An ordinary step is done by all lanes in loops that vectorise; a lane that is done,
+must be rebased or rescaled, or stands at a zero of the reference, is attended to alone before.
 """
 
 from __future__ import annotations
@@ -11,16 +13,34 @@ from typing import NamedTuple
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
-from mandeldask.fractal.kernels.compiled import inner, kernel
+from mandeldask.fractal.kernels import lanes
+from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import MARGIN, power
+from mandeldask.fractal.kernels.escape import proven_fields
 from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
 from mandeldask.fractal.reference import TINY
 
 _STEP = 2.0**-98
 """More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
+_SLOPE = 2.0**-49
+"""More than a float64 step of g loses, per |z g| and per what is added."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+_MOST_W = 2.0**80
+"""|w|^2 is kept below this and above its inverse."""
+_LOOK = 64
+"""Iterations between two looks at the cancellation flag."""
 
-_LOOK = 1023
-"""Iterations between two looks at the cancellation flag, as a mask."""
+# Rows of a workspace, as in `lanes`: what a step changes, what it needs to know of the pixel, then Z, z and CALL (must
+# it be attended to?) at this iteration. A row has a place of its own for every lane in every array.
+LANES = 64
+_ROW = LANES + 8
+_ROWS = range(0, 24 * _ROW, _ROW)
+X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N = _ROWS[:15]
+REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[15:]
+_SIZE = _ROWS.stop
+# Rows of whole numbers: the index into the reference, dz = w 2^exponent, and which pixel it is.
+M, EXPONENT, LANE = range(3)
 
 
 class DoubledOrbit(NamedTuple):
@@ -34,74 +54,254 @@ class DoubledOrbit(NamedTuple):
     """Bound on the error of the last point."""
 
 
+class DoubledPlace(NamedTuple):
+    """Where pixels are, relative to the reference."""
+
+    x: np.ndarray
+    """Real parts of dc by pixel, shape (2, pixels), high and low, in units of 2^exponent."""
+    y: np.ndarray
+    """Imaginary parts."""
+    exponent: int
+    spacing: float
+    """From a pixel to the next, in units of 2^exponent."""
+
+
 @kernel
-def follow_refined(orbit, dc_x, dc_y, exponent, maxiter, counts, proven, flag):
-    """Write the counts that can be proven; `dc_x`, `dc_y` are (high, low) by pixel, in units of 2^exponent."""
-    for i in range(counts.size):
-        if flag[0]:
-            return
-        count = _count(orbit, dc_x[0, i], dc_x[1, i], dc_y[0, i], dc_y[1, i], exponent, maxiter, flag)
-        if count >= 0:
-            counts[i], proven[i] = count, True
+def follow_refined(orbit, place, maxiter, answers, flag):
+    """Write the counts, and the fields if they are wanted, that can be proven."""
+    w, whole = lanes.workspace(_SIZE), np.zeros((3, LANES), np.int64)
+    slopes = answers.fields.size > 0
+    active = following = 0
+    while not flag[0]:
+        while active < LANES and following < place.x.shape[1]:
+            _enter(w, whole, active, place, following)
+            active, following = active + 1, following + 1
+        if active == 0:
+            break
+        for _ in range(_LOOK):
+            _gather(w, whole, active, orbit)
+            if _look(w, active, maxiter):
+                for i in range(active - 1, -1, -1):
+                    if w[CALL + i] > 0.0 and not _attend(w, whole, i, orbit, place, maxiter, answers):
+                        active -= 1
+                        _replace(w, whole, i, active)
+            if slopes:
+                _differentiate(w, active, place.spacing)
+            _step(w, whole, active)
 
 
 @inner
-def _count(orbit, d_x, d_x_low, d_y, d_y_low, dc_exponent, maxiter, flag):
-    """Return the count of one pixel, or -1."""
-    orbit_x, orbit_y, orbit_x_low, orbit_y_low = orbit.x, orbit.y, orbit.x_low, orbit.y_low
-    last = orbit_x.size - 1
-    d_modulus = np.hypot(d_x, d_y)
-    x = x_low = y = y_low = r = 0.0
-    exponent = dc_exponent
-    m = n = 0
+def _enter(w, whole, i, place, pixel):
+    """Put a pixel at z_0 = 0 into lane `i`."""
+    for at in range(0, _SIZE, _ROW):
+        w[at + i] = 0.0
+    w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
+    w[DC_Y + i], w[DC_Y_LOW + i] = place.y[0, pixel], place.y[1, pixel]
+    whole[M, i], whole[LANE, i] = 0, pixel
+    _set_exponent(w, whole, i, place.exponent, place)
+
+
+@inner
+def _set_exponent(w, whole, i, exponent, place):
+    """Say in which units lane `i` is."""
+    whole[EXPONENT, i] = exponent
+    w[SCALE + i] = power(exponent) if exponent > DEEP else 0.0
+    w[DC_SCALE + i] = power(place.exponent - exponent)
+
+
+@inner
+def _replace(w, whole, i, last):
+    """Put lane `last` into the place of lane `i`."""
+    for at in range(0, _SIZE, _ROW):
+        w[at + i] = w[at + last]
+    for row in range(3):
+        whole[row, i] = whole[row, last]
+
+
+@inner
+def _gather(w, whole, active, orbit):
+    """Fetch the Z of every lane; call those at the end of the reference."""
+    x, x_low, y, y_low = orbit.x, orbit.x_low, orbit.y, orbit.y_low
+    last = x.size - 1
+    for i in range(active):
+        m = whole[M, i]
+        w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = x[m], x_low[m], y[m], y_low[m]
+        w[CALL + i] = 1.0 if m == last else 0.0
+
+
+@inner
+def _look(w, active, maxiter):
+    """Find every z, and CALL the lanes for which an ordinary step is not all; return whether there are any."""
+    calls = 0
+    for i in range(active):
+        scale = w[SCALE + i]
+        x, y = scale * w[X + i], scale * w[Y + i]
+        zx, zx_low = dd.add(w[REF_X + i], w[REF_X_LOW + i], x, scale * w[X_LOW + i])
+        zy, zy_low = dd.add(w[REF_Y + i], w[REF_Y_LOW + i], y, scale * w[Y_LOW + i])
+        w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
+        z2, w2 = zx * zx + zy * zy, w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        reference2 = w[REF_X + i] * w[REF_X + i] + w[REF_Y + i] * w[REF_Y + i]
+        stays = (z2 + _doubt(scale * w[R + i]) <= 4.0) & (z2 >= x * x + y * y) & (w[N + i] < maxiter)
+        ordinary = (w2 < _MOST_W) & (w2 > 1.0 / _MOST_W) & ((reference2 > TINY * TINY) | (scale > 2.0**NEAR_ZERO))
+        call = (w[CALL + i] > 0.0) | (not stays) | (not ordinary)
+        w[CALL + i] = 1.0 if call else 0.0
+        calls += 1 if call else 0
+    return calls > 0
+
+
+@inlined
+def _doubt(r):
+    """Return how far |z|^2 must be from 4 to tell the side, where the error of z is at most `r`."""
+    error = r + MARGIN
+    return error * (4.0 + error)
+
+
+@inner
+def _attend(w, whole, i, orbit, place, maxiter, answers):
+    """Do with lane `i` what must be done before its next ordinary step; return False where there is none."""
+    last = orbit.x.size - 1
     while True:
-        largest = max(abs(x), abs(y))
-        if largest > 2.0**40 or 0.0 < largest < 2.0**-40:
-            shift = max(math.frexp(largest)[1], dc_exponent - exponent - 60)
-            factor = power(-shift)
-            x, x_low, y, y_low, r = x * factor, x_low * factor, y * factor, y_low * factor, r * factor
-            exponent += shift
-        scale = power(exponent) if exponent > DEEP else 0.0
-        z_x, z_y = orbit_x[m], orbit_y[m]
-        zx, zx_low = dd.add(z_x, orbit_x_low[m], scale * x, scale * x_low)
-        zy, zy_low = dd.add(z_y, orbit_y_low[m], scale * y, scale * y_low)
-        z2, w2 = zx * zx + zy * zy, x * x + y * y
-        modulus, modulus_w, reference = np.sqrt(z2), np.sqrt(w2), np.hypot(z_x, z_y)
-        error = scale * r + MARGIN
-        error *= 4.0 + error
-        if z2 - error > 4.0:
-            return n - 1
-        if not z2 + error <= 4.0:
-            return -1
-        if n >= maxiter:
-            return maxiter
-        deep = exponent < NEAR_ZERO and reference < TINY
-        if (deep and m > 0) or (n & _LOOK == 0 and flag[0]):
-            return -1
-        if m > 0 and (m == last or z2 < scale * scale * w2):
-            r = scale * r + 2.0**-100 * (reference + scale * modulus_w) + (orbit.error if m == last else 0.0)
-            x, x_low, y, y_low = zx, zx_low, zy, zy_low
-            exponent = m = 0
-            continue
-        if deep:  # dz' = dz^2 + dc, with an exponent that suits the larger
-            after = max(dc_exponent, 2 * (exponent + math.frexp(modulus_w)[1])) if modulus_w > 0.0 else dc_exponent
-            factor, slope = power(2 * exponent - after), 2.0 * modulus_w + r
-            tx, tx_low, ty, ty_low = x * factor, x_low * factor, y * factor, y_low * factor
-            exponent = after
+        _rescale(w, whole, i, place)
+        m, scale = whole[M, i], w[SCALE + i]
+        reference = np.hypot(orbit.x[m], orbit.y[m])
+        zx, zx_low = dd.add(orbit.x[m], orbit.x_low[m], scale * w[X + i], scale * w[X_LOW + i])
+        zy, zy_low = dd.add(orbit.y[m], orbit.y_low[m], scale * w[Y + i], scale * w[Y_LOW + i])
+        z2, doubt = zx * zx + zy * zy, _doubt(scale * w[R + i])
+        modulus = scale * np.hypot(w[X + i], w[Y + i])
+        at_zero = reference < TINY and whole[EXPONENT, i] < NEAR_ZERO
+        if z2 - doubt > 4.0:
+            _escape(w, whole, i, zx, zy, orbit, place, answers)
+            return False
+        if not z2 + doubt <= 4.0 or (at_zero and m > 0):
+            return False
+        if w[N + i] >= maxiter:
+            answers.whole[0, whole[LANE, i]], answers.whole[1, whole[LANE, i]] = maxiter, True
+            return False
+        if m > 0 and (m == last or z2 < modulus * modulus):
+            _rebase(w, whole, i, zx, zx_low, zy, zy_low, place)
+            w[R + i] = scale * w[R + i] + 2.0**-100 * (reference + modulus) + (orbit.error if m == last else 0.0)
+        elif at_zero:
+            _leave_zero(w, whole, i, place)
         else:
-            factor, slope = 1.0, 2.0 * modulus * (1.0 + 2.0**-48) + 2.0**-100 * reference + scale * r
-            tx, tx_low = dd.add(zx, zx_low, z_x, orbit_x_low[m])
-            ty, ty_low = dd.add(zy, zy_low, z_y, orbit_y_low[m])
-        dc_scale = power(dc_exponent - exponent)
-        r = r * slope * factor + _STEP * ((2.0 * np.hypot(tx, ty) + reference) * modulus_w + dc_scale * d_modulus)
-        r = r * (1.0 + 2.0**-40) + 2.0**-900
-        a, a_low = dd.multiply(tx, tx_low, x, x_low)
-        b, b_low = dd.multiply(ty, ty_low, y, y_low)
-        f, f_low = dd.multiply(tx, tx_low, y, y_low)
-        g, g_low = dd.multiply(ty, ty_low, x, x_low)
-        a, a_low = dd.add(a, a_low, -b, -b_low)
-        f, f_low = dd.add(f, f_low, g, g_low)
-        x, x_low = dd.add(a, a_low, dc_scale * d_x, dc_scale * d_x_low)
-        y, y_low = dd.add(f, f_low, dc_scale * d_y, dc_scale * d_y_low)
-        m += 1
-        n += 1
+            w[REF_X + i], w[REF_X_LOW + i] = orbit.x[m], orbit.x_low[m]
+            w[REF_Y + i], w[REF_Y_LOW + i] = orbit.y[m], orbit.y_low[m]
+            w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
+            return True
+
+
+@inner
+def _rescale(w, whole, i, place):
+    """Keep the w of lane `i` far from where float64 ends."""
+    largest = max(abs(w[X + i]), abs(w[Y + i]))
+    if largest * largest > 0.25 * _MOST_W or 0.0 < largest * largest < 4.0 / _MOST_W:
+        shift = max(math.frexp(largest)[1], place.exponent - whole[EXPONENT, i] - 60)
+        _multiply(w, i, power(-shift))
+        _set_exponent(w, whole, i, whole[EXPONENT, i] + shift, place)
+
+
+@inner
+def _multiply(w, i, factor):
+    """Multiply all that is in the units of lane `i`."""
+    for at in range(X, SCALE, _ROW):
+        w[at + i] *= factor
+
+
+@inner
+def _rebase(w, whole, i, zx, zx_low, zy, zy_low, place):
+    """Let lane `i` start over with dz = z."""
+    factor = w[SCALE + i]
+    w[GX + i], w[GY + i], w[Q + i] = w[GX + i] * factor, w[GY + i] * factor, w[Q + i] * factor
+    w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
+    whole[M, i] = 0
+    _set_exponent(w, whole, i, 0, place)
+    if factor == 0.0:  # dz is lost beside Z, and g with it
+        w[Q + i] = np.inf
+
+
+@inner
+def _leave_zero(w, whole, i, place):
+    """Do a step of lane `i` past Z_0 = 0, dz' = dz^2 + dc, with an exponent that suits the larger."""
+    modulus, exponent = np.hypot(w[X + i], w[Y + i]), whole[EXPONENT, i]
+    after = max(place.exponent, 2 * (exponent + math.frexp(modulus)[1])) if modulus > 0.0 else place.exponent
+    factor = power(2 * exponent - after)
+    _set_exponent(w, whole, i, after, place)
+    added, r, slope = w[DC_SCALE + i] * place.spacing, w[R + i], abs(w[GX + i]) + abs(w[GY + i])
+    q = (2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * modulus * slope) * factor + _SLOPE * added
+    gx, gy = 2.0 * (w[X + i] * w[GX + i] - w[Y + i] * w[GY + i]), 2.0 * (w[X + i] * w[GY + i] + w[Y + i] * w[GX + i])
+    w[GX + i], w[GY + i], w[Q + i] = gx * factor + added, gy * factor, q * _OUTWARD
+    r = r * (2.0 * modulus + r) * factor
+    w[R + i] = (r + _lost(2.0 * modulus * modulus * factor, w, i)) * _OUTWARD + 2.0**-900
+    _multiply_add(w, i, w[X + i] * factor, w[X_LOW + i] * factor, w[Y + i] * factor, w[Y_LOW + i] * factor)
+    whole[M, i] = 1
+    w[N + i] += 1.0
+
+
+@inner
+def _differentiate(w, active, spacing):
+    """Do an ordinary step of the derivatives, g' = 2 z g + spacing, and of the bounds on their errors."""
+    for i in range(active):
+        zx, zy, gx, gy = w[ZX + i], w[ZY + i], w[GX + i], w[GY + i]
+        modulus, slope, r, added = np.sqrt(zx * zx + zy * zy), abs(gx) + abs(gy), w[SCALE + i] * w[R + i], 0.0
+        added = spacing * w[DC_SCALE + i]
+        q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus * slope + added)
+        w[Q + i] = q * _OUTWARD
+        w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) + added, 2.0 * (zx * gy + zy * gx)
+
+
+@inner
+def _step(w, whole, active):
+    """Do an ordinary step: w' = (Z + z) w + dc."""
+    for i in range(active):
+        zx, zy, x, y, r = w[ZX + i], w[ZY + i], w[X + i], w[Y + i], w[R + i]
+        tx, tx_low = dd.add(zx, w[ZX_LOW + i], w[REF_X + i], w[REF_X_LOW + i])
+        ty, ty_low = dd.add(zy, w[ZY_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i])
+        reference = abs(w[REF_X + i]) + abs(w[REF_Y + i])
+        slope = 2.0 * np.sqrt(zx * zx + zy * zy) * (1.0 + 2.0**-48) + 2.0**-100 * reference + w[SCALE + i] * r
+        lost = _lost((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
+        w[R + i] = (r * slope + lost) * _OUTWARD + 2.0**-900
+        _multiply_add(w, i, tx, tx_low, ty, ty_low)
+        w[N + i] += 1.0
+    for i in range(active):
+        whole[M, i] += 1
+
+
+@inlined
+def _lost(product, w, i):
+    """Return more than the roundings of a step of lane `i` lose, from |2 t w| + |Z w|."""
+    return _STEP * (product + w[DC_SCALE + i] * (abs(w[DC_X + i]) + abs(w[DC_Y + i])))
+
+
+@inlined
+def _multiply_add(w, i, tx, tx_low, ty, ty_low):
+    """Replace the w of lane `i` by t w + dc: as `doubledouble.iterate`, with what is left added up and split once."""
+    x, x_low, y, y_low, scale = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[DC_SCALE + i]
+    xx, xx_low = dd.two_product(tx, x)
+    yy, yy_low = dd.two_product(ty, y)
+    real, rest = dd.two_sum(xx, -yy)
+    real, rest_of_c = dd.two_sum(real, scale * w[DC_X + i])
+    low = (xx_low - yy_low) + (rest + rest_of_c) + scale * w[DC_X_LOW + i]
+    low = dd.fma(tx, x_low, dd.fma(tx_low, x, dd.fma(-ty, y_low, dd.fma(-ty_low, y, low))))
+    xy, xy_low = dd.two_product(tx, y)
+    yx, yx_low = dd.two_product(ty, x)
+    imag, rest = dd.two_sum(xy, yx)
+    imag, rest_of_c = dd.two_sum(imag, scale * w[DC_Y + i])
+    imag_low = (xy_low + yx_low) + (rest + rest_of_c) + scale * w[DC_Y_LOW + i]
+    imag_low = dd.fma(tx, y_low, dd.fma(tx_low, y, dd.fma(ty, x_low, dd.fma(ty_low, x, imag_low))))
+    w[X + i], w[X_LOW + i] = dd.fast_two_sum(real, low)
+    w[Y + i], w[Y_LOW + i] = dd.fast_two_sum(imag, imag_low)
+
+
+@inner
+def _escape(w, whole, i, zx, zy, orbit, place, answers):
+    """Write what is known of lane `i`, which has just escaped."""
+    pixel, exponent = whole[LANE, i], whole[EXPONENT, i]
+    answers.whole[0, pixel], answers.whole[1, pixel] = int(w[N + i]) - 1, True
+    if answers.fields.size:
+        reach = power(place.exponent)
+        smooth, distance = proven_fields(
+            w[N + i], zx, zy, w[SCALE + i] * w[R + i],
+            orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i],
+            w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
+        )  # fmt: skip
+        answers.fields[0, pixel], answers.fields[1, pixel] = smooth, distance
+        answers.whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from mandeldask.fractal.kernels.compiled import inlined
 from mandeldask.fractal.kernels.doubledouble import fma, two_product, two_sum
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def as_triple(value: Fraction) -> NDArray[np.float64]:
     return np.array(parts) * 2.0**-_BITS
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, cy_low, cy_lowest):
     """Return ``z^2 + c`` as six parts, with an error below 2^-145 for ``|z|, |c| <= 2.1``.
 
@@ -61,7 +61,7 @@ def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, c
     return x, x_low, x_lowest, y, y_low, y_lowest
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _sum(a, b, c, d):
     """Return the sum of four, and the sum of what its roundings lost."""
     total, first = two_sum(a, b)
@@ -70,7 +70,7 @@ def _sum(a, b, c, d):
     return total, (first + second) + third
 
 
-@numba.njit(nogil=True, cache=True, forceinline=True)
+@inlined
 def _split(high, low, lowest):
     """Return the same number in parts that hardly overlap."""
     high, low = two_sum(high, low)
