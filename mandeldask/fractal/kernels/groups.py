@@ -63,7 +63,10 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
     count = some.size
     mark = np.empty(count, np.int64)
     most = moduli(w_x, w_y, s, count, bound)
-    deadline = maxiter - whole[1].max()
+    latest = 0
+    for i in range(count):
+        latest = max(latest, whole[1, i])
+    deadline = maxiter - latest
     last = orbit_x.size - 1
     m = tiny = edge = 0
     while count and not flag[0]:

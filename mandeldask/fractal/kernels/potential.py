@@ -10,8 +10,9 @@ With the potential ``G = lim ln|z_n| / 2^n``, which is the same for every bailou
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from mandeldask.fractal.kernels.compiled import inlined
 
 FAR_OUT = 2.0**24
 """An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
@@ -22,7 +23,7 @@ _LOG2_OF_E = 1.4426950408889634
 _HALF_ROOT = 0.7071067811865476
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def log2(value):
     """Return the binary logarithm of a positive normal number to 2^-40: the same on every machine, unlike libm's."""
     bits = np.float64(value).view(np.int64)
@@ -38,13 +39,13 @@ def log2(value):
     return float(exponent - 1 if low else exponent) + 2.0 * _LOG2_OF_E * t * series
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def smooth(n, m):
     """Return the smooth escape time from ``m = |z_n|^2`` far out."""
     return n + 1.0 - log2(log2(m))
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def distance(m, dm):
     """Return the distance estimate from ``m = |z_n|^2`` and ``dm = |dz_n/dc|^2`` far out."""
     return np.sqrt(m / dm) * log2(m) / _LOG2_OF_E

@@ -6,7 +6,7 @@ multiply-add, so that every machine rounds alike.
 
 from __future__ import annotations
 
-import numba
+from mandeldask.fractal.kernels.compiled import inlined
 
 SCALE = 256.0
 """S / r^2; also 1 / (4 kappa), kappa = 2^-10 being the loss allowed for bounding the square of a sum."""
@@ -17,7 +17,7 @@ _DERIVATIVE_ROUNDING = 2.0**-88
 """More than (1 + 1/kappa) 2 (8 * 2^-53)^2: what adding 1 loses, and what rounding loses, beside the share of S."""
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def iterate(x, y, s, cx, cy):
     """Return the next iterate x, y and its S: 256 times the square of a bound on the distance from the exact one."""
     xx = x * x
@@ -26,14 +26,14 @@ def iterate(x, y, s, cx, cy):
     return (xx - yy) + cx, (x + x) * y + cy, s
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def differentiate(x, y, s, dx, dy, q):
     """Return the next dz/dc and the square q of a bound on its distance from the exact one."""
     q = (x * x + y * y + 16.0 * s) * q * GROWTH + 33.0 * s * (dx * dx + dy * dy) + _DERIVATIVE_ROUNDING
     return (x + x) * dx - (y + y) * dy + 1.0, (x + x) * dy + (y + y) * dx, q
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def unsure(m, s):
     """Whether the exact iterate may be on the other side of |z| = 2 than one with ``|z|^2 = m``."""
     return not ((m - 4.0) * (m - 4.0) * 100.0 > (m + 4.0) * s)

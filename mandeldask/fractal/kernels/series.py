@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numba
 import numpy as np
 
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import doubledouble as dd
-from mandeldask.fractal.kernels.compiled import inner, kernel
+from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +127,8 @@ def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance
             error = whole_error + _RECENTER_ERROR * _spread(whole)
             n, error = _iterate(part, whole_n, error, _center(re, im, row, col), rho, maxiter, tolerance)
             starts.n[block] = n
-            starts.real[block], starts.imag[block] = part[: DEGREE + 1].real, part[: DEGREE + 1].imag
+            for k in range(DEGREE + 1):
+                starts.real[block, k], starts.imag[block, k] = part[k].real, part[k].imag
             per_spread, fixed = _HANDOVER_ERROR
             starts.error[block] = error + per_spread * _spread(part) + fixed if n else 0.0
 
@@ -205,7 +205,7 @@ def _spread(b):
     return (_norm(b[1]) + _norm(b[2]) + _norm(b[3]) + _norm(b[4]) + _norm(b[5])) * (1.0 + 2.0**-40)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _norm(a: complex) -> float:
     """Return |re| + |im|, a bound on |a|."""
     return abs(a.real) + abs(a.imag)
@@ -221,7 +221,7 @@ def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
     return wanted
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def evaluate(real, imag, tx, ty):
     """Return ``x, y`` of one polynomial at ``t = tx + 1j ty``."""
     x, y = real[5] * tx - imag[5] * ty + real[4], real[5] * ty + imag[5] * tx + imag[4]
@@ -231,7 +231,7 @@ def evaluate(real, imag, tx, ty):
     return x * tx - y * ty + real[0], x * ty + y * tx + imag[0]
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def slope(real, imag, tx, ty):
     """Return the derivative with respect to t of one polynomial at ``t = tx + 1j ty``."""
     x, y = 5.0 * (real[5] * tx - imag[5] * ty) + 4.0 * real[4], 5.0 * (real[5] * ty + imag[5] * tx) + 4.0 * imag[4]
