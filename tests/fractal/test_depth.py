@@ -171,27 +171,28 @@ def test_fields_at_depth(width, unit):
             np.testing.assert_allclose((smooth[row, col], distance[row, col]), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("stage", [_answer_around, _refine])
 @pytest.mark.parametrize(
     ("center", "width", "maxiter"),
     [("1j", "1e-300", 3000), ("1j", "1e-1000", 5000), (MISIUREWICZ, "1e-30", 1000), (SEAHORSE, "1e-17", 9000)],
 )
-def test_double_double_around_a_reference(center, width, maxiter):
+def test_fields_around_a_reference(center, width, maxiter, stage):
     grid = Grid.window(center, width, (12, 12))
     tile = Tile.blank(grid, maxiter, ("smooth", "distance"))
     where, reach = neighborhood.lattice_point(grid)
-    _refine(tile, neighborhood_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
-    assert tile.open.size <= 1
-    answered = np.setdiff1d(np.arange(144), tile.open)[::9].tolist()
+    stage(tile, neighborhood_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
+    assert tile.open.size < (2 if stage is _refine else 100)
+    answered = np.setdiff1d(np.arange(144), tile.open)[::24].tolist()
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), maxiter, [divmod(pixel, 12) for pixel in answered]) == []
     unit = grid.spacing if in_pixels(grid.spacing) else 1
     given = np.stack([tile.smooth, tile.distance])[:, answered]
     expected = [fields(grid.point(*divmod(pixel, 12)), unit, maxiter) for pixel in answered]
-    np.testing.assert_allclose(given.T, expected, rtol=1e-6)
+    np.testing.assert_allclose(given.T, expected, rtol=1e-5)
 
 
 def test_fields_at_depth_need_no_integers():
     report = Mandelbrot(3000, ("smooth", "distance")).report(Grid.window("1j", "1e-300", (64, 64)))
-    assert report["refined perturbation"] > 10
+    assert report["perturbation"] > 4000
     assert report["exact"] <= 4
 
 

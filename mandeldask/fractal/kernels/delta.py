@@ -25,6 +25,9 @@ SQUARE = 384.0 * 2.0**-106
 LEAPED = 10.0 * 2.0**-53
 """What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
 
+SLOPE = 2.0**-93
+"""Four times the square of what the roundings of one step add to the error of g, per |z g| and per what is added."""
+
 FLOOR = 2.0**-900
 """More than any underflow, squared; added to S at every step."""
 
@@ -90,13 +93,20 @@ def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_size, 
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def advance_slope(g_x, g_y, loss, w_x, w_y, s, count, z_x, z_y, scale, spacing):
-    """Do the same step of the derivatives g = dw/d(pixel): g' = 2 z g + spacing. Before `advance`."""
-    scale2 = scale * scale
+def advance_slope(g_x, g_y, q, w_x, w_y, s, count, z_x, z_y, scale, spacing, bound):
+    """Do the same step of the derivatives g = dw/d(pixel), g' = 2 z g + spacing, and of their bounds. Before `advance`.
+
+    q is the square of a bound on the error of g.
+    """
+    scale2, rounding = scale * scale, SLOPE / bound.kappa
+    constant = rounding * spacing**2 + FLOOR
     for i in range(count):
         zx, zy = z_x + scale * w_x[i], z_y + scale * w_y[i]
         x, y = g_x[i], g_y[i]
-        loss[i] += scale2 * s[i] / (zx * zx + zy * zy + FLOOR)
+        z2, error2 = zx * zx + zy * zy, scale2 * s[i]
+        q[i] = bound.growth * (z2 + 2.0 * error2) * q[i] + (
+            (16.5 * error2 + rounding * z2) * (x * x + y * y) + constant
+        )
         g_x[i] = 2.0 * (zx * x - zy * y) + spacing
         g_y[i] = 2.0 * (zx * y + zy * x)
 
@@ -178,10 +188,15 @@ def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_s
 
 
 @inner
-def leap_slope(g_x, g_y, count, a_x, a_y, b_x, b_y, spacing):
-    """Do the same steps of the derivatives: g' = A g + B spacing."""
+def leap_slope(g_x, g_y, q, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
+    """Do the same steps of the derivatives, g' = A g + B spacing, and of their bounds."""
+    a2 = a_x * a_x + a_y * a_y
+    kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
+    lost = (1.0 + 1.0 / (steps * bound.kappa)) * steps**2 * SLOPE
+    linear, constant = lost * a2, lost * (b_most * spacing) ** 2 + FLOOR
     for i in range(count):
         x, y = g_x[i], g_y[i]
+        q[i] = kept * q[i] + (linear * (x * x + y * y) + constant)
         g_x[i] = a_x * x - a_y * y + b_x * spacing
         g_y[i] = a_x * y + a_y * x + b_y * spacing
 
@@ -202,7 +217,7 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
     # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
     larger = max(exponent, z_exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
-    x, y, s, gx, gy, loss, d_x, d_y = real[:, i]
+    x, y, s, gx, gy, q, d_x, d_y = real[:, i]
     zx, zy = z_x * z_factor + x * w_factor, z_y * z_factor + y * w_factor
     tx, ty = zx + z_x * z_factor, zy + z_y * z_factor
     factor = power(larger + exponent - after)
@@ -212,7 +227,9 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
     real[1, i] = (tx * y + ty * x) * factor + dc_scale * d_y
     real[3, i] = 2.0 * (zx * gx - zy * gy) * factor + place.spacing * dc_scale
     real[4, i] = 2.0 * (zx * gy + zy * gx) * factor
-    real[5, i] = loss + (s * (w_factor / modulus) ** 2 if modulus > 0.0 else 0.0)
+    size, error, lost = abs(gx) + abs(gy), r * w_factor, np.sqrt(SLOPE)
+    q = 2.0 * ((modulus + error) * np.sqrt(q) + error * size) + lost * (z_modulus + w_modulus * w_factor) * size
+    real[5, i] = (q * factor + lost * dc_scale * place.spacing) ** 2 * (1.0 + 2.0**-40) + FLOOR
     r = r * factor * (2.0 * modulus + 2.0**-48 * z_modulus + r * w_factor) + 2.0**-47 * (
         factor * (z_modulus + w_modulus * w_factor) * w_modulus + dc_scale * place.most
     )
@@ -233,7 +250,7 @@ def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, err
     later.real[0, k], later.real[1, k] = x * factor, y * factor
     later.real[2, k] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
     later.real[3, k], later.real[4, k] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
-    later.real[5, k] = real[5, i]
+    later.real[5, k] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
     later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
 
 
@@ -254,7 +271,7 @@ def power(exponent):
 
 
 @inner
-def rescale(w_x, w_y, s, g_x, g_y, count, by):
+def rescale(w_x, w_y, s, g_x, g_y, q, count, by):
     """Multiply the pixels by 2^-by, for a scale that is multiplied by 2^by."""
     factor = power(-by)
     for i in range(count):
@@ -262,4 +279,5 @@ def rescale(w_x, w_y, s, g_x, g_y, count, by):
         w_y[i] *= factor
         g_x[i] *= factor
         g_y[i] *= factor
+        q[i] *= factor * factor
         s[i] *= factor * factor

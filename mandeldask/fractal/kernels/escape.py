@@ -13,25 +13,12 @@ ROUNDING = 2.0**-49
 
 
 @inner
-def fields_at(n, x, y, c_x, c_y, g_x, g_y, exponent, spacing):
+def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 
-    ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent.
+    ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent; r and q bound
+    the errors of z_n and of g. NaN where they do not prove the fields.
     """
-    far_out = FAR_OUT * (1.0 + c_x * c_x + c_y * c_y)
-    while x * x + y * y <= far_out:
-        g_x, g_y = 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
-        x, y = x * x - y * y + c_x, 2.0 * x * y + c_y
-        n += 1
-    square = x * x + y * y
-    slope = g_x * g_x + g_y * g_y
-    pixels = distance(square, slope) if slope > 0.0 else math.inf
-    return smooth(n, square), pixels * power(-exponent)
-
-
-@inner
-def proven_fields(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
-    """Return the same, or NaN where the bounds r and q on the errors of z_n and of g do not prove them."""
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
     while square <= far_out:

@@ -18,6 +18,7 @@ from mandeldask.fractal.kernels.bilinear import BASE, longest_leap
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import (
     CIRCLE,
+    FLOOR,
     OUT,
     REBASE,
     STAY,
@@ -46,9 +47,6 @@ DEEP = -450
 
 NEAR_ZERO = -150
 """Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
-
-_SHARP = 2.0**-25
-"""The greatest error of an escaped z that is good enough for fields."""
 
 
 @kernel
@@ -130,7 +128,7 @@ def _rescaled(real, count, exponent, most, dc_exponent):
     """Keep w far from where float64 ends; return the exponent and the bound on |w|, changed where they must be."""
     if most > 2.0**60 or 0.0 < most < 2.0**-60:
         shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
-        rescale(real[0], real[1], real[2], real[3], real[4], count, shift)
+        rescale(real[0], real[1], real[2], real[3], real[4], real[5], count, shift)
         return exponent + shift, most * power(-shift)
     return exponent, most
 
@@ -141,7 +139,7 @@ def _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bo
     a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
     b_most = table.b_most[entry]
     if slopes:
-        leap_slope(real[3], real[4], count, a_x, a_y, b_x, b_y, spacing * dc_scale)
+        leap_slope(real[3], real[4], real[5], count, a_x, a_y, b_x, b_y, b_most, steps, spacing * dc_scale, bound)
     leap(
         real[0], real[1], real[2], real[6], real[7], count,
         a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound,
@@ -175,7 +173,7 @@ def _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slope
     """Do one step past Z = (z_x, z_y), of the derivatives too where they are followed."""
     w_x, w_y, s = real[0], real[1], real[2]
     if slopes:
-        advance_slope(real[3], real[4], real[5], w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale)
+        advance_slope(real[3], real[4], real[5], w_x, w_y, s, count, z_x, z_y, scale, spacing * dc_scale, bound)
     advance(w_x, w_y, s, real[6], real[7], count, z_x, z_y, scale, dc_scale, dc_size, bound)
 
 
@@ -221,7 +219,10 @@ def _gathered(pool, some, place):
         factor = power(whole[0, k] - exponent)
         real[0, k], real[1, k] = pool_real[0, i] * factor, pool_real[1, i] * factor
         real[3, k], real[4, k] = pool_real[3, i] * factor, pool_real[4, i] * factor
-        real[2, k], real[5, k] = pool_real[2, i] * factor * factor, pool_real[5, i]
+        real[2, k] = pool_real[2, i] * factor * factor
+        real[5, k] = pool_real[5, i] * factor * factor + FLOOR
+        if factor == 0.0 and pool_real[5, i] > 0.0:
+            real[5, k] = np.inf  # a derivative is lost
         real[6, k], real[7, k] = dc_x[whole[2, k]], dc_y[whole[2, k]]
     return real, whole, exponent
 
@@ -263,20 +264,15 @@ def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, 
     elif what == OUT:
         answers.whole[0, lane], answers.whole[1, lane] = done - 1, True
         if answers.fields.size:
-            w_x, w_y, s, g_x, g_y, loss, d_x, d_y = real[:, i]
+            w_x, w_y, s, g_x, g_y, q, d_x, d_y = real[:, i]
             reach = power(place.exponent)
-            answers.fields[0, lane], answers.fields[1, lane] = fields_at(
-                done,
-                z_x + scale * w_x,
-                z_y + scale * w_y,
-                orbit.x[1] + reach * d_x,
-                orbit.y[1] + reach * d_y,
-                g_x,
-                g_y,
-                exponent,
-                place.spacing * power(place.exponent - exponent),
-            )
-            answers.whole[1, lane] = max(scale * scale * s, done * loss) < _SHARP * _SHARP * bound.u
+            smooth, distance = fields_at(
+                done, z_x + scale * w_x, z_y + scale * w_y, scale * np.sqrt(s / bound.u),
+                orbit.x[1] + reach * d_x, orbit.y[1] + reach * d_y,
+                g_x, g_y, np.sqrt(q), exponent, place.spacing * power(place.exponent - exponent),
+            )  # fmt: skip
+            answers.fields[0, lane], answers.fields[1, lane] = smooth, distance
+            answers.whole[1, lane] = not (np.isnan(smooth) or np.isnan(distance))
     elif what in (STAY, REBASE):
         return True
     else:

@@ -107,7 +107,7 @@ def _place(tile: Tile, near: Neighborhood) -> tuple[Place, NDArray[np.int64]]:
 
 def _spacing(grid: Grid, near: Neighborhood) -> float:
     """Return how far pixels are from each other, in the units of `near`."""
-    return float(grid.spacing / Fraction(2) ** near.exponent)
+    return float(abs(grid.spacing) / Fraction(2) ** near.exponent)
 
 
 def _blank_answers(tile: Tile) -> Answers:

@@ -50,7 +50,7 @@ class Pixels(NamedTuple):
 
     real: np.ndarray
     """Rows w_x, w_y (of dw), s (U times the square of a bound on the error of w), g_x, g_y (dw/d(pixel), followed only
-    where fields need it), loss (squared relative errors of z, summed: what g may have lost)."""
+    where fields need it), q (the square of a bound on the error of g)."""
     whole: np.ndarray
     """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`)."""
 

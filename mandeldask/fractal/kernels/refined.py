@@ -16,7 +16,7 @@ from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import MARGIN, power
-from mandeldask.fractal.kernels.escape import proven_fields
+from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
 from mandeldask.fractal.reference import TINY
 
@@ -298,7 +298,7 @@ def _escape(w, whole, i, zx, zy, orbit, place, answers):
     answers.whole[0, pixel], answers.whole[1, pixel] = int(w[N + i]) - 1, True
     if answers.fields.size:
         reach = power(place.exponent)
-        smooth, distance = proven_fields(
+        smooth, distance = fields_at(
             w[N + i], zx, zy, w[SCALE + i] * w[R + i],
             orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i],
             w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
