@@ -187,8 +187,8 @@ def digests():
 
 
 GOLDEN = [
-    "daf06189ca6d4f4e",
-    "0ae34397253537ca",
+    "1141d804555406c3",
+    "5b99d16d91bfa1b3",
     "a1fe70de04049d1a",
     "07cc502008fdbe18",
     "c6c389471afd6063",

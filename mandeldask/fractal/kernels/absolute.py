@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 EARLY = 1024
 """Iterations after which a proof that the pixel never leaves is cheaper than going on."""
+_SMOOTH, _DISTANCE = lanes.OLD_DX, lanes.OLD_DY
+"""Rows for the fields of lanes that have been followed to their ends."""
+_PROVEN, _UNSURE = 1, 2
+"""Verdicts on a pixel; 0 means that it takes more iterations."""
 FINEST = 2.0**-80
 """Spacing below which double-double centres of blocks tell pixels apart no more."""
 
@@ -42,36 +46,42 @@ class _Places(NamedTuple):
 
 def answer_early(tile: Tile) -> None:
     """Answer the open pixels of `tile` that leave within `EARLY` iterations; the rest may be proved to stay."""
-    _answer(tile, "absolute, early", min(EARLY, tile.maxiter))
+    verdicts = _verdicts(tile, tile.open, min(EARLY, tile.maxiter))
+    tile.undecidable = tile.open[verdicts == _UNSURE]
+    tile.close("absolute, early", verdicts == _PROVEN)
 
 
 def answer_absolutely(tile: Tile) -> None:
-    """Answer the open pixels of `tile` whose counts float64 can prove."""
+    """Answer the open pixels of `tile` that `answer_early` was too short for."""
     if tile.maxiter > EARLY:
-        _answer(tile, "absolute", tile.maxiter)
+        longer = ~np.isin(tile.open, tile.undecidable, assume_unique=True)
+        proven = np.zeros(tile.open.size, np.bool_)
+        proven[longer] = _verdicts(tile, tile.open[longer], tile.maxiter) == _PROVEN
+        tile.close("absolute", proven)
 
 
-def _answer(tile: Tile, stage: str, limit: int) -> None:
+def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
+    """Follow `pixels` for `limit` iterations, write the answers that are proved, and tell which pixels they are of."""
+    verdicts = np.zeros(pixels.size, np.int8)
     dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
     if max(abs(dre), abs(dim)) < FINEST:
-        return
+        return verdicts
     frame, above, left = series.frame(tile.grid)
     re, im, rho = positions(frame.re), positions(frame.im), series.radius(dre, dim)
     flag = tile.cancellation.flag
-    wanted = series.blocks(tile.open, tile.grid.re.size, (above, left), *(n // series.BLOCK for n in frame.shape))
+    wanted = series.blocks(pixels, tile.grid.re.size, (above, left), *(n // series.BLOCK for n in frame.shape))
     tolerance = series.TOLERANCE if tile.wants_orbits else series.COARSE
     starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, flag)
     places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
-    proven = np.zeros(tile.open.size, np.bool_)
     none = np.zeros(0, np.float32)
     smooths = none if tile.smooth is None else tile.smooth
     distances = none if tile.distance is None else tile.distance
-    _run(starts, places, tile.maxiter, limit, tile.open, tile.counts, smooths, distances, proven, flag)
-    tile.close(stage, proven)
+    _run(starts, places, tile.maxiter, limit, pixels, tile.counts, smooths, distances, verdicts, flag)
+    return verdicts
 
 
 @kernel
-def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, proven, flag):
+def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
     """Send `pixels` through the lanes."""
     w, leavers, order = lanes.workspace(), lanes.workspace(), lanes.indices()
     derivative = distances.size > 0
@@ -80,16 +90,16 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, pro
         if alive <= lanes.LANES * 3 // 4 and following < pixels.size:
             lanes.close(w, active, alive, order, derivative)
             active, following = _enter(
-                starts, places, maxiter, pixels, following, clock, w, alive, counts, proven, derivative
+                starts, places, maxiter, pixels, following, clock, w, alive, counts, verdicts, derivative
             )
             alive = active
         if active == 0:
-            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, proven)
+            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, verdicts)
             break
         lanes.advance(w, active, derivative)
         leaving = lanes.look(w, active, limit - clock - lanes.STEPS, order)
         if size + leaving > lanes.LANES:
-            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, proven)
+            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, verdicts)
             size = 0
         size = lanes.leave(w, order, leaving, clock, leavers, size, derivative)
         alive -= leaving
@@ -100,18 +110,18 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, pro
 
 
 @inner
-def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, proven):
+def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, verdicts):
     """Follow lanes that left to their ends and write what is proved of them."""
     if smooths.size or distances.size:
-        steps = lanes.fly(w, size, distances.size > 0)
-        _measure(w, size, steps, maxiter, pixels, smooths, distances)
+        lanes.fly(w, size, distances.size > 0)
+        _measure(w, size, maxiter, pixels, smooths, distances)
     else:
-        steps = lanes.follow(w, size)
-    _write(w, size, steps, maxiter, pixels, counts, proven)
+        lanes.follow(w, size)
+    _write(w, size, maxiter, pixels, counts, verdicts)
 
 
 @inner
-def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts, proven, derivative):
+def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts, verdicts, derivative):
     """Append the next pixels, at their blocks' iterates; return how many are active, and the next to come."""
     re, im, width, rho = places.re, places.im, places.width, places.rho
     above, left = places.before
@@ -127,7 +137,7 @@ def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts,
         if starts.n[block] >= maxiter:
             for j in range(i, i + run):
                 counts[pixels[j]] = maxiter
-                proven[j] = True
+                verdicts[j] = _PROVEN
         else:
             ty = (row % series.BLOCK - series.BLOCK // 2) * dty
             s = max(SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
@@ -166,32 +176,41 @@ def _run_length(pixels, i, most):
 
 
 @inner
-def _measure(w, size, steps, maxiter, pixels, smooths, distances):
+def _measure(w, size, maxiter, pixels, smooths, distances):
     """Write the fields of lanes that got far out; make unsure those whose orbit is not known well enough."""
     for i in range(size):
-        if w[lanes.UNSURE + i] > 0.0 or w[lanes.BORN + i] + w[lanes.INSIDE + i] >= maxiter:
+        m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
+        far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR / 2)
+        tolerated = WORST if distances.size else WORST * min(max(1.0, 0.25 * n), 128.0) ** 2  # of smooth only
+        good = far & (w[lanes.S + i] < SCALE * tolerated * m)
+        w[_SMOOTH + i] = smooth(n, m) if good else np.nan
+    if distances.size:
+        for i in range(size):
+            m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
+            w[_DISTANCE + i] = distance(m, dm) if w[lanes.Q + i] < WORST * dm else np.nan
+    for i in range(size):
+        escapes = w[lanes.INSIDE + i] < lanes.STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
+        if not escapes or w[lanes.UNSURE + i] > 0.0:
             continue
-        m = w[lanes.FAR_M + i]
-        cc = w[lanes.CX + i] ** 2 + w[lanes.CY + i] ** 2
-        good = w[lanes.FAR_STEP + i] > 0.0 and w[lanes.FAR_S + i] < SCALE * WORST * m and cc < FAR
-        pixel = pixels[int(w[lanes.PIXEL + i])]
-        if smooths.size and good:
-            smooths[pixel] = smooth(w[lanes.BORN + i] + w[lanes.FAR_STEP + i], m)
-        if distances.size and good:
-            good = w[lanes.FAR_Q + i] < WORST * w[lanes.FAR_DM + i]
-            if good:
-                distances[pixel] = distance(m, w[lanes.FAR_DM + i])
-        if not good and w[lanes.INSIDE + i] < steps:
+        if np.isnan(w[_SMOOTH + i]) or (distances.size and np.isnan(w[_DISTANCE + i])):
             w[lanes.UNSURE + i] = 1.0
+            continue
+        pixel = pixels[int(w[lanes.PIXEL + i])]
+        if smooths.size:
+            smooths[pixel] = w[_SMOOTH + i]
+        if distances.size:
+            distances[pixel] = w[_DISTANCE + i]
 
 
 @inner
-def _write(w, size, steps, maxiter, pixels, counts, proven):
-    """Write the counts that were proved."""
+def _write(w, size, maxiter, pixels, counts, verdicts):
+    """Write the counts that were proved, and the verdicts."""
     for i in range(size):
         inside = int(w[lanes.INSIDE + i])
         count = int(w[lanes.BORN + i]) + inside
-        if w[lanes.UNSURE + i] == 0.0 and (inside < steps or count >= maxiter):
-            j = int(w[lanes.PIXEL + i])
+        j = int(w[lanes.PIXEL + i])
+        if w[lanes.UNSURE + i] > 0.0:
+            verdicts[j] = _UNSURE
+        elif inside < lanes.STEPS or count >= maxiter:
             counts[pixels[j]] = min(count, maxiter)
-            proven[j] = True
+            verdicts[j] = _PROVEN

@@ -28,11 +28,11 @@ NOBODY = -1e18
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
 # and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
 _ROWS = range(0, 17 * (LANES + 16), LANES + 16)
-X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, LEAVING, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
+X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, INSIDE, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
 """BORN is the clock's time at z_0; of lanes that left, the count up to X, Y."""
-INSIDE, UNSURE, FAR_M, FAR_S, FAR_STEP, FAR_DM, FAR_Q = LEAVING, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q
-"""Of lanes that left, and have no past: iterates within |z| <= 2 since; those that may be on either side; and, of the
-first iterate far out, \\|z|^2, S, its distance in steps, \\|dz/dc|^2 and Q."""
+UNSURE, FLOWN, FAR = OLD_X, OLD_Y, OLD_S
+"""Of lanes that left, which have no past: how many iterates may be on either side, how many steps were flown, and |z|^2
+from which on z is far out. INSIDE is how many iterates of the block are within |z| <= 2."""
 _SECOND = LANES + 16
 """Where the second half of a space for indices begins."""
 
@@ -127,7 +127,7 @@ def close(w, active, alive, order, derivative):
 
 @inner
 def follow(w, size):
-    """Follow lanes that left for a block, looking at every iterate; return STEPS."""
+    """Follow lanes that left for a block, looking at every iterate."""
     for i in range(size):
         w[INSIDE + i] = w[UNSURE + i] = 0.0
     for _ in range(STEPS // 2):
@@ -142,41 +142,56 @@ def follow(w, size):
             w[INSIDE + i] += inside + (1.0 if m <= 4.0 else 0.0)
             w[UNSURE + i] += doubt + (1.0 if (m < OVERFLOW) & unsure(m, s) else 0.0)
             w[X + i], w[Y + i], w[S + i] = x, y, s
-    return STEPS
 
 
 @inner
 def fly(w, size, derivative):
-    """Follow lanes that left until all are far out, at most FLIGHT steps, looking at every iterate; return the steps.
+    """Follow lanes that left for a block, and those that then are outside until they are far out, FLIGHT steps at most.
 
-    Of what comes after the first iterate far out, nothing is used.
+    A lane far out stays there.
     """
     for i in range(size):
-        w[INSIDE + i] = w[UNSURE + i] = w[FAR_M + i] = w[FAR_S + i] = w[FAR_STEP + i] = 0.0
-        w[FAR_DM + i] = w[FAR_Q + i] = 0.0
-    for step in range(1, FLIGHT + 1):
+        w[INSIDE + i] = w[UNSURE + i] = w[FLOWN + i] = 0.0
+        w[FAR + i] = FAR_OUT * (1.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
+    for step in range(0, FLIGHT, 2):
+        early = 1.0 if step < STEPS else 0.0
         if derivative:
-            for i in range(size):
-                w[DX + i], w[DY + i], w[Q + i] = differentiate(
-                    w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i]
-                )
-        near = 0
+            _fly_two_slopes(w, size)
         for i in range(size):
-            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
-            m = x * x + y * y
-            before = w[FAR_STEP + i] == 0.0
-            is_far = m > FAR_OUT * (1.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
-            near += 1 if before & (not is_far) else 0
-            w[INSIDE + i] += 1.0 if m <= 4.0 else 0.0
-            w[UNSURE + i] += 1.0 if before & (not is_far) & unsure(m, s) else 0.0
-            w[FAR_M + i] += m if before & is_far else 0.0
-            w[FAR_S + i] += s if before & is_far else 0.0
-            w[FAR_STEP + i] += float(step) if before & is_far else 0.0
-            if derivative:
-                dm = w[DX + i] * w[DX + i] + w[DY + i] * w[DY + i]
-                w[FAR_DM + i] += dm if before & is_far else 0.0
-                w[FAR_Q + i] += w[Q + i] if before & is_far else 0.0
+            x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
+            inside, doubts, flown = w[INSIDE + i], w[UNSURE + i], w[FLOWN + i]
+            x, y, s, m, on = _onward(x, y, s, cx, cy, far)
+            inside, doubts, flown = inside + (early if m <= 4.0 else 0.0), doubts + unsure(m, s), flown + on
+            x, y, s, m, on = _onward(x, y, s, cx, cy, far)
+            inside, doubts, flown = inside + (early if m <= 4.0 else 0.0), doubts + unsure(m, s), flown + on
             w[X + i], w[Y + i], w[S + i] = x, y, s
-        if near == 0:
-            return step
-    return FLIGHT
+            w[INSIDE + i], w[UNSURE + i], w[FLOWN + i] = inside, doubts, flown
+        if step + 2 >= STEPS:
+            near = 0
+            for i in range(size):
+                m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+                near += 1 if (w[INSIDE + i] < STEPS) & (m <= w[FAR + i]) else 0
+            if near == 0:
+                break
+
+
+@inner
+def _onward(x, y, s, cx, cy, far):
+    """Return the next iterate, its S and |z|^2, and 1; or where it is far out already, the same again, and 0."""
+    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
+    on = x * x + y * y <= far
+    x, y, s = next_x if on else x, next_y if on else y, next_s if on else s
+    return x, y, s, x * x + y * y, 1.0 if on else 0.0
+
+
+@inner
+def _fly_two_slopes(w, size):
+    """Do for dz/dc what `fly` is about to do for two steps."""
+    for i in range(size):
+        x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
+        dx, dy, q = w[DX + i], w[DY + i], w[Q + i]
+        for _ in range(2):
+            next_dx, next_dy, next_q = differentiate(x, y, s, dx, dy, q)
+            x, y, s, _, on = _onward(x, y, s, cx, cy, far)
+            dx, dy, q = next_dx if on > 0.0 else dx, next_dy if on > 0.0 else dy, next_q if on > 0.0 else q
+        w[DX + i], w[DY + i], w[Q + i] = dx, dy, q

@@ -27,7 +27,7 @@ DEGREE = 5
 TOLERANCE = 2.0**-40
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
 
-COARSE = 2.0**-32
+COARSE = 2.0**-36
 """The same where only counts are wanted: double-double takes the pixels that this leaves open."""
 
 _COEFFICIENT_ERROR = 2.0**-49

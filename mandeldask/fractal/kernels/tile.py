@@ -75,6 +75,8 @@ class Tile:
     """Periods of attracting cycles, or None."""
     open: NDArray[np.int64]
     """Pixels that no stage has answered yet, ascending."""
+    undecidable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Pixels that float64 orbits are not good enough for, ascending: longer ones would not be either."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)
