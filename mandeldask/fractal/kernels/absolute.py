@@ -9,7 +9,7 @@ import numpy as np
 from mandeldask.fractal.kernels import lanes, series
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
-from mandeldask.fractal.kernels.potential import WORST, distance, smooth
+from mandeldask.fractal.kernels.potential import WORST, distance, smooth, tolerated
 from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ def _measure(w, size, maxiter, pixels, smooths, distances):
     for i in range(size):
         m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
         far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR / 2)
-        tolerated = WORST if distances.size else WORST * min(max(1.0, 0.25 * n), 128.0) ** 2  # of smooth only
-        good = far & (w[lanes.S + i] < SCALE * tolerated * m)
+        worst = WORST if distances.size else tolerated(n)
+        good = far & (w[lanes.S + i] < SCALE * worst * m)
         w[_SMOOTH + i] = smooth(n, m) if good else np.nan
     if distances.size:
         for i in range(size):

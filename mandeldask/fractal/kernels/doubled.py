@@ -17,7 +17,7 @@ from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
-from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
+from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth, tolerated
 from mandeldask.fractal.kernels.tripledouble import as_triple
 
 if TYPE_CHECKING:
@@ -240,7 +240,8 @@ def _write(w, i, pixel, maxiter, counts, smooths, distances):
     if count >= 0.0 and count < maxiter and (smooths.size or distances.size):
         m = w[X + i] ** 2 + w[Y + i] ** 2
         dm = w[DX + i] ** 2 + w[DY + i] ** 2
-        if not (w[R + i] ** 2 < WORST * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
+        worst = WORST if distances.size else tolerated(w[N + i])
+        if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
             return False
         if distances.size:
             if not w[Q + i] ** 2 < WORST * dm:

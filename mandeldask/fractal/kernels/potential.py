@@ -46,6 +46,12 @@ def smooth(n, m):
 
 
 @inlined
+def tolerated(n):
+    """Return what `WORST` may be where only `smooth` is given: to 10^-5 of itself."""
+    return WORST * min(max(1.0, 0.25 * n), 128.0) ** 2
+
+
+@inlined
 def distance(m, dm):
     """Return the distance estimate from ``m = |z_n|^2`` and ``dm = |dz_n/dc|^2`` far out."""
     return np.sqrt(m / dm) * log2(m) / _LOG2_OF_E
