@@ -37,6 +37,15 @@ MARGIN = 2.0**-47
 CIRCLE = 2.0 - 2.0**-20
 """A bound on |z| below this proves that a pixel has not escaped."""
 
+NEAR_ZERO = -8
+"""Exponent of z up to which a pixel must be followed around a reference: kept as z it would be lost."""
+
+NEAR = 4.0**NEAR_ZERO
+"""|z|^2 of the same."""
+
+APART = 2.0**8
+"""|z / dz|^2 below which a pixel no longer gains by its reference, if its plain orbit was not tried in vain."""
+
 STAY, OUT, REBASE, OPEN = 0, 1, 2, 3
 """What is to become of a pixel at this iteration."""
 
@@ -112,7 +121,7 @@ def advance_slope(g_x, g_y, q, w_x, w_y, s, count, z_x, z_y, scale, spacing, bou
 
 
 @inner
-def leaving(w_x, w_y, s, count, z_x, z_y, scale, bound):
+def leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near):
     """Return how many pixels do not simply stay at Z: most often none, which costs little to see."""
     scale2 = scale * scale
     per_u = scale2 * (1.0 + 2.0**-40) / bound.u
@@ -120,15 +129,15 @@ def leaving(w_x, w_y, s, count, z_x, z_y, scale, bound):
     for i in range(count):
         x, y = w_x[i], w_y[i]
         zx, zy = z_x + scale * x, z_y + scale * y
-        z2 = zx * zx + zy * zy
+        z2, w2 = zx * zx + zy * zy, scale2 * (x * x + y * y)
         error = np.sqrt(s[i] * per_u) + MARGIN
         error *= 4.0 + error
-        staying += (z2 + error <= 4.0) & (z2 >= scale2 * (x * x + y * y)) & (error < 0.25)
+        staying += (z2 + error <= 4.0) & ((z2 >= apart[i] * w2) | ((z2 >= w2) & (z2 < near))) & (error < 0.25)
     return count - staying
 
 
 @inner
-def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
+def classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark):
     """Mark what becomes of each pixel at Z.
 
     A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
@@ -139,13 +148,13 @@ def classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark):
     for i in range(count):
         x, y = w_x[i], w_y[i]
         zx, zy = z_x + scale * x, z_y + scale * y
-        z2 = zx * zx + zy * zy
+        z2, w2 = zx * zx + zy * zy, scale2 * (x * x + y * y)
         error = np.sqrt(s[i] * per_u) + MARGIN
         error *= 4.0 + error
         if z2 - error > 4.0:
             mark[i] = OUT
         elif z2 + error <= 4.0 and error < 0.25:
-            mark[i] = STAY if z2 >= scale2 * (x * x + y * y) else REBASE
+            mark[i] = STAY if z2 >= apart[i] * w2 or w2 <= z2 < near else REBASE
         else:
             mark[i] = OPEN
 
@@ -171,20 +180,51 @@ def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, e
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
-def leap(w_x, w_y, s, dc_x, dc_y, count, a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound):
-    """Do `steps` steps at once by the bilinear approximation w' = A w + B dc, where its radius allows it."""
-    a2 = a_x * a_x + a_y * a_y
-    # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: in a leap of many steps all of them may lose
+def lose(w_x, w_y, s, count, a_most, b_most, steps, dc_size, bound):
+    """Let errors grow by `steps` steps to come, of which ``a_most |w| + b_most |dc|`` bounds what becomes of w."""
+    a2 = a_most * a_most
+    # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: of many steps at once all may lose
     kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
     added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * LEAPED) ** 2
     linear = added * a2
     constant = added * (b_most * dc_size) ** 2 + bound.added * FLOOR
-    b_x, b_y = b_x * dc_scale, b_y * dc_scale
     for i in range(count):
         x, y = w_x[i], w_y[i]
         s[i] = kept * s[i] + (linear * (x * x + y * y) + constant)
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+def leap(w_x, w_y, dc_x, dc_y, count, a_x, a_y, b_x, b_y):
+    """Do many steps at once by the bilinear approximation w' = A w + B dc; `lose` before."""
+    for i in range(count):
+        x, y = w_x[i], w_y[i]
         w_x[i] = (a_x * x - a_y * y) + (b_x * dc_x[i] - b_y * dc_y[i])
         w_y[i] = (a_x * y + a_y * x) + (b_x * dc_y[i] + b_y * dc_x[i])
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+def move(w_x, w_y, dc_x, dc_y, count, z_x, z_y, scale, dc_scale):
+    """Do one step past Z = (z_x, z_y), without its bound: `lose` before."""
+    z_x, z_y = 2.0 * z_x, 2.0 * z_y
+    for i in range(count):
+        x, y = w_x[i], w_y[i]
+        tx, ty = z_x + scale * x, z_y + scale * y
+        w_x[i] = tx * x - ty * y + dc_scale * dc_x[i]
+        w_y[i] = tx * y + ty * x + dc_scale * dc_y[i]
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+def move_twice(w_x, w_y, dc_x, dc_y, count, z_x, z_y, next_x, next_y, scale, dc_scale):
+    """Do two steps, past Z and past the next one: half the traffic with memory."""
+    z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y
+    for i in range(count):
+        x, y = w_x[i], w_y[i]
+        d_x, d_y = dc_scale * dc_x[i], dc_scale * dc_y[i]
+        tx, ty = z_x + scale * x, z_y + scale * y
+        x, y = tx * x - ty * y + d_x, tx * y + ty * x + d_y
+        tx, ty = next_x + scale * x, next_y + scale * y
+        w_x[i] = tx * x - ty * y + d_x
+        w_y[i] = tx * y + ty * x + d_y
 
 
 @inner
@@ -217,7 +257,7 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
     # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
     larger = max(exponent, z_exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
-    x, y, s, gx, gy, q, d_x, d_y = real[:, i]
+    x, y, s, gx, gy, q, d_x, d_y = real[:8, i]
     zx, zy = z_x * z_factor + x * w_factor, z_y * z_factor + y * w_factor
     tx, ty = zx + z_x * z_factor, zy + z_y * z_factor
     factor = power(larger + exponent - after)
@@ -252,6 +292,7 @@ def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, err
     later.real[3, k], later.real[4, k] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
     later.real[5, k] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
     later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
+    later.real[6, k] = real[8, i] if larger + shift > NEAR_ZERO else APART
 
 
 @inner

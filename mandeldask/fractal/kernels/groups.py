@@ -19,6 +19,7 @@ from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import (
     CIRCLE,
     FLOOR,
+    NEAR,
     OUT,
     REBASE,
     STAY,
@@ -30,7 +31,10 @@ from mandeldask.fractal.kernels.delta import (
     leap,
     leap_slope,
     leaving,
+    lose,
     moduli,
+    move,
+    move_twice,
     pass_zero,
     power,
     rebased,
@@ -45,16 +49,43 @@ GROUP = 512
 DEEP = -450
 """Exponent of dz below which scale * w * w is nothing beside 2 Z w, where |Z| >= 2^-300."""
 
-NEAR_ZERO = -150
+TINY_EXPONENT = -150
 """Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
+
+_SAFE = 2.0**-5
+"""|dz / Z| up to which steps are taken without a look."""
 
 
 @kernel
-def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
-    """Follow the reference with the pixels ``pool[some]`` until all have left; return how many wait in `later`."""
+def follow(pool, order, groups, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
+    """Follow the reference with all groups of pixels until all have left.
+
+    Parameters
+    ----------
+    order : int64, shape (pixels,)
+        Places in `pool`, group after group.
+    groups : int64, shape (2, groups + 1)
+        Group k has ``order[groups[0, k] : groups[0, k + 1]]``, which are at Z_m with ``m = groups[1, k]``.
+    waiting : int
+        How many wait in `later` already.
+
+    Returns
+    -------
+    int
+        How many wait there now, to be rebased at m = 0.
+    """
+    for k in range(groups.shape[1] - 1):
+        some = order[groups[0, k] : groups[0, k + 1]]
+        waiting = _follow(pool, some, groups[1, k], later, waiting, orbit, table, place, bound, maxiter, answers, flag)
+    return waiting
+
+
+@inner
+def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
+    """Follow the reference from Z_m with the pixels ``pool[some]``; return how many wait in `later`."""
     slopes = answers.fields.size > 0
     real, whole, exponent = _gathered(pool, some, place)
-    w_x, w_y, s = real[0], real[1], real[2]
+    w_x, w_y, s, apart = real[0], real[1], real[2], real[8]
     orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
     radius, first = table.radius, table.first
     dc_exponent, dc_most, spacing = place.exponent, place.most, place.spacing
@@ -66,7 +97,7 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
         latest = max(latest, whole[1, i])
     deadline = maxiter - latest
     last = orbit_x.size - 1
-    m = tiny = edge = 0
+    tiny = edge = 0
     while count and not flag[0]:
         tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
         exponent, most = _rescaled(real, count, exponent, most, dc_exponent)
@@ -88,10 +119,11 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
                 continue
 
         z_x, z_y, z_exponent = orbit_x[m], orbit_y[m], 0
-        at_zero = tiny_at[tiny] == m and exponent < NEAR_ZERO
+        near = NEAR if m else 4.0  # at m = 0 nobody is rebased: there z is dz
+        at_zero = tiny_at[tiny] == m and exponent < TINY_EXPONENT
         at_edge = edge_at[edge] == m and scale * most < 2.0**-22
         look = at_zero or at_edge or m >= deadline or m == last
-        if look or leaving(w_x, w_y, s, count, z_x, z_y, scale, bound) > 0:
+        if look or leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near) > 0:
             if at_zero:
                 z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
                 classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
@@ -99,7 +131,7 @@ def follow(pool, some, later, waiting, orbit, table, place, bound, maxiter, answ
                 excess, error = _edge_in_units(orbit, edge, exponent)
                 classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
             else:
-                classify(w_x, w_y, s, count, z_x, z_y, scale, bound, mark)
+                classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark)
             count, waiting, deadline = _let_go(
                 real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
                 orbit, place, bound, maxiter, answers,
@@ -140,11 +172,10 @@ def _leap(real, count, table, entry, steps, most, dc_scale, dc_size, spacing, bo
     b_most = table.b_most[entry]
     if slopes:
         leap_slope(real[3], real[4], real[5], count, a_x, a_y, b_x, b_y, b_most, steps, spacing * dc_scale, bound)
-    leap(
-        real[0], real[1], real[2], real[6], real[7], count,
-        a_x, a_y, b_x, b_y, b_most, steps, dc_scale, dc_size, bound,
-    )  # fmt: skip
-    return (np.hypot(a_x, a_y) * most + b_most * dc_size) * (1.0 + 2.0**-20)
+    a_most = np.hypot(a_x, a_y)
+    lose(real[0], real[1], real[2], count, a_most * (1.0 + 2.0**-50), b_most, steps, dc_size, bound)
+    leap(real[0], real[1], real[6], real[7], count, a_x, a_y, b_x * dc_scale, b_y * dc_scale)
+    return (a_most * most + b_most * dc_size) * (1.0 + 2.0**-20)
 
 
 @inner
@@ -154,18 +185,33 @@ def _safe_steps(real, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scal
     Stops where a leap may begin.
     """
     last = orbit_x.size - 1
-    while m < last and 2.0**-90 < most < 2.0**90:
-        z_x, z_y = orbit_x[m], orbit_y[m]
-        modulus = np.sqrt(z_x * z_x + z_y * z_y)
+    start, end = m, m
+    a_most, b_most = 1.0, 0.0
+    while end < last and 2.0**-90 < most < 2.0**90:
+        modulus = np.sqrt(orbit_x[end] ** 2 + orbit_y[end] ** 2)
         size = scale * most
-        if size > 0.5 * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < NEAR_ZERO):
+        if size > _SAFE * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < TINY_EXPONENT):
             break
-        _step(real, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes)
+        growth = 2.0 * (modulus + size) * (1.0 + 2.0**-40)
+        a_most, b_most = growth * a_most, growth * b_most + 1.0 + 2.0**-40
         most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
-        m += 1
-        if (m - 1) & ((1 << BASE) - 1) == 0:
+        end += 1
+        if (end - 1) & ((1 << BASE) - 1) == 0:
             break
-    return m, most
+    if end == start:
+        return m, most
+    if slopes:
+        for k in range(start, end):
+            _step(real, count, orbit_x[k], orbit_y[k], scale, dc_scale, dc_size, spacing, bound, slopes)
+        return end, most
+    w_x, w_y, dc_x, dc_y = real[0], real[1], real[6], real[7]
+    lose(w_x, w_y, real[2], count, a_most, b_most, end - start + 1, dc_size, bound)
+    while m + 1 < end:
+        move_twice(w_x, w_y, dc_x, dc_y, count, orbit_x[m], orbit_y[m], orbit_x[m + 1], orbit_y[m + 1], scale, dc_scale)
+        m += 2
+    if m < end:
+        move(w_x, w_y, dc_x, dc_y, count, orbit_x[m], orbit_y[m], scale, dc_scale)
+    return end, most
 
 
 @inner
@@ -196,7 +242,7 @@ def _let_go(
             )  # fmt: skip
             waiting += 1
         count -= 1
-        for row in range(8):
+        for row in range(9):
             real[row, i] = real[row, count]
         for row in range(3):
             whole[row, i] = whole[row, count]
@@ -205,12 +251,12 @@ def _let_go(
 
 @inner
 def _gathered(pool, some, place):
-    """Return the pixels ``pool[some]`` under one exponent, with rows d_x, d_y (their dc) after those of `Pixels`."""
+    """Return the pixels ``pool[some]`` under one exponent, with rows d_x, d_y (their dc) before `apart`."""
     count = some.size
     exponent = place.exponent
     for i in some:
         exponent = max(exponent, pool.whole[0, i])
-    real, whole = np.empty((8, count)), np.empty((3, count), np.int64)
+    real, whole = np.empty((9, count)), np.empty((3, count), np.int64)
     pool_real, pool_whole, dc_x, dc_y = pool.real, pool.whole, place.dc_x, place.dc_y
     for k in range(count):
         i = some[k]
@@ -224,6 +270,7 @@ def _gathered(pool, some, place):
         if factor == 0.0 and pool_real[5, i] > 0.0:
             real[5, k] = np.inf  # a derivative is lost
         real[6, k], real[7, k] = dc_x[whole[2, k]], dc_y[whole[2, k]]
+        real[8, k] = pool_real[6, i]
     return real, whole, exponent
 
 
@@ -264,7 +311,7 @@ def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, 
     elif what == OUT:
         answers.whole[0, lane], answers.whole[1, lane] = done - 1, True
         if answers.fields.size:
-            w_x, w_y, s, g_x, g_y, q, d_x, d_y = real[:, i]
+            w_x, w_y, s, g_x, g_y, q, d_x, d_y = real[:8, i]
             reach = power(place.exponent)
             smooth, distance = fields_at(
                 done, z_x + scale * w_x, z_y + scale * w_y, scale * np.sqrt(s / bound.u),

@@ -12,6 +12,7 @@ import numpy as np
 from mandeldask.fractal.kernels.compiled import kernel
 from mandeldask.fractal.kernels.cycles import attracting_period, periodic_point
 from mandeldask.fractal.kernels.discs import PATIENCE, PROVEN, judge
+from mandeldask.fractal.kernels.positions import positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,8 +61,8 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
     ends = abs(axis[0]), abs(axis[-1])
     if max(ends) > _FARTHEST:
         return np.full(axis.size, np.inf)
-    middle, step = float(axis.start + axis.step * (axis.size // 2)), float(axis.step)
-    return np.array([middle + step * (i - axis.size // 2) for i in range(axis.size)])
+    high: NDArray[np.float64] = positions(axis)[0]
+    return high
 
 
 @kernel

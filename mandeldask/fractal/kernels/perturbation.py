@@ -6,6 +6,7 @@ that a pixel is answered only where its count is proven, whatever the reference.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ldexp
 from typing import TYPE_CHECKING
@@ -14,9 +15,12 @@ import numpy as np
 
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
+from mandeldask.fractal.kernels.finish import finish
 from mandeldask.fractal.kernels.groups import GROUP, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, neighborhood_of, reference_point
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
+from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
+from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledOrbit, DoubledPlace, follow_refined
 from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.units import in_pixels
@@ -66,48 +70,71 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 
 def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
-    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
-    place, order = _place(tile, near)
-    answers = _blank_answers(tile)
-    bound = bound_for(tile.maxiter)
+    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed.
+
+    Pixels wait in a pool until they are followed around the reference in groups. Where counts are enough, they begin
+    where the polynomials of their blocks end, and end in plain lanes.
+    """
+    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    place, answers, bound = _place(tile.grid, near, rows, cols), _blank_answers(tile), bound_for(tile.maxiter)
     pool, later = pixels_at_start(tile.open.size), pixels_at_start(tile.open.size)
-    while order.size:
-        waiting = 0
-        for start in range(0, order.size, GROUP):
-            some = order[start : start + GROUP]
-            waiting = follow(
-                pool,
-                some,
-                later,
-                waiting,
-                near.orbit,
-                near.table,
-                place,
-                bound,
-                tile.maxiter,
-                answers,
-                tile.cancellation.flag,
-            )
+    flag, plain = tile.cancellation.flag, not tile.wants_orbits
+    if plain:
+        frame, slots = _framed(tile.grid, near, rows, cols)
+        low = near.reference.x_low, near.reference.y_low
+        groups, waiting = hand_over(
+            near.orbit, low, frame, side_for(tile.grid.shape), slots, tile.maxiter, bound.u, pool, later, answers,
+            flag,
+        )  # fmt: skip
+        c = positions(tile.grid.re)[0][cols], positions(tile.grid.im)[0][rows]
+        order = np.arange(groups[0, -1])
+    else:
+        order = np.lexsort((cols // 32, rows // 16))
+        groups, waiting = _in_groups(order.size), 0
+    while order.size or waiting:
+        waiting = follow(
+            pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter, answers, flag
+        )
         tile.cancellation.check()
         pool, later = later, pool
+        if plain:
+            waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers, flag)
         order = np.argsort(pool.whole[0, :waiting], kind="stable")
+        groups, waiting = _in_groups(order.size), 0
     return _close(tile, "perturbation", answers)
 
 
-def _place(tile: Tile, near: Neighborhood) -> tuple[Place, NDArray[np.int64]]:
-    """Return where the open pixels are, and an order in which neighbours go together."""
-    grid, origin = tile.grid, near.reference.center
-    rows, cols = np.divmod(tile.open, grid.re.size)
-    dc_x = _differences(grid.re, origin.re, near.exponent)[cols]
-    dc_y = _differences(grid.im, origin.im, near.exponent)[rows]
+def _in_groups(size: int) -> NDArray[np.int64]:
+    """Return groups of `size` pixels at m = 0, as `follow` takes them."""
+    first = np.append(np.arange(0, size, GROUP), size)
+    return np.array([first, np.zeros_like(first)])
+
+
+def _place(grid: Grid, near: Neighborhood, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Place:
+    """Return where the open pixels are."""
+    dc_x = positions(grid.re, near.reference.center.re, near.exponent)[0][cols]
+    dc_y = positions(grid.im, near.reference.center.im, near.exponent)[0][rows]
     most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
-    place = Place(dc_x, dc_y, near.exponent, most, _spacing(grid, near))
-    return place, np.lexsort((cols // 32, rows // 16))
+    return Place(dc_x, dc_y, near.exponent, most, abs(_spacing(grid.re, near)))
 
 
-def _spacing(grid: Grid, near: Neighborhood) -> float:
-    """Return how far pixels are from each other, in the units of `near`."""
-    return float(abs(grid.spacing) / Fraction(2) ** near.exponent)
+def _framed(
+    grid: Grid, near: Neighborhood, rows: NDArray[np.int64], cols: NDArray[np.int64]
+) -> tuple[Frame, NDArray[np.int64]]:
+    """Return the blocks of `grid`, and which of their pixels are open: their places among these, else -1."""
+    side = side_for(grid.shape)
+    height, width = (-(-size // side) * side for size in grid.shape)
+    re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
+    im = positions(replace(grid.im, size=height), near.reference.center.im, near.exponent)
+    most = float(np.hypot(np.abs(re[0]).max(), np.abs(im[0]).max())) * (1 + 2.0**-40)
+    slots = np.full((height, width), -1)
+    slots[rows, cols] = np.arange(rows.size)
+    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near)), slots
+
+
+def _spacing(axis: Axis, near: Neighborhood) -> float:
+    """Return the step of `axis` in the units of `near`."""
+    return float(axis.step / Fraction(2) ** near.exponent)
 
 
 def _blank_answers(tile: Tile) -> Answers:
@@ -135,29 +162,13 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     reference, exponent = near.reference, near.exponent
     place = DoubledPlace(
-        _doubled_differences(tile.grid.re, reference.center.re, exponent, cols),
-        _doubled_differences(tile.grid.im, reference.center.im, exponent, rows),
+        each_position(tile.grid.re, reference.center.re, exponent, cols),
+        each_position(tile.grid.im, reference.center.im, exponent, rows),
         exponent,
-        _spacing(tile.grid, near),
+        abs(_spacing(tile.grid.re, near)),
     )
     error = ldexp(reference.error.mantissa, max(reference.error.exponent, -1000))
     orbit = DoubledOrbit(reference.x, reference.y, reference.x_low, reference.y_low, error)
     answers = _blank_answers(tile)
     follow_refined(orbit, place, tile.maxiter, answers, tile.cancellation.flag)
     _close(tile, "refined perturbation", answers)
-
-
-def _doubled_differences(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the positions of `pixels` relative to `origin`, in units of 2^exponent: rows high and low."""
-    unit = Fraction(2) ** exponent
-    exact = {i: (axis[i] - origin) / unit for i in set(pixels.tolist())}
-    high = {i: float(value) for i, value in exact.items()}
-    low = {i: float(value - Fraction(high[i])) for i, value in exact.items()}
-    return np.array([[table[i] for i in pixels.tolist()] for table in (high, low)])
-
-
-def _differences(axis: Axis, origin: Fraction, exponent: int) -> NDArray[np.float64]:
-    """Return the positions of `axis` relative to `origin`, in units of 2^exponent, each rounded once."""
-    unit = Fraction(2) ** exponent
-    start, step = (axis.start - origin) / unit, axis.step / unit
-    return np.array([float(start + i * step) for i in range(axis.size)])

@@ -50,7 +50,8 @@ class Pixels(NamedTuple):
 
     real: np.ndarray
     """Rows w_x, w_y (of dw), s (U times the square of a bound on the error of w), g_x, g_y (dw/d(pixel), followed only
-    where fields need it), q (the square of a bound on the error of g)."""
+    where fields need it), q (the square of a bound on the error of g), apart (|z / dz|^2 below which the reference is
+    left)."""
     whole: np.ndarray
     """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`)."""
 
@@ -68,4 +69,6 @@ def pixels_at_start(size):
     """Return `size` Pixels at z_0 = 0."""
     whole = np.zeros((3, size), np.int64)
     whole[0], whole[2] = -(2**40), np.arange(size)
-    return Pixels(np.zeros((6, size)), whole)
+    real = np.zeros((7, size))
+    real[6] = 1.0
+    return Pixels(real, whole)

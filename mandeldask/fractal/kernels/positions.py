@@ -21,19 +21,28 @@ POSITION_ERROR = 2.0**-100
 _SPLIT = 2.0**27 + 1
 
 
-def positions(axis: Axis) -> NDArray[np.float64]:
+def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> NDArray[np.float64]:
     """Return the positions of `axis`, shape (2, size): ``high``, the nearest float64, and ``low``, what it leaves out.
 
+    They are relative to `origin`, in units of 2^exponent, and wrong by up to `POSITION_ERROR`, those next to 0 too.
     ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
     are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
     """
     i = np.arange(axis.size, dtype=np.float64)
-    start, (step_high, step_low) = as_pair(axis.start), as_pair(axis.step)
+    unit = Fraction(2) ** exponent
+    start, (step_high, step_low) = as_pair((axis.start - origin) / unit), as_pair(axis.step / unit)
     head = _SPLIT * step_high - (_SPLIT * step_high - step_high)
     high, low = _two_sum(i * head, i * (step_high - head))
     high, error = _two_sum(start[0], high)
     low = low + i * step_low + start[1] + error
     return np.array(_two_sum(high, low))
+
+
+def each_position(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the positions of some `pixels` as `positions`, each rounded by itself: exact to 2^-106 of it."""
+    unit = Fraction(2) ** exponent
+    pairs = {i: as_pair((axis[i] - origin) / unit) for i in set(pixels.tolist())}
+    return np.array([pairs[i] for i in pixels.tolist()]).T
 
 
 def as_pair(value: Fraction) -> tuple[float, float]:

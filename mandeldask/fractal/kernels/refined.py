@@ -17,7 +17,7 @@ from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import MARGIN, power
 from mandeldask.fractal.kernels.escape import fields_at
-from mandeldask.fractal.kernels.groups import DEEP, NEAR_ZERO
+from mandeldask.fractal.kernels.groups import DEEP, TINY_EXPONENT
 from mandeldask.fractal.reference import TINY
 
 _STEP = 2.0**-98
@@ -142,7 +142,7 @@ def _look(w, active, maxiter):
         z2, w2 = zx * zx + zy * zy, w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
         reference2 = w[REF_X + i] * w[REF_X + i] + w[REF_Y + i] * w[REF_Y + i]
         stays = (z2 + _doubt(scale * w[R + i]) <= 4.0) & (z2 >= x * x + y * y) & (w[N + i] < maxiter)
-        ordinary = (w2 < _MOST_W) & (w2 > 1.0 / _MOST_W) & ((reference2 > TINY * TINY) | (scale > 2.0**NEAR_ZERO))
+        ordinary = (w2 < _MOST_W) & (w2 > 1.0 / _MOST_W) & ((reference2 > TINY * TINY) | (scale > 2.0**TINY_EXPONENT))
         call = (w[CALL + i] > 0.0) | (not stays) | (not ordinary)
         w[CALL + i] = 1.0 if call else 0.0
         calls += 1 if call else 0
@@ -168,7 +168,7 @@ def _attend(w, whole, i, orbit, place, maxiter, answers):
         zy, zy_low = dd.add(orbit.y[m], orbit.y_low[m], scale * w[Y + i], scale * w[Y_LOW + i])
         z2, doubt = zx * zx + zy * zy, _doubt(scale * w[R + i])
         modulus = scale * np.hypot(w[X + i], w[Y + i])
-        at_zero = reference < TINY and whole[EXPONENT, i] < NEAR_ZERO
+        at_zero = reference < TINY and whole[EXPONENT, i] < TINY_EXPONENT
         if z2 - doubt > 4.0:
             _escape(w, whole, i, zx, zy, orbit, place, answers)
             return False

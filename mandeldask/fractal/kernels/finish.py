@@ -1,0 +1,180 @@
+"""Orbits that have left their reference, in plain lanes until they escape or come near 0 again.
+
+Nothing is gained by a reference while ``|dz|`` is no smaller than ``|z|``. Most pixels then escape soon; one that comes
+near 0 waits there to be rebased, and one that float64 cannot follow stays as it was.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mandeldask.fractal.kernels import lanes
+from mandeldask.fractal.kernels.compiled import inner, kernel
+from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO, power
+from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, iterate, unsure
+
+LANES = 256
+"""Pixels in flight."""
+STEPS = 8
+"""Iterations of a block."""
+
+# Rows of a workspace, as in `lanes`. NEAREST is the least |z|^2 of a block; of a lane that left, that of where it is.
+_ROW = LANES + 8
+X, Y, S, CX, CY, BORN, PIXEL, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
+FOLLOWED = OLD_X
+"""Of lanes that left: the steps that they were followed; they have no past."""
+_SIZE = 12 * _ROW
+
+
+@kernel
+def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
+    """Follow pixels of `pool` that gain nothing by a reference; return how many are left in it.
+
+    Takes out those whose counts are proven, and moves others on to where they come near 0. `c_x` and `c_y` are the
+    parts of c rounded to float64, by lane.
+    """
+    w, leavers = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
+    done = np.zeros(size, np.bool_)
+    active = following = clock = 0
+    while not flag[0]:
+        if active <= LANES // 2:
+            active, following = _enter(pool, size, c_x, c_y, u, following, clock, w, active)
+        if active == 0:
+            break
+        _advance(w, active)
+        _look(w, active, maxiter - clock - STEPS)
+        active, left = _leave(w, active, leavers)
+        if left:
+            _follow(leavers, left)
+            for i in range(left):
+                k = int(leavers[PIXEL + i])
+                n, lane = _proven_count(leavers, i, clock, maxiter), pool.whole[2, k]
+                if n >= 0:
+                    answers.whole[0, lane], answers.whole[1, lane] = n, True
+                    done[k] = True
+                elif leavers[NEAREST + i] < NEAR:
+                    _put_back(leavers, i, clock, u, pool, k)
+                else:
+                    pool.real[6, k] = 1.0
+        clock += STEPS
+    return _without(pool, size, done)
+
+
+@inner
+def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
+    """Append the next pixels; return how many are active, and the next to come."""
+    while following < size and active < LANES:
+        k = following
+        following += 1
+        exponent = pool.whole[0, k]
+        if exponent <= NEAR_ZERO or pool.real[6, k] < APART:
+            continue
+        lane, scale = pool.whole[2, k], power(exponent)
+        w[X + active], w[Y + active] = scale * pool.real[0, k], scale * pool.real[1, k]
+        w[S + active] = max(SCALE / u * scale * scale * pool.real[2, k] * (1.0 + 2.0**-40), ROUNDING)
+        w[CX + active], w[CY + active] = c_x[lane], c_y[lane]
+        w[BORN + active], w[PIXEL + active] = pool.whole[1, k] - clock, k
+        active += 1
+    return active, following
+
+
+@inner
+def _advance(w, active):
+    """Advance lanes by a block of steps, unchecked; keep what they were, and how near to 0 they came."""
+    for i in range(active):
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[NEAREST + i] = 4.0
+    for _ in range(STEPS):
+        for i in range(active):
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            w[NEAREST + i] = min(w[NEAREST + i], x * x + y * y)
+            w[X + i], w[Y + i], w[S + i] = x, y, s
+
+
+@inner
+def _look(w, active, last):
+    """Mark as LEAVING the lanes not surely inside, those that were near 0, and those born too long ago to go on."""
+    for i in range(active):
+        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        stays = (m < 4.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= NEAR)
+        w[LEAVING + i] = 0.0 if stays else 1.0
+
+
+@inner
+def _leave(w, active, leavers):
+    """Move leaving lanes, as they were before, to `leavers`; return how many stay and how many leave."""
+    size = 0
+    for i in range(active - 1, -1, -1):
+        if w[LEAVING + i] > 0.0:
+            active -= 1
+            leavers[X + size], leavers[Y + size], leavers[S + size] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+            w[X + i], w[Y + i], w[S + i] = w[X + active], w[Y + active], w[S + active]
+            for row in (CX, CY, BORN, PIXEL):
+                leavers[row + size] = w[row + i]
+                w[row + i] = w[row + active]
+            size += 1
+    return active, size
+
+
+@inner
+def _proven_count(w, i, clock, maxiter):
+    """Return the count of lane `i`, surely inside where it is and surely outside after that; else -1."""
+    x, y, s = w[X + i], w[Y + i], w[S + i]
+    n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
+    m = x * x + y * y
+    if unsure(m, s) or not m < 4.0:
+        return -1
+    if n >= maxiter:
+        return maxiter
+    x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
+    m = x * x + y * y
+    return n if m > 4.0 and not unsure(m, s) else -1
+
+
+@inner
+def _follow(w, size):
+    """Advance lanes to the first of the next iterates that is near 0, or to the last within |z| <= 2.
+
+    Writes to FOLLOWED how far, and to NEAREST the |z|^2 that they have there.
+    """
+    for i in range(size):
+        w[FOLLOWED + i] = 0.0
+        w[NEAREST + i] = 4.0
+    for _ in range(STEPS):
+        for i in range(size):
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            m = x * x + y * y
+            goes = (m < 4.0) & (w[NEAREST + i] >= NEAR)
+            w[X + i] = x if goes else w[X + i]
+            w[Y + i] = y if goes else w[Y + i]
+            w[S + i] = s if goes else w[S + i]
+            w[NEAREST + i] = m if goes else w[NEAREST + i]
+            w[FOLLOWED + i] += 1.0 if goes else 0.0
+
+
+@inner
+def _put_back(w, i, clock, u, pool, k):
+    """Write lane `i`, near 0, to place `k` of `pool`."""
+    x, y = w[X + i], w[Y + i]
+    shift = math.frexp(max(abs(x), abs(y), 2.0**-60))[1]
+    factor = power(-shift)
+    pool.real[0, k], pool.real[1, k] = x * factor, y * factor
+    pool.real[2, k] = u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
+    pool.whole[0, k], pool.whole[1, k] = shift, int(w[BORN + i] + w[FOLLOWED + i]) + clock
+
+
+@inner
+def _without(pool, size, done):
+    """Close the gaps that `done` pixels leave in `pool`; return how many are left."""
+    left = 0
+    for k in range(size):
+        if not done[k]:
+            if left < k:
+                for row in range(7):
+                    pool.real[row, left] = pool.real[row, k]
+                for row in range(3):
+                    pool.whole[row, left] = pool.whole[row, k]
+            left += 1
+    return left
