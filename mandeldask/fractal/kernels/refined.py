@@ -241,8 +241,8 @@ def _differentiate(w, active, spacing):
     """Do an ordinary step of the derivatives, g' = 2 z g + spacing, and of the bounds on their errors."""
     for i in range(active):
         zx, zy, gx, gy = w[ZX + i], w[ZY + i], w[GX + i], w[GY + i]
-        modulus, slope, r, added = np.sqrt(zx * zx + zy * zy), abs(gx) + abs(gy), w[SCALE + i] * w[R + i], 0.0
-        added = spacing * w[DC_SCALE + i]
+        modulus, slope = np.sqrt(zx * zx + zy * zy), abs(gx) + abs(gy)
+        r, added = w[SCALE + i] * w[R + i], spacing * w[DC_SCALE + i]
         q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus * slope + added)
         w[Q + i] = q * _OUTWARD
         w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) + added, 2.0 * (zx * gy + zy * gx)
