@@ -17,5 +17,8 @@ kernel = numba.njit(  # type: ignore[call-overload]  # numba's stubs lack the la
 inner = register_jitable(error_model="numpy", no_cfunc_wrapper=True)
 """Compiles into the kernels that call it."""
 
+contracted = register_jitable(error_model="numpy", no_cfunc_wrapper=True, fastmath={"contract"})
+"""As `inner`, where a product and a sum may round once instead of twice."""
+
 inlined = register_jitable(error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
 """Compiles into the very loops of the kernels that call it, which a call would keep from being vectorised."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from mandeldask.fractal.kernels.compiled import inner
+from mandeldask.fractal.kernels.compiled import contracted, inner
 
 LINEAR = 256.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
@@ -78,7 +77,7 @@ def bound_for(steps: int) -> Bound:
     )
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_size, bound):
     """Do one step of the first `count` pixels past Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
 
@@ -101,7 +100,7 @@ def advance(w_x, w_y, s, dc_x, dc_y, count, z_x, z_y, scale, dc_scale, dc_size, 
         w_y[i] = tx * y + ty * x + dc_scale * dc_y[i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def advance_slope(g_x, g_y, q, w_x, w_y, s, count, z_x, z_y, scale, spacing, bound):
     """Do the same step of the derivatives g = dw/d(pixel), g' = 2 z g + spacing, and of their bounds. Before `advance`.
 
@@ -179,7 +178,7 @@ def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, e
             mark[i] = OPEN
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def lose(w_x, w_y, s, count, a_most, b_most, steps, dc_size, bound):
     """Let errors grow by `steps` steps to come, of which ``a_most |w| + b_most |dc|`` bounds what becomes of w."""
     a2 = a_most * a_most
@@ -193,7 +192,7 @@ def lose(w_x, w_y, s, count, a_most, b_most, steps, dc_size, bound):
         s[i] = kept * s[i] + (linear * (x * x + y * y) + constant)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def leap(w_x, w_y, dc_x, dc_y, count, a_x, a_y, b_x, b_y):
     """Do many steps at once by the bilinear approximation w' = A w + B dc; `lose` before."""
     for i in range(count):
@@ -202,7 +201,7 @@ def leap(w_x, w_y, dc_x, dc_y, count, a_x, a_y, b_x, b_y):
         w_y[i] = (a_x * y + a_y * x) + (b_x * dc_y[i] + b_y * dc_x[i])
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def move(w_x, w_y, dc_x, dc_y, count, z_x, z_y, scale, dc_scale):
     """Do one step past Z = (z_x, z_y), without its bound: `lose` before."""
     z_x, z_y = 2.0 * z_x, 2.0 * z_y
@@ -213,7 +212,7 @@ def move(w_x, w_y, dc_x, dc_y, count, z_x, z_y, scale, dc_scale):
         w_y[i] = tx * y + ty * x + dc_scale * dc_y[i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"})
+@contracted
 def move_twice(w_x, w_y, dc_x, dc_y, count, z_x, z_y, next_x, next_y, scale, dc_scale):
     """Do two steps, past Z and past the next one: half the traffic with memory."""
     z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y

@@ -1,0 +1,85 @@
+"""What compiling the kernels costs: CPU seconds of a process that finds no cache, and of the next one, that does.
+
+    python benchmarks/compile.py [--rounds 3]
+
+`numba alone` is what a function of one line takes: numba's import, and its own start at the first call of a process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import import_module
+from statistics import median
+
+TILES = ("-0.75+0.1j", "0.3", 3000), ("1j", "1e-30", 3000)
+"""Centre, width and maxiter of tiles that between them need every kernel."""
+
+
+def main() -> None:
+    """Print a table of medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure()))
+        return
+    first, later = [], []
+    for _ in range(arguments.rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            for times in (first, later):
+                times.append(measured(cache))
+    print(f"{'CPU seconds':40} {'first process':>14} {'later':>8}")
+    for what in first[0]:
+        print(f"{what:40} {median(t[what] for t in first):14.2f} {median(t[what] for t in later):8.2f}")
+
+
+def measured(cache: str) -> dict[str, float]:
+    """Return what `measure` finds in a process of its own with that cache directory."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": cache}
+    command = [sys.executable, __file__, "--measure"]
+    return json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+
+
+def measure() -> dict[str, float]:
+    """Return CPU seconds of this process, step by step, and how many kernels no tile needed."""
+    marks = [time.process_time()]
+    import numba
+
+    marks.append(time.process_time())
+    numba.njit(cache=True)(one_line)(1.0)
+    marks.append(time.process_time())
+    from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.mandelbrot import Mandelbrot
+
+    for center, width, maxiter in TILES:
+        Mandelbrot(maxiter, ("iterations", "smooth", "distance", "period"))(Grid.window(center, width, (64, 64)))
+        marks.append(time.process_time())
+    names = "numba alone: import", "numba alone: first function", *(f"tile {width} wide" for _, width, _ in TILES)
+    times = {name: after - before for name, before, after in zip(names, marks[:-1], marks[1:], strict=True)}
+    return {**times, "the process": time.process_time(), "kernels not needed": len(unused())}
+
+
+def one_line(x: float) -> float:
+    """Something to compile."""
+    return x + 1.0
+
+
+def unused() -> list[str]:
+    """Return the names of kernels that have not been compiled or loaded."""
+    from mandeldask.fractal import kernels
+
+    modules = [import_module(f"{kernels.__name__}.{module.name}") for module in pkgutil.iter_modules(kernels.__path__)]
+    found = {id(value): value for module in modules for value in vars(module).values() if hasattr(value, "signatures")}
+    return [f"{value.__module__}.{value.__name__}" for value in found.values() if not value.signatures]
+
+
+if __name__ == "__main__":
+    main()
