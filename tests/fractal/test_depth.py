@@ -10,6 +10,7 @@ from flint import acb, arb, ctx, fmpq
 
 import mandeldask as md
 from fractal.oracle import escape_count, wrong_pixels
+from fractal.places import around
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.kernels.neighborhood import neighborhood_of
@@ -135,6 +136,14 @@ def test_the_deepest_levels_are_not_flat():
         middle = grid.shape[0] // 2
         counts = Mandelbrot(pyramid.maxiter_at(level))(grid[middle : middle + 512 : 64, middle : middle + 512 : 64])
         assert len(np.unique(counts["iterations"])) > 5
+
+
+@pytest.mark.parametrize("level", [1, 12, 20, 25, 28, 35, 42])
+def test_few_pixels_outside_the_set_have_the_cap_of_a_level(level):
+    pyramid = Pyramid(levels=50, maxiter="auto")
+    window = around(pyramid.grid(level), SEAHORSE, (512, 512))[::24, ::24]
+    counts = Mandelbrot(60_000)(window)["iterations"]
+    assert np.mean(counts >= pyramid.maxiter_at(level)) - np.mean(counts == 60_000) < 0.05
 
 
 def test_tiles_share_a_reference_across_threads():
