@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from mandeldask.fractal.cost import cost
 from mandeldask.fractal.permalink import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
@@ -41,8 +42,8 @@ class Limits:
     """Longest spec, in characters, and greatest negative exponent in it."""
     max_tilesize: int = 1024
     """Greatest tilesize, in pixels."""
-    max_work: int = 512 * 512 * 100_000
-    """Most iterations that one chunk may come to: its pixels times the maxiter of its level."""
+    max_seconds: float = 30.0
+    """Most seconds of one core that one chunk may take at worst, by `mandeldask.fractal.cost.cost`."""
 
     def place(self, spec: str) -> Guarded:
         """Return the tree of a place.
@@ -73,9 +74,13 @@ class Limits:
             raise PermissionError(msg)
 
     def _check_chunk(self, pyramid: Pyramid, key: str) -> None:
-        """Raise PermissionError if the chunk at `key` may come to more iterations than `max_work`."""
-        level = int(key.partition("/")[0])
-        _check_limit("iterations of a chunk", pyramid.tilesize**2 * pyramid.maxiter_at(level), self.max_work)
+        """Raise PermissionError if the chunk at `key` may come to more seconds than `max_seconds`."""
+        level, first = int(key.partition("/")[0]), slice(pyramid.tilesize)
+        seconds = cost(pyramid.grid(level)[first, first], pyramid.maxiter_at(level)).seconds
+        if seconds > self.max_seconds:
+            limit = f"this server's limit of {self.max_seconds:.3g} s"
+            msg = f"a chunk of level {level} may take {seconds:.3g} s, past {limit}"
+            raise PermissionError(msg)
 
 
 def _check_limit(what: str, value: int, limit: int) -> None:

@@ -89,6 +89,9 @@ def serve(
     max_digits: Annotated[
         int, typer.Option(min=1, help="Characters that a place is spelled with.", rich_help_panel=PLACES)
     ] = 1000,
+    max_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds that a chunk of a place may take at worst.", rich_help_panel=PLACES)
+    ] = 30.0,
 ) -> None:
     """Serve a pyramid as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
 
@@ -118,7 +121,7 @@ def serve(
         queue=queue,
         scheduler=scheduler,
         places=places,
-        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits),
+        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
         started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mandeldask.fractal.pyramid import checked_maxiter
 from mandeldask.fractal.rationals import exponent_of
+from mandeldask.fractal.reference import iteration_seconds
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
@@ -35,8 +36,7 @@ class Cost:
 def cost(grid: Grid, maxiter: int) -> Cost:
     """Return what computing `grid` may cost at most, to a factor of a few.
 
-    Per iteration of the reference: 1 µs and what products of that many bits take Python's integers, 19 µs at 3500 bits
-    and growing with the power 1.6 of the bits; per iteration of a pixel: 1 ns.
+    An iteration of the reference takes what `reference.iteration_seconds` says, one of a pixel 1 ns.
 
     Raises
     ------
@@ -48,12 +48,12 @@ def cost(grid: Grid, maxiter: int) -> Cost:
     >>> from mandeldask.fractal.geometry import Grid
     >>> shallow = cost(Grid.window("0", "4", (512, 512)), 255)
     >>> deep = cost(Grid.window("0.25", "1e-1000", (512, 512)), 500_000)
-    >>> shallow.seconds < 0.1, deep.bits, deep.reference > 5
+    >>> shallow.seconds < 0.1, deep.bits, deep.reference > 2
     (True, 3532, True)
     """
     checked_maxiter(maxiter)
     spacing = min(abs(grid.re.step), abs(grid.im.step))
     depth = 1 - exponent_of(spacing)
     bits = depth + 202 if depth > _FLOAT_BITS else 0
-    reference = maxiter * (1e-6 + 19e-6 * (bits / 3500) ** 1.6) if bits else 0.0
+    reference = maxiter * iteration_seconds(bits) if bits else 0.0
     return Cost(bits, reference, grid.im.size * grid.re.size * maxiter * 1e-9)
