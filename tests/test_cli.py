@@ -52,6 +52,8 @@ BAD = {
     "info --maxiter lots": r"maxiter must be an integer, \"auto\" or integers joined by commas, not 'lots'",
     "info --maxiter 5,6": r"maxiter must have one value for each of 50 levels, not 2",
     "info --width -5": r"width must be positive, not -5",
+    "info --width 1e-1000000": r"width has an exponent past 100000 digits \(or pass allow_huge\): '1e-1000000'",
+    "info --maxiter 4294967296": r"maxiter must be an integer from 1 to 4294967295, not 4294967296",
     "info --width nothing": r"width must be a number",
     "info --center 1+2+3": r"center must look like \"-0.75\+0.1j\", not '1\+2\+3'",
     "info --tilesize 0": r"tilesize must be an integer from 1",
@@ -78,6 +80,12 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, li
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"mandeldask: {BAD[line]}.*\n", err)
     assert not list(tmp_path.iterdir())
+
+
+def test_huge_numbers_are_accepted_on_request(capsys):
+    code, out, _ = run(capsys, "info", "--levels", "1", "--width", "1e-100001", "--allow-huge", "--json")
+    assert code == 0
+    assert json.loads(out)["width"] == "1e-100001"
 
 
 def test_a_taken_port_names_a_free_one(capsys):

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width, as_levels
+from mandeldask.cli.options import (
+    AllowHuge,
+    Center,
+    Fields,
+    Levels,
+    Maxiter,
+    PyramidOptions,
+    Tilesize,
+    Width,
+    as_levels,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -34,6 +44,7 @@ def export(
     center: Center = "0",
     width: Width = "5",
     fields: Fields = "iterations",
+    allow_huge: AllowHuge = False,
 ) -> None:
     """Write levels as Zarr. Stopped anywhere, the same command goes on where it was.
 
@@ -43,7 +54,7 @@ def export(
 
     `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --zarr-format 2`
     """
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     coarsest_four = range(max(0, levels - 4), levels)
     chosen = coarsest_four if only is None else as_levels(only, levels)
     from mandeldask.lazy.export import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`

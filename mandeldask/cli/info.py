@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.options import AllowHuge, Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.cli.text import in_bytes, pixels, scientific
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_text, point_as_text
@@ -27,13 +27,14 @@ def info(
     center: Center = "0",
     width: Width = "5",
     fields: Fields = "iterations",
+    allow_huge: AllowHuge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the pyramid as JSON.")] = False,
 ) -> None:
     """Show the levels of a pyramid: pixels, spacing, maxiter, dtype and size.
 
     **Example:** `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
     """
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     if as_json:
         typer.echo(json.dumps({**pyramid.as_dict(), "fingerprint": pyramid.fingerprint}, indent=2))
         return

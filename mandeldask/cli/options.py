@@ -33,6 +33,9 @@ Width = Annotated[
 Fields = Annotated[
     str, typer.Option(help=f"Variables, joined by commas: {', '.join(FIELDS)}.", rich_help_panel=PYRAMID)
 ]
+AllowHuge = Annotated[
+    bool, typer.Option("--allow-huge", help="Accept numbers of more than 100,000 digits.", rich_help_panel=PYRAMID)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class PyramidOptions:
     center: str
     width: str
     fields: str
+    allow_huge: bool = False
 
     def pyramid(self) -> Pyramid:
         """Return the Pyramid, or raise ValueError saying what is accepted."""
@@ -55,6 +59,7 @@ class PyramidOptions:
             center=self.center,
             width=self.width,
             fields=split(self.fields),
+            allow_huge=self.allow_huge,
         )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from mandeldask.cli.options import Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.options import AllowHuge, Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def serve(
     center: Center = "0",
     width: Width = "5",
     fields: Fields = "iterations",
+    allow_huge: AllowHuge = False,
     name: Annotated[str, typer.Option(help="Name in URLs: /zarr/v3/NAME.zarr.", rich_help_panel=SERVER)] = "mandelbrot",
     host: Annotated[str, typer.Option(help="Address to listen at.", rich_help_panel=SERVER)] = "127.0.0.1",
     port: Annotated[
@@ -101,7 +102,7 @@ def serve(
 
     `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
     """
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 

@@ -177,7 +177,7 @@ def _decimal(text: str, name: str, *, allow_huge: bool) -> Fraction:
     mantissa, _, exponent = text.lower().partition("e")
     whole, _, tail = mantissa.partition(".")
     if len(exponent) > 18 or (abs(int(exponent or 0)) > MAX_DIGITS and not allow_huge):  # noqa: PLR2004
-        msg = f"{name} has an exponent past {MAX_DIGITS} digits: {_shorten(text)!r}"
+        msg = f"{name} has an exponent past {MAX_DIGITS} digits (or pass allow_huge): {_shorten(text)!r}"
         raise ValueError(msg)
     places = int(exponent or 0) - len(tail)
     digits = _integer((whole + tail) or "0", name, allow_huge)
