@@ -219,3 +219,23 @@ def fields(c, unit, maxiter=3000):
             2 * modulus * modulus.log() / abs(slope) / arb(fmpq(Fraction(unit).numerator, Fraction(unit).denominator))
         )
         return float(n - (modulus.log() / arb(2).log()).log() / arb(2).log()), float(distance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("period", "width"), [(83, "3e-98"), (249, "4e-298")])
+def test_a_minibrot_at_depth(period, width):
+    grid = Grid.window((nucleus_near_the_tip(period), 0), width, (32, 32))
+    check(grid, 40 * period, 12, distinct=5)
+    assert Mandelbrot(40 * period)(grid)["iterations"][16, 16] == 40 * period
+
+
+def nucleus_near_the_tip(period):
+    """Return the leftmost nucleus of a period, some 16^-period wide, by Newton's method."""
+    with ctx.workprec(8 * period + 200):
+        c = arb.pi() ** 2 * 3 / (2 * arb(4) ** period) - 2
+        for _ in range(12):
+            z, slope = arb(0), arb(0)
+            for _ in range(period):
+                z, slope = z * z + c, 2 * z * slope + 1
+            c = (c - z / slope).mid()
+        return as_point(c.str(3 * period, radius=False)).re

@@ -79,6 +79,18 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
     return _shared.get((center, exponent, finest), fits, make)
 
 
+def neighborhood_for(grid: Grid, maxiter: int) -> Neighborhood:
+    """Return the Neighborhood that `grid` shares with its neighbours."""
+    finest = finest_of(grid)
+    center, reach = reference_point(grid, finest, maxiter)
+    return neighborhood_of(center, reach, finest, maxiter)
+
+
+def finest_of(grid: Grid) -> int:
+    """Return the `finest` that serves `grid` and levels up to 2^8 finer."""
+    return exponent_of(min(abs(grid.re.step), abs(grid.im.step))) - 9
+
+
 def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:
     """Return a reference for `grid` and its neighbours, and its reach; parameters as those of `neighborhood_of`."""
     center, reach = lattice_point(grid)

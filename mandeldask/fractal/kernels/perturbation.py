@@ -17,12 +17,11 @@ from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.finish import finish
 from mandeldask.fractal.kernels.groups import GROUP, follow
-from mandeldask.fractal.kernels.neighborhood import Neighborhood, neighborhood_of, reference_point
+from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
 from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledOrbit, DoubledPlace, follow_refined
-from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
@@ -43,16 +42,13 @@ def answer_by_perturbation(tile: Tile) -> None:
     """Answer the open pixels of `tile`, around a shared reference and then around pixels that outlived it."""
     if tile.open.size < _WORTHWHILE and max(abs(tile.grid.re.step), abs(tile.grid.im.step)) > FINEST:
         return  # a few pixels that double-double can reach need no reference
-    finest = exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))) - 1
-    center, reach = reference_point(tile.grid, finest - 8, tile.maxiter)
-    near = neighborhood_of(center, reach, finest - 8, tile.maxiter)
+    near = neighborhood_for(tile.grid, tile.maxiter)
     lived = _answer_around(tile, near)
     for _ in range(_MOST_REFERENCES):
         before = tile.open.size
         if before < _WORTHWHILE:
             break
-        center = _survivor(tile, lived)
-        near = neighborhood_of(center, reach, finest - 8, tile.maxiter)
+        near = neighborhood_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
         lived = _answer_around(tile, near)
         if tile.open.size > 0.9 * before:
             break
