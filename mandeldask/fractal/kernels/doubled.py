@@ -36,6 +36,8 @@ _OUTWARD = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""
+_FINE, _FINE_FOR_FIELDS, _FEW = 2.0**-52, 2.0**-62, 4096
+"""Spacings below which more than so many pixels cost less around a reference: orbits there begin much later."""
 LANES = 64
 """Pixels in flight."""
 STEPS = 16
@@ -54,19 +56,22 @@ N = BORN
 
 def answer_doubled(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
-    if _is_coarse(tile):
+    if _pays(tile):
         _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im))
 
 
 def answer_tripled(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
-    if _is_coarse(tile):
+    if _pays(tile):
         rows, cols = np.divmod(tile.open, tile.grid.re.size)
         _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows))
 
 
-def _is_coarse(tile: Tile) -> bool:
-    return max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im)) >= FINEST
+def _pays(tile: Tile) -> bool:
+    """Whether orbits of their own take the open pixels less time than a reference would, if they can be told apart."""
+    step = max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im))
+    fine = _FINE_FOR_FIELDS if tile.wants_orbits else _FINE
+    return step >= fine or (step >= FINEST and tile.open.size <= _FEW)
 
 
 def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
