@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _FARTHEST = 8
 """Grids that reach farther out are not looked at: nothing there stays."""
 
+_ONE_POINT = 2.0**-50
+"""Extent of a grid that is one point to float64, and so has been tried as a block already."""
+
 _COST = 64
 """Iterates of a pixel among many in lockstep that take the time of one step here."""
 
@@ -32,6 +35,8 @@ _CREDIT = 1 << 14
 
 def answer_cycles(tile: Tile) -> None:
     """Answer open pixels of `tile` whose orbits are drawn into a cycle, while that is quicker than iterating on."""
+    if max(abs(axis.step) * axis.size for axis in (tile.grid.im, tile.grid.re)) < _ONE_POINT:
+        return
     proven = np.zeros(tile.open.size, np.bool_)
     period = np.empty(0, np.uint32) if tile.period is None else tile.period
     _prove(tile, tile.maxiter, tile.open, proven, period)

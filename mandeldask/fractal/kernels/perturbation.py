@@ -141,13 +141,14 @@ def _blank_answers(tile: Tile) -> Answers:
 def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
     """Write what is proven into `tile`; return how long each of the other pixels was followed."""
     counts, proven = answers.whole[0], answers.whole[1] != 0
-    pixels = tile.open[proven]
-    tile.counts[pixels] = counts[proven]
+    which = slice(None) if proven.all() else proven
+    pixels = tile.open[which]
+    tile.counts[pixels] = counts[which]
     if tile.smooth is not None:
-        tile.smooth[pixels] = answers.fields[0, proven]
+        tile.smooth[pixels] = answers.fields[0, which]
     if tile.distance is not None:
         unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
-        tile.distance[pixels] = np.minimum(answers.fields[1, proven] * unit, np.finfo(np.float32).max)
+        tile.distance[pixels] = np.minimum(answers.fields[1, which] * unit, np.finfo(np.float32).max)
     tile.close(stage, proven)
     lived: NDArray[np.int64] = counts[~proven]
     return lived
