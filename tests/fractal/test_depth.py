@@ -229,13 +229,44 @@ def test_a_minibrot_at_depth(period, width):
     assert Mandelbrot(40 * period)(grid)["iterations"][16, 16] == 40 * period
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("period", "beyond", "width", "shape"),
+    [(13, Fraction(1, 10**7), "1e-29", (16, 16)), (240, Fraction(1, 10**5), "1e-300", (4, 3))],
+)
+def test_a_million_iterations_at_depth(period, beyond, width, shape):
+    """Just right of a minibrot's cusp counts are its period times π / sqrt(beyond), but for real c, which stay."""
+    nucleus, scale = minibrot_near_the_tip(period)
+    grid = Grid.window((nucleus + (Fraction(1, 4) + beyond) * scale, 0), width, shape)
+    counts = Mandelbrot(1_000_000)(grid)["iterations"]
+    height, right = shape[0], shape[1] - 1
+    middle = height // 2
+    pixels = [(0, 0), (0, right), (middle - 1, right), (middle - 1, right // 2), (height - 1, right // 2), (middle, 0)]
+    assert wrong_pixels(grid, counts, 1_000_000, pixels) == []
+    assert (counts[middle] == 1_000_000).all()
+    np.testing.assert_allclose(np.delete(counts, middle, axis=0), period * np.pi / np.sqrt(float(beyond)), rtol=0.03)
+
+
 def nucleus_near_the_tip(period):
-    """Return the leftmost nucleus of a period, some 16^-period wide, by Newton's method."""
+    """Return the leftmost nucleus of a period, some 16^-period wide."""
+    return minibrot_near_the_tip(period)[0]
+
+
+def minibrot_near_the_tip(period):
+    """Return the leftmost nucleus of a period by Newton's method, and how large its minibrot is beside the set."""
     with ctx.workprec(8 * period + 200):
         c = arb.pi() ** 2 * 3 / (2 * arb(4) ** period) - 2
         for _ in range(12):
-            z, slope = arb(0), arb(0)
-            for _ in range(period):
-                z, slope = z * z + c, 2 * z * slope + 1
+            z, slope, _ = orbit_of(c, period)
             c = (c - z / slope).mid()
-        return as_point(c.str(3 * period, radius=False)).re
+        _, slope, multiplier = orbit_of(c, period)
+        nucleus, scale = (number.str(3 * period, radius=False) for number in (c, 1 / (slope * multiplier)))
+        return as_point(nucleus).re, as_point(scale).re
+
+
+def orbit_of(c, period):
+    """Return z_p, its derivative by c, and the derivative of z_p by z_1."""
+    z, slope, multiplier = c, arb(1), arb(1)
+    for _ in range(period - 1):
+        z, slope, multiplier = z * z + c, 2 * z * slope + 1, 2 * z * multiplier
+    return z, slope, multiplier
