@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
 
 import httpx
 import numpy as np
@@ -53,6 +55,7 @@ BAD = {
     "info --maxiter 5,6": r"maxiter must have one value for each of 50 levels, not 2",
     "info --width -5": r"width must be positive, not -5",
     "info --width 1e-1000000": r"width has an exponent past 100000 digits \(or pass allow_huge\): '1e-1000000'",
+    "render x.png --width 1e-1000000": r"width has an exponent past 100000 digits \(or pass allow_huge\): '1e-1000000'",
     "info --maxiter 4294967296": r"maxiter must be an integer from 1 to 4294967295, not 4294967296",
     "info --width nothing": r"width must be a number",
     "info --center 1+2+3": r"center must look like \"-0.75\+0.1j\", not '1\+2\+3'",
@@ -86,6 +89,25 @@ def test_huge_numbers_are_accepted_on_request(capsys):
     code, out, _ = run(capsys, "info", "--levels", "1", "--width", "1e-100001", "--allow-huge", "--json")
     assert code == 0
     assert json.loads(out)["width"] == "1e-100001"
+
+
+def test_info_reads_and_writes_a_million_digits(capsys):
+    code, out, _ = run(capsys, "info", "--levels", "1", "--width", "1e-1000000", "--allow-huge")
+    assert code == 0
+    assert "width 1e-1000000" in out
+    assert "9.766e-1000004" in out
+
+
+def test_render_takes_huge_numbers_on_request(capsys, tmp_path):
+    target = tmp_path / "tip.png"
+    place = "--center", "-2", "--width", "1e-100001", "--allow-huge"
+    assert run(capsys, "render", str(target), *place, "--size", "2x2", "--maxiter", "9")[0] == 0
+    with Image.open(target) as picture:
+        shown = json.loads(picture.text["mandeldask"])
+        assert (shown["center"], shown["width"]) == ("-2", "1e-100001")
+        assert (
+            len(picture.convert("RGB").getcolors()) == 2
+        )  # -2 and what is right of it stay, the others escape at once
 
 
 def test_a_taken_port_names_a_free_one(capsys):
@@ -249,6 +271,11 @@ def test_python_dash_m_is_the_command():
 )
 def test_levels_are_named_singly_or_in_spans(spec, levels):
     assert options.as_levels(spec, 50) == tuple(levels)
+
+
+def test_spacings_are_told_in_four_digits_whatever_their_length():
+    for tiny in (Fraction(5, 2**59), Fraction(123456, 10**309), Fraction(2**70 + 1, 3**700)):
+        assert text.scientific(tiny) == f"{Decimal(tiny.numerator) / tiny.denominator:.3e}"
 
 
 @pytest.mark.parametrize("spec", ["", "-1", "50", "5-", "a", "9-7"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mandeldask import __version__
-from mandeldask.cli.options import Center, as_count, as_shape
+from mandeldask.cli.options import AllowHuge, Center, as_count, as_shape
 from mandeldask.fractal.geometry import Grid, positive
 from mandeldask.fractal.pyramid import Pyramid, auto_maxiter
 from mandeldask.fractal.rationals import as_text
@@ -49,8 +49,8 @@ class Scene:
 
         height, width = as_shape(self.size)
         shape = (height * self.oversample, width * self.oversample)
-        grid = Grid.window(self.center, self.width, shape)
-        seen = window(self.center, self.width, shape, maxiter=self.maxiter, fields=(self.field,))
+        grid = Grid.window(self.center, self.width, shape, allow_huge=True)  # whoever made the scene has allowed it
+        seen = window(self.center, self.width, shape, maxiter=self.maxiter, fields=(self.field,), allow_huge=True)
         unit = float(grid.spacing) or 1.0 if self.field == "distance" else 1.0
         inside = self.maxiter if self.field in {"iterations", "smooth"} else None
         return render_array(seen[self.field], self.cmap, maxiter=inside, unit=unit).reduce(self.oversample)
@@ -76,6 +76,7 @@ def render(
     oversample: Annotated[
         int, typer.Option(min=1, max=8, help="Average N×N points a pixel.", rich_help_panel=PICTURE)
     ] = 1,
+    allow_huge: AllowHuge = False,
 ) -> None:
     """Draw any place of the plane. The file says how to draw it again.
 
@@ -86,8 +87,8 @@ def render(
     `mandeldask render spiral.png --center "-0.7436438870371587+0.1318259042053120j" --width 1e-9 --cmap orchid`
     """
     height, cols = as_shape(size)
-    extent = _extent(width, level, cols)
-    grid = Grid.window(center, extent, (height, cols))
+    extent = _extent(width, level, cols, allow_huge=allow_huge)
+    grid = Grid.window(center, extent, (height, cols), allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
     scene = Scene(center, as_text(extent), size, most, field, cmap, oversample)
     _check_writable(target)
@@ -126,13 +127,13 @@ def save(picture: Image, target: Path, scene: Scene) -> None:
     picture.save(target, pnginfo=texts, optimize=True)
 
 
-def _extent(width: str | None, level: int | None, cols: int) -> Fraction:
+def _extent(width: str | None, level: int | None, cols: int, *, allow_huge: bool) -> Fraction:
     """Return the plane units across, of ``--width`` or of pixels of a level of the default pyramid."""
     if width is not None and level is not None:
         msg = "give --width or --level, not both"
         raise ValueError(msg)
     if level is None:
-        return positive("3.4" if width is None else width, "width")
+        return positive("3.4" if width is None else width, "width", allow_huge=allow_huge)
     default = Pyramid()
     if not 0 <= level < default.levels:
         msg = f"level must be 0 to {default.levels - 1}, not {level}"

@@ -33,9 +33,16 @@ def scientific(value: Fraction) -> str:
     ('8.674e-18', '1e-400', '0.004883')
     """
     with localcontext() as context:
-        context.prec, context.Emin, context.Emax = 4, MIN_EMIN, MAX_EMAX
-        quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    return f"{quotient:g}"
+        context.prec, context.Emin, context.Emax = 40, MIN_EMIN, MAX_EMAX
+        quotient = _leading(value.numerator) / _leading(value.denominator)
+        context.prec = 4
+        return f"{quotient.normalize():g}"
+
+
+def _leading(value: int) -> Decimal:
+    """Return `value` by its first 128 bits: all of a million digits would take Decimal 16 s."""
+    excess = max(0, value.bit_length() - 128)
+    return Decimal(value >> excess) * Decimal(2) ** excess
 
 
 def in_bytes(count: int) -> str:

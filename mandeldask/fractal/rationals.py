@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, Decimal, localcontext
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -15,6 +15,9 @@ RationalLike = str | Decimal | Fraction | int | float
 
 MAX_DIGITS = 100_000
 """Decimal digits (exponent included) accepted unless ``allow_huge``: a bound on work, not on meaning."""
+
+_PIECE = 4000
+"""Digits or bits that Python converts at once; more are halved, since it takes the square of their number."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATIONAL = re.compile(rf"\s*(?P<sign>[+-]?)(?:(?P<p>[0-9]+)/(?P<q>[0-9]+)|(?P<decimal>{_NUMBER}))\s*", re.ASCII)
@@ -125,12 +128,13 @@ def as_text(value: Fraction) -> str:
     >>> as_text(Fraction(-3, 8)), as_text(Fraction(1, 3)), as_text(Fraction(5, 10**400))[-6:]
     ('-0.375', '1/3', '5e-400')
     """
-    twos, rest = _factor_out(value.denominator, 2)
-    fives, rest = _factor_out(rest, 5)
-    if rest != 1:
+    twos = (value.denominator & -value.denominator).bit_length() - 1
+    odd = value.denominator >> twos
+    fives = round((odd.bit_length() - 0.5) / math.log2(5))  # no other power of 5 has as many bits
+    if 5**fives != odd:
         return f"{_digits(value.numerator)}/{_digits(value.denominator)}"
     places = max(twos, fives)
-    scaled = value.numerator * 10**places // value.denominator
+    scaled = value.numerator * 5 ** (places - fives) << (places - twos)
     sign, digits = "-" * (scaled < 0), _digits(abs(scaled))
     if places > len(digits) + 5:  # leading zeros say nothing that an exponent does not say shorter
         point = f".{digits[1:]}" if len(digits) > 1 else ""
@@ -149,6 +153,17 @@ def point_as_text(point: Point) -> str:
     """
     imag = as_text(point.im)
     return f"{as_text(point.re)}{'' if imag.startswith('-') else '+'}{imag}j"
+
+
+def as_key(value: Fraction) -> str:
+    """Return text that equal numbers share and no others, at the cost of a copy; repr stops at 4300 digits.
+
+    Examples
+    --------
+    >>> as_key(Fraction(-255, 16))
+    '-ff/10'
+    """
+    return f"{value.numerator:x}/{value.denominator:x}"
 
 
 def exponent_of(value: Fraction) -> int:
@@ -188,22 +203,31 @@ def _integer(digits: str, name: str, allow_huge: bool) -> int:  # noqa: FBT001  
     if len(digits) > MAX_DIGITS and not allow_huge:
         msg = f"{name} has {len(digits)} digits; the most accepted is {MAX_DIGITS} (or pass allow_huge)"
         raise ValueError(msg)
-    return int(Decimal(digits))  # int(str) stops at 4300 digits
+    return _read(digits)
+
+
+def _read(digits: str) -> int:
+    """Return the integer of decimal digits, by halves; int(str) stops at 4300."""
+    if len(digits) <= _PIECE:
+        return int(digits)
+    low = len(digits) // 2
+    unit: int = 10**low
+    return _read(digits[:-low]) * unit + _read(digits[-low:])
 
 
 def _digits(value: int) -> str:
-    """Return decimal digits of any length: str(int) stops at 4300."""
-    return f"{Decimal(value):f}"
+    """Return decimal digits of any length; str(int) stops at 4300."""
+    with localcontext() as context:
+        context.prec, context.Emax = MAX_PREC, MAX_EMAX
+        return f"{_decimal_of(value):f}"
 
 
-def _factor_out(value: int, prime: int) -> tuple[int, int]:
-    if prime == 2:  # noqa: PLR2004
-        exponent = (value & -value).bit_length() - 1
-        return exponent, value >> exponent
-    exponent = 0
-    while value % prime == 0:
-        exponent, value = exponent + 1, value // prime
-    return exponent, value
+def _decimal_of(value: int) -> Decimal:
+    """Return `value` as a Decimal, by halves, as products of Decimals are fast; the context must hold it."""
+    low = value.bit_length() // 2
+    if low <= _PIECE:
+        return Decimal(value)
+    return _decimal_of(value >> low) * Decimal(2) ** low + _decimal_of(value & ((1 << low) - 1))
 
 
 def _from_numpy(value: object) -> int | float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Blocks:
 
     kernel: Kernel
     """Computes the pixels."""
-    grid: Grid
+    grid: Grid = field(repr=False)  # dask asks for this object's repr, which digits past 4300 have not
     """Where all the pixels are."""
     sides: tuple[int, int]
     """Pixels (height, width) of a block."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask.base import normalize_token
 
+from mandeldask.fractal.rationals import as_key
 from mandeldask.lazy.workers import computed
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Pixels:
 
 def content_token(kernel: Kernel, grid: Grid) -> Any:
     """Return what determines every value that `kernel` computes on `grid`."""
-    return normalize_token(kernel), repr(grid)
+    positions = [as_key(number) for axis in (grid.im, grid.re) for number in (axis.start, axis.step)]
+    return normalize_token(kernel), positions, grid.shape
 
 
 @dataclass(slots=True)

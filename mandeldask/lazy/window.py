@@ -27,6 +27,7 @@ def window(  # noqa: PLR0913  the public names of a window
     maxiter: int | Literal["auto"] = "auto",
     fields: Iterable[str] = ("iterations",),
     chunks: int | Literal["auto"] | None = "auto",
+    allow_huge: bool = False,
 ) -> xr.Dataset:
     """Return `shape` pixels around `center` as lazy variables, one for each field.
 
@@ -45,6 +46,8 @@ def window(  # noqa: PLR0913  the public names of a window
     chunks : int, "auto" or None
         Pixels along a dask block ("auto": at most 512, for tasks of at most about a second); None for lazily
         indexed arrays.
+    allow_huge : bool
+        Accept numbers of more than 100,000 digits.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def window(  # noqa: PLR0913  the public names of a window
     >>> spiral.iterations.shape, spiral.iterations.dtype
     ((300, 400), dtype('uint16'))
     """
-    grid = Grid.window(center, width, shape)
+    grid = Grid.window(center, width, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
     kernel = Mandelbrot(most, fields)  # type: ignore[arg-type]  # it takes any iterable
     side = task_side(TILESIZE, most) if chunks == "auto" else chunks

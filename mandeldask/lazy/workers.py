@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.orbits import coming_from, kept_orbit
+from mandeldask.fractal.rationals import as_key
 from mandeldask.fractal.reference import iteration_seconds
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
 
 def _owner(addresses: Iterable[str], center: Point, bits: int) -> str:
     """Return the worker that computes an orbit."""
-    return max(addresses, key=lambda address: sha256(f"{address} {bits} {center}".encode()).digest())
+    point = " ".join(map(as_key, center))
+    return max(addresses, key=lambda address: sha256(f"{address} {bits} {point}".encode()).digest())
 
 
 async def _advanced_in_thread(center: Point, bits: int, length: int) -> ReferenceOrbit | None:

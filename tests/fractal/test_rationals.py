@@ -52,6 +52,19 @@ def test_more_digits_than_int_reads():
     assert as_fraction(as_text(as_fraction(f"0.{digits}"))) == as_fraction(f"0.{digits}")
 
 
+@pytest.mark.parametrize("digits", ["1" + "0" * 20_000 + "7", "9" * 20_001, "1" + "0" * 20_000])
+def test_long_numbers_are_read_and_written_by_halves(digits):
+    number = int(Decimal(digits))
+    assert as_fraction(digits) == number
+    assert as_text(Fraction(-number)) == f"-{digits}"
+
+
+@pytest.mark.parametrize("fives", range(0, 700, 7))
+def test_a_finite_decimal_is_told_from_an_infinite_one(fives):
+    assert "/" not in as_text(Fraction(1, 5**fives * 2**3))
+    assert "/" in as_text(Fraction(1, 5**fives + 2))
+
+
 @pytest.mark.parametrize(
     ("text", "point"),
     [

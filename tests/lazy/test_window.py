@@ -57,6 +57,18 @@ def test_tasks_stay_short_where_maxiter_is_great():
     assert side * side * 10**6 <= 2**30
 
 
+@pytest.mark.parametrize("digits", [5_000, 100_001])
+def test_windows_of_any_number_of_digits(digits):
+    window = md.window("-2", f"1e-{digits}", (2, 2), maxiter=10, allow_huge=True)
+    assert window.iterations.values.tolist() == [[0, 0], [0, 10]]
+    assert window.isel(y=1).iterations.values.tolist() == [0, 10]
+
+
+def test_more_digits_than_are_sane_only_on_request():
+    with pytest.raises(ValueError, match="or pass allow_huge"):
+        md.window("-2", "1e-100001", (2, 2))
+
+
 def test_windows_too_large_for_dask_are_lazily_indexed():
     window = md.window("0", "4", (10**6, 10**6), maxiter=50)
     assert not window.chunks
