@@ -221,12 +221,15 @@ def fields(c, unit, maxiter=3000):
         return float(n - (modulus.log() / arb(2).log()).log() / arb(2).log()), float(distance)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("period", "width"), [(83, "3e-98"), (249, "4e-298")])
-def test_a_minibrot_at_depth(period, width):
-    grid = Grid.window((nucleus_near_the_tip(period), 0), width, (32, 32))
-    check(grid, 40 * period, 12, distinct=5)
-    assert Mandelbrot(40 * period)(grid)["iterations"][16, 16] == 40 * period
+@pytest.mark.parametrize("period", [83, 249, 600])
+def test_a_minibrot_at_depth(period):
+    """Of periods past 500 pixels return to 0 closer than float64's least number."""
+    nucleus, scale = minibrot_near_the_tip(period)
+    grid = Grid.window((nucleus, 0), 5 * abs(scale), (32, 32))
+    kernel = Mandelbrot(20 * period)
+    check(grid, kernel.maxiter, 6, distinct=5)
+    assert kernel(grid)["iterations"][16, 16] == kernel.maxiter
+    assert kernel.report(grid).get("exact", 0) < 10
 
 
 @pytest.mark.slow
@@ -247,13 +250,8 @@ def test_a_million_iterations_at_depth(period, beyond, width, shape):
     np.testing.assert_allclose(np.delete(counts, middle, axis=0), period * np.pi / np.sqrt(float(beyond)), rtol=0.03)
 
 
-def nucleus_near_the_tip(period):
-    """Return the leftmost nucleus of a period, some 16^-period wide."""
-    return minibrot_near_the_tip(period)[0]
-
-
 def minibrot_near_the_tip(period):
-    """Return the leftmost nucleus of a period by Newton's method, and how large its minibrot is beside the set."""
+    """Return the leftmost nucleus of a period, by Newton's method, and how large its minibrot is: some 16^-period."""
     with ctx.workprec(8 * period + 200):
         c = arb.pi() ** 2 * 3 / (2 * arb(4) ** period) - 2
         for _ in range(12):

@@ -159,23 +159,27 @@ def classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark):
 
 
 @inner
-def classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error):
-    """Do as `classify` where Z is near the circle: |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2, in units of dz."""
+def classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark, excess, error):
+    """Do as `classify` where Z is near the circle, and decide more: by |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2.
+
+    `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z, both in units of dz.
+    """
+    classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark)
     per_u = (1.0 + 2.0**-40) / bound.u
     for i in range(count):
         x, y = w_x[i], w_y[i]
         w2 = x * x + y * y
         modulus = np.sqrt(w2)
         r = np.sqrt(s[i] * per_u)
+        if mark[i] != OPEN or not scale * (modulus + r) < 0.25:
+            continue
         beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
         doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + 2.0**-48 * (abs(excess) + 4.0 * modulus + scale * w2)
         doubt += 5.0 * error
         if beyond - doubt > 0.0:
             mark[i] = OUT
-        elif beyond + doubt <= 0.0 and scale * (modulus + r) < 0.5:
+        elif beyond + doubt <= 0.0:
             mark[i] = STAY
-        else:
-            mark[i] = OPEN
 
 
 @contracted
@@ -279,6 +283,8 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
 def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m):
     """Put pixel `i` with dz = Z + dz into place `k` of `later`; Z may be wrong by `error` besides its rounding."""
     larger = max(z_exponent, exponent)
+    if error > 0.0:
+        larger = max(larger, error_exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
     w_x, w_y = real[0, i] * w_factor, real[1, i] * w_factor
     x, y = z_x * z_factor + w_x, z_y * z_factor + w_y
@@ -291,7 +297,21 @@ def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, err
     later.real[3, k], later.real[4, k] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
     later.real[5, k] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
     later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
+    later.whole[3, k] = 0
     later.real[6, k] = real[8, i] if larger + shift > NEAR_ZERO else APART
+
+
+@inner
+def set_aside(real, whole, i, later, k, exponent, shift, m, bound):
+    """Put pixel `i`, which stays at Z_m, into place `k` of `later`, its dz in units 2^shift larger."""
+    factor = power(-shift)
+    for row in (0, 1, 3, 4):
+        later.real[row, k] = real[row, i] * factor
+    later.real[2, k] = real[2, i] * factor * factor + bound.u * FLOOR
+    later.real[5, k] = real[5, i] * factor * factor + FLOOR
+    later.real[6, k] = APART
+    later.whole[0, k], later.whole[1, k], later.whole[2, k] = exponent + shift, whole[1, i], whole[2, i]
+    later.whole[3, k] = m
 
 
 @inner

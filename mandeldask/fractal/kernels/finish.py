@@ -174,7 +174,7 @@ def _without(pool, size, done):
             if left < k:
                 for row in range(7):
                     pool.real[row, left] = pool.real[row, k]
-                for row in range(3):
+                for row in range(4):
                     pool.whole[row, left] = pool.whole[row, k]
             left += 1
     return left

@@ -2,7 +2,8 @@
 
 All pixels of a group share the index m into the reference, so that Z_m is one number for all of them. A pixel leaves
 when it escapes, when it reaches the cap, when its error grows past use, or when it must be rebased (|z| < |dz|): then
-it waits, with dz = z, for the next generation of groups, which starts at m = 0.
+it waits, with dz = z, for the next generation of groups, which starts at m = 0. One whose dz falls far behind the
+others' waits too, to go on from where it is.
 
 Rows of `Pixels` are taken by index: unpacked, numba forgets that they are contiguous, and a step takes four times as
 long.
@@ -39,6 +40,7 @@ from mandeldask.fractal.kernels.delta import (
     power,
     rebased,
     rescale,
+    set_aside,
 )
 from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.reference import TINY
@@ -51,6 +53,12 @@ DEEP = -450
 
 TINY_EXPONENT = -150
 """Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
+
+SPREAD = 64
+"""Binary orders of magnitude that dz may cover in a group when it begins."""
+
+_FAR_BEHIND = 100
+"""Orders of magnitude below the largest dz at which a pixel leaves the group, whose exponent serves it badly."""
 
 _SAFE = 2.0**-5
 """|dz / Z| up to which steps are taken without a look."""
@@ -72,7 +80,7 @@ def follow(pool, order, groups, later, waiting, orbit, table, place, bound, maxi
     Returns
     -------
     int
-        How many wait there now, to be rebased at m = 0.
+        How many wait there now, each at the m of its row.
     """
     for k in range(groups.shape[1] - 1):
         some = order[groups[0, k] : groups[0, k + 1]]
@@ -100,7 +108,9 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
     tiny = edge = 0
     while count and not flag[0]:
         tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
-        exponent, most = _rescaled(real, count, exponent, most, dc_exponent)
+        if most > 2.0**60 or 0.0 < most < 2.0**-60:
+            exponent, most = _rescaled(real, count, exponent, most, dc_exponent)
+            count, waiting = _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent)
         scale = power(exponent) if exponent > DEEP else 0.0
         dc_scale = power(dc_exponent - exponent)
         dc_size = dc_most * dc_scale
@@ -121,7 +131,7 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
         z_x, z_y, z_exponent = orbit_x[m], orbit_y[m], 0
         near = NEAR if m else 4.0  # at m = 0 nobody is rebased: there z is dz
         at_zero = tiny_at[tiny] == m and exponent < TINY_EXPONENT
-        at_edge = edge_at[edge] == m and scale * most < 2.0**-22
+        at_edge = edge_at[edge] == m
         look = at_zero or at_edge or m >= deadline or m == last
         if look or leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near) > 0:
             if at_zero:
@@ -129,7 +139,7 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
                 classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
             elif at_edge:
                 excess, error = _edge_in_units(orbit, edge, exponent)
-                classify_at_edge(w_x, w_y, s, count, z_x, z_y, scale, bound, mark, excess, error)
+                classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark, excess, error)
             else:
                 classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark)
             count, waiting, deadline = _let_go(
@@ -157,12 +167,33 @@ def _next(indices, i, m):
 
 @inner
 def _rescaled(real, count, exponent, most, dc_exponent):
-    """Keep w far from where float64 ends; return the exponent and the bound on |w|, changed where they must be."""
-    if most > 2.0**60 or 0.0 < most < 2.0**-60:
-        shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
-        rescale(real[0], real[1], real[2], real[3], real[4], real[5], count, shift)
-        return exponent + shift, most * power(-shift)
-    return exponent, most
+    """Bring w, which nears float64's ends, back to its middle; return the new exponent and the bound on |w|."""
+    shift = max(int(np.ceil(np.log2(most))), dc_exponent - exponent - 60)
+    rescale(real[0], real[1], real[2], real[3], real[4], real[5], count, shift)
+    return exponent + shift, most * power(-shift)
+
+
+@inner
+def _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent):
+    """Take out the pixels whose dz is far below the others', to wait at m; return how many stay and wait."""
+    for i in range(count - 1, -1, -1):
+        size = max(abs(real[0, i]), abs(real[1, i]), np.sqrt(real[2, i] / bound.u))
+        shift = max(math.frexp(size)[1], dc_exponent - exponent)
+        if shift < -_FAR_BEHIND:
+            set_aside(real, whole, i, later, waiting, exponent, shift, m, bound)
+            waiting += 1
+            count -= 1
+            _replace(real, whole, i, count)
+    return count, waiting
+
+
+@inner
+def _replace(real, whole, i, last):
+    """Put pixel `last` into the place of pixel `i`."""
+    for row in range(9):
+        real[row, i] = real[row, last]
+    for row in range(3):
+        whole[row, i] = whole[row, last]
 
 
 @inner
@@ -242,10 +273,7 @@ def _let_go(
             )  # fmt: skip
             waiting += 1
         count -= 1
-        for row in range(9):
-            real[row, i] = real[row, count]
-        for row in range(3):
-            whole[row, i] = whole[row, count]
+        _replace(real, whole, i, count)
     return count, waiting, deadline
 
 

@@ -18,10 +18,10 @@ from mandeldask.fractal.sharing import Shared
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.reference import ReferenceOrbit, Scaled
+    from mandeldask.fractal.reference import ReferenceOrbit, Scaled, Tiny
 
 _FAR = 2**40
-"""An index that no orbit reaches."""
+"""An index that no orbit reaches, and more than any exponent."""
 
 _SPARE_BITS = 202
 """Bits of the reference past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
@@ -118,7 +118,7 @@ def _bits(finest: int) -> int:
 def _as_arrays(reference: ReferenceOrbit) -> Orbit:
     """Return the reference as arrays for the kernels."""
     tiny, edge = reference.tiny, reference.edge
-    tiny_exponent = [max(entry.x.exponent, entry.y.exponent) for entry in tiny]
+    tiny_exponent = [_exponent(entry) for entry in tiny]
     return Orbit(
         x=reference.x,
         y=reference.y,
@@ -134,6 +134,11 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
         error=reference.error.mantissa,
         error_exponent=reference.error.exponent,
     )
+
+
+def _exponent(point: Tiny) -> int:
+    """Return the exponent of the larger part; that of 0 is below any other, so that nothing is small beside it."""
+    return max((part.exponent for part in (point.x, point.y) if part.mantissa), default=-_FAR)
 
 
 def _ldexp(value: Scaled, exponent: int) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.finish import finish
-from mandeldask.fractal.kernels.groups import GROUP, follow
+from mandeldask.fractal.kernels.groups import GROUP, SPREAD, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
 from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
@@ -86,7 +86,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         order = np.arange(groups[0, -1])
     else:
         order = np.lexsort((cols // 32, rows // 16))
-        groups, waiting = _in_groups(order.size), 0
+        groups, waiting = _in_groups(pool.whole, order), 0
     while order.size or waiting:
         waiting = follow(
             pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter, answers, flag
@@ -95,15 +95,23 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         pool, later = later, pool
         if plain:
             waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers, flag)
-        order = np.argsort(pool.whole[0, :waiting], kind="stable")
-        groups, waiting = _in_groups(order.size), 0
+        order = np.argsort(_rank(pool.whole[:, :waiting]), kind="stable")
+        groups, waiting = _in_groups(pool.whole, order), 0
     return _close(tile, "perturbation", answers)
 
 
-def _in_groups(size: int) -> NDArray[np.int64]:
-    """Return groups of `size` pixels at m = 0, as `follow` takes them."""
-    first = np.append(np.arange(0, size, GROUP), size)
-    return np.array([first, np.zeros_like(first)])
+def _rank(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return numbers that sort `pixels`, columns as in `Pixels.whole`, by m, and by the exponent of dz."""
+    rank: NDArray[np.int64] = (pixels[3] << 32) + pixels[0]
+    return rank
+
+
+def _in_groups(pool: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return groups of the sorted pixels ``pool[:, order]``, as `follow` takes them: of one m, similar exponents."""
+    pixels = pool[:, order]
+    ends = np.flatnonzero(np.diff(_rank(pixels) // SPREAD)) + 1
+    first = np.union1d(np.arange(0, order.size, GROUP), ends)
+    return np.array([np.append(first, order.size), np.append(pixels[3, first], 0)])
 
 
 def _place(grid: Grid, near: Neighborhood, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Place:

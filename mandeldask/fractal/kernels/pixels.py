@@ -53,7 +53,8 @@ class Pixels(NamedTuple):
     where fields need it), q (the square of a bound on the error of g), apart (|z / dz|^2 below which the reference is
     left)."""
     whole: np.ndarray
-    """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`)."""
+    """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`) and, in
+    pools only, m (index into the reference)."""
 
 
 class Answers(NamedTuple):
@@ -67,7 +68,7 @@ class Answers(NamedTuple):
 
 def pixels_at_start(size):
     """Return `size` Pixels at z_0 = 0."""
-    whole = np.zeros((3, size), np.int64)
+    whole = np.zeros((4, size), np.int64)
     whole[0], whole[2] = -(2**40), np.arange(size)
     real = np.zeros((7, size))
     real[6] = 1.0
