@@ -6,33 +6,40 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mandeldask.fractal.cost import cost
+from mandeldask.budget import limited
 from mandeldask.fractal.permalink import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.web.application import create_app as create_web_app
-from mandeldask.web.catalog import Guarded
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
-from mandeldask.zarrview.nodes import as_node
+from mandeldask.zarrview.nodes import as_node, with_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from mandeldask.web.application import Application
     from mandeldask.web.serving import Handle
+    from mandeldask.zarrview.nodes import Node, Read
 
 PORT = 8000
 """Where the server listens unless told otherwise."""
 
+PLACE_S = 600.0
+"""Seconds that a chunk of a place may be estimated at unless told otherwise: 512 x 512 pixels at any depth to the
+greatest maxiter of a place come to less; they take a tenth of that and less."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The places that a server is willing to open by URL, and what it is willing to compute there."""
+    """The places that a server is willing to open by URL, and what it is willing to compute for a chunk of any tree."""
 
     max_iter: int = 100_000
     """Greatest maxiter of any level."""
@@ -42,10 +49,11 @@ class Limits:
     """Longest spec, in characters, and greatest negative exponent in it."""
     max_tilesize: int = 1024
     """Greatest tilesize, in pixels."""
-    max_seconds: float = 30.0
-    """Most seconds of one core that one chunk may take at worst, by `mandeldask.fractal.cost.cost`."""
+    max_seconds: float | None = None
+    """Most seconds of one core that a chunk of any tree may take, by `mandeldask.fractal.cost.cost`; unless given,
+    `PLACE_S` in places, which strangers choose, and any number in named trees, which the operator did."""
 
-    def place(self, spec: str) -> Guarded:
+    def place(self, spec: str) -> Node:
         """Return the tree of a place.
 
         Raises
@@ -63,7 +71,17 @@ class Limits:
         except (ValueError, TypeError) as error:
             raise LookupError(str(error)) from error
         self._check(pyramid)
-        return Guarded(as_node(_opened(pyramid)), partial(self._check_chunk, pyramid))
+        return self._bounded(_opened(pyramid), PLACE_S)
+
+    def named(self, tree: Any) -> Node:
+        """Return a tree that is served by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it cannot be served.
+        """
+        return self._bounded(_opened(tree), inf)
 
     def _check(self, pyramid: Pyramid) -> None:
         _check_limit("tilesize", pyramid.tilesize, self.max_tilesize)
@@ -73,14 +91,30 @@ class Limits:
             msg = f"pixels closer than 1e-{self.max_depth} are past this server's limit"
             raise PermissionError(msg)
 
-    def _check_chunk(self, pyramid: Pyramid, key: str) -> None:
-        """Raise PermissionError if the chunk at `key` may come to more seconds than `max_seconds`."""
-        level, first = int(key.partition("/")[0]), slice(pyramid.tilesize)
-        seconds = cost(pyramid.grid(level)[first, first], pyramid.maxiter_at(level)).seconds
-        if seconds > self.max_seconds:
-            limit = f"this server's limit of {self.max_seconds:.3g} s"
-            msg = f"a chunk of level {level} may take {seconds:.3g} s, past {limit}"
-            raise PermissionError(msg)
+    def _bounded(self, tree: Any, default: float) -> Node:
+        seconds = default if self.max_seconds is None else self.max_seconds
+        return with_reads(as_node(tree), partial(Bounded, seconds=seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """Reads windows whose kernels may take so many seconds. It pickles, so that a cluster's workers are bound too."""
+
+    read: Read
+    """Reads them."""
+    seconds: float
+    """Seconds of one core that a window may take, by the kernels' own estimates."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`.
+
+        Raises
+        ------
+        mandeldask.budget.TooDear
+            If they could take longer; the kernel that would is not begun.
+        """
+        with limited(self.seconds):
+            return self.read(window)
 
 
 def _check_limit(what: str, value: int, limit: int) -> None:
@@ -101,7 +135,7 @@ def create_app(
     name : str
         Name of the tree in URLs, ``/zarr/v3/<name>.zarr``, where `tree` is a single one.
     limits : Limits, optional
-        Bounds on the places that may be opened by URL.
+        Bounds on the places that may be opened by URL, and on what a chunk of any tree may cost.
     places : bool
         Whether any place may be opened by URL, ``/zarr/v3/at/<spec>.zarr``.
     **settings
@@ -120,9 +154,9 @@ def create_app(
     '/zarr/v3/mandelbrot.zarr'
     """
     named = tree if _is_several(tree) else {name: tree}
-    opened = {each: _opened(one) for each, one in named.items()}
-    place = (limits or Limits()).place if places else None
-    return create_web_app(opened, settings=Settings(**settings), places=place)
+    limits = limits or Limits()
+    opened = {each: limits.named(one) for each, one in named.items()}
+    return create_web_app(opened, settings=Settings(**settings), places=limits.place if places else None)
 
 
 def serve(  # noqa: PLR0913  the options of a server

@@ -91,8 +91,13 @@ def serve(
         int, typer.Option(min=1, help="Characters that a place is spelled with.", rich_help_panel=PLACES)
     ] = 1000,
     max_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds that a chunk of a place may take at worst.", rich_help_panel=PLACES)
-    ] = 30.0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds that a chunk of any tree may be estimated at. Unless given: 600 for a place, no limit else.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
 ) -> None:
     """Serve a pyramid as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
 

@@ -5,55 +5,92 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.fractal.pyramid import checked_maxiter
+from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import exponent_of
 from mandeldask.fractal.reference import iteration_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mandeldask.fractal.geometry import Grid
 
 _FLOAT_BITS = 45
 """Pixels 2^-45 apart or more need no reference orbit."""
 
+_REFERENCES = 2
+"""Orbits as long as `maxiter` that a reference may come to: its own, and as much again to look for a nucleus."""
+
+_INTEGER_PIXELS = 16
+"""Pixels of a tile that integers may have to answer; 4 were seen, and each may begin anew with more bits."""
+
+_PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
+"""Seconds that a pixel takes whatever `maxiter`, by whether there is a reference orbit."""
+
+_STEP_S = {(False, False): 3e-9, (False, True): 6e-9, (True, False): 15e-9, (True, True): 20e-9}
+"""Seconds of an iteration, by whether there is a reference orbit, and whether `smooth` or `distance` are wanted: a half
+more than the most that `benchmarks/cost.py` measured where all pixels live to the cap, every stage's work included."""
+
+_PERIOD_S = 20e-6
+"""Seconds that looking for a pixel's period takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A worst case in seconds of one core: every pixel may live as long as the cap, and none of it be leapt over."""
+    """Seconds of one core, where every pixel lives as long as the cap and nothing is leapt over or proved at once."""
 
     bits: int
     """Bits of the reference orbit, 0 where there is none."""
     reference: float
     """Seconds for the reference orbit."""
     pixels: float
-    """Seconds for the pixels' own orbits."""
+    """Seconds for the pixels' own orbits, in float64 and its doubles."""
+    integers: float
+    """Seconds for the few pixels that only integers can answer."""
 
     @property
     def seconds(self) -> float:
         """Seconds in all."""
-        return self.reference + self.pixels
+        return self.reference + self.pixels + self.integers
 
 
-def cost(grid: Grid, maxiter: int) -> Cost:
-    """Return what computing `grid` may cost at most, to a factor of a few.
+def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> Cost:
+    """Return what computing `grid` may cost.
 
-    An iteration of the reference takes what `reference.iteration_seconds` says, one of a pixel 1 ns.
+    An upper estimate: 1.5 to 18 times what was measured at the places of `benchmarks/cost.py` where nearly all pixels
+    live to the cap, and up to a hundred times where they escape early. It may fail beside minibrots 1e-90 wide or
+    smaller, where float64 proves little: integers answered most pixels and took 8 times as long as estimated,
+    with `smooth` and `distance` 140 times.
+    Seconds are those of one core with AVX2; kernels that have to be compiled first take up to a minute more, once.
+
+    Parameters
+    ----------
+    grid : Grid
+        The pixels.
+    maxiter : int
+        Their cap.
+    fields : iterable of str
+        What is wanted of them.
 
     Raises
     ------
     ValueError, TypeError
-        If `maxiter` is not from 1 to 2^32-1.
+        If `maxiter` is not from 1 to 2^32-1, or a field is unknown.
 
     Examples
     --------
     >>> from mandeldask.fractal.geometry import Grid
     >>> shallow = cost(Grid.window("0", "4", (512, 512)), 255)
     >>> deep = cost(Grid.window("0.25", "1e-1000", (512, 512)), 500_000)
-    >>> shallow.seconds < 0.1, deep.bits, deep.reference > 2
+    >>> shallow.seconds < 0.5, deep.bits, deep.reference > 2
     (True, 3532, True)
     """
     checked_maxiter(maxiter)
+    wanted = checked_fields(fields)
     spacing = min(abs(grid.re.step), abs(grid.im.step))
     depth = 1 - exponent_of(spacing)
     bits = depth + 202 if depth > _FLOAT_BITS else 0
-    reference = maxiter * iteration_seconds(bits) if bits else 0.0
-    return Cost(bits, reference, grid.im.size * grid.re.size * maxiter * 1e-9)
+    orbit = maxiter * iteration_seconds(bits)
+    deep, with_orbits = bits > 0, "smooth" in wanted or "distance" in wanted
+    pixel = _PIXEL_S[deep] + maxiter * _STEP_S[deep, with_orbits] + _PERIOD_S * ("period" in wanted)
+    pixels = grid.im.size * grid.re.size
+    return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, min(pixels, _INTEGER_PIXELS) * orbit)

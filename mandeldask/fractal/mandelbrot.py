@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
+from mandeldask.budget import spend
+from mandeldask.fractal.cost import cost
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class Kernel(Protocol):
 class Mandelbrot:
     """A `Kernel`: exact escape counts of the Mandelbrot set, and fields computed in the same pass.
 
-    Looks at the current `mandeldask.cancellation` and raises `Cancelled` within milliseconds.
+    Tells the current `mandeldask.budget` what a call may cost, which may raise `TooDear`; then looks at the current
+    `mandeldask.cancellation` and raises `Cancelled` within milliseconds.
 
     Examples
     --------
@@ -85,6 +88,8 @@ class Mandelbrot:
     def _answered(self, grid: Grid) -> Tile:
         from mandeldask.fractal.kernels.tile import Space, Tile  # noqa: PLC0415  as in _stages
 
+        height, width = grid.shape
+        spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
         tile = Tile.blank(grid, self.maxiter, self.fields, Space.kept(grid.im.size * grid.re.size))
         for stage in _stages():
             if tile.open.size:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog, Guarded
+from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
 from mandeldask.web.keys import ApiKeys
@@ -74,7 +74,7 @@ class Application:
 
 
 def create_app(
-    trees: Mapping[str, Any], *, settings: Settings | None = None, places: Callable[[str], Guarded] | None = None
+    trees: Mapping[str, Any], *, settings: Settings | None = None, places: Callable[[str], Node] | None = None
 ) -> Application:
     """Return the application that serves `trees` as Zarr v2 and v3.
 

@@ -37,20 +37,6 @@ _PINNED = re.compile(rf"(?P<name>.+)-(?P<digits>[0-9a-f]{{{FINGERPRINT_DIGITS}}}
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
-    """A tree of which not every chunk may be computed."""
-
-    tree: Node
-    """The tree."""
-    check: Callable[[str], None]
-    """Raises PermissionError for the key of a chunk that would cost too much."""
-
-
-def anything(_: str) -> None:
-    """Let every chunk be computed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """A view of the tree that a URL names, and the rest of the URL."""
 
@@ -60,8 +46,6 @@ class Found:
     """Zarr key in it."""
     lifetime: Lifetime
     """How long replies below this URL stay true."""
-    check: Callable[[str], None] = anything
-    """Raises PermissionError for the key of a chunk that would cost too much."""
 
 
 class Catalog:
@@ -84,7 +68,7 @@ class Catalog:
         self,
         trees: Mapping[str, Node],
         view: Callable[..., ZarrView],
-        places: Callable[[str], Guarded] | None = None,
+        places: Callable[[str], Node] | None = None,
         open_places: int = 256,
     ) -> None:
         self._trees = dict(trees)
@@ -110,8 +94,7 @@ class Catalog:
         if first == PLACES and self._places is not None:
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
-            view, check = await self._places.open(_stem(spec), number)
-            return Found(view, key, Lifetime.IMMUTABLE, check)
+            return Found(await self._places.open(_stem(spec), number), key, Lifetime.IMMUTABLE)
         if not first.endswith(SUFFIX):  # the documents and the listing of the server's own root group
             return Found(self._root(number, grant.trees), path, Lifetime.REVALIDATE)
         return self._named(number, _stem(first), key, grant)
@@ -146,22 +129,19 @@ class Catalog:
         return self._view(Group({name + SUFFIX: self._trees[name] for name in names}), number)
 
 
-Opened = tuple["ZarrView", "Callable[[str], None]"]
-
-
 class OpenPlaces:
     """The places opened last; each is opened once, in a thread of their own, however many ask for it."""
 
-    def __init__(self, places: Callable[[str], Guarded], view: Callable[..., ZarrView], most: int) -> None:
+    def __init__(self, places: Callable[[str], Node], view: Callable[..., ZarrView], most: int) -> None:
         self._make = places
         self._view = view
         self._most = most
-        self._opened: OrderedDict[tuple[str, int], Opened] = OrderedDict()
-        self._opening: dict[tuple[str, int], asyncio.Future[Opened]] = {}
+        self._opened: OrderedDict[tuple[str, int], ZarrView] = OrderedDict()
+        self._opening: dict[tuple[str, int], asyncio.Future[ZarrView]] = {}
         self._thread = ThreadPoolExecutor(1, "places")
 
-    async def open(self, spec: str, number: int) -> Opened:
-        """Return the view of a place, and what checks its chunks.
+    async def open(self, spec: str, number: int) -> ZarrView:
+        """Return the view of a place.
 
         Raises
         ------
@@ -186,7 +166,7 @@ class OpenPlaces:
         except PermissionError as error:
             raise Refusal(403, str(error)) from error
 
-    def _landed(self, name: tuple[str, int], opening: asyncio.Future[Opened]) -> None:
+    def _landed(self, name: tuple[str, int], opening: asyncio.Future[ZarrView]) -> None:
         del self._opening[name]
         if opening.cancelled() or opening.exception() is not None:
             return
@@ -194,11 +174,10 @@ class OpenPlaces:
         while len(self._opened) > self._most:
             self._opened.popitem(last=False)
 
-    def _open(self, spec: str, number: int) -> Opened:
-        place = self._make(spec)
-        view = self._view(place.tree, number)
+    def _open(self, spec: str, number: int) -> ZarrView:
+        view: ZarrView = self._view(self._make(spec), number)
         _write_root(view)  # some 50 ms for 50 levels, which the event loop would miss
-        return view, place.check
+        return view
 
 
 def _write_root(view: ZarrView) -> None:

@@ -7,14 +7,15 @@ import concurrent.futures
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from mandeldask.cancellation import Cancellation, cancellable, current
 from mandeldask.web.urgency import USUAL, urgency
-from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.nodes import with_reads
 from mandeldask.zarrview.pool import Busy
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class Cluster:
 
     def over(self, node: Node) -> Node:
         """Return `node` with every array read by the cluster's workers."""
-        if isinstance(node, Group):
-            return replace(node, members={name: self.over(member) for name, member in node.members.items()})
-        return replace(node, read=_Remote(node.read, self))
+        return with_reads(node, partial(_Remote, cluster=self))
 
     @property
     def ready(self) -> bool:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mandeldask.budget import TooDear
 from mandeldask.cancellation import Cancelled
 from mandeldask.web.keys import redacted
 from mandeldask.web.listing import HTML, page
@@ -98,15 +99,13 @@ async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Gran
 
 async def _computed(request: Request, found: Found, chunk: Chunk, receive: Receive) -> bytes:
     """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
-    try:
-        found.check(chunk.key)
-    except PermissionError as error:
-        raise Refusal(403, str(error)) from None
     urgency.set(urgency_of(request.headers))
     try:
         return await while_connected(found.view.get(chunk), receive)
     except ClientGone:
         raise
+    except TooDear as error:
+        raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:
         raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
     except Exception:

@@ -112,6 +112,13 @@ def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(chunks)
 
 
+def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
+    """Return `node` with what `wrap` makes of every array's `read` in its place."""
+    if isinstance(node, Group):
+        return replace(node, members={name: with_reads(member, wrap) for name, member in node.members.items()})
+    return replace(node, read=wrap(node.read))
+
+
 _KINDS = {
     "dask": "mandeldask.zarrview.kinds.dask_arrays",
     "pandas": "mandeldask.zarrview.kinds.pandas_tables",

@@ -114,6 +114,17 @@ def test_cost_grows_with_depth_and_maxiter():
         cost(Grid.window("0", "1", (2, 2)), 2**32)
 
 
+def test_fields_cost_more_and_single_pixels_no_more_than_their_own():
+    tile = Grid.window("0", "1e-40", (64, 64))
+    counts, potential, period = (cost(tile, 1000, fields) for fields in ("iterations", ("smooth",), ("period",)))
+    assert counts.pixels < potential.pixels
+    assert counts.pixels < period.pixels
+    assert counts.reference == potential.reference > 0
+    assert cost(tile[:1, :1], 1000).pixels == pytest.approx(counts.pixels / 64**2)
+    with pytest.raises(ValueError, match="fields"):
+        cost(tile, 1000, ("colour",))
+
+
 def test_a_suggested_maxiter_lets_pixels_escape():
     suggested = suggest_maxiter("-0.743643887037151+0.131825904205330j", "1e-9", (64, 64))
     assert 1000 < suggested < 20_000
