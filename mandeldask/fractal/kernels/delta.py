@@ -3,7 +3,8 @@
 A pixel's orbit is ``z = Z_m + dz``, and ``dz`` is kept as ``scale * w`` with one power of two for a whole group, so
 that float64 serves at any depth (K. I. Martin 2013, "Superfractalthing maths"; Zhuoran 2021 on rebasing). For every
 pixel ``S >= U * r**2`` bounds the error ``|w - w_exact| <= r``; docs/explanation/exactness.md derives every constant.
-Arrays `real` and `whole` have the rows of `pixels.Pixels`.
+A group of pixels has rows of its own in arrays `real` (w_x, w_y, s, g_x, g_y, q, dc_x, dc_y, apart) and `whole` (done,
+pixel), which mean what `pixels` says of pools.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import contracted, inner
 
 LINEAR = 256.0 * 2.0**-106
@@ -120,8 +122,12 @@ def advance_slope(g_x, g_y, q, w_x, w_y, s, count, z_x, z_y, scale, spacing, bou
 
 
 @inner
-def leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near):
-    """Return how many pixels do not simply stay at Z: most often none, which costs little to see."""
+def classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark):
+    """Mark what becomes of each pixel at Z; return how many do not simply stay: most often none.
+
+    A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
+    ``|z|^2 + (4 + R) R <= 4`` and ``|z|^2 - (4 + R) R > 4``.
+    """
     scale2 = scale * scale
     per_u = scale2 * (1.0 + 2.0**-40) / bound.u
     staying = 0
@@ -131,31 +137,11 @@ def leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near):
         z2, w2 = zx * zx + zy * zy, scale2 * (x * x + y * y)
         error = np.sqrt(s[i] * per_u) + MARGIN
         error *= 4.0 + error
-        staying += (z2 + error <= 4.0) & ((z2 >= apart[i] * w2) | ((z2 >= w2) & (z2 < near))) & (error < 0.25)
+        inside = (z2 + error <= 4.0) & (error < 0.25)
+        stays = inside & ((z2 >= apart[i] * w2) | ((z2 >= w2) & (z2 < near)))
+        mark[i] = STAY if stays else (REBASE if inside else (OUT if z2 - error > 4.0 else OPEN))
+        staying += stays
     return count - staying
-
-
-@inner
-def classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark):
-    """Mark what becomes of each pixel at Z.
-
-    A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
-    ``|z|^2 + (4 + R) R <= 4`` and ``|z|^2 - (4 + R) R > 4``.
-    """
-    scale2 = scale * scale
-    per_u = scale2 * (1.0 + 2.0**-40) / bound.u
-    for i in range(count):
-        x, y = w_x[i], w_y[i]
-        zx, zy = z_x + scale * x, z_y + scale * y
-        z2, w2 = zx * zx + zy * zy, scale2 * (x * x + y * y)
-        error = np.sqrt(s[i] * per_u) + MARGIN
-        error *= 4.0 + error
-        if z2 - error > 4.0:
-            mark[i] = OUT
-        elif z2 + error <= 4.0 and error < 0.25:
-            mark[i] = STAY if z2 >= apart[i] * w2 or w2 <= z2 < near else REBASE
-        else:
-            mark[i] = OPEN
 
 
 @inner
@@ -280,38 +266,40 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
 
 
 @inner
-def rebased(real, whole, i, later, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m):
-    """Put pixel `i` with dz = Z + dz into place `k` of `later`; Z may be wrong by `error` besides its rounding."""
+def rebase(real, whole, i, place, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, slopes):
+    """Put pixel `i` with dz = Z + dz into its `place` of a pool; Z may be wrong by `error` besides its rounding."""
     larger = max(z_exponent, exponent)
     if error > 0.0:
         larger = max(larger, error_exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
     w_x, w_y = real[0, i] * w_factor, real[1, i] * w_factor
     x, y = z_x * z_factor + w_x, z_y * z_factor + w_y
-    r = np.sqrt(real[2, i] / bound.u) * w_factor + 2.0**-50 * (np.hypot(z_x, z_y) * z_factor + np.hypot(w_x, w_y))
+    sizes = (abs(z_x) + abs(z_y)) * z_factor + (abs(w_x) + abs(w_y))
+    r = np.sqrt(real[2, i] / bound.u) * w_factor + 2.0**-50 * sizes
     r += error * power(error_exponent - larger)
     shift = math.frexp(max(abs(x), abs(y), r))[1]
     factor = power(-shift)
-    later.real[0, k], later.real[1, k] = x * factor, y * factor
-    later.real[2, k] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
-    later.real[3, k], later.real[4, k] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
-    later.real[5, k] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
-    later.whole[0, k], later.whole[1, k], later.whole[2, k] = larger + shift, whole[1, i] + m, whole[2, i]
-    later.whole[3, k] = 0
-    later.real[6, k] = real[8, i] if larger + shift > NEAR_ZERO else APART
+    place[pixels.X], place[pixels.Y] = x * factor, y * factor
+    place[pixels.S] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
+    place[pixels.APART] = real[8, i] if larger + shift > NEAR_ZERO else APART
+    place[pixels.EXPONENT], place[pixels.DONE] = larger + shift, whole[0, i] + m
+    place[pixels.PIXEL], place[pixels.M] = whole[1, i], 0.0
+    if slopes:
+        place[pixels.GX], place[pixels.GY] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
+        place[pixels.Q] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
 
 
 @inner
-def set_aside(real, whole, i, later, k, exponent, shift, m, bound):
-    """Put pixel `i`, which stays at Z_m, into place `k` of `later`, its dz in units 2^shift larger."""
+def set_aside(real, whole, i, place, exponent, shift, bound, m, slopes):
+    """Put pixel `i`, which stays at Z_m, into its `place` of a pool, its dz in units 2^shift larger."""
     factor = power(-shift)
-    for row in (0, 1, 3, 4):
-        later.real[row, k] = real[row, i] * factor
-    later.real[2, k] = real[2, i] * factor * factor + bound.u * FLOOR
-    later.real[5, k] = real[5, i] * factor * factor + FLOOR
-    later.real[6, k] = APART
-    later.whole[0, k], later.whole[1, k], later.whole[2, k] = exponent + shift, whole[1, i], whole[2, i]
-    later.whole[3, k] = m
+    place[pixels.X], place[pixels.Y], place[pixels.APART] = real[0, i] * factor, real[1, i] * factor, APART
+    place[pixels.S] = real[2, i] * factor * factor + bound.u * FLOOR
+    place[pixels.EXPONENT], place[pixels.DONE] = exponent + shift, whole[0, i]
+    place[pixels.PIXEL], place[pixels.M] = whole[1, i], m
+    if slopes:
+        place[pixels.GX], place[pixels.GY] = real[3, i] * factor, real[4, i] * factor
+        place[pixels.Q] = real[5, i] * factor * factor + FLOOR
 
 
 @inner

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from mandeldask.fractal.kernels import lanes
+from mandeldask.fractal.kernels import lanes, pixels
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO, power
 from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, iterate, unsure
@@ -22,7 +22,7 @@ STEPS = 8
 
 # Rows of a workspace, as in `lanes`. NEAREST is the least |z|^2 of a block; of a lane that left, that of where it is.
 _ROW = LANES + 8
-X, Y, S, CX, CY, BORN, PIXEL, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
+X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
 FOLLOWED = OLD_X
 """Of lanes that left: the steps that they were followed; they have no past."""
 _SIZE = 12 * _ROW
@@ -30,10 +30,10 @@ _SIZE = 12 * _ROW
 
 @kernel
 def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
-    """Follow pixels of `pool` that gain nothing by a reference; return how many are left in it.
+    """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
 
     Takes out those whose counts are proven, and moves others on to where they come near 0. `c_x` and `c_y` are the
-    parts of c rounded to float64, by lane.
+    parts of c rounded to float64, by column and by row.
     """
     w, leavers = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
     done = np.zeros(size, np.bool_)
@@ -49,15 +49,15 @@ def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
         if left:
             _follow(leavers, left)
             for i in range(left):
-                k = int(leavers[PIXEL + i])
-                n, lane = _proven_count(leavers, i, clock, maxiter), pool.whole[2, k]
+                k = int(leavers[PLACE + i])
+                n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixels.PIXEL])
                 if n >= 0:
-                    answers.whole[0, lane], answers.whole[1, lane] = n, True
+                    answers.whole[0, pixel], answers.whole[1, pixel] = n, True
                     done[k] = True
                 elif leavers[NEAREST + i] < NEAR:
-                    _put_back(leavers, i, clock, u, pool, k)
+                    _put_back(leavers, i, clock, u, pool[k])
                 else:
-                    pool.real[6, k] = 1.0
+                    pool[k, pixels.APART] = 1.0
         clock += STEPS
     return _without(pool, size, done)
 
@@ -68,14 +68,15 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
     while following < size and active < LANES:
         k = following
         following += 1
-        exponent = pool.whole[0, k]
-        if exponent <= NEAR_ZERO or pool.real[6, k] < APART:
+        exponent = int(pool[k, pixels.EXPONENT])
+        if exponent <= NEAR_ZERO or pool[k, pixels.APART] < APART:
             continue
-        lane, scale = pool.whole[2, k], power(exponent)
-        w[X + active], w[Y + active] = scale * pool.real[0, k], scale * pool.real[1, k]
-        w[S + active] = max(SCALE / u * scale * scale * pool.real[2, k] * (1.0 + 2.0**-40), ROUNDING)
-        w[CX + active], w[CY + active] = c_x[lane], c_y[lane]
-        w[BORN + active], w[PIXEL + active] = pool.whole[1, k] - clock, k
+        scale, pixel = power(exponent), int(pool[k, pixels.PIXEL])
+        row = pixel // c_x.size
+        w[X + active], w[Y + active] = scale * pool[k, pixels.X], scale * pool[k, pixels.Y]
+        w[S + active] = max(SCALE / u * scale * scale * pool[k, pixels.S] * (1.0 + 2.0**-40), ROUNDING)
+        w[CX + active], w[CY + active] = c_x[pixel - row * c_x.size], c_y[row]
+        w[BORN + active], w[PLACE + active] = pool[k, pixels.DONE] - clock, k
         active += 1
     return active, following
 
@@ -111,7 +112,7 @@ def _leave(w, active, leavers):
             active -= 1
             leavers[X + size], leavers[Y + size], leavers[S + size] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
             w[X + i], w[Y + i], w[S + i] = w[X + active], w[Y + active], w[S + active]
-            for row in (CX, CY, BORN, PIXEL):
+            for row in (CX, CY, BORN, PLACE):
                 leavers[row + size] = w[row + i]
                 w[row + i] = w[row + active]
             size += 1
@@ -155,14 +156,14 @@ def _follow(w, size):
 
 
 @inner
-def _put_back(w, i, clock, u, pool, k):
-    """Write lane `i`, near 0, to place `k` of `pool`."""
+def _put_back(w, i, clock, u, place):
+    """Write lane `i`, near 0, to its `place` in the pool."""
     x, y = w[X + i], w[Y + i]
     shift = math.frexp(max(abs(x), abs(y), 2.0**-60))[1]
     factor = power(-shift)
-    pool.real[0, k], pool.real[1, k] = x * factor, y * factor
-    pool.real[2, k] = u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
-    pool.whole[0, k], pool.whole[1, k] = shift, int(w[BORN + i] + w[FOLLOWED + i]) + clock
+    place[pixels.X], place[pixels.Y] = x * factor, y * factor
+    place[pixels.S] = u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
+    place[pixels.EXPONENT], place[pixels.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
 
 
 @inner
@@ -172,9 +173,7 @@ def _without(pool, size, done):
     for k in range(size):
         if not done[k]:
             if left < k:
-                for row in range(7):
-                    pool.real[row, left] = pool.real[row, k]
-                for row in range(4):
-                    pool.whole[row, left] = pool.whole[row, k]
+                for j in range(pool.shape[1]):
+                    pool[left, j] = pool[k, j]
             left += 1
     return left

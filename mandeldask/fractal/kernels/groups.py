@@ -5,7 +5,7 @@ when it escapes, when it reaches the cap, when its error grows past use, or when
 it waits, with dz = z, for the next generation of groups, which starts at m = 0. One whose dz falls far behind the
 others' waits too, to go on from where it is.
 
-Rows of `Pixels` are taken by index: unpacked, numba forgets that they are contiguous, and a step takes four times as
+Rows of a group are taken by index: unpacked, numba forgets that they are contiguous, and a step takes four times as
 long.
 """
 
@@ -31,18 +31,18 @@ from mandeldask.fractal.kernels.delta import (
     classify_at_zero,
     leap,
     leap_slope,
-    leaving,
     lose,
     moduli,
     move,
     move_twice,
     pass_zero,
     power,
-    rebased,
+    rebase,
     rescale,
     set_aside,
 )
 from mandeldask.fractal.kernels.escape import fields_at
+from mandeldask.fractal.kernels.pixels import APART, DONE, EXPONENT, GX, GY, PIXEL, M, Q, S, X, Y
 from mandeldask.fractal.reference import TINY
 
 GROUP = 512
@@ -60,8 +60,49 @@ SPREAD = 64
 _FAR_BEHIND = 100
 """Orders of magnitude below the largest dz at which a pixel leaves the group, whose exponent serves it badly."""
 
+_PADDING = 8
+"""Numbers between the rows of a group: rows a power of two apart would share lines of the cache."""
+
 _SAFE = 2.0**-5
 """|dz / Z| up to which steps are taken without a look."""
+
+
+@kernel
+def arrange(pool, size):
+    """Return the places of the first `size` pixels of `pool` in groups as `follow` takes them: of one m, similar dz."""
+    exponents, ms = np.empty(size, np.int64), np.empty(size, np.int64)
+    for i in range(size):
+        exponents[i], ms[i] = int(pool[i, EXPONENT]), int(pool[i, M])
+    order = _sorted(_sorted(np.arange(size), exponents), ms)
+    groups = np.zeros((2, size + 1), np.int64)
+    parts, m, magnitude = 0, -1, 0
+    for k in range(size):
+        i = order[k]
+        if ms[i] != m or exponents[i] // SPREAD != magnitude or k - groups[0, parts - 1] == GROUP:
+            m, magnitude = ms[i], exponents[i] // SPREAD
+            groups[0, parts], groups[1, parts] = k, m
+            parts += 1
+    groups[0, parts] = size
+    return order, groups[:, : parts + 1].copy()
+
+
+@inner
+def _sorted(order, keys):
+    """Return the places `order` sorted by their whole numbers `keys`; equal ones stay in order."""
+    lowest = highest = keys[0] if keys.size else 0
+    for key in keys:
+        lowest, highest = min(lowest, key), max(highest, key)
+    if lowest == highest:
+        return order
+    following = np.zeros(highest - lowest + 2, np.int64)
+    for key in keys:
+        following[key - lowest + 1] += 1
+    following = np.cumsum(following)
+    placed = np.empty_like(order)
+    for i in order:
+        placed[following[keys[i] - lowest]] = i
+        following[keys[i] - lowest] += 1
+    return placed
 
 
 @kernel
@@ -70,12 +111,16 @@ def follow(pool, order, groups, later, waiting, orbit, table, place, bound, maxi
 
     Parameters
     ----------
+    pool : float64, shape (capacity, numbers by pixel)
+        The pixels.
     order : int64, shape (pixels,)
-        Places in `pool`, group after group.
+        Their places in `pool`, group after group.
     groups : int64, shape (2, groups + 1)
         Group k has ``order[groups[0, k] : groups[0, k + 1]]``, which are at Z_m with ``m = groups[1, k]``.
+    later : float64, shape (capacity, numbers by pixel)
+        Another pool, for those that wait.
     waiting : int
-        How many wait in `later` already.
+        How many wait there already.
 
     Returns
     -------
@@ -92,7 +137,7 @@ def follow(pool, order, groups, later, waiting, orbit, table, place, bound, maxi
 def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, answers, flag):
     """Follow the reference from Z_m with the pixels ``pool[some]``; return how many wait in `later`."""
     slopes = answers.fields.size > 0
-    real, whole, exponent = _gathered(pool, some, place)
+    real, whole, exponent = _gathered(pool, some, place, slopes)
     w_x, w_y, s, apart = real[0], real[1], real[2], real[8]
     orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
     radius, first = table.radius, table.first
@@ -100,17 +145,14 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
     count = some.size
     mark = np.empty(count, np.int64)
     most = moduli(w_x, w_y, s, count, bound)
-    latest = 0
-    for i in range(count):
-        latest = max(latest, whole[1, i])
-    deadline = maxiter - latest
+    deadline = _deadline(whole, count, maxiter)
     last = orbit_x.size - 1
     tiny = edge = 0
     while count and not flag[0]:
         tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
         if most > 2.0**60 or 0.0 < most < 2.0**-60:
             exponent, most = _rescaled(real, count, exponent, most, dc_exponent)
-            count, waiting = _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent)
+            count, waiting = _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent, slopes)
         scale = power(exponent) if exponent > DEEP else 0.0
         dc_scale = power(dc_exponent - exponent)
         dc_size = dc_most * dc_scale
@@ -132,22 +174,22 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
         near = NEAR if m else 4.0  # at m = 0 nobody is rebased: there z is dz
         at_zero = tiny_at[tiny] == m and exponent < TINY_EXPONENT
         at_edge = edge_at[edge] == m
-        look = at_zero or at_edge or m >= deadline or m == last
-        if look or leaving(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near) > 0:
-            if at_zero:
-                z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
-                classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
-            elif at_edge:
-                excess, error = _edge_in_units(orbit, edge, exponent)
-                classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark, excess, error)
-            else:
-                classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark)
-            count, waiting, deadline = _let_go(
+        if at_zero:
+            z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
+            classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
+        elif at_edge:
+            excess, error = _edge_in_units(orbit, edge, exponent)
+            classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark, excess, error)
+        leaving = at_zero or at_edge or classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark) > 0
+        if leaving or m >= deadline or m == last:
+            count, waiting = _let_go(
                 real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
                 orbit, place, bound, maxiter, answers,
             )  # fmt: skip
             if not count:
                 break
+            if m >= deadline:
+                deadline = _deadline(whole, count, maxiter)
         if at_zero:
             exponent = _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bound)
         else:
@@ -155,6 +197,15 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
         most = moduli(w_x, w_y, s, count, bound)
         m += 1
     return waiting
+
+
+@inner
+def _deadline(whole, count, maxiter):
+    """Return the m at which the first pixel comes to the cap, or one before it."""
+    latest = 0
+    for i in range(count):
+        latest = max(latest, whole[0, i])
+    return maxiter - latest
 
 
 @inner
@@ -174,13 +225,13 @@ def _rescaled(real, count, exponent, most, dc_exponent):
 
 
 @inner
-def _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent):
+def _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exponent, slopes):
     """Take out the pixels whose dz is far below the others', to wait at m; return how many stay and wait."""
     for i in range(count - 1, -1, -1):
         size = max(abs(real[0, i]), abs(real[1, i]), np.sqrt(real[2, i] / bound.u))
         shift = max(math.frexp(size)[1], dc_exponent - exponent)
         if shift < -_FAR_BEHIND:
-            set_aside(real, whole, i, later, waiting, exponent, shift, m, bound)
+            set_aside(real, whole, i, later[waiting], exponent, shift, bound, m, slopes)
             waiting += 1
             count -= 1
             _replace(real, whole, i, count)
@@ -192,7 +243,7 @@ def _replace(real, whole, i, last):
     """Put pixel `last` into the place of pixel `i`."""
     for row in range(9):
         real[row, i] = real[row, last]
-    for row in range(3):
+    for row in range(2):
         whole[row, i] = whole[row, last]
 
 
@@ -259,46 +310,44 @@ def _let_go(
     real, whole, count, mark, later, waiting, m, z_x, z_y, z_exponent, scale, exponent,
     orbit, place, bound, maxiter, answers,
 ):  # fmt: skip
-    """Take out the pixels that leave at Z_m; return how many stay and wait, and the m at which the next is due."""
+    """Take out the pixels that leave at Z_m; return how many stay and wait."""
     last = orbit.x.size - 1
     error = orbit.error if m == last else 0.0
-    deadline = maxiter
     for i in range(count - 1, -1, -1):
-        if mark[i] == STAY and whole[1, i] + m < maxiter and m < last:
-            deadline = min(deadline, maxiter - whole[1, i])
+        if mark[i] == STAY and whole[0, i] + m < maxiter and m < last:
             continue
         if _answered(real, whole, i, m, mark[i], z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
-            rebased(
-                real, whole, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m
+            rebase(
+                real, whole, i, later[waiting], exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m,
+                answers.fields.size > 0,
             )  # fmt: skip
             waiting += 1
         count -= 1
         _replace(real, whole, i, count)
-    return count, waiting, deadline
+    return count, waiting
 
 
 @inner
-def _gathered(pool, some, place):
-    """Return the pixels ``pool[some]`` under one exponent, with rows d_x, d_y (their dc) before `apart`."""
-    count = some.size
+def _gathered(pool, some, place, slopes):
+    """Return the rows of the pixels ``pool[some]`` under one exponent, and that."""
+    count, width = some.size, place.dc_x.size
     exponent = place.exponent
     for i in some:
-        exponent = max(exponent, pool.whole[0, i])
-    real, whole = np.empty((9, count)), np.empty((3, count), np.int64)
-    pool_real, pool_whole, dc_x, dc_y = pool.real, pool.whole, place.dc_x, place.dc_y
+        exponent = max(exponent, int(pool[i, EXPONENT]))
+    real = np.zeros((9, count + _PADDING))
+    whole = np.empty((2, count), np.int64)
     for k in range(count):
         i = some[k]
-        for row in range(3):
-            whole[row, k] = pool_whole[row, i]
-        factor = power(whole[0, k] - exponent)
-        real[0, k], real[1, k] = pool_real[0, i] * factor, pool_real[1, i] * factor
-        real[3, k], real[4, k] = pool_real[3, i] * factor, pool_real[4, i] * factor
-        real[2, k] = pool_real[2, i] * factor * factor
-        real[5, k] = pool_real[5, i] * factor * factor + FLOOR
-        if factor == 0.0 and pool_real[5, i] > 0.0:
-            real[5, k] = np.inf  # a derivative is lost
-        real[6, k], real[7, k] = dc_x[whole[2, k]], dc_y[whole[2, k]]
-        real[8, k] = pool_real[6, i]
+        factor = power(int(pool[i, EXPONENT]) - exponent)
+        real[0, k], real[1, k] = pool[i, X] * factor, pool[i, Y] * factor
+        real[2, k], real[8, k] = pool[i, S] * factor * factor, pool[i, APART]
+        whole[0, k], whole[1, k] = int(pool[i, DONE]), int(pool[i, PIXEL])
+        row = whole[1, k] // width
+        real[6, k], real[7, k] = place.dc_x[whole[1, k] - row * width], place.dc_y[row]
+        if slopes:
+            real[3, k], real[4, k] = pool[i, GX] * factor, pool[i, GY] * factor
+            lost = factor == 0.0 and pool[i, Q] > 0.0
+            real[5, k] = np.inf if lost else pool[i, Q] * factor * factor + FLOOR
     return real, whole, exponent
 
 
@@ -333,11 +382,11 @@ def _edge_in_units(orbit, edge, exponent):
 @inner
 def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
     """Write what is known of a pixel that leaves; return whether it must wait to be rebased instead."""
-    lane, done = whole[2, i], whole[1, i] + m
+    pixel, done = whole[1, i], whole[0, i] + m
     if done > maxiter or (done == maxiter and what in (STAY, REBASE)):
-        answers.whole[0, lane], answers.whole[1, lane] = maxiter, True
+        answers.whole[0, pixel], answers.whole[1, pixel] = maxiter, True
     elif what == OUT:
-        answers.whole[0, lane], answers.whole[1, lane] = done - 1, True
+        answers.whole[0, pixel], answers.whole[1, pixel] = done - 1, True
         if answers.fields.size:
             w_x, w_y, s, g_x, g_y, q, d_x, d_y = real[:8, i]
             reach = power(place.exponent)
@@ -346,10 +395,10 @@ def _answered(real, whole, i, m, what, z_x, z_y, scale, exponent, orbit, place, 
                 orbit.x[1] + reach * d_x, orbit.y[1] + reach * d_y,
                 g_x, g_y, np.sqrt(q), exponent, place.spacing * power(place.exponent - exponent),
             )  # fmt: skip
-            answers.fields[0, lane], answers.fields[1, lane] = smooth, distance
-            answers.whole[1, lane] = not (np.isnan(smooth) or np.isnan(distance))
+            answers.fields[0, pixel], answers.fields[1, pixel] = smooth, distance
+            answers.whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
     elif what in (STAY, REBASE):
         return True
     else:
-        answers.whole[0, lane] = done
+        answers.whole[0, pixel] = done
     return False

@@ -16,12 +16,13 @@ import numpy as np
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.finish import finish
-from mandeldask.fractal.kernels.groups import GROUP, SPREAD, follow
+from mandeldask.fractal.kernels.groups import arrange, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, neighborhood_for, neighborhood_of
-from mandeldask.fractal.kernels.pixels import Answers, Place, pixels_at_start
+from mandeldask.fractal.kernels.pixels import Answers, Place, pools, put_at_start
 from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledOrbit, DoubledPlace, follow_refined
+from mandeldask.fractal.reference import iteration_seconds
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _MOST_REFERENCES = 12
 """Further references tried for the pixels that outlive the first."""
 
+_REFINED_S = 12e-9
+"""Seconds of a step in double-double: a further reference must cost less than to refine what the last one left."""
+
 _WORTHWHILE = 8
 """Open pixels for which a further reference costs less than answering them one by one."""
 
@@ -43,16 +47,20 @@ def answer_by_perturbation(tile: Tile) -> None:
     if tile.open.size < _WORTHWHILE and max(abs(tile.grid.re.step), abs(tile.grid.im.step)) > FINEST:
         return  # a few pixels that double-double can reach need no reference
     near = neighborhood_for(tile.grid, tile.maxiter)
-    lived = _answer_around(tile, near)
+    lived, refined = _answer_around(tile, near), False
     for _ in range(_MOST_REFERENCES):
-        before = tile.open.size
-        if before < _WORTHWHILE:
+        before = tile.open
+        if before.size < _WORTHWHILE:
             break
+        if not refined and lived.sum() * _REFINED_S < tile.maxiter * iteration_seconds(near.reference.bits):
+            _refine(tile, near)
+            lived, refined = lived[np.isin(before, tile.open, assume_unique=True)], True
+            continue
         near = neighborhood_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
-        lived = _answer_around(tile, near)
-        if tile.open.size > 0.9 * before:
+        lived, refined = _answer_around(tile, near), False
+        if tile.open.size > 0.9 * before.size:
             break
-    if tile.open.size:
+    if tile.open.size and not refined:
         _refine(tile, near)
 
 
@@ -71,22 +79,23 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     Pixels wait in a pool until they are followed around the reference in groups. Where counts are enough, they begin
     where the polynomials of their blocks end, and end in plain lanes.
     """
-    rows, cols = np.divmod(tile.open, tile.grid.re.size)
-    place, answers, bound = _place(tile.grid, near, rows, cols), _blank_answers(tile), bound_for(tile.maxiter)
-    pool, later = pixels_at_start(tile.open.size), pixels_at_start(tile.open.size)
+    grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
+    frame = _framed(grid, near)
+    place = _place(grid, near, frame)
     flag, plain = tile.cancellation.flag, not tile.wants_orbits
+    pool, later = pools(tile.open.size, slopes=not plain)
     if plain:
-        frame, slots = _framed(tile.grid, near, rows, cols)
         low = near.reference.x_low, near.reference.y_low
         groups, waiting = hand_over(
-            near.orbit, low, frame, side_for(tile.grid.shape), slots, tile.maxiter, bound.u, pool, later, answers,
+            near.orbit, low, frame, side_for(grid.shape), _wanted(tile), tile.maxiter, bound.u, pool, later, answers,
             flag,
         )  # fmt: skip
-        c = positions(tile.grid.re)[0][cols], positions(tile.grid.im)[0][rows]
+        c = positions(grid.re)[0], positions(grid.im)[0]
         order = np.arange(groups[0, -1])
     else:
-        order = np.lexsort((cols // 32, rows // 16))
-        groups, waiting = _in_groups(pool.whole, order), 0
+        rows, cols = np.divmod(tile.open, grid.re.size)
+        put_at_start(pool, tile.open[np.lexsort((cols // 32, rows // 16))])
+        (order, groups), waiting = arrange(pool, tile.open.size), 0
     while order.size or waiting:
         waiting = follow(
             pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter, answers, flag
@@ -95,45 +104,36 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         pool, later = later, pool
         if plain:
             waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers, flag)
-        order = np.argsort(_rank(pool.whole[:, :waiting]), kind="stable")
-        groups, waiting = _in_groups(pool.whole, order), 0
+        (order, groups), waiting = arrange(pool, waiting), 0
+    if tile.open.size < tile.counts.size:
+        answers = Answers(answers.whole[:, tile.open], answers.fields[:, tile.open] if not plain else answers.fields)
     return _close(tile, "perturbation", answers)
 
 
-def _rank(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return numbers that sort `pixels`, columns as in `Pixels.whole`, by m, and by the exponent of dz."""
-    rank: NDArray[np.int64] = (pixels[3] << 32) + pixels[0]
-    return rank
+def _wanted(tile: Tile) -> NDArray[np.bool_]:
+    """Return which pixels are open, shape (height, width)."""
+    if tile.open.size == tile.counts.size:
+        return np.ones(tile.grid.shape, np.bool_)
+    wanted = np.zeros(tile.counts.size, np.bool_)
+    wanted[tile.open] = True
+    return wanted.reshape(tile.grid.shape)
 
 
-def _in_groups(pool: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return groups of the sorted pixels ``pool[:, order]``, as `follow` takes them: of one m, similar exponents."""
-    pixels = pool[:, order]
-    ends = np.flatnonzero(np.diff(_rank(pixels) // SPREAD)) + 1
-    first = np.union1d(np.arange(0, order.size, GROUP), ends)
-    return np.array([np.append(first, order.size), np.append(pixels[3, first], 0)])
-
-
-def _place(grid: Grid, near: Neighborhood, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Place:
-    """Return where the open pixels are."""
-    dc_x = positions(grid.re, near.reference.center.re, near.exponent)[0][cols]
-    dc_y = positions(grid.im, near.reference.center.im, near.exponent)[0][rows]
-    most = float(np.hypot(dc_x, dc_y).max()) * (1 + 2.0**-40)
-    return Place(dc_x, dc_y, near.exponent, most, abs(_spacing(grid.re, near)))
-
-
-def _framed(
-    grid: Grid, near: Neighborhood, rows: NDArray[np.int64], cols: NDArray[np.int64]
-) -> tuple[Frame, NDArray[np.int64]]:
-    """Return the blocks of `grid`, and which of their pixels are open: their places among these, else -1."""
+def _framed(grid: Grid, near: Neighborhood) -> Frame:
+    """Return where the blocks of `grid` are."""
     side = side_for(grid.shape)
     height, width = (-(-size // side) * side for size in grid.shape)
     re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
     im = positions(replace(grid.im, size=height), near.reference.center.im, near.exponent)
     most = float(np.hypot(np.abs(re[0]).max(), np.abs(im[0]).max())) * (1 + 2.0**-40)
-    slots = np.full((height, width), -1)
-    slots[rows, cols] = np.arange(rows.size)
-    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near)), slots
+    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near))
+
+
+def _place(grid: Grid, near: Neighborhood, frame: Frame) -> Place:
+    """Return where the pixels are."""
+    height, width = grid.shape
+    dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
+    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(grid.re, near)))
 
 
 def _spacing(axis: Axis, near: Neighborhood) -> float:
@@ -141,8 +141,7 @@ def _spacing(axis: Axis, near: Neighborhood) -> float:
     return float(axis.step / Fraction(2) ** near.exponent)
 
 
-def _blank_answers(tile: Tile) -> Answers:
-    size = tile.open.size
+def _blank_answers(tile: Tile, size: int) -> Answers:
     return Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
 
 
@@ -174,6 +173,6 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
     )
     error = ldexp(reference.error.mantissa, max(reference.error.exponent, -1000))
     orbit = DoubledOrbit(reference.x, reference.y, reference.x_low, reference.y_low, error)
-    answers = _blank_answers(tile)
+    answers = _blank_answers(tile, tile.open.size)
     follow_refined(orbit, place, tile.maxiter, answers, tile.cancellation.flag)
     _close(tile, "refined perturbation", answers)

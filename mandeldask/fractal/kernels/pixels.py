@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import threading
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Orbit(NamedTuple):
@@ -28,13 +32,27 @@ class Orbit(NamedTuple):
     error_exponent: int
 
 
+X, Y, S, APART, EXPONENT, DONE, PIXEL, M = range(8)
+"""What a pool tells of a pixel on its way: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
+of w; |z / dz|^2 below which the reference is left; iterations done at m = 0; the pixel's index in the tile; and m, the
+index into the reference."""
+GX, GY, Q = range(8, 11)
+"""Where fields need it: dw/d(pixel), and the square of a bound on its error."""
+_PLAIN, _SLOPED = 8, 11
+"""Numbers by pixel without the derivative and with it: those of one are neighbours in memory, a cache line at best."""
+_KEPT = 1 << 18
+"""Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds, page by page."""
+
+_kept = threading.local()
+
+
 class Place(NamedTuple):
     """Where the pixels are, relative to the reference."""
 
     dc_x: np.ndarray
-    """Real parts of dc by pixel, in units of 2^exponent."""
+    """Real parts of dc by column, in units of 2^exponent."""
     dc_y: np.ndarray
-    """Imaginary parts."""
+    """Imaginary parts by row."""
     exponent: int
     most: float
     """The greatest |dc|, in units of 2^exponent."""
@@ -42,34 +60,31 @@ class Place(NamedTuple):
     """From a pixel to the next, in units of 2^exponent."""
 
 
-class Pixels(NamedTuple):
-    """Pixels on their way, by place in a pool or a group.
-
-    Two arrays, since every array taken out of a tuple costs a kernel as much as a step of ten pixels.
-    """
-
-    real: np.ndarray
-    """Rows w_x, w_y (of dw), s (U times the square of a bound on the error of w), g_x, g_y (dw/d(pixel), followed only
-    where fields need it), q (the square of a bound on the error of g), apart (|z / dz|^2 below which the reference is
-    left)."""
-    whole: np.ndarray
-    """Rows exponent (dz = w 2^exponent), n (iterations done at m = 0), lane (index into `Place` and `Answers`) and, in
-    pools only, m (index into the reference)."""
-
-
 class Answers(NamedTuple):
-    """What was found, by lane."""
+    """What was found, by pixel."""
 
     whole: np.ndarray
     """Rows count (where not proven: iterations followed) and whether it is proven."""
     fields: np.ndarray
-    """Rows smooth and distance, the latter in pixels; no lanes where nobody asked."""
+    """Rows smooth and distance, the latter in pixels; no pixels where nobody asked."""
 
 
-def pixels_at_start(size):
-    """Return `size` Pixels at z_0 = 0."""
-    whole = np.zeros((4, size), np.int64)
-    whole[0], whole[2] = -(2**40), np.arange(size)
-    real = np.zeros((7, size))
-    real[6] = 1.0
-    return Pixels(real, whole)
+def pools(size: int, *, slopes: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return room for `size` pixels twice, shape (size, numbers by pixel), to be used by one computation at a time.
+
+    It is this thread's own, which the next call returns again, unless it is large or holds the derivatives, `slopes`.
+    """
+    if slopes or size > _KEPT:
+        width = _SLOPED if slopes else _PLAIN
+        return np.empty((size, width)), np.empty((size, width))
+    kept: NDArray[np.float64] | None = getattr(_kept, "pools", None)
+    if kept is None or kept.shape[1] < size:
+        kept = _kept.pools = np.empty((2, size, _PLAIN))
+    return kept[0], kept[1]
+
+
+def put_at_start(pool: NDArray[np.float64], pixels: NDArray[np.int64]) -> None:
+    """Write `pixels` into `pool`, at z_0 = 0."""
+    some = pool[: pixels.size]
+    some[:] = 0.0
+    some[:, APART], some[:, EXPONENT], some[:, PIXEL] = 1.0, -(2.0**40), pixels

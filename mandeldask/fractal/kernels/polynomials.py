@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
+from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR_ZERO, power
 from mandeldask.fractal.kernels.lanes import workspace
@@ -81,7 +82,7 @@ def side_for(shape: tuple[int, int]) -> int:
 
 
 @kernel
-def hand_over(orbit, orbit_low, frame, side, slots, maxiter, u, pool, later, answers, flag):
+def hand_over(orbit, orbit_low, frame, side, wanted, maxiter, u, pool, later, answers, flag):
     """Write every wanted pixel where its block's polynomial ends: into `answers`, `later` or `pool`.
 
     Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
@@ -92,8 +93,8 @@ def hand_over(orbit, orbit_low, frame, side, slots, maxiter, u, pool, later, ans
         What rounding took from the orbit's points: real and imaginary parts.
     side : int
         `side_for` the tile.
-    slots : int64, shape (height, width)
-        Place of each pixel of the frame in `pool` and `answers`, -1 for those not wanted.
+    wanted : bool, shape (height, width)
+        Which pixels of the tile are.
     u : float
         ``S / r^2`` in `pool`.
 
@@ -104,9 +105,9 @@ def hand_over(orbit, orbit_low, frame, side, slots, maxiter, u, pool, later, ans
     waiting : int
         The number of pixels in `later`.
     """
-    rows, cols = slots.shape
+    rows, cols = wanted.shape
     w = workspace(_SIZE)
-    capacity = (rows // SIDE) * (cols // SIDE) + 1
+    capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
     cut, rebased = np.empty((capacity, _RECORD)), np.empty((capacity, _RECORD))
     groups = np.zeros((2, capacity + 1), np.int64)
     record = np.zeros(_RECORD)
@@ -114,7 +115,7 @@ def hand_over(orbit, orbit_low, frame, side, slots, maxiter, u, pool, later, ans
     cuts = rebases = parts = waiting = 0
     for row in range(0, rows, side):
         for col in range(0, cols, side):
-            if _is_wanted(slots, row, col, side):
+            if _is_wanted(wanted, row, col, side):
                 rebased[rebases] = record
                 rebased[rebases, _BROW], rebased[rebases, _BCOL] = row, col
                 rebases += 1
@@ -123,29 +124,29 @@ def hand_over(orbit, orbit_low, frame, side, slots, maxiter, u, pool, later, ans
             cuts -= 1
             parent = cut[cuts].copy()
             m, exponent, side = int(parent[_BM]), int(parent[_BEXPONENT]), int(parent[_BSIDE]) // _PARTS
-            active = _load_parts(w, parent, side, slots, frame)
+            active = _load_parts(w, parent, side, wanted, frame)
         else:
             m, side = 0, int(rebased[rebases - 1, _BSIDE])
             active, rebases, exponent = _load_rebased(w, rebased, rebases, side, frame)
         cuts, rebases, parts, waiting = _advance_together(
-            w, active, m, exponent, side, orbit, orbit_low, frame, slots, maxiter, u,
+            w, active, m, exponent, side, orbit, orbit_low, frame, wanted, maxiter, u,
             cut, cuts, rebased, rebases, pool, groups, parts, later, waiting, answers, flag,
         )  # fmt: skip
-    return groups[:, : parts + 1], waiting
+    return groups[:, : parts + 1].copy(), waiting
 
 
 @inner
-def _is_wanted(slots, row, col, side):
-    for i in range(row, min(row + side, slots.shape[0])):
-        for j in range(col, min(col + side, slots.shape[1])):
-            if slots[i, j] >= 0:
+def _is_wanted(wanted, row, col, side):
+    for i in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[i, j]:
                 return True
     return False
 
 
 @inner
 def _advance_together(
-    w, active, m, exponent, side, orbit, orbit_low, frame, slots, maxiter, u,
+    w, active, m, exponent, side, orbit, orbit_low, frame, wanted, maxiter, u,
     cut, cuts, rebased, rebases, pool, groups, parts, later, waiting, answers, flag,
 ):  # fmt: skip
     """Advance lanes from m on until each is cut, rebased, handed over or answered."""
@@ -178,9 +179,9 @@ def _advance_together(
                 if what == _GOES_ON and w[N0 + i] + m + 1 < maxiter:
                     continue
                 if what == _LEAVES:
-                    _answer(w, i, side, slots, int(w[N0 + i]) + m, answers)
+                    _answer(w, i, side, wanted, int(w[N0 + i]) + m, answers)
                 elif what != _ENDS and w[N0 + i] + m + 1 >= maxiter:
-                    _answer(w, i, side, slots, maxiter, answers)
+                    _answer(w, i, side, wanted, maxiter, answers)
                 elif what == _REBASES:
                     error = orbit.error * power(orbit.error_exponent) if m + 1 == last else 0.0
                     _rebase(
@@ -192,9 +193,9 @@ def _advance_together(
                     _keep(w, i, m, exponent, side, cut[cuts])
                     cuts += 1
                 elif _is_apart(w, i, z_x, z_y, power(exponent)):
-                    waiting = _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, slots, u, later, waiting)
+                    waiting = _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
                 else:
-                    size = _hand_over(w, i, 0, exponent, side, rho, 0.0, 0.0, frame, slots, u, pool, size)
+                    size = _hand_over(w, i, 0, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
                     groups[1, parts], groups[0, parts + 1] = m, size
                     parts += 1
                 active -= 1
@@ -320,13 +321,14 @@ def _look(w, active, z_x, z_y, scale, at_end):
 
 
 @inner
-def _answer(w, i, side, slots, count, answers):
+def _answer(w, i, side, wanted, count, answers):
     """Answer the pixels of a lane, which share a count."""
     row, col = int(w[ROW + i]), int(w[COL + i])
-    for k in range(row, min(row + side, slots.shape[0])):
-        for j in range(col, min(col + side, slots.shape[1])):
-            if slots[k, j] >= 0:
-                answers.whole[0, slots[k, j]], answers.whole[1, slots[k, j]] = count, True
+    for k in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[k, j]:
+                pixel = k * wanted.shape[1] + j
+                answers.whole[0, pixel], answers.whole[1, pixel] = count, True
 
 
 @inner
@@ -390,7 +392,7 @@ def _spread(w, i):
 
 
 @inner
-def _load_parts(w, parent, side, slots, frame):
+def _load_parts(w, parent, side, wanted, frame):
     """Cut `parent` into blocks of `side`, and load those with wanted pixels, their polynomials around their middles."""
     active = 0
     rho = _radius(frame, side * _PARTS)
@@ -403,7 +405,7 @@ def _load_parts(w, parent, side, slots, frame):
     for part in range(_PARTS**2):
         row = int(parent[_BROW]) + part // _PARTS * side
         col = int(parent[_BCOL]) + part % _PARTS * side
-        if not _is_wanted(slots, row, col, side):
+        if not _is_wanted(wanted, row, col, side):
             continue
         off_x = (part % _PARTS - 0.5 * (_PARTS - 1)) * side * frame.step_x
         off_y = (part // _PARTS - 0.5 * (_PARTS - 1)) * side * frame.step_y
@@ -435,7 +437,7 @@ def _is_apart(w, i, z_x, z_y, scale):
 
 
 @inner
-def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, slots, u, pool, size):
+def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
     """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz; return the new size."""
     old = w[_OLD + i : 2 * _OLD : _ROW]
     total = 0.0
@@ -453,15 +455,15 @@ def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, slots, u, pool, si
     r = (scale * old[4] + lost) * (1.0 + 2.0**-40)
     s = u * (r * r * (1.0 + 2.0**-40) + FLOOR)
     row, col = int(w[ROW + i]), int(w[COL + i])
-    for k in range(row, min(row + side, slots.shape[0])):
+    for k in range(row, min(row + side, wanted.shape[0])):
         ty = (k - row - side // 2) * frame.step_y / rho
-        for j in range(col, min(col + side, slots.shape[1])):
-            if slots[k, j] >= 0:
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[k, j]:
                 t = complex((j - col - side // 2) * frame.step_x / rho, ty)
                 p = t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5))))
-                pool.real[0, size], pool.real[1, size], pool.real[2, size] = x + p.real, y + p.imag, s
-                pool.real[6, size] = APART
-                pool.whole[0, size], pool.whole[1, size] = exponent, int(w[N0 + i]) + m
-                pool.whole[2, size] = slots[k, j]
+                place = pool[size]
+                place[pixels.X], place[pixels.Y], place[pixels.S] = x + p.real, y + p.imag, s
+                place[pixels.APART], place[pixels.EXPONENT], place[pixels.DONE] = APART, exponent, w[N0 + i] + m
+                place[pixels.PIXEL], place[pixels.M] = k * wanted.shape[1] + j, 0.0
                 size += 1
     return size
