@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.pyramid import MAX_MAXITER, auto_maxiter, checked_maxiter
+from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mandeldask.fractal.rationals import CenterLike, RationalLike
 
 SAMPLES = 24
 """Pixels along each side of the sample that a suggestion looks at."""
+
+_GROWTH = 4
+"""Factor between two caps that are tried: pixels that never escape cost each of them in full."""
 
 _SETTLED = 0.005
 """Share of pixels that may still escape when the cap is doubled."""
@@ -30,16 +35,16 @@ def suggest_maxiter(
 ) -> int:
     """Return a `maxiter` that fits a window: nearly every pixel of it that escapes has escaped by then.
 
-    Computes a coarse sample of the window with a growing cap, until doubling it lets no more than 0.5 % of the pixels
-    escape; the answer is a quarter more than the 99.5 % quantile of their counts. It costs the reference orbit and a
-    few hundred pixels.
+    Computes a coarse sample of the window with a growing cap, until all pixels escape or the cap's second half lets no
+    more than 0.5 % of them escape; the answer is a quarter more than the 99.5 % quantile of their counts. It costs the
+    reference orbit and a few hundred pixels.
 
     Parameters
     ----------
     center, width, shape
         The window, as for `mandeldask.window`.
     most : int
-        The cap is not doubled past this: where pixels go on escaping, `most` is the answer.
+        The cap does not grow past this: where pixels go on escaping, `most` is the answer.
 
     Raises
     ------
@@ -53,18 +58,18 @@ def suggest_maxiter(
     """
     checked_maxiter(most)
     grid = _sampled(Grid.window(center, width, shape, allow_huge=allow_huge))
-    cap = min(most, auto_maxiter(grid.spacing))
-    counts, escaped = _counts(grid, cap)
-    while cap < most:
-        doubled = min(most, 2 * cap)
-        counts, more = _counts(grid, doubled)
-        settled, cap, escaped = more - escaped <= _SETTLED and more > 0.0, doubled, more
-        if settled:
-            break
-    if escaped == 0.0:
-        return min(most, auto_maxiter(grid.spacing))
-    quantile = float(np.quantile(counts[counts < cap], 0.995))
-    return max(min(most, 255), min(cap, int(1.25 * quantile) + 16, MAX_MAXITER))
+    usual = min(most, auto_maxiter(grid.spacing))
+    cap = min(most, 2 * usual)
+    counts = _counts(grid, cap)
+    while cap < most and not _is_settled(counts, cap):
+        cap = min(most, _GROWTH * cap)
+        counts = _counts(grid, cap)
+    escaped = counts[counts < cap]
+    if not escaped.size:
+        return usual
+    if not _is_settled(counts, cap):
+        return most
+    return max(min(most, 255), min(most, int(1.25 * float(np.quantile(escaped, 0.995))) + 16))
 
 
 def _sampled(grid: Grid) -> Grid:
@@ -73,7 +78,12 @@ def _sampled(grid: Grid) -> Grid:
     return grid[rows, cols]
 
 
-def _counts(grid: Grid, maxiter: int) -> tuple[np.ndarray, float]:
-    """Return the counts at `grid`, flat, and the share of its pixels that escape."""
-    counts = np.asarray(Mandelbrot(maxiter)(grid)["iterations"]).ravel()
-    return counts, float(np.mean(counts < maxiter))
+def _counts(grid: Grid, maxiter: int) -> NDArray[Any]:
+    """Return the counts at `grid`, flat."""
+    return Mandelbrot(maxiter)(grid)["iterations"].ravel()
+
+
+def _is_settled(counts: NDArray[Any], cap: int) -> bool:
+    """Whether no pixel is left that could escape past `cap`, or hardly any did in its second half."""
+    half, whole = (float(np.mean(counts < end)) for end in (cap // 2, cap))
+    return whole == 1.0 or (whole > 0.0 and whole - half <= _SETTLED)

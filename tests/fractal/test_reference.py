@@ -13,11 +13,13 @@ from mandeldask.fractal import reference
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.depth import suggest_maxiter
 from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_point
 from mandeldask.fractal.reference import ReferenceOrbit
 from mandeldask.fractal.sharing import Shared
 
 SEAHORSE = as_point("-0.743643887037158704752191506114774+0.131825904205311970493132056385139j")
+FEIGENBAUM = as_point("-1.401155189092050606")
 
 
 def test_every_point_is_within_its_bound():
@@ -128,5 +130,24 @@ def test_fields_cost_more_and_single_pixels_no_more_than_their_own():
 def test_a_suggested_maxiter_lets_pixels_escape():
     suggested = suggest_maxiter("-0.743643887037151+0.131825904205330j", "1e-9", (64, 64))
     assert 1000 < suggested < 20_000
+    assert suggest_maxiter("-0.743643887037151+0.131825904205330j", "1e-9", (64, 64), most=2000) == 2000
     with pytest.raises(ValueError, match="width"):
         suggest_maxiter("0", "0")
+
+
+@pytest.mark.parametrize(
+    ("center", "width"),
+    [(FEIGENBAUM, "1e-3"), (FEIGENBAUM, "1e-6"), ("-0.5", "3"), ("0.25", "1e-3"), (SEAHORSE, "1e-10")],
+)
+def test_hardly_a_pixel_escapes_past_a_suggested_maxiter(center, width):
+    suggested = suggest_maxiter(center, width)
+    counts = Mandelbrot(2 * suggested)(Grid.window(center, width, (64, 64)))["iterations"]
+    assert np.mean((counts >= suggested) & (counts < 2 * suggested)) < 0.02
+
+
+def test_nothing_is_computed_again_once_all_pixels_have_escaped(monkeypatch):
+    computed = []
+    whole = Mandelbrot.__call__
+    monkeypatch.setattr(Mandelbrot, "__call__", lambda self, grid: computed.append(self.maxiter) or whole(self, grid))
+    assert suggest_maxiter("0.5", "0.1") == 255
+    assert computed == [510]
