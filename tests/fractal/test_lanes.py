@@ -18,7 +18,7 @@ from flint import acb, arb, ctx
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.fractal.geometry import Axis, Grid
-from mandeldask.fractal.kernels import absolute, doubled, doubledouble, lanes, series, tripledouble
+from mandeldask.fractal.kernels import absolute, doubled, doubledouble, lanes, recurrence, series, tripledouble
 from mandeldask.fractal.kernels.exact import answer_exactly, potential_fields
 from mandeldask.fractal.kernels.fixed import escape_count
 from mandeldask.fractal.kernels.positions import POSITION_ERROR, positions
@@ -187,12 +187,12 @@ def digests():
 
 
 GOLDEN = [
-    "1141d804555406c3",
-    "5b99d16d91bfa1b3",
+    "b6a02bd3eccb69fd",
+    "61f196e005a9a14e",
     "a1fe70de04049d1a",
-    "07cc502008fdbe18",
-    "c6c389471afd6063",
-    "1c6fb53ec28af263",
+    "e05263d0ceffae76",
+    "0b5a7f83474d651c",
+    "fb902260aaf5a0f0",
 ]
 
 
@@ -257,9 +257,25 @@ def test_a_series_is_within_its_error(tolerance):
             exact, z = acb(arb(c.re.numerator) / c.re.denominator, arb(c.im.numerator) / c.im.denominator), acb(0)
             for _ in range(starts.n[block]):
                 z = z * z + exact
-            x, y = series.evaluate(starts.real[block], starts.imag[block], (col_in - 8) * dt, -(row_in - 8) * dt)
+            x, y = series.evaluate(series.coefficients(starts, block), (col_in - 8) * dt, -(row_in - 8) * dt)
             assert abs(z - acb(x, y)) < arb(starts.error[block])
             assert starts.n[block] > 30
+
+
+def test_a_doubled_step_is_within_its_error():
+    """One step from exact fractions with |z|, |c| <= 2.1, c not yet rounded."""
+    step = numba.njit(recurrence.iterate)
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        radii, angles = rng.uniform(0.0, 4.2, 2), rng.uniform(0.0, 2 * np.pi, 2)
+        (x, exact_cx), (y, exact_cy) = (radii * part(angles) for part in (np.cos, np.sin))
+        exact_cx, exact_cy = (Fraction(v) * (1 + Fraction(1, 3 * 2**53)) for v in (exact_cx, exact_cy))
+        next_x, next_y, _ = step(x, y, 0.0, float(exact_cx), float(exact_cy))
+        x, y = Fraction(x), Fraction(y)
+        real, imag = (x * x - y * y) / 2 + exact_cx, x * y + exact_cy
+        lost = (Fraction(next_x) - real) ** 2 + (Fraction(next_y) - imag) ** 2
+        assert 256 * 1025 * lost < Fraction(recurrence.ROUNDING)
+        assert lost < Fraction(48, 2**53) ** 2
 
 
 @pytest.mark.parametrize(("arithmetic", "parts", "bound"), [(doubledouble, 2, 2.0**-97), (tripledouble, 3, 2.0**-145)])

@@ -10,7 +10,7 @@ from mandeldask.fractal.kernels import lanes, series
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import WORST, distance, smooth, tolerated
-from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE
+from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 EARLY = 1024
 """Iterations after which a proof that the pixel never leaves is cheaper than going on."""
-_SMOOTH, _DISTANCE = lanes.OLD_DX, lanes.OLD_DY
-"""Rows for the fields of lanes that have been followed to their ends."""
+_SMOOTH, _DISTANCE = lanes.OLD_Q, lanes.DX
+"""Rows for the fields of lanes that have been flown far out."""
 _PROVEN, _UNSURE = 1, 2
 """Verdicts on a pixel; 0 means that it takes more iterations."""
+_BATCH = 64
+"""Places vacant before new pixels come: fewer would make watching them dear, more would leave lanes idle."""
 FINEST = 2.0**-80
 """Spacing below which double-double centres of blocks tell pixels apart no more."""
 
@@ -82,85 +84,89 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
 
 @kernel
 def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
-    """Send `pixels` through the lanes."""
-    w, leavers, order = lanes.workspace(), lanes.workspace(), lanes.indices()
-    derivative = distances.size > 0
+    """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
+    w, watched, vacancies = lanes.workspace(), lanes.workspace(), lanes.all_vacant()
+    order, done, flags = lanes.indices(), lanes.indices(), lanes.indices()
+    fields, derivative = smooths.size + distances.size > 0, distances.size > 0
     active = alive = following = clock = size = 0
     while not flag[0]:
-        if alive <= lanes.LANES * 3 // 4 and following < pixels.size:
-            lanes.close(w, active, alive, order, derivative)
-            active, following = _enter(
-                starts, places, maxiter, pixels, following, clock, w, alive, counts, verdicts, derivative
-            )
-            alive = active
-        if active == 0:
-            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, verdicts)
-            break
+        if alive <= lanes.LANES - _BATCH:
+            while following < pixels.size and alive + size + series.BLOCK <= lanes.LANES:
+                run, block = _enter(starts, places, pixels, following, watched, size, derivative)
+                if starts.n[block] >= maxiter:
+                    _close(pixels, following, run, maxiter, counts, verdicts)
+                elif starts.parting[block]:
+                    size += run
+                else:
+                    for k in range(run):
+                        order[k] = size + k
+                    end = lanes.join(w, order, run, clock, watched, vacancies, alive, derivative)
+                    active, alive = max(active, end), alive + run
+                following += run
+            if alive + size == 0:
+                break
+            if fields:
+                lanes.take_off(watched, size)
+                lanes.fly(watched, size, STEPS, 1.0, derivative)
+            else:
+                lanes.watch(watched, size)
+            going = lanes.part(watched, size, limit, order, flags, done)
+            end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, derivative)
+            if fields:
+                lanes.gather(watched, done, size - going, derivative)
+                _measure(watched, size - going, maxiter, pixels, smooths, distances)
+            _write(watched, done, size - going, maxiter, pixels, counts, verdicts)
+            active, alive, size = max(active, end), alive + going, 0
         lanes.advance(w, active, derivative)
-        leaving = lanes.look(w, active, limit - clock - lanes.STEPS, order)
-        if size + leaving > lanes.LANES:
-            _answer_leavers(leavers, size, maxiter, pixels, counts, smooths, distances, verdicts)
-            size = 0
-        size = lanes.leave(w, order, leaving, clock, leavers, size, derivative)
-        alive -= leaving
-        clock += lanes.STEPS
-        if 4 * alive <= 3 * active:
-            lanes.close(w, active, alive, order, derivative)
+        leaving = lanes.look(w, active, limit - clock - STEPS, order, flags)
+        lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
+        alive, size = alive - leaving, size + leaving
+        clock += STEPS
+        if following == pixels.size and 4 * alive <= 3 * active:
+            lanes.close(w, active, order, vacancies, alive, derivative)
             active = alive
 
 
 @inner
-def _answer_leavers(w, size, maxiter, pixels, counts, smooths, distances, verdicts):
-    """Follow lanes that left to their ends and write what is proved of them."""
-    if smooths.size or distances.size:
-        lanes.fly(w, size, distances.size > 0)
-        _measure(w, size, maxiter, pixels, smooths, distances)
-    else:
-        lanes.follow(w, size)
-    _write(w, size, maxiter, pixels, counts, verdicts)
+def _enter(starts, places, pixels, i, w, size, derivative):
+    """Append pixel `i` and those after it in its row and block, where the block's series ends.
+
+    Returns how many these are, and the block.
+    """
+    re, im, width, rho = places.re, places.im, places.width, places.rho
+    above, left = places.before
+    row = pixels[i] // width
+    col = pixels[i] - row * width
+    along = (col + left) % series.BLOCK
+    run = _run_length(pixels, i, min(series.BLOCK - along, width - col))
+    row, col = row + above, col + left
+    block = row // series.BLOCK * (re.size // series.BLOCK) + col // series.BLOCK
+    entry, cxs, b = w[size:], re[col : col + run], series.coefficients(starts, block)
+    dtx, tx = places.dre / rho, float(along - series.BLOCK // 2)
+    ty = (row % series.BLOCK - series.BLOCK // 2) * (places.dim / rho)
+    s = max(4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
+    cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(i)
+    for j in range(series.BLOCK):  # those past the run are overwritten by the next
+        x, y = series.evaluate(b, (tx + j) * dtx, ty)
+        entry[lanes.X + j], entry[lanes.Y + j] = 2.0 * x, 2.0 * y
+        entry[lanes.S + j], entry[lanes.CY + j] = s, cy
+        entry[lanes.BORN + j], entry[lanes.PIXEL + j] = n, pixel + j
+    for j in range(run):
+        entry[lanes.CX + j] = 2.0 * cxs[j]
+    if derivative:
+        q = (8.0 * starts.error[block] / rho) ** 2
+        for j in range(series.BLOCK):
+            dx, dy = series.slope(b, (tx + j) * dtx, ty)
+            entry[lanes.DX + j], entry[lanes.DY + j], entry[lanes.Q + j] = dx / rho, dy / rho, q
+    return run, block
 
 
 @inner
-def _enter(starts, places, maxiter, pixels, following, clock, w, active, counts, verdicts, derivative):
-    """Append the next pixels, at their blocks' iterates; return how many are active, and the next to come."""
-    re, im, width, rho = places.re, places.im, places.width, places.rho
-    above, left = places.before
-    dtx, dty = places.dre / rho, places.dim / rho
-    i = following
-    while i < pixels.size and active + series.BLOCK <= lanes.LANES:
-        row = pixels[i] // width
-        col = pixels[i] - row * width
-        along = (col + left) % series.BLOCK
-        run = _run_length(pixels, i, min(series.BLOCK - along, width - col))
-        row, col = row + above, col + left
-        block = row // series.BLOCK * (re.size // series.BLOCK) + col // series.BLOCK
-        if starts.n[block] >= maxiter:
-            for j in range(i, i + run):
-                counts[pixels[j]] = maxiter
-                verdicts[j] = _PROVEN
-        else:
-            ty = (row % series.BLOCK - series.BLOCK // 2) * dty
-            s = max(SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
-            cy, n = im[row], float(starts.n[block] - clock)
-            real, imag = starts.real[block], starts.imag[block]
-            entry, cxs = w[active:], re[col - along :]
-            for j in range(series.BLOCK):  # those past the run are overwritten by the next
-                entry[lanes.S + j] = s
-                entry[lanes.CY + j] = cy
-                entry[lanes.BORN + j] = n
-                entry[lanes.PIXEL + j] = i + j
-            for j in range(run):
-                tx = (along + j - series.BLOCK // 2) * dtx
-                entry[lanes.X + j], entry[lanes.Y + j] = series.evaluate(real, imag, tx, ty)
-                entry[lanes.CX + j] = cxs[along + j]
-            if derivative:
-                q = (8.0 * starts.error[block] / rho) ** 2
-                for j in range(run):
-                    dx, dy = series.slope(real, imag, (along + j - series.BLOCK // 2) * dtx, ty)
-                    entry[lanes.DX + j], entry[lanes.DY + j], entry[lanes.Q + j] = dx / rho, dy / rho, q
-            active += run
-        i += run
-    return active, i
+def _close(pixels, first, run, maxiter, counts, verdicts):
+    """Answer pixels whose block stays until `maxiter`."""
+    for i in range(first, first + run):
+        counts[pixels[i]] = maxiter
+        verdicts[i] = _PROVEN
 
 
 @inner
@@ -177,40 +183,43 @@ def _run_length(pixels, i, most):
 
 @inner
 def _measure(w, size, maxiter, pixels, smooths, distances):
-    """Write the fields of lanes that got far out; make unsure those whose orbit is not known well enough."""
+    """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
+    derivative = distances.size > 0
+    for i in range(size):
+        w[lanes.S + i] *= GROWTH ** (lanes.FLIGHT // STEPS)
+    lanes.fly(w, size, lanes.FLIGHT, 0.0, derivative)
     for i in range(size):
         m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
-        far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR / 2)
-        worst = WORST if distances.size else tolerated(n)
+        far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
+        worst = WORST if derivative else tolerated(n)
         good = far & (w[lanes.S + i] < SCALE * worst * m)
-        w[_SMOOTH + i] = smooth(n, m) if good else np.nan
-    if distances.size:
+        w[_SMOOTH + i] = smooth(n, 0.25 * m) if good else np.nan
+    if derivative:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
-            w[_DISTANCE + i] = distance(m, dm) if w[lanes.Q + i] < WORST * dm else np.nan
+            w[_DISTANCE + i] = distance(0.25 * m, dm) if w[lanes.Q + i] < WORST * dm else np.nan
     for i in range(size):
-        escapes = w[lanes.INSIDE + i] < lanes.STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
+        escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
         if not escapes or w[lanes.UNSURE + i] > 0.0:
             continue
-        if np.isnan(w[_SMOOTH + i]) or (distances.size and np.isnan(w[_DISTANCE + i])):
+        if np.isnan(w[_SMOOTH + i]) or (derivative and np.isnan(w[_DISTANCE + i])):
             w[lanes.UNSURE + i] = 1.0
             continue
         pixel = pixels[int(w[lanes.PIXEL + i])]
         if smooths.size:
             smooths[pixel] = w[_SMOOTH + i]
-        if distances.size:
+        if derivative:
             distances[pixel] = w[_DISTANCE + i]
 
 
 @inner
-def _write(w, size, maxiter, pixels, counts, verdicts):
-    """Write the counts that were proved, and the verdicts."""
-    for i in range(size):
-        inside = int(w[lanes.INSIDE + i])
-        count = int(w[lanes.BORN + i]) + inside
-        j = int(w[lanes.PIXEL + i])
-        if w[lanes.UNSURE + i] > 0.0:
-            verdicts[j] = _UNSURE
-        elif inside < lanes.STEPS or count >= maxiter:
-            counts[pixels[j]] = min(count, maxiter)
-            verdicts[j] = _PROVEN
+def _write(w, order, size, maxiter, pixels, counts, verdicts):
+    """Write the counts that were proved of the lanes listed in `order`, and the verdicts."""
+    for k in range(size):
+        i = lanes.index(order[k])
+        j, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]
+        count = min(int(w[lanes.BORN + i] + inside), maxiter)
+        ends = (inside < STEPS) | (count == maxiter)
+        proven = ends & (w[lanes.UNSURE + i] == 0.0)
+        counts[lanes.index(pixels[j])] = count if proven else maxiter
+        verdicts[j] = _PROVEN if proven else _UNSURE if ends else 0

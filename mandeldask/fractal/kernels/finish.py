@@ -13,14 +13,12 @@ import numpy as np
 from mandeldask.fractal.kernels import lanes, pixels
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO, power
-from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, iterate, unsure
+from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
 
 LANES = 256
 """Pixels in flight."""
-STEPS = 8
-"""Iterations of a block."""
 
-# Rows of a workspace, as in `lanes`. NEAREST is the least |z|^2 of a block; of a lane that left, that of where it is.
+# Rows of a workspace, as in `lanes`. NEAREST is the least |2z|^2 of a block; of a lane that left, that of where it is.
 _ROW = LANES + 8
 X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
 FOLLOWED = OLD_X
@@ -54,7 +52,7 @@ def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
                 if n >= 0:
                     answers.whole[0, pixel], answers.whole[1, pixel] = n, True
                     done[k] = True
-                elif leavers[NEAREST + i] < NEAR:
+                elif leavers[NEAREST + i] < 4.0 * NEAR:
                     _put_back(leavers, i, clock, u, pool[k])
                 else:
                     pool[k, pixels.APART] = 1.0
@@ -71,11 +69,11 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
         exponent = int(pool[k, pixels.EXPONENT])
         if exponent <= NEAR_ZERO or pool[k, pixels.APART] < APART:
             continue
-        scale, pixel = power(exponent), int(pool[k, pixels.PIXEL])
+        scale, pixel = 2.0 * power(exponent), int(pool[k, pixels.PIXEL])
         row = pixel // c_x.size
         w[X + active], w[Y + active] = scale * pool[k, pixels.X], scale * pool[k, pixels.Y]
         w[S + active] = max(SCALE / u * scale * scale * pool[k, pixels.S] * (1.0 + 2.0**-40), ROUNDING)
-        w[CX + active], w[CY + active] = c_x[pixel - row * c_x.size], c_y[row]
+        w[CX + active], w[CY + active] = 2.0 * c_x[pixel - row * c_x.size], 2.0 * c_y[row]
         w[BORN + active], w[PLACE + active] = pool[k, pixels.DONE] - clock, k
         active += 1
     return active, following
@@ -86,7 +84,8 @@ def _advance(w, active):
     """Advance lanes by a block of steps, unchecked; keep what they were, and how near to 0 they came."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
-        w[NEAREST + i] = 4.0
+        w[S + i] *= GROWTH
+        w[NEAREST + i] = 16.0
     for _ in range(STEPS):
         for i in range(active):
             x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
@@ -99,7 +98,7 @@ def _look(w, active, last):
     """Mark as LEAVING the lanes not surely inside, those that were near 0, and those born too long ago to go on."""
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-        stays = (m < 4.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= NEAR)
+        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
         w[LEAVING + i] = 0.0 if stays else 1.0
 
 
@@ -125,13 +124,13 @@ def _proven_count(w, i, clock, maxiter):
     x, y, s = w[X + i], w[Y + i], w[S + i]
     n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
     m = x * x + y * y
-    if unsure(m, s) or not m < 4.0:
+    if unsure(m, s) or not m < 16.0:
         return -1
     if n >= maxiter:
         return maxiter
     x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
     m = x * x + y * y
-    return n if m > 4.0 and not unsure(m, s) else -1
+    return n if m > 16.0 and not unsure(m, s) else -1
 
 
 @inner
@@ -141,13 +140,14 @@ def _follow(w, size):
     Writes to FOLLOWED how far, and to NEAREST the |z|^2 that they have there.
     """
     for i in range(size):
+        w[S + i] *= GROWTH
         w[FOLLOWED + i] = 0.0
-        w[NEAREST + i] = 4.0
+        w[NEAREST + i] = 16.0
     for _ in range(STEPS):
         for i in range(size):
             x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
             m = x * x + y * y
-            goes = (m < 4.0) & (w[NEAREST + i] >= NEAR)
+            goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR)
             w[X + i] = x if goes else w[X + i]
             w[Y + i] = y if goes else w[Y + i]
             w[S + i] = s if goes else w[S + i]
@@ -158,11 +158,11 @@ def _follow(w, size):
 @inner
 def _put_back(w, i, clock, u, place):
     """Write lane `i`, near 0, to its `place` in the pool."""
-    x, y = w[X + i], w[Y + i]
+    x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
     shift = math.frexp(max(abs(x), abs(y), 2.0**-60))[1]
     factor = power(-shift)
     place[pixels.X], place[pixels.Y] = x * factor, y * factor
-    place[pixels.S] = u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
+    place[pixels.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
     place[pixels.EXPONENT], place[pixels.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
 
 

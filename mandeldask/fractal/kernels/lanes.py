@@ -1,40 +1,37 @@
 """Many pixels in lockstep: loops over the lanes of a workspace, each short enough for the compiler to vectorise.
 
 Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again. One not surely inside at the end of a
-block leaves, as it was before the block, to be followed step by step among others that left. Its place stays behind,
-and goes on to infinity, until many have left; then lanes from the end take the places. Nothing branches on a single
-lane, which no processor could predict.
+block leaves, as it was before the block, to be watched step by step among others that left and others that are new.
+Its place stays behind, and goes on to infinity, until another lane takes it. Nothing branches on a single lane, which
+no processor could predict.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mandeldask.fractal.kernels.compiled import inner
+from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.potential import FAR_OUT
-from mandeldask.fractal.kernels.recurrence import differentiate, iterate, unsure
+from mandeldask.fractal.kernels.recurrence import GROWTH, STEPS, differentiate, iterate, unsure
 
 LANES = 512
 """Pixels in flight: what a step reads and writes fits the first-level cache."""
-STEPS = 8
-"""Iterations of a block: fewer would look more often, more would repeat more for those that left."""
-FLIGHT = 56
+FLIGHT = 48
 """Steps in which lanes that left get far out: near c = -2 they go slowly at first, and square themselves in the end."""
-OVERFLOW = 1e60
-"""|z|^2 from which on nobody asks whether it is outside: its square, and soon itself, may be infinite."""
 NOBODY = -1e18
 """BORN of a place that a lane left behind."""
 
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
 # and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
-_ROWS = range(0, 17 * (LANES + 16), LANES + 16)
-X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, INSIDE, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
-"""BORN is the clock's time at z_0; of lanes that left, the count up to X, Y."""
-UNSURE, FLOWN, FAR = OLD_X, OLD_Y, OLD_S
-"""Of lanes that left, which have no past: how many iterates may be on either side, how many steps were flown, and |z|^2
-from which on z is far out. INSIDE is how many iterates of the block are within |z| <= 2."""
-_SECOND = LANES + 16
-"""Where the second half of a space for indices begins."""
+_ROWS = range(0, 16 * (LANES + 16), LANES + 16)
+X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
+"""BORN is the clock's time at z_0; of lanes that are watched, the count before the block."""
+INSIDE, NEAREST, UNSURE, FLOWN, FAR = OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY
+"""Of lanes that are watched, which have no past: how many iterates of the block are within |z| <= 2, the least distance
+of |z|^2 from 4, whether an iterate may be on either side, how many steps were flown, and |z|^2 from which on z is far
+out."""
+_INDEX = 2**40 - 1
+"""Mask that an index passes unchanged."""
 
 
 @inner
@@ -47,8 +44,20 @@ def workspace(size=_ROWS.stop):
 
 @inner
 def indices():
-    """Return space for two lists of lanes."""
-    return np.empty(2 * _SECOND, np.int64)
+    """Return space for a list of lanes."""
+    return np.empty(LANES + 16, np.int64)
+
+
+@inner
+def all_vacant():
+    """Return the list of vacant places, all of them; where some lanes are alive, it has ``LANES - alive``."""
+    return np.arange(LANES - 1, -1, -1)
+
+
+@inlined
+def index(value):
+    """Return `value` as an index that the compiler sees is not one from the end: looking costs more than the access."""
+    return int(value) & _INDEX
 
 
 @inner
@@ -56,30 +65,32 @@ def advance(w, active, derivative):
     """Advance lanes by STEPS iterations, unchecked; keep what they were in the OLD rows."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[S + i] *= GROWTH
     if derivative:
         for i in range(active):
             w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
-    for _ in range(STEPS):
+    for _ in range(STEPS // 2):
         if derivative:
             for i in range(active):
-                w[DX + i], w[DY + i], w[Q + i] = differentiate(
-                    w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i]
-                )
+                x, y, s, dx, dy, q = w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i]
+                dx, dy, q = differentiate(x, y, s, dx, dy, q)
+                x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
+                w[DX + i], w[DY + i], w[Q + i] = differentiate(x, y, s, dx, dy, q)
         for i in range(active):
-            w[X + i], w[Y + i], w[S + i] = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, w[CX + i], w[CY + i])
 
 
 @inner
-def look(w, active, last, order):
+def look(w, active, last, order, flags):
     """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
 
-    `order` is space from `indices`.
+    `order` and `flags` are from `indices`.
     """
-    flags = order[_SECOND:]
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
         born = w[BORN + i]
-        stays = (m < 4.0) & (not unsure(m, w[S + i])) & (born < last) | (born == NOBODY)
+        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (born < last) | (born == NOBODY)
         flags[i] = 0 if stays else 1
     leaving = 0
     for i in range(active):
@@ -89,90 +100,149 @@ def look(w, active, last, order):
 
 
 @inner
-def leave(w, order, leaving, clock, leavers, size, derivative):
-    """Append the lanes listed in `order` to `leavers`, as they were before the block; return how many are there."""
+def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative):
+    """Append the lanes listed in `order` to `watched`, as they were before the block; their places are vacant."""
     for k in range(leaving):
-        i, j = order[k], size + k
-        leavers[X + j], leavers[Y + j], leavers[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
-        leavers[CX + j], leavers[CY + j] = w[CX + i], w[CY + i]
-        leavers[BORN + j], leavers[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
+        i, j = index(order[k]), size + k
+        vacancies[LANES - alive + k] = i
+        watched[X + j], watched[Y + j], watched[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+        watched[CX + j], watched[CY + j] = w[CX + i], w[CY + i]
+        watched[BORN + j], watched[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
         w[BORN + i] = NOBODY
     if derivative:
         for k in range(leaving):
-            i, j = order[k], size + k
-            leavers[DX + j], leavers[DY + j], leavers[Q + j] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
-    return size + leaving
+            i, j = index(order[k]), size + k
+            watched[DX + j], watched[DY + j], watched[Q + j] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
 
 
 @inner
-def close(w, active, alive, order, derivative):
-    """Move lanes from the end to the places that others left, so that the first `alive` are all."""
+def watch(w, size):
+    """Advance lanes by STEPS iterations, looking at every iterate, and count those within |z| <= 2.
+
+    S stays what it is for the first iterate outside: no later one has to be known to be there.
+    """
+    for i in range(size):
+        w[INSIDE + i], w[NEAREST + i] = -1.0, 16.0
+        w[S + i] *= GROWTH
+    for _ in range(STEPS // 2):
+        for i in range(size):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            inside, nearest = w[INSIDE + i], w[NEAREST + i]
+            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
+            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
+            w[X + i], w[Y + i], w[S + i], w[INSIDE + i], w[NEAREST + i] = x, y, s, inside, nearest
+    for i in range(size):
+        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        nearest = min(w[NEAREST + i], abs(m - 16.0))
+        w[INSIDE + i] += 1.0 if m <= 16.0 else 0.0
+        w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
+
+
+@inlined
+def _watched(x, y, s, cx, cy, inside, nearest):
+    """Look at an iterate and return the next, with what was seen so far."""
+    m = x * x + y * y
+    nearest = min(nearest, abs(m - 16.0))
+    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
+    s = next_s if m <= 16.0 else s
+    inside += 1.0 if m <= 16.0 else 0.0
+    return next_x, next_y, s, inside, nearest
+
+
+@inner
+def part(w, size, limit, order, flags, done):
+    """List in `order` the watched lanes that go on, and in `done` the others; return how many go on."""
+    for i in range(size):
+        goes = (w[INSIDE + i] == STEPS) & (w[UNSURE + i] == 0.0) & (w[BORN + i] + STEPS < limit)
+        flags[i] = 1 if goes else 0
+    going = 0
+    for i in range(size):
+        order[going] = done[i - going] = i
+        going += flags[i]
+    return going
+
+
+@inner
+def join(w, order, going, clock, watched, vacancies, alive, derivative):
+    """Move the watched lanes listed in `order` to vacant places, as of `clock`; return the end of the places taken."""
+    end = 0
+    for k in range(going):
+        i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+        end = max(end, j + 1)
+        w[X + j], w[Y + j], w[S + j] = watched[X + i], watched[Y + i], watched[S + i]
+        w[CX + j], w[CY + j], w[PIXEL + j] = watched[CX + i], watched[CY + i], watched[PIXEL + i]
+        w[BORN + j] = watched[BORN + i] - clock
+    if derivative:
+        for k in range(going):
+            i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+            w[DX + j], w[DY + j], w[Q + j] = watched[DX + i], watched[DY + i], watched[Q + i]
+    return end
+
+
+@inner
+def close(w, active, order, vacancies, alive, derivative):
+    """Move lanes from the end to vacant places, so that the first `alive` are all."""
     free = 0
     for i in range(alive):
         order[free] = i
         free += w[BORN + i] == NOBODY
-    moving = _SECOND
+    moving = 0
     for i in range(alive, active):
-        order[moving] = i
+        vacancies[moving] = i
         moving += w[BORN + i] != NOBODY
     for k in range(free):
-        i, j = order[k], order[_SECOND + k]
+        i, j = index(order[k]), index(vacancies[k])
         w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
         w[CX + i], w[CY + i], w[BORN + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[BORN + j], w[PIXEL + j]
-    if derivative:
-        for k in range(free):
-            i, j = order[k], order[_SECOND + k]
+        if derivative:
             w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
+    for k in range(LANES - alive):
+        vacancies[k] = LANES - 1 - k
 
 
 @inner
-def follow(w, size):
-    """Follow lanes that left for a block, looking at every iterate."""
-    for i in range(size):
-        w[INSIDE + i] = w[UNSURE + i] = 0.0
-    for _ in range(STEPS // 2):
-        for i in range(size):
-            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-            x, y, s = iterate(x, y, s, cx, cy)
-            m = x * x + y * y
-            inside = 1.0 if m <= 4.0 else 0.0
-            doubt = 1.0 if (m < OVERFLOW) & unsure(m, s) else 0.0
-            x, y, s = iterate(x, y, s, cx, cy)
-            m = x * x + y * y
-            w[INSIDE + i] += inside + (1.0 if m <= 4.0 else 0.0)
-            w[UNSURE + i] += doubt + (1.0 if (m < OVERFLOW) & unsure(m, s) else 0.0)
-            w[X + i], w[Y + i], w[S + i] = x, y, s
+def gather(w, order, size, derivative):
+    """Move the watched lanes listed in `order`, ascending, to the front."""
+    for k in range(size):
+        i = index(order[k])
+        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN, FAR):
+            w[row + k] = w[row + i]
+        if derivative:
+            w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
+        order[k] = k
 
 
 @inner
-def fly(w, size, derivative):
-    """Follow lanes that left for a block, and those that then are outside until they are far out, FLIGHT steps at most.
-
-    A lane far out stays there.
-    """
+def take_off(w, size):
+    """Prepare lanes to be flown."""
     for i in range(size):
         w[INSIDE + i] = w[UNSURE + i] = w[FLOWN + i] = 0.0
-        w[FAR + i] = FAR_OUT * (1.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
-    for step in range(0, FLIGHT, 2):
-        early = 1.0 if step < STEPS else 0.0
+        w[S + i] *= GROWTH
+        w[FAR + i] = FAR_OUT * (4.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
+
+
+@inner
+def fly(w, size, steps, counted, derivative):
+    """Advance lanes by `steps` iterations, or until all that left |z| <= 2 are far out; a lane far out stays there.
+
+    INSIDE grows by `counted` for an iterate within |z| <= 2, and UNSURE for one that may be on either side.
+    """
+    for _ in range(steps // 2):
         if derivative:
             _fly_two_slopes(w, size)
+        near = 0
         for i in range(size):
             x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
             inside, doubts, flown = w[INSIDE + i], w[UNSURE + i], w[FLOWN + i]
             x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (early if m <= 4.0 else 0.0), doubts + unsure(m, s), flown + on
+            inside, doubts, flown = inside + (counted if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
             x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (early if m <= 4.0 else 0.0), doubts + unsure(m, s), flown + on
+            inside, doubts, flown = inside + (counted if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
             w[X + i], w[Y + i], w[S + i] = x, y, s
             w[INSIDE + i], w[UNSURE + i], w[FLOWN + i] = inside, doubts, flown
-        if step + 2 >= STEPS:
-            near = 0
-            for i in range(size):
-                m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-                near += 1 if (w[INSIDE + i] < STEPS) & (m <= w[FAR + i]) else 0
-            if near == 0:
-                break
+            near += 1 if (m <= far) & (inside < STEPS) else 0
+        if near == 0:
+            break
 
 
 @inner

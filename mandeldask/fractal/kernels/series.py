@@ -15,6 +15,7 @@ import numpy as np
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
+from mandeldask.fractal.kernels.potential import log2
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,9 @@ _PARENT_SHARE = 2.0**-4
 _HANDOVER_ERROR = 2.0**-47, 2.0**-51
 """What evaluating the polynomial loses, times |b_1| + ... + |b_5|, plus what adding b_0 does."""
 
+_SOON = 8
+"""Iterations for which pixels are expected to go on parting as fast as they did, rho growing to |b_1| in n of them."""
+
 
 class Series(NamedTuple):
     """Polynomials of the blocks of a tile, arrays with one row for each block, row-major."""
@@ -53,6 +57,8 @@ class Series(NamedTuple):
     """Imaginary parts, shape (blocks, 6)."""
     error: NDArray[np.float64]
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
+    parting: NDArray[np.bool_]
+    """Whether most pixels are likely to leave |z| <= 2 within `_SOON` iterations."""
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
@@ -99,7 +105,7 @@ def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: fl
     real = np.zeros((wanted.size, DEGREE + 1))
     imag = np.zeros((wanted.size, DEGREE + 1))
     error = np.zeros(wanted.size)
-    starts = Series(n, real, imag, error)
+    starts = Series(n, real, imag, error, np.zeros(wanted.size, np.bool_))
     for top in range(0, im.shape[1], _PARENT):
         for left in range(0, re.shape[1], _PARENT):
             if not flag[0]:
@@ -121,12 +127,13 @@ def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance
                 continue
             if whole_n < 0:
                 center = _center(re, im, top + _PARENT // 2, left + _PARENT // 2)
-                whole_n, whole_error = _iterate(whole, 0, 0.0, center, whole_rho, maxiter, tolerance * _PARENT_SHARE)
+                whole_n, whole_error, _ = _iterate(whole, 0, 0.0, center, whole_rho, maxiter, tolerance * _PARENT_SHARE)
             across, down = (col - left - _PARENT // 2) * steps[0], (row - top - _PARENT // 2) * steps[1]
             part = _recentered(whole, complex(across / whole_rho, down / whole_rho))
             error = whole_error + _RECENTER_ERROR * _spread(whole)
-            n, error = _iterate(part, whole_n, error, _center(re, im, row, col), rho, maxiter, tolerance)
+            n, error, full = _iterate(part, whole_n, error, _center(re, im, row, col), rho, maxiter, tolerance)
             starts.n[block] = n
+            starts.parting[block] = full or log2(_norm(part[1])) * (n + _SOON) > log2(rho) * _SOON
             for k in range(DEGREE + 1):
                 starts.real[block, k], starts.imag[block, k] = part[k].real, part[k].imag
             per_spread, fixed = _HANDOVER_ERROR
@@ -157,14 +164,16 @@ def _recentered(b, d):
 
 @inner
 def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tolerance: float) -> Any:
-    """Iterate one polynomial from the iterate n on, as far as it goes; return the n reached and the error bound.
+    """Iterate one polynomial from the iterate n on, as far as it goes.
+
+    Returns the n reached, the error bound, and whether a pixel may leave next.
 
     `b` holds the coefficients, and at its end the low part of the first.
     """
     x, y, x_low, y_low = b[0].real, b[0].imag, b[DEGREE + 1].real, b[DEGREE + 1].imag
     a1, a2, a3, a4, a5 = b[1], b[2], b[3], b[4], b[5]
     cx, cx_low, cy, cy_low = c
-    spread = _spread(b)
+    spread, full = _spread(b), False
     while n < maxiter:
         # magnitudes of the coefficients from above, and of what squaring puts past degree 5
         m1, m2, m3, m4, m5 = _norm(a1), _norm(a2), _norm(a3), _norm(a4), _norm(a5)
@@ -190,13 +199,14 @@ def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tol
         next_spread = (_norm(b1) + _norm(b2) + _norm(b3) + _norm(b4) + _norm(b5)) * (1.0 + 2.0**-40)
         farthest = np.sqrt(x_next * x_next + y_next * y_next) + next_spread + next_error
         if not (next_error < tolerance and farthest < 2.0 - 2.0**-40):
+            full = not farthest < 2.0 - 2.0**-40
             break
         x, x_low, y, y_low = x_next, x_low_next, y_next, y_low_next
         a1, a2, a3, a4, a5 = b1, b2, b3, b4, b5
         error, spread = next_error, next_spread
         n += 1
     b[0], b[1], b[2], b[3], b[4], b[5], b[6] = complex(x, y), a1, a2, a3, a4, a5, complex(x_low, y_low)
-    return n, error
+    return n, error, full
 
 
 @inner
@@ -215,26 +225,40 @@ def _norm(a: complex) -> float:
 def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
     """Return for every block of a frame of (rows, cols) blocks whether it holds one of `pixels`, flat indices."""
     wanted = np.zeros(rows * cols, np.bool_)
+    next_row = 0  # first pixel of the row after the last pixel's: dividing by the width would take longer
+    row = -1
     for pixel in pixels:
-        row = pixel // width
-        wanted[(row + before[0]) // BLOCK * cols + (pixel - row * width + before[1]) // BLOCK] = True
+        while pixel >= next_row:
+            row += 1
+            next_row += width
+        col = pixel - next_row + width
+        wanted[(row + before[0]) // BLOCK * cols + (col + before[1]) // BLOCK] = True
     return wanted
 
 
 @inlined
-def evaluate(real, imag, tx, ty):
-    """Return ``x, y`` of one polynomial at ``t = tx + 1j ty``."""
-    x, y = real[5] * tx - imag[5] * ty + real[4], real[5] * ty + imag[5] * tx + imag[4]
-    x, y = x * tx - y * ty + real[3], x * ty + y * tx + imag[3]
-    x, y = x * tx - y * ty + real[2], x * ty + y * tx + imag[2]
-    x, y = x * tx - y * ty + real[1], x * ty + y * tx + imag[1]
-    return x * tx - y * ty + real[0], x * ty + y * tx + imag[0]
+def coefficients(starts, block):
+    """Return the polynomial of a block as numbers: b_0 ... b_5, each as real and imaginary part."""
+    re, im = starts.real[block], starts.imag[block]
+    return re[0], im[0], re[1], im[1], re[2], im[2], re[3], im[3], re[4], im[4], re[5], im[5]
 
 
 @inlined
-def slope(real, imag, tx, ty):
-    """Return the derivative with respect to t of one polynomial at ``t = tx + 1j ty``."""
-    x, y = 5.0 * (real[5] * tx - imag[5] * ty) + 4.0 * real[4], 5.0 * (real[5] * ty + imag[5] * tx) + 4.0 * imag[4]
-    x, y = x * tx - y * ty + 3.0 * real[3], x * ty + y * tx + 3.0 * imag[3]
-    x, y = x * tx - y * ty + 2.0 * real[2], x * ty + y * tx + 2.0 * imag[2]
-    return x * tx - y * ty + real[1], x * ty + y * tx + imag[1]
+def evaluate(b, tx, ty):
+    """Return ``x, y`` of the polynomial `b` at ``t = tx + 1j ty``."""
+    x0, y0, x1, y1, x2, y2, x3, y3, x4, y4, x5, y5 = b
+    x, y = x5 * tx - y5 * ty + x4, x5 * ty + y5 * tx + y4
+    x, y = x * tx - y * ty + x3, x * ty + y * tx + y3
+    x, y = x * tx - y * ty + x2, x * ty + y * tx + y2
+    x, y = x * tx - y * ty + x1, x * ty + y * tx + y1
+    return x * tx - y * ty + x0, x * ty + y * tx + y0
+
+
+@inlined
+def slope(b, tx, ty):
+    """Return the derivative with respect to t of the polynomial `b` at ``t = tx + 1j ty``."""
+    _, _, x1, y1, x2, y2, x3, y3, x4, y4, x5, y5 = b
+    x, y = 5.0 * (x5 * tx - y5 * ty) + 4.0 * x4, 5.0 * (x5 * ty + y5 * tx) + 4.0 * y4
+    x, y = x * tx - y * ty + 3.0 * x3, x * ty + y * tx + 3.0 * y3
+    x, y = x * tx - y * ty + 2.0 * x2, x * ty + y * tx + 2.0 * y2
+    return x * tx - y * ty + x1, x * ty + y * tx + y1
