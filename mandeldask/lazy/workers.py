@@ -68,16 +68,19 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
     cancellation = current()
     if client.asynchronous:  # in the worker's event loop, which must not wait for itself
         return kept_orbit(center, bits, length)
-    owner = _owner(client.nthreads(), center, bits)
+    owner: str | None = None
     orbit: ReferenceOrbit | None = None
     while orbit is None:
         cancellation.check()
+        there = client.nthreads()
+        if owner not in there:  # at first, and where it has gone: asking it would take distributed half a minute
+            owner = _owner(there, center, bits)
         if owner == worker.address:
             return kept_orbit(center, bits, length)
         try:
             orbit = client.run(_advanced_in_thread, center, bits, length, workers=[owner])[owner]
-        except OSError:  # it has gone
-            owner = worker.address
+        except OSError:  # it goes just now
+            return kept_orbit(center, bits, length)
     return orbit
 
 
