@@ -7,7 +7,7 @@ bound on its own error; the derivation is in docs/explanation/exactness.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import frexp, log2, sqrt
+from math import frexp, ldexp, log2, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,9 @@ class Tiny(NamedTuple):
     m: int
     x: Scaled
     y: Scaled
+    x_low: Scaled
+    """What rounding took from `x`."""
+    y_low: Scaled
 
 
 class Edge(NamedTuple):
@@ -105,11 +108,9 @@ class ReferenceOrbit:
     @classmethod
     def start(cls, center: Point, bits: int) -> Self:
         """Return the orbit that is only Z_0 = 0, to be `extended`."""
-        zero, nothing = np.zeros(1), Scaled(0.0, 0)
+        zero, tiny = np.zeros(1), _tiny(0, 0, 0, 0)
         exact = Scaled(0.0, -bits)  # by its exponent all bounds are in units until they outgrow float64
-        return cls(
-            center, bits, zero, zero, zero, zero, (Tiny(0, nothing, nothing),), (), exact, ended=False, state=(0, 0)
-        )
+        return cls(center, bits, zero, zero, zero, zero, (tiny,), (), exact, ended=False, state=(0, 0))
 
     def __len__(self) -> int:
         """Return M, the number of iterations."""
@@ -118,7 +119,7 @@ class ReferenceOrbit:
     @property
     def nbytes(self) -> int:
         """Bytes that the orbit holds, about."""
-        return 4 * int(self.x.nbytes) + 200 * (len(self.tiny) + len(self.edge)) + self.bits // 2
+        return 4 * int(self.x.nbytes) + 300 * (len(self.tiny) + len(self.edge)) + self.bits // 2
 
     def extended(self, length: int) -> ReferenceOrbit:
         """Return the orbit up to Z_length, or to where it ends before that.
@@ -200,7 +201,7 @@ class _Walker:
                 error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
                 lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
             if modulus < TINY:
-                self.tiny.append(Tiny(m, _scaled(x, -bits), _scaled(y, -bits)))
+                self.tiny.append(_tiny(m, x, y, -bits))
                 self.ended = not _is_trusted(Scaled(error, exponent), abs(x) + abs(y))
             elif abs(square - 4.0) < EDGE:
                 excess = _scaled(x * x + y * y - (4 << 2 * bits), -2 * bits)
@@ -239,6 +240,20 @@ def _scaled(value: Any, exponent: int) -> Scaled:
     excess = max(0, int(value).bit_length() - 64)
     mantissa, shift = frexp(float(value >> excess))
     return Scaled(mantissa, shift + excess + exponent)
+
+
+def _tiny(m: int, x: Any, y: Any, exponent: int) -> Tiny:
+    """Return Z_m, whose parts are the integers `x` and `y` in units of 2^exponent."""
+    high, low = zip(*(_split(part, exponent) for part in (x, y)), strict=True)
+    return Tiny(m, *high, *low)
+
+
+def _split(value: Any, exponent: int) -> tuple[Scaled, Scaled]:
+    """Return the integer `value * 2**exponent` as a sum of two."""
+    high = _scaled(value, exponent)
+    shift = high.exponent - exponent - 53
+    top = int(ldexp(high.mantissa, 53))
+    return high, _scaled(value - (top << shift if shift > 0 else top >> -shift), exponent)
 
 
 def _is_trusted(error: Scaled, modulus: Any) -> bool:

@@ -13,7 +13,7 @@ from fractal.oracle import escape_count, wrong_pixels
 from fractal.places import around
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.kernels import neighborhood
-from mandeldask.fractal.kernels.neighborhood import neighborhood_of
+from mandeldask.fractal.kernels.neighborhood import neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.perturbation import _answer_around, _refine, answer_by_perturbation
 from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -205,6 +205,14 @@ def test_fields_at_depth_need_no_integers():
     assert report["exact"] <= 4
 
 
+def test_fields_where_an_orbit_leaves_slowly():
+    grid = Grid.window(("-2", Fraction(1, 10**100)), "1e-100", (3, 3))
+    answers = Mandelbrot(400, ("smooth", "distance"))(grid)
+    for row, col in ((0, 0), (1, 1), (2, 2)):
+        given = [answers[field][row, col] for field in ("smooth", "distance")]
+        np.testing.assert_allclose(given, fields(grid.point(row, col), grid.spacing), rtol=1e-5)
+
+
 def fields(c, unit, maxiter=3000):
     """Return the smooth count and the distance estimate by flint, or None for a point that stays."""
     with ctx.workprec(8000):  # intervals wrap: a digit is lost for every few iterates
@@ -230,6 +238,18 @@ def test_a_minibrot_at_depth(period):
     check(grid, kernel.maxiter, 6, distinct=5)
     assert kernel(grid)["iterations"][16, 16] == kernel.maxiter
     assert kernel.report(grid).get("exact", 0) < 10
+
+
+@pytest.mark.parametrize("stage", [_answer_around, _refine])
+@pytest.mark.parametrize("period", [83, 249])
+def test_a_minibrot_at_depth_needs_one_stage(period, stage):
+    nucleus, scale = minibrot_near_the_tip(period)
+    grid = Grid.window((nucleus, scale), 5 * abs(scale), (12, 12))
+    tile = Tile.blank(grid, 20 * period)
+    stage(tile, neighborhood_for(grid, tile.maxiter))
+    assert tile.open.size < 3
+    answered = [divmod(pixel, 12) for pixel in np.setdiff1d(np.arange(144), tile.open)[::24].tolist()]
+    assert wrong_pixels(grid, tile.counts.reshape(12, 12), tile.maxiter, answered) == []
 
 
 @pytest.mark.slow

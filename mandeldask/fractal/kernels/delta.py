@@ -153,19 +153,36 @@ def classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, ma
     classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark)
     per_u = (1.0 + 2.0**-40) / bound.u
     for i in range(count):
-        x, y = w_x[i], w_y[i]
-        w2 = x * x + y * y
-        modulus = np.sqrt(w2)
-        r = np.sqrt(s[i] * per_u)
-        if mark[i] != OPEN or not scale * (modulus + r) < 0.25:
+        if mark[i] != OPEN:
             continue
-        beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
-        doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + 2.0**-48 * (abs(excess) + 4.0 * modulus + scale * w2)
-        doubt += 5.0 * error
+        x, y, r = w_x[i], w_y[i], np.sqrt(s[i] * per_u)
+        beyond, doubt = beyond_circle(x, y, r, z_x, z_y, scale, excess, error)
         if beyond - doubt > 0.0:
             mark[i] = OUT
         elif beyond + doubt <= 0.0:
             mark[i] = STAY
+
+
+@inner
+def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
+    """Return |z|^2 - 4 in units of dz, and how wrong it may be; parameters as those of `classify_at_edge`."""
+    w2 = x * x + y * y
+    modulus = np.sqrt(w2)
+    if not scale * (modulus + r) < 0.25:
+        return 0.0, np.inf
+    beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
+    doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + 2.0**-48 * (abs(excess) + 4.0 * modulus + scale * w2)
+    return beyond, doubt + 5.0 * error
+
+
+@inner
+def edge_in_units(orbit, edge, exponent):
+    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent."""
+    excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
+    error, shift = orbit.edge_error[edge], orbit.edge_error_exponent[edge] - exponent
+    if error:
+        error = error * power(shift) if shift < 900 else np.inf
+    return excess, error
 
 
 @contracted

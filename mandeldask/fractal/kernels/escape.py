@@ -21,7 +21,7 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
     """
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
-    while square <= far_out:
+    while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
         modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
         q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * (1.0 + 2.0**-40)
         r = ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * (1.0 + 2.0**-40)

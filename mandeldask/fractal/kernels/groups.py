@@ -29,6 +29,7 @@ from mandeldask.fractal.kernels.delta import (
     classify,
     classify_at_edge,
     classify_at_zero,
+    edge_in_units,
     leap,
     leap_slope,
     lose,
@@ -175,10 +176,10 @@ def _follow(pool, some, m, later, waiting, orbit, table, place, bound, maxiter, 
         at_zero = tiny_at[tiny] == m and exponent < TINY_EXPONENT
         at_edge = edge_at[edge] == m
         if at_zero:
-            z_x, z_y, z_exponent = orbit.tiny_x[tiny], orbit.tiny_y[tiny], orbit.tiny_exponent[tiny]
+            z_x, z_y, z_exponent = orbit.tiny[tiny, 0], orbit.tiny[tiny, 1], orbit.tiny_exponent[tiny]
             classify_at_zero(w_x, w_y, count, z_x, z_y, z_exponent, exponent, mark)
         elif at_edge:
-            excess, error = _edge_in_units(orbit, edge, exponent)
+            excess, error = edge_in_units(orbit, edge, exponent)
             classify_at_edge(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark, excess, error)
         leaving = at_zero or at_edge or classify(w_x, w_y, s, apart, count, z_x, z_y, scale, bound, near, mark) > 0
         if leaving or m >= deadline or m == last:
@@ -367,16 +368,6 @@ def _step_past_zero(real, count, z_x, z_y, z_exponent, exponent, most, place, bo
     for i in range(count):
         pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, bound)
     return after
-
-
-@inner
-def _edge_in_units(orbit, edge, exponent):
-    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent."""
-    excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
-    error, shift = orbit.edge_error[edge], orbit.edge_error_exponent[edge] - exponent
-    if error:
-        error = error * power(shift) if shift < 900 else np.inf
-    return excess, error
 
 
 @inner

@@ -122,9 +122,10 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
     return Orbit(
         x=reference.x,
         y=reference.y,
+        x_low=reference.x_low,
+        y_low=reference.y_low,
         tiny_at=np.array([*(entry.m for entry in tiny), _FAR]),
-        tiny_x=np.array([_ldexp(entry.x, -e) for entry, e in zip(tiny, tiny_exponent, strict=True)]),
-        tiny_y=np.array([_ldexp(entry.y, -e) for entry, e in zip(tiny, tiny_exponent, strict=True)]),
+        tiny=np.array([[_ldexp(part, -e) for part in entry[1:]] for entry, e in zip(tiny, tiny_exponent, strict=True)]),
         tiny_exponent=np.array(tiny_exponent),
         edge_at=np.array([*(entry.m for entry in edge), _FAR]),
         edge_excess=np.array([entry.excess.mantissa for entry in edge], np.float64),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from math import ldexp
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, nei
 from mandeldask.fractal.kernels.pixels import Answers, Place, pools, put_at_start
 from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
-from mandeldask.fractal.kernels.refined import DoubledOrbit, DoubledPlace, follow_refined
+from mandeldask.fractal.kernels.refined import DoubledPlace, follow_refined
 from mandeldask.fractal.reference import iteration_seconds
 from mandeldask.fractal.units import in_pixels
 
@@ -85,7 +84,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     flag, plain = tile.cancellation.flag, not tile.wants_orbits
     pool, later = pools(tile.open.size, slopes=not plain)
     if plain:
-        low = near.reference.x_low, near.reference.y_low
+        low = near.orbit.x_low, near.orbit.y_low
         groups, waiting = hand_over(
             near.orbit, low, frame, side_for(grid.shape), _wanted(tile), tile.maxiter, bound.u, pool, later, answers,
             flag,
@@ -171,8 +170,6 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
         exponent,
         abs(_spacing(tile.grid.re, near)),
     )
-    error = ldexp(reference.error.mantissa, max(reference.error.exponent, -1000))
-    orbit = DoubledOrbit(reference.x, reference.y, reference.x_low, reference.y_low, error)
     answers = _blank_answers(tile, tile.open.size)
-    follow_refined(orbit, place, tile.maxiter, answers, tile.cancellation.flag)
+    follow_refined(near.orbit, place, tile.maxiter, answers, tile.cancellation.flag)
     _close(tile, "refined perturbation", answers)

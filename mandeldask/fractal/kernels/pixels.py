@@ -16,10 +16,13 @@ class Orbit(NamedTuple):
 
     x: np.ndarray
     y: np.ndarray
+    x_low: np.ndarray
+    """What rounding took from `x`."""
+    y_low: np.ndarray
     tiny_at: np.ndarray
     """Indices of points below 2^-300, ascending, and one past the end."""
-    tiny_x: np.ndarray
-    tiny_y: np.ndarray
+    tiny: np.ndarray
+    """Those points by row: x, y, and what rounding took from these, in units of 2^tiny_exponent."""
     tiny_exponent: np.ndarray
     edge_at: np.ndarray
     """Indices of points near the circle of radius 2, ascending, and one past the end."""

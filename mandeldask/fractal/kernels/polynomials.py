@@ -165,9 +165,11 @@ def _advance_together(
             factor = power(2 * exponent - after)
         w[_OLD : 2 * _OLD] = w[:_OLD]
         dc_scale = power(frame.exponent - after)
-        if m < last and not (deep and m > 0):
+        at_end = m + 1 == last
+        lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64, at m + 1
+        if m < last and not (deep and m > 0) and not lost:
             _advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
-            going = _look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), m + 1 == last)
+            going = _look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end)
         else:
             going = 0
             for i in range(active):
@@ -183,7 +185,7 @@ def _advance_together(
                 elif what != _ENDS and w[N0 + i] + m + 1 >= maxiter:
                     _answer(w, i, side, wanted, maxiter, answers)
                 elif what == _REBASES:
-                    error = orbit.error * power(orbit.error_exponent) if m + 1 == last else 0.0
+                    error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
                     _rebase(
                         w, i, m + 1, after, side, orbit_x[m + 1], low_x[m + 1], orbit_y[m + 1],
                         low_y[m + 1], error, rebased[rebases],

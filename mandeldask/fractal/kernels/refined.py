@@ -15,7 +15,7 @@ import numpy as np
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
-from mandeldask.fractal.kernels.delta import MARGIN, power
+from mandeldask.fractal.kernels.delta import MARGIN, beyond_circle, edge_in_units, power
 from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.kernels.groups import DEEP, TINY_EXPONENT
 from mandeldask.fractal.reference import TINY
@@ -41,17 +41,6 @@ REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[15:]
 _SIZE = _ROWS.stop
 # Rows of whole numbers: the index into the reference, dz = w 2^exponent, and which pixel it is.
 M, EXPONENT, LANE = range(3)
-
-
-class DoubledOrbit(NamedTuple):
-    """A reference orbit in double-double."""
-
-    x: np.ndarray
-    y: np.ndarray
-    x_low: np.ndarray
-    y_low: np.ndarray
-    error: float
-    """Bound on the error of the last point."""
 
 
 class DoubledPlace(NamedTuple):
@@ -164,29 +153,53 @@ def _attend(w, whole, i, orbit, place, maxiter, answers):
         _rescale(w, whole, i, place)
         m, scale = whole[M, i], w[SCALE + i]
         reference = np.hypot(orbit.x[m], orbit.y[m])
+        if reference < TINY and whole[EXPONENT, i] < TINY_EXPONENT:
+            if w[N + i] >= maxiter:
+                _stay(whole, i, maxiter, answers)
+                return False
+            _pass_zero(w, whole, i, orbit, place)
+            continue
         zx, zx_low = dd.add(orbit.x[m], orbit.x_low[m], scale * w[X + i], scale * w[X_LOW + i])
         zy, zy_low = dd.add(orbit.y[m], orbit.y_low[m], scale * w[Y + i], scale * w[Y_LOW + i])
-        z2, doubt = zx * zx + zy * zy, _doubt(scale * w[R + i])
-        modulus = scale * np.hypot(w[X + i], w[Y + i])
-        at_zero = reference < TINY and whole[EXPONENT, i] < TINY_EXPONENT
-        if z2 - doubt > 4.0:
+        z2 = zx * zx + zy * zy
+        beyond, doubt = z2 - 4.0, _doubt(scale * w[R + i])
+        if abs(beyond) <= doubt:
+            beyond, doubt = _at_edge(w, whole, i, orbit)
+        if beyond - doubt > 0.0:
             _escape(w, whole, i, zx, zy, orbit, place, answers)
             return False
-        if not z2 + doubt <= 4.0 or (at_zero and m > 0):
+        if not beyond + doubt <= 0.0:
             return False
         if w[N + i] >= maxiter:
-            answers.whole[0, whole[LANE, i]], answers.whole[1, whole[LANE, i]] = maxiter, True
+            _stay(whole, i, maxiter, answers)
             return False
+        modulus = scale * np.hypot(w[X + i], w[Y + i])
         if m > 0 and (m == last or z2 < modulus * modulus):
-            _rebase(w, whole, i, zx, zx_low, zy, zy_low, place)
-            w[R + i] = scale * w[R + i] + 2.0**-100 * (reference + modulus) + (orbit.error if m == last else 0.0)
-        elif at_zero:
-            _leave_zero(w, whole, i, place)
+            error = orbit.error * power(orbit.error_exponent) if m == last else 0.0
+            lost = 2.0**-100 * (reference + modulus) + error
+            _rebase(w, whole, i, zx, zx_low, zy, zy_low, scale, 0, lost, place)
         else:
             w[REF_X + i], w[REF_X_LOW + i] = orbit.x[m], orbit.x_low[m]
             w[REF_Y + i], w[REF_Y_LOW + i] = orbit.y[m], orbit.y_low[m]
             w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
             return True
+
+
+@inner
+def _at_edge(w, whole, i, orbit):
+    """Return |z|^2 - 4 of lane `i` near the circle, in its units, and how wrong it may be: infinitely elsewhere."""
+    m = whole[M, i]
+    edge = np.searchsorted(orbit.edge_at, m)
+    if orbit.edge_at[edge] != m:
+        return 0.0, np.inf
+    excess, error = edge_in_units(orbit, edge, whole[EXPONENT, i])
+    return beyond_circle(w[X + i], w[Y + i], w[R + i], orbit.x[m], orbit.y[m], w[SCALE + i], excess, error)
+
+
+@inner
+def _stay(whole, i, maxiter, answers):
+    """Write that lane `i` has not escaped."""
+    answers.whole[0, whole[LANE, i]], answers.whole[1, whole[LANE, i]] = maxiter, True
 
 
 @inner
@@ -207,33 +220,65 @@ def _multiply(w, i, factor):
 
 
 @inner
-def _rebase(w, whole, i, zx, zx_low, zy, zy_low, place):
-    """Let lane `i` start over with dz = z."""
-    factor = w[SCALE + i]
+def _rebase(w, whole, i, zx, zx_low, zy, zy_low, factor, exponent, lost, place):
+    """Let lane `i` start over with dz = z up to `lost`, in units of 2^exponent; its own are `factor` of these."""
     w[GX + i], w[GY + i], w[Q + i] = w[GX + i] * factor, w[GY + i] * factor, w[Q + i] * factor
     w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
+    w[R + i] = w[R + i] * factor + lost
     whole[M, i] = 0
-    _set_exponent(w, whole, i, 0, place)
+    _set_exponent(w, whole, i, exponent, place)
     if factor == 0.0:  # dz is lost beside Z, and g with it
         w[Q + i] = np.inf
 
 
 @inner
-def _leave_zero(w, whole, i, place):
-    """Do a step of lane `i` past Z_0 = 0, dz' = dz^2 + dc, with an exponent that suits the larger."""
-    modulus, exponent = np.hypot(w[X + i], w[Y + i]), whole[EXPONENT, i]
-    after = max(place.exponent, 2 * (exponent + math.frexp(modulus)[1])) if modulus > 0.0 else place.exponent
-    factor = power(2 * exponent - after)
+def _pass_zero(w, whole, i, orbit, place):
+    """Do a step of lane `i` past a Z that may be 0 or below float64, or let it start over there.
+
+    z and Z are taken in units of one power of two, so that neither Z nor dz is lost beside the other.
+    """
+    m, exponent = whole[M, i], whole[EXPONENT, i]
+    tiny, at_end = np.searchsorted(orbit.tiny_at, m), m == orbit.x.size - 1
+    unit = max(exponent, orbit.tiny_exponent[tiny])
+    if at_end and orbit.error > 0.0:
+        unit = max(unit, orbit.error_exponent)
+    factor = power(orbit.tiny_exponent[tiny] - unit)
+    ref_x, ref_x_low = orbit.tiny[tiny, 0] * factor, orbit.tiny[tiny, 2] * factor
+    ref_y, ref_y_low = orbit.tiny[tiny, 1] * factor, orbit.tiny[tiny, 3] * factor
+    factor = power(exponent - unit)
+    zx, zx_low = dd.add(ref_x, ref_x_low, w[X + i] * factor, w[X_LOW + i] * factor)
+    zy, zy_low = dd.add(ref_y, ref_y_low, w[Y + i] * factor, w[Y_LOW + i] * factor)
+    reference, modulus = np.hypot(ref_x, ref_y), np.hypot(w[X + i], w[Y + i])
+    if m > 0 and (at_end or np.hypot(zx, zy) < modulus * factor):
+        lost = 2.0**-100 * (reference + modulus * factor)
+        lost += orbit.error * power(orbit.error_exponent - unit) if at_end else 0.0
+        _rebase(w, whole, i, zx, zx_low, zy, zy_low, factor, unit, lost, place)
+        return
+    after = place.exponent
+    if modulus > 0.0:
+        size = math.frexp(modulus)[1] + exponent
+        after = max(after, 2 * size, orbit.tiny_exponent[tiny] + size + 2)
     _set_exponent(w, whole, i, after, place)
-    added, r, slope = w[DC_SCALE + i] * place.spacing, w[R + i], abs(w[GX + i]) + abs(w[GY + i])
-    q = (2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * modulus * slope) * factor + _SLOPE * added
-    gx, gy = 2.0 * (w[X + i] * w[GX + i] - w[Y + i] * w[GY + i]), 2.0 * (w[X + i] * w[GY + i] + w[Y + i] * w[GX + i])
-    w[GX + i], w[GY + i], w[Q + i] = gx * factor + added, gy * factor, q * _OUTWARD
-    r = r * (2.0 * modulus + r) * factor
-    w[R + i] = (r + _lost(2.0 * modulus * modulus * factor, w, i)) * _OUTWARD + 2.0**-900
-    _multiply_add(w, i, w[X + i] * factor, w[X_LOW + i] * factor, w[Y + i] * factor, w[Y_LOW + i] * factor)
-    whole[M, i] = 1
+    r, to_after = w[R + i] * factor, power(unit + exponent - after)
+    _differentiate_past_zero(w, i, zx, zy, reference, r, to_after, place.spacing)
+    tx, tx_low = dd.add(zx, zx_low, ref_x, ref_x_low)
+    ty, ty_low = dd.add(zy, zy_low, ref_y, ref_y_low)
+    slope = 2.0 * np.hypot(zx, zy) * (1.0 + 2.0**-48) + 2.0**-100 * reference + r
+    product = (2.0 * (abs(tx) + abs(ty)) + reference) * (abs(w[X + i]) + abs(w[Y + i]))
+    w[R + i] = (w[R + i] * slope * to_after + _lost(product * to_after, w, i)) * _OUTWARD + 2.0**-900
+    _multiply_add(w, i, tx * to_after, tx_low * to_after, ty * to_after, ty_low * to_after)
+    whole[M, i] += 1
     w[N + i] += 1.0
+
+
+@inner
+def _differentiate_past_zero(w, i, zx, zy, reference, r, to_after, spacing):
+    """Do the step of the derivative of lane `i`, where z is known to `r`; `to_after` brings a product to new units."""
+    gx, gy, added = w[GX + i], w[GY + i], w[DC_SCALE + i] * spacing
+    modulus, slope = np.hypot(zx, zy), abs(gx) + abs(gy)
+    q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus + reference) * slope
+    w[Q + i] = (q * to_after + _SLOPE * added) * _OUTWARD
+    w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) * to_after + added, 2.0 * (zx * gy + zy * gx) * to_after
 
 
 @inner
