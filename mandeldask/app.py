@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from mandeldask.budget import limited
+from mandeldask.fractal.exchange import Exchange
+from mandeldask.fractal.orbits import coming_from
 from mandeldask.fractal.permalink import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
@@ -117,6 +122,21 @@ class Bounded:
             return self.read(window)
 
 
+@dataclass(frozen=True, slots=True)
+class Exchanging:
+    """Reads windows whose kernels share long reference orbits with other processes of this machine."""
+
+    read: Read
+    """Reads them."""
+    exchange: Exchange
+    """Where the orbits come from."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`."""
+        with coming_from(self.exchange):
+            return self.read(window)
+
+
 def _check_limit(what: str, value: int, limit: int) -> None:
     if value > limit:
         msg = f"{what}: {value} is past this server's limit of {limit}"
@@ -124,7 +144,13 @@ def _check_limit(what: str, value: int, limit: int) -> None:
 
 
 def create_app(
-    tree: Any = None, *, name: str = "mandelbrot", limits: Limits | None = None, places: bool = True, **settings: Any
+    tree: Any = None,
+    *,
+    name: str = "mandelbrot",
+    limits: Limits | None = None,
+    places: bool = True,
+    orbits: str | Path | None = None,
+    **settings: Any,
 ) -> Application:
     """Return the ASGI application that serves a tree, or several, as Zarr v2 and v3.
 
@@ -138,6 +164,8 @@ def create_app(
         Bounds on the places that may be opened by URL, and on what a chunk of any tree may cost.
     places : bool
         Whether any place may be opened by URL, ``/zarr/v3/at/<spec>.zarr``.
+    orbits : str or Path, optional
+        Folder in which several processes share long reference orbits; nobody else may write there.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `allow_origins`, `cache_bytes`, `cache_dir`,
         `threads`, `queue`, `max_places`, `scheduler`.
@@ -155,8 +183,13 @@ def create_app(
     """
     named = tree if _is_several(tree) else {name: tree}
     limits = limits or Limits()
-    opened = {each: limits.named(one) for each, one in named.items()}
-    return create_web_app(opened, settings=Settings(**settings), places=limits.place if places else None)
+    share = _shared_through(orbits)
+    opened = {each: share(limits.named(one)) for each, one in named.items()}
+
+    def place(spec: str) -> Node:
+        return share(limits.place(spec))
+
+    return create_web_app(opened, settings=Settings(**settings), places=place if places else None)
 
 
 def serve(  # noqa: PLR0913  the options of a server
@@ -186,7 +219,7 @@ def serve(  # noqa: PLR0913  the options of a server
     public : bool
         Everybody who can reach `host` may read.
     workers : int
-        Processes that share the port, and the cache in `cache_dir`.
+        Processes that share the port, long reference orbits, and the cache in `cache_dir`.
     drain_s : float
         Seconds that requests in flight are given to finish.
     started : callable, optional
@@ -213,9 +246,18 @@ def serve(  # noqa: PLR0913  the options of a server
         raise ValueError(msg)
     if background:
         return serve_in_background(create_app(tree, **options), host, port or 0, drain_s=drain_s)
-    make = partial(create_app, tree, **options)
-    serve_in_foreground(make, host, PORT if port is None else port, workers=workers, drain_s=drain_s, started=started)
+    with TemporaryDirectory(prefix="mandeldask-orbits-") if workers > 1 else nullcontext() as orbits:
+        make = partial(create_app, tree, orbits=orbits, **options)
+        bound_to = PORT if port is None else port
+        serve_in_foreground(make, host, bound_to, workers=workers, drain_s=drain_s, started=started)
     return None
+
+
+def _shared_through(folder: str | Path | None) -> Callable[[Node], Node]:
+    """Return what lets the reads of a tree share orbits through `folder`, if there is one."""
+    if folder is None:
+        return as_node
+    return partial(with_reads, wrap=partial(Exchanging, exchange=Exchange(Path(folder))))
 
 
 def _is_several(tree: Any) -> bool:

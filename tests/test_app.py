@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -12,6 +13,7 @@ import xarray as xr
 
 import mandeldask as md
 import mandeldask.web
+from mandeldask.fractal.permalink import as_spec
 
 SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
 PICTURE = xr.DataArray(np.arange(6).reshape(2, 3), dims=("y", "x"), name="picture")
@@ -79,3 +81,28 @@ def test_what_is_not_installed_is_named_with_the_extra_that_has_it(monkeypatch):
 def test_what_is_no_tree_is_refused():
     with pytest.raises(TypeError, match="object"):
         md.create_app(object())
+
+
+@pytest.mark.parametrize(("width", "is_place"), [("1e-280", False), ("1e-290", True)])
+def test_processes_share_orbits_through_a_folder(tmp_path, width, is_place):
+    deep = md.Pyramid(levels=1, tilesize=16, center="1j", width=width, maxiter=30_000)
+    app = md.create_app(deep, orbits=tmp_path)
+    tree = f"at/{as_spec(deep)}" if is_place else "mandelbrot"
+    assert get(app, f"/zarr/v3/{tree}.zarr/0/iterations/c/0/0").status_code == 200
+    assert [path.suffix for path in sorted(tmp_path.iterdir())] == ["", ".lock"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_of_several_processes_gives_them_such_a_folder(monkeypatch, workers):
+    folders = []
+
+    def serve_in_foreground(make, *_, **__):
+        folder = make.keywords["orbits"]
+        folders.append(folder)
+        assert folder is None or Path(folder).stat().st_mode & 0o077 == 0
+
+    monkeypatch.setattr("mandeldask.app.serve_in_foreground", serve_in_foreground)
+    md.serve(SMALL, workers=workers)
+    (folder,) = folders
+    assert (folder is None) == (workers == 1)
+    assert folder is None or not Path(folder).exists()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from fractions import Fraction
 
@@ -223,6 +224,39 @@ def test_render_draws_the_window_and_says_what_it_shows(capsys, tmp_path):
         counts = Mandelbrot(shown["maxiter"])(Grid.window(shown["center"], shown["width"], (60, 80)))["iterations"]
         expected = md.render(counts, shown["cmap"], maxiter=100)
         assert picture.convert("RGB").tobytes() == expected.tobytes()
+
+
+def test_a_real_ctrl_c_stops_render_and_leaves_the_file_as_it_was(tmp_path):
+    target = tmp_path / "set.png"
+    target.write_bytes(b"an older picture")
+    place = "--center", "-1.4011551890920506", "--width", "1e-6", "--size", "64x64"
+    assert commands.run(["render", str(tmp_path / "warm.png"), *place, "--maxiter", "3000"]) == 0  # kernels compiled
+    told = (
+        "from mandeldask.cli import main, render; paint = render.Scene.paint;"
+        "render.Scene.paint = lambda scene: print('painting', flush=True) or paint(scene); main()"
+    )
+    command = [sys.executable, "-c", told, "render", str(target), *place, "--maxiter", "4000000000"]  # for hours
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "painting\n"
+        time.sleep(1.5)  # into the kernel, usually
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "mandeldask: stopped\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"set.png", "warm.png"}
+    assert target.read_bytes() == b"an older picture"
+
+
+def test_ctrl_c_while_the_file_is_written_leaves_it_as_it_was(capsys, tmp_path, monkeypatch):
+    def save(picture, path, **options):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    target = tmp_path / "set.png"
+    target.write_bytes(b"an older picture")
+    monkeypatch.setattr(Image.Image, "save", save)
+    assert run(capsys, "render", str(target), "--size", "8x8") == (130, "", "mandeldask: stopped\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["set.png"]
+    assert target.read_bytes() == b"an older picture"
 
 
 def test_render_at_a_level_shows_its_own_pixels(capsys, tmp_path):

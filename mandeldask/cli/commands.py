@@ -74,8 +74,9 @@ def run(arguments: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # newer releases of typer return it, older ones raise Abort
         sys.stderr.write("mandeldask: stopped\n")
-        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from PIL.Image import Image
+    from PIL.PngImagePlugin import PngInfo
 
 PICTURE, PLACE = "Picture", "Place"
 
@@ -115,16 +117,26 @@ def _check_writable(target: Path) -> None:
 
 
 def save(picture: Image, target: Path, scene: Scene) -> None:
-    """Write a picture; in a PNG, what it shows as the texts ``Software`` and ``mandeldask`` (JSON)."""
+    """Write a picture; in a PNG, what it shows as the texts ``Software`` and ``mandeldask`` (JSON).
+
+    Stopped anywhere, `target` is as it was before.
+    """
+    options: dict[str, Any] = {}
+    if target.suffix.lower() == ".png":
+        options = {"pnginfo": _texts(scene), "optimize": True}
+    with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        whole = Path(folder) / target.name
+        picture.save(whole, **options)
+        whole.replace(target)
+
+
+def _texts(scene: Scene) -> PngInfo:
     from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415  Pillow is an extra
 
-    if target.suffix.lower() != ".png":
-        picture.save(target)
-        return
     texts = PngInfo()
     texts.add_text("Software", f"mandeldask {__version__}")
     texts.add_text("mandeldask", json.dumps(asdict(scene)))
-    picture.save(target, pnginfo=texts, optimize=True)
+    return texts
 
 
 def _extent(width: str | None, level: int | None, cols: int, *, allow_huge: bool) -> Fraction:

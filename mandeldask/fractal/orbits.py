@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 << 20
 """Bytes of orbits that a process keeps."""
 
+WORTH_SHARING_S = 0.05
+"""Seconds from which on computing an orbit twice is worse than asking another process for it."""
+
 Source = Callable[[Point, int, int], ReferenceOrbit]
 """Returns the orbit of a point, with so many fractional bits, as long as asked or to where it ends before that."""
 
 _kept: Shared[ReferenceOrbit] = Shared(MAX_BYTES)
 
 
-def kept_orbit(center: Point, bits: int, length: int) -> ReferenceOrbit:
+def kept_orbit(
+    center: Point, bits: int, length: int, extend: Callable[[ReferenceOrbit], ReferenceOrbit] | None = None
+) -> ReferenceOrbit:
     """Return the orbit of `center` that this process keeps, begun or extended as it must be.
 
     Parameters
@@ -34,12 +39,15 @@ def kept_orbit(center: Point, bits: int, length: int) -> ReferenceOrbit:
         Fractional bits to compute with.
     length : int
         Iterations that it should have, if it does not end before.
+    extend : callable, optional
+        Returns such an orbit from a shorter one; by default it is computed here.
     """
-    return _kept.get(
-        (center, bits),
-        lambda orbit: orbit.ended or len(orbit) >= length,
-        lambda orbit: (orbit or ReferenceOrbit.start(center, bits)).extended(length),
-    )
+
+    def longer(orbit: ReferenceOrbit | None) -> ReferenceOrbit:
+        begun = orbit or ReferenceOrbit.start(center, bits)
+        return extend(begun) if extend else begun.extended(length)
+
+    return _kept.get((center, bits), lambda orbit: orbit.ended or len(orbit) >= length, longer)
 
 
 _source: ContextVar[Source] = ContextVar("mandeldask_orbits", default=kept_orbit)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.orbits import coming_from, kept_orbit
+from mandeldask.fractal.orbits import WORTH_SHARING_S, coming_from, kept_orbit
 from mandeldask.fractal.rationals import as_key
 from mandeldask.fractal.reference import iteration_seconds
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.mandelbrot import Kernel
     from mandeldask.fractal.rationals import Point
     from mandeldask.fractal.reference import ReferenceOrbit
-
-WORTH_SENDING_S = 0.05
-"""Seconds from which on computing an orbit twice is worse than asking another process for it."""
 
 PIECE_S = 0.5
 """Seconds that an orbit is computed for at a request: it goes on only while someone asks on."""
@@ -60,7 +57,7 @@ def _worker() -> Any:
 
 def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> ReferenceOrbit:
     """Return an orbit, from the worker that computes it for all; from this one where it is short, or that one gone."""
-    if length * iteration_seconds(bits) < WORTH_SENDING_S:
+    if length * iteration_seconds(bits) < WORTH_SHARING_S:
         return kept_orbit(center, bits, length)
     from distributed import get_client  # noqa: PLC0415  an extra
 
@@ -68,16 +65,19 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
     cancellation = current()
     if client.asynchronous:  # in the worker's event loop, which must not wait for itself
         return kept_orbit(center, bits, length)
-    owner = _owner(client.nthreads(), center, bits)
+    owner: str | None = None
     orbit: ReferenceOrbit | None = None
     while orbit is None:
         cancellation.check()
+        there = client.nthreads()
+        if owner not in there:  # at first, and where it has gone: asking it would take distributed half a minute
+            owner = _owner(there, center, bits)
         if owner == worker.address:
             return kept_orbit(center, bits, length)
         try:
             orbit = client.run(_advanced_in_thread, center, bits, length, workers=[owner])[owner]
-        except OSError:  # it has gone
-            owner = worker.address
+        except OSError:  # it goes just now
+            return kept_orbit(center, bits, length)
     return orbit
 
 

@@ -33,7 +33,7 @@ def expected():
 @pytest.fixture(scope="module")
 def cluster():
     with (
-        distributed.LocalCluster(2, threads_per_worker=2, processes=True, dashboard_address=":0") as local,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as local,
         distributed.Client(local) as client,
     ):
         yield client
@@ -87,32 +87,40 @@ def test_numba_starts_no_threading_layer(cluster):
     assert set(cluster.run(layer).values()) == {None}
 
 
+def count_steps(pause_s=0.0):
+    """Have a worker count the iterations of reference orbits that it computes, with a pause after every piece."""
+    from mandeldask.fractal import reference
+
+    walk = reference._Walker.walk
+    reference.walked = 0
+
+    def counted(walker, steps):
+        before = walker.m
+        walk(walker, steps)
+        reference.walked += walker.m - before
+        time.sleep(pause_s)
+
+    reference._Walker.walk = counted
+
+
 def test_workers_share_long_reference_orbits(cluster):
-    def count_steps():
-        from mandeldask.fractal import reference
-
-        walk = reference._Walker.walk
-        reference.walked = 0
-
-        def counted(walker, steps):
-            before = walker.m
-            walk(walker, steps)
-            reference.walked += walker.m - before
-
-        reference._Walker.walk = counted
-
     def steps_and_neighborhoods():
         from mandeldask.fractal import reference
         from mandeldask.fractal.kernels import neighborhood
 
         return reference.walked, len(neighborhood._shared._values)
 
+    def whole():
+        return deep.compute(scheduler="synchronous")
+
     deep = md.window("1j", "1e-1000", (64, 64), maxiter=40_000, chunks=16)
     cluster.run(count_steps)
-    shared = deep.compute()
+    everywhere = [cluster.submit(whole, workers=[address], pure=False) for address in cluster.nthreads()]
+    shared, again = cluster.gather(everywhere)
     told = cluster.run(steps_and_neighborhoods).values()
-    assert 40_000 <= sum(steps for steps, _ in told) < 43_000  # each looks at a sixteenth itself, for a nucleus
+    assert 40_000 <= sum(steps for steps, _ in told) < 50_000  # short ones are each worker's own
     assert all(needed for _, needed in told)
+    xr.testing.assert_identical(shared, again)
     xr.testing.assert_identical(shared, deep.compute(scheduler="synchronous"))
 
 
@@ -123,10 +131,33 @@ def test_tasks_are_short_enough_to_be_waited_for(cluster):
 
 
 @pytest.mark.slow  # ending a cluster takes seconds
+def test_a_worker_lost_while_it_computes_an_orbit_for_all_is_replaced():
+    def steps_and_process():
+        from mandeldask.fractal import reference
+
+        return reference.walked, os.getpid()
+
+    deep = md.window("1j", "1e-1000", (32, 32), maxiter=40_000, chunks=16)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as local,
+        distributed.Client(local) as client,
+    ):
+        client.run(count_steps, 0.1)
+        running = deep.persist()
+        steps, owner = 0, None
+        while steps < 5_000:  # 2,500 of them, of which each looks for a nucleus
+            steps, owner = max(client.run(steps_and_process).values())
+        assert not any(block.done() for block in distributed.futures_of(running))
+        os.kill(owner, signal.SIGKILL)
+        found = running.compute()
+    xr.testing.assert_identical(found, deep.compute(scheduler="synchronous"))
+
+
+@pytest.mark.slow  # ending a cluster takes seconds
 def test_a_killed_worker_loses_nothing():
     level = md.open_pyramid(levels=3, tilesize=16, kernel=slow_kernel)["0"].to_dataset()
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=":0") as local,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as local,
         distributed.Client(local) as client,
     ):
         first, *_ = client.run(os.getpid).values()
