@@ -50,7 +50,7 @@ class Exchange:
         """Return an orbit; parameters as those of `kept_orbit`."""
         if length * iteration_seconds(bits) < WORTH_SHARING_S:
             return kept_orbit(center, bits, length)
-        name = sha256(f"{as_key(center.re)} {as_key(center.im)} {bits}".encode()).hexdigest()
+        name = sha256(f"{as_key(*center)} {bits}".encode()).hexdigest()
         return kept_orbit(center, bits, length, lambda mine: self._fetched(self.folder / name, mine, length))
 
     def _fetched(self, path: Path, mine: ReferenceOrbit, length: int) -> ReferenceOrbit:

@@ -155,15 +155,15 @@ def point_as_text(point: Point) -> str:
     return f"{as_text(point.re)}{'' if imag.startswith('-') else '+'}{imag}j"
 
 
-def as_key(value: Fraction) -> str:
+def as_key(*values: Fraction) -> str:
     """Return text that equal numbers share and no others, at the cost of a copy; repr stops at 4300 digits.
 
     Examples
     --------
-    >>> as_key(Fraction(-255, 16))
-    '-ff/10'
+    >>> as_key(Fraction(-255, 16), Fraction(2))
+    '-ff/10 2/1'
     """
-    return f"{value.numerator:x}/{value.denominator:x}"
+    return " ".join(f"{value.numerator:x}/{value.denominator:x}" for value in values)
 
 
 def exponent_of(value: Fraction) -> int:

@@ -57,8 +57,7 @@ class Pixels:
 
 def content_token(kernel: Kernel, grid: Grid) -> Any:
     """Return what determines every value that `kernel` computes on `grid`."""
-    positions = [as_key(number) for axis in (grid.im, grid.re) for number in (axis.start, axis.step)]
-    return normalize_token(kernel), positions, grid.shape
+    return normalize_token(kernel), as_key(grid.im.start, grid.im.step, grid.re.start, grid.re.step), grid.shape
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
 
 def _owner(addresses: Iterable[str], center: Point, bits: int) -> str:
     """Return the worker that computes an orbit."""
-    point = " ".join(map(as_key, center))
+    point = as_key(*center)
     return max(addresses, key=lambda address: sha256(f"{address} {bits} {point}".encode()).digest())
 
 
