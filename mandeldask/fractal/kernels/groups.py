@@ -71,10 +71,10 @@ _SAFE = 2.0**-5
 @kernel
 def arrange(pool, size):
     """Return the places of the first `size` pixels of `pool` in groups as `follow` takes them: of one m, similar dz."""
-    exponents, ms = np.empty(size, np.int64), np.empty(size, np.int64)
+    order, exponents, ms = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
     for i in range(size):
-        exponents[i], ms[i] = int(pool[i, EXPONENT]), int(pool[i, M])
-    order = _sorted(_sorted(np.arange(size), exponents), ms)
+        order[i], exponents[i], ms[i] = i, int(pool[i, EXPONENT]), int(pool[i, M])
+    order = _sorted(_sorted(order, exponents), ms)
     groups = np.zeros((2, size + 1), np.int64)
     parts, m, magnitude = 0, -1, 0
     for k in range(size):
@@ -98,8 +98,9 @@ def _sorted(order, keys):
     following = np.zeros(highest - lowest + 2, np.int64)
     for key in keys:
         following[key - lowest + 1] += 1
-    following = np.cumsum(following)
-    placed = np.empty_like(order)
+    for k in range(1, following.size):
+        following[k] += following[k - 1]
+    placed = np.empty(order.size, np.int64)
     for i in order:
         placed[following[keys[i] - lowest]] = i
         following[keys[i] - lowest] += 1

@@ -108,16 +108,14 @@ def hand_over(orbit, orbit_low, frame, side, wanted, maxiter, u, pool, later, an
     rows, cols = wanted.shape
     w = workspace(_SIZE)
     capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
-    cut, rebased = np.empty((capacity, _RECORD)), np.empty((capacity, _RECORD))
+    cut, rebased = np.zeros((capacity, _RECORD)), np.zeros((capacity, _RECORD))
     groups = np.zeros((2, capacity + 1), np.int64)
-    record = np.zeros(_RECORD)
-    record[_BEXPONENT], record[_BSIDE] = frame.exponent, side
     cuts = rebases = parts = waiting = 0
     for row in range(0, rows, side):
         for col in range(0, cols, side):
             if _is_wanted(wanted, row, col, side):
-                rebased[rebases] = record
-                rebased[rebases, _BROW], rebased[rebases, _BCOL] = row, col
+                rebased[rebases, _BROW], rebased[rebases, _BCOL], rebased[rebases, _BSIDE] = row, col, side
+                rebased[rebases, _BEXPONENT] = frame.exponent
                 rebases += 1
     while (cuts or rebases) and not flag[0]:
         if cuts:
@@ -163,7 +161,8 @@ def _advance_together(
         if deep:  # dz^2 is all there is: it and dc choose the exponent
             after = max(frame.exponent, 2 * exponent + 2 * math.frexp(_largest(w, active))[1])
             factor = power(2 * exponent - after)
-        w[_OLD : 2 * _OLD] = w[:_OLD]
+        for i in range(_OLD):
+            w[_OLD + i] = w[i]
         dc_scale = power(frame.exponent - after)
         at_end = m + 1 == last
         lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64, at m + 1
@@ -201,7 +200,8 @@ def _advance_together(
                     groups[1, parts], groups[0, parts + 1] = m, size
                     parts += 1
                 active -= 1
-                w[i:_SIZE:_ROW] = w[active:_SIZE:_ROW]
+                for at in range(0, _SIZE, _ROW):
+                    w[at + i] = w[at + active]
         exponent = after
         m += 1
     return cuts, rebases, parts, waiting
@@ -362,7 +362,7 @@ def _rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 @inner
 def _place(w, i, row, col, side, n0, frame):
     """Write where lane `i` is."""
-    middle_row, middle_col = int(row) + side // 2, int(col) + side // 2
+    middle_row, middle_col = row + side // 2, col + side // 2
     w[DCX + i], w[DCX_LOW + i] = frame.re[0, middle_col], frame.re[1, middle_col]
     w[DCY + i], w[DCY_LOW + i] = frame.im[0, middle_row], frame.im[1, middle_row]
     w[N0 + i], w[ROW + i], w[COL + i] = n0, row, col
@@ -377,9 +377,10 @@ def _load_rebased(w, waiting, size, side, frame):
             break
         size -= 1
         factor = power(int(waiting[size, _BEXPONENT] - exponent))
-        for row in range(_STATE):
-            w[row * _ROW + active] = waiting[size, row] * factor
-        _place(w, active, waiting[size, _BROW], waiting[size, _BCOL], side, waiting[size, _BN0], frame)
+        for k in range(_STATE):
+            w[k * _ROW + active] = waiting[size, k] * factor
+        row, col = int(waiting[size, _BROW]), int(waiting[size, _BCOL])
+        _place(w, active, row, col, side, waiting[size, _BN0], frame)
         w[SPREAD + active] = _spread(w, active)
         active += 1
     return active, size, int(exponent)
