@@ -187,12 +187,12 @@ def digests():
 
 
 GOLDEN = [
-    "b6a02bd3eccb69fd",
-    "61f196e005a9a14e",
+    "30e0ad2b15a5f6e2",
+    "f1d88814f1a74bc4",
     "a1fe70de04049d1a",
-    "e05263d0ceffae76",
-    "0b5a7f83474d651c",
-    "fb902260aaf5a0f0",
+    "619140357703f86d",
+    "07ce113050dc3a38",
+    "f7da55b150a8dd8a",
 ]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from mandeldask.fractal.kernels import lanes, series
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
-from mandeldask.fractal.kernels.potential import WORST, distance, smooth, tolerated
-from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS
+from mandeldask.fractal.kernels.potential import WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, STEPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,8 +106,7 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, ver
             if alive + size == 0:
                 break
             if fields:
-                lanes.take_off(watched, size)
-                lanes.fly(watched, size, STEPS, 1.0, derivative)
+                lanes.watch_flight(watched, size, derivative)
             else:
                 lanes.watch(watched, size)
             going = lanes.part(watched, size, limit, order, flags, done)
@@ -185,9 +184,7 @@ def _run_length(pixels, i, most):
 def _measure(w, size, maxiter, pixels, smooths, distances):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
     derivative = distances.size > 0
-    for i in range(size):
-        w[lanes.S + i] *= GROWTH ** (lanes.FLIGHT // STEPS)
-    lanes.fly(w, size, lanes.FLIGHT, 0.0, derivative)
+    lanes.fly(w, size, derivative)
     for i in range(size):
         m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
         far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
@@ -197,7 +194,7 @@ def _measure(w, size, maxiter, pixels, smooths, distances):
     if derivative:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
-            w[_DISTANCE + i] = distance(0.25 * m, dm) if w[lanes.Q + i] < WORST * dm else np.nan
+            w[_DISTANCE + i] = distance(0.25 * m, dm) if w[lanes.Q + i] < WORST_SLOPE * dm else np.nan
     for i in range(size):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
         if not escapes or w[lanes.UNSURE + i] > 0.0:

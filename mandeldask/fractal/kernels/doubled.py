@@ -17,7 +17,7 @@ from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
-from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth, tolerated
+from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
 from mandeldask.fractal.kernels.tripledouble import as_triple
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _write(w, i, pixel, maxiter, counts, smooths, distances):
         if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
             return False
         if distances.size:
-            if not w[Q + i] ** 2 < WORST * dm:
+            if not w[Q + i] ** 2 < WORST_SLOPE * dm:
                 return False
             distances[pixel] = distance(m, dm)
         if smooths.size:

@@ -6,7 +6,7 @@ import math
 
 from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.kernels.delta import power
-from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, distance, smooth
+from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, distance, smooth
 
 ROUNDING = 2.0**-49
 """More than a float64 step of z or dz/dc loses, relative to its terms."""
@@ -29,6 +29,6 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
         x, y = x * x - y * y + c_x, 2.0 * x * y + c_y
         square, n = x * x + y * y, n + 1
     slope = g_x * g_x + g_y * g_y
-    if not (r * r < WORST * square and q * q < WORST * slope):
+    if not (r * r < WORST * square and q * q < WORST_SLOPE * slope):
         return math.nan, math.nan
     return smooth(n, square), distance(square, slope) * power(-exponent)

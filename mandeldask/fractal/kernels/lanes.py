@@ -12,12 +12,14 @@ import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.potential import FAR_OUT
-from mandeldask.fractal.kernels.recurrence import GROWTH, STEPS, differentiate, iterate, unsure
+from mandeldask.fractal.kernels.recurrence import DERIVATIVE_GROWTH, GROWTH, STEPS, differentiate, iterate, unsure
 
 LANES = 512
 """Pixels in flight: what a step reads and writes fits the first-level cache."""
 FLIGHT = 48
 """Steps in which lanes that left get far out: near c = -2 they go slowly at first, and square themselves in the end."""
+_SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
+"""What two steps of the flight pay in advance: they may be few, or many."""
 NOBODY = -1e18
 """BORN of a place that a lane left behind."""
 
@@ -69,16 +71,19 @@ def advance(w, active, derivative):
     if derivative:
         for i in range(active):
             w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
+            w[Q + i] *= DERIVATIVE_GROWTH
     for _ in range(STEPS // 2):
         if derivative:
             for i in range(active):
-                x, y, s, dx, dy, q = w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i]
-                dx, dy, q = differentiate(x, y, s, dx, dy, q)
-                x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
+                x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+                dx, dy, q = differentiate(x, y, s, w[DX + i], w[DY + i], w[Q + i])
+                x, y, s = iterate(x, y, s, cx, cy)
                 w[DX + i], w[DY + i], w[Q + i] = differentiate(x, y, s, dx, dy, q)
-        for i in range(active):
-            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
-            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, w[CX + i], w[CY + i])
+                w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
+        else:
+            for i in range(active):
+                x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+                w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, w[CX + i], w[CY + i])
 
 
 @inner
@@ -213,36 +218,45 @@ def gather(w, order, size, derivative):
 
 
 @inner
-def take_off(w, size):
-    """Prepare lanes to be flown."""
+def watch_flight(w, size, derivative):
+    """Do what `watch` does, but let lanes that get far out stay there, and tell in FLOWN how far they got."""
     for i in range(size):
         w[INSIDE + i] = w[UNSURE + i] = w[FLOWN + i] = 0.0
         w[S + i] *= GROWTH
         w[FAR + i] = FAR_OUT * (4.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
-
-
-@inner
-def fly(w, size, steps, counted, derivative):
-    """Advance lanes by `steps` iterations, or until all that left |z| <= 2 are far out; a lane far out stays there.
-
-    INSIDE grows by `counted` for an iterate within |z| <= 2, and UNSURE for one that may be on either side.
-    """
-    for _ in range(steps // 2):
+    for _ in range(STEPS // 2):
         if derivative:
             _fly_two_slopes(w, size)
-        near = 0
         for i in range(size):
             x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
             inside, doubts, flown = w[INSIDE + i], w[UNSURE + i], w[FLOWN + i]
             x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (counted if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
+            inside, doubts, flown = inside + (1.0 if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
             x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (counted if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
+            inside, doubts, flown = inside + (1.0 if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
             w[X + i], w[Y + i], w[S + i] = x, y, s
             w[INSIDE + i], w[UNSURE + i], w[FLOWN + i] = inside, doubts, flown
-            near += 1 if (m <= far) & (inside < STEPS) else 0
+
+
+@inner
+def fly(w, size, derivative):
+    """Advance lanes until all that left |z| <= 2 are far out, FLIGHT steps at most."""
+    for i in range(size):
+        w[S + i] *= GROWTH ** (FLIGHT // STEPS)
+    for _ in range(FLIGHT // 2):
+        near = 0
+        for i in range(size):
+            m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+            near += 1 if (m <= w[FAR + i]) & (w[INSIDE + i] < STEPS) else 0
         if near == 0:
             break
+        if derivative:
+            _fly_two_slopes(w, size)
+        for i in range(size):
+            x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
+            x, y, s, _, first = _onward(x, y, s, cx, cy, far)
+            w[X + i], w[Y + i], w[S + i], _, second = _onward(x, y, s, cx, cy, far)
+            w[FLOWN + i] += first + second
 
 
 @inner
@@ -259,7 +273,7 @@ def _fly_two_slopes(w, size):
     """Do for dz/dc what `fly` is about to do for two steps."""
     for i in range(size):
         x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
-        dx, dy, q = w[DX + i], w[DY + i], w[Q + i]
+        dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
         for _ in range(2):
             next_dx, next_dy, next_q = differentiate(x, y, s, dx, dy, q)
             x, y, s, _, on = _onward(x, y, s, cx, cy, far)

@@ -17,7 +17,9 @@ from mandeldask.fractal.kernels.compiled import inlined
 FAR_OUT = 2.0**24
 """An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
 WORST = 2.0**-30
-"""Square of the greatest relative error of z or dz/dc far out for which a field is given."""
+"""Square of the greatest relative error of z far out for which a field is given."""
+WORST_SLOPE = 2.0**-28
+"""The same of dz/dc: the two together leave `distance` a ten-thousandth."""
 
 _LOG2_OF_E = 1.4426950408889634
 _HALF_ROOT = 0.7071067811865476

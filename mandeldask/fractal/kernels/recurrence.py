@@ -18,9 +18,12 @@ GROWTH = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """What S is multiplied by before `STEPS` steps, which then do without it."""
 ROUNDING = SCALE * 1025.0 * (48.0 * 2.0**-53) ** 2 * GROWTH
 """256 (1 + 1/kappa) eps^2, where eps = 48 * 2^-53 is more than one step's rounding, that of c included; the least S."""
-_DERIVATIVE_GROWTH = (1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)
+DERIVATIVE_GROWTH = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
+"""The same for the bound of the derivative, whose kappa is 2^-6."""
+_DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
+"""What an error of z adds to the bound: 8 (1 + 1/kappa) / 1024, and a thirtieth more for what rounding loses."""
 _DERIVATIVE_ROUNDING = 2.0**-88
-"""More than (1 + 1/kappa) 2 (8 * 2^-53)^2: what adding 1 loses, and what rounding loses, beside the share of S."""
+"""More than (1 + 1/kappa) 4 * 2^-106: what adding 1 loses."""
 
 
 @inlined
@@ -35,7 +38,7 @@ def iterate(x, y, s, cx, cy):
 def differentiate(x, y, s, dx, dy, q):
     """Return the next dz/dc and the square q of a bound on its distance from the exact one."""
     m = fma(y, y, x * x)
-    q = fma(16.0, s, m) * (q * _DERIVATIVE_GROWTH) + fma(8.25 * s, fma(dx, dx, dy * dy), _DERIVATIVE_ROUNDING)
+    q = fma(m + s, q, fma(_DERIVATIVE_SHARE * s, fma(dy, dy, dx * dx), _DERIVATIVE_ROUNDING))
     return fma(x, dx, fma(-y, dy, 1.0)), fma(x, dy, y * dx), q
 
 
