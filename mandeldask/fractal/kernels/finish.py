@@ -128,7 +128,7 @@ def _proven_count(w, i, clock, maxiter):
         return -1
     if n >= maxiter:
         return maxiter
-    x, y, s = iterate(x, y, s, w[CX + i], w[CY + i])
+    x, y, s = iterate(x, y, s * GROWTH, w[CX + i], w[CY + i])
     m = x * x + y * y
     return n if m > 16.0 and not unsure(m, s) else -1
 
