@@ -53,7 +53,10 @@ def indices():
 @inner
 def all_vacant():
     """Return the list of vacant places, all of them; where some lanes are alive, it has ``LANES - alive``."""
-    return np.arange(LANES - 1, -1, -1)
+    vacant = indices()
+    for k in range(LANES):
+        vacant[k] = LANES - 1 - k
+    return vacant
 
 
 @inlined
