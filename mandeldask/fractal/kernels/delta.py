@@ -9,13 +9,13 @@ pixel), which mean what `pixels` says of pools.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import contracted, inner
+from mandeldask.fractal.kernels.exponents import exponent_above, power
 
 LINEAR = 256.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
@@ -31,6 +31,9 @@ SLOPE = 2.0**-93
 
 FLOOR = 2.0**-900
 """More than any underflow, squared; added to S at every step."""
+
+_LEAST = 2.0**-450
+"""A rebased dz is not taken for smaller than this beside what it was, lest what underflowed outgrow `FLOOR`."""
 
 MARGIN = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
@@ -283,8 +286,8 @@ def pass_zero(real, i, z_x, z_y, z_exponent, exponent, after, dc_scale, place, b
 
 
 @inner
-def rebase(real, whole, i, place, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, slopes):
-    """Put pixel `i` with dz = Z + dz into its `place` of a pool; Z may be wrong by `error` besides its rounding."""
+def rebase(real, whole, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, slopes):
+    """Put pixel `i` with dz = Z + dz into place `k` of a pool; Z may be wrong by `error` besides its rounding."""
     larger = max(z_exponent, exponent)
     if error > 0.0:
         larger = max(larger, error_exponent)
@@ -294,29 +297,29 @@ def rebase(real, whole, i, place, exponent, z_x, z_y, z_exponent, bound, error, 
     sizes = (abs(z_x) + abs(z_y)) * z_factor + (abs(w_x) + abs(w_y))
     r = np.sqrt(real[2, i] / bound.u) * w_factor + 2.0**-50 * sizes
     r += error * power(error_exponent - larger)
-    shift = math.frexp(max(abs(x), abs(y), r))[1]
+    shift = exponent_above(max(abs(x), abs(y), r, _LEAST))
     factor = power(-shift)
-    place[pixels.X], place[pixels.Y] = x * factor, y * factor
-    place[pixels.S] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
-    place[pixels.APART] = real[8, i] if larger + shift > NEAR_ZERO else APART
-    place[pixels.EXPONENT], place[pixels.DONE] = larger + shift, whole[0, i] + m
-    place[pixels.PIXEL], place[pixels.M] = whole[1, i], 0.0
+    pool[k, pixels.X], pool[k, pixels.Y] = x * factor, y * factor
+    pool[k, pixels.S] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
+    pool[k, pixels.APART] = real[8, i] if larger + shift > NEAR_ZERO else APART
+    pool[k, pixels.EXPONENT], pool[k, pixels.DONE] = larger + shift, whole[0, i] + m
+    pool[k, pixels.PIXEL], pool[k, pixels.M] = whole[1, i], 0.0
     if slopes:
-        place[pixels.GX], place[pixels.GY] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
-        place[pixels.Q] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
+        pool[k, pixels.GX], pool[k, pixels.GY] = real[3, i] * w_factor * factor, real[4, i] * w_factor * factor
+        pool[k, pixels.Q] = real[5, i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
 
 
 @inner
-def set_aside(real, whole, i, place, exponent, shift, bound, m, slopes):
-    """Put pixel `i`, which stays at Z_m, into its `place` of a pool, its dz in units 2^shift larger."""
+def set_aside(real, whole, i, pool, k, exponent, shift, bound, m, slopes):
+    """Put pixel `i`, which stays at Z_m, into place `k` of a pool, its dz in units 2^shift larger."""
     factor = power(-shift)
-    place[pixels.X], place[pixels.Y], place[pixels.APART] = real[0, i] * factor, real[1, i] * factor, APART
-    place[pixels.S] = real[2, i] * factor * factor + bound.u * FLOOR
-    place[pixels.EXPONENT], place[pixels.DONE] = exponent + shift, whole[0, i]
-    place[pixels.PIXEL], place[pixels.M] = whole[1, i], m
+    pool[k, pixels.X], pool[k, pixels.Y], pool[k, pixels.APART] = real[0, i] * factor, real[1, i] * factor, APART
+    pool[k, pixels.S] = real[2, i] * factor * factor + bound.u * FLOOR
+    pool[k, pixels.EXPONENT], pool[k, pixels.DONE] = exponent + shift, whole[0, i]
+    pool[k, pixels.PIXEL], pool[k, pixels.M] = whole[1, i], m
     if slopes:
-        place[pixels.GX], place[pixels.GY] = real[3, i] * factor, real[4, i] * factor
-        place[pixels.Q] = real[5, i] * factor * factor + FLOOR
+        pool[k, pixels.GX], pool[k, pixels.GY] = real[3, i] * factor, real[4, i] * factor
+        pool[k, pixels.Q] = real[5, i] * factor * factor + FLOOR
 
 
 @inner
@@ -327,12 +330,6 @@ def moduli(w_x, w_y, s, count, bound):
         most_w2 = max(most_w2, w_x[i] * w_x[i] + w_y[i] * w_y[i])
         most_s = max(most_s, s[i])
     return (np.sqrt(most_w2) + np.sqrt(most_s / bound.u)) * (1.0 + 2.0**-40)
-
-
-@inner
-def power(exponent):
-    """Return 2^exponent, 0 below 2^-1000 and at most 2^1000."""
-    return math.ldexp(1.0, min(exponent, 1000)) if exponent > -1000 else 0.0
 
 
 @inner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mandeldask.fractal.kernels.compiled import inner
-from mandeldask.fractal.kernels.delta import power
+from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, distance, smooth
 
 ROUNDING = 2.0**-49

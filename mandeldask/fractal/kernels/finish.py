@@ -6,13 +6,12 @@ near 0 waits there to be rebased, and one that float64 cannot follow stays as it
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from mandeldask.fractal.kernels import lanes, pixels
 from mandeldask.fractal.kernels.compiled import inner, kernel
-from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO, power
+from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO
+from mandeldask.fractal.kernels.exponents import exponent_above, power
 from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
 
 LANES = 256
@@ -53,7 +52,7 @@ def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
                     answers.whole[0, pixel], answers.whole[1, pixel] = n, True
                     done[k] = True
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
-                    _put_back(leavers, i, clock, u, pool[k])
+                    _put_back(leavers, i, clock, u, pool, k)
                 else:
                     pool[k, pixels.APART] = 1.0
         clock += STEPS
@@ -156,14 +155,14 @@ def _follow(w, size):
 
 
 @inner
-def _put_back(w, i, clock, u, place):
-    """Write lane `i`, near 0, to its `place` in the pool."""
+def _put_back(w, i, clock, u, pool, k):
+    """Write lane `i`, near 0, to place `k` of the pool."""
     x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
-    shift = math.frexp(max(abs(x), abs(y), 2.0**-60))[1]
+    shift = exponent_above(max(abs(x), abs(y), 2.0**-60))
     factor = power(-shift)
-    place[pixels.X], place[pixels.Y] = x * factor, y * factor
-    place[pixels.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
-    place[pixels.EXPONENT], place[pixels.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
+    pool[k, pixels.X], pool[k, pixels.Y] = x * factor, y * factor
+    pool[k, pixels.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
+    pool[k, pixels.EXPONENT], pool[k, pixels.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
 
 
 @inner

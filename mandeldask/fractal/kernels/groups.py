@@ -37,12 +37,12 @@ from mandeldask.fractal.kernels.delta import (
     move,
     move_twice,
     pass_zero,
-    power,
     rebase,
     rescale,
     set_aside,
 )
 from mandeldask.fractal.kernels.escape import fields_at
+from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.pixels import APART, DONE, EXPONENT, GX, GY, PIXEL, M, Q, S, X, Y
 from mandeldask.fractal.reference import TINY
 
@@ -233,7 +233,7 @@ def _leave_behind(real, whole, count, exponent, later, waiting, m, bound, dc_exp
         size = max(abs(real[0, i]), abs(real[1, i]), np.sqrt(real[2, i] / bound.u))
         shift = max(math.frexp(size)[1], dc_exponent - exponent)
         if shift < -_FAR_BEHIND:
-            set_aside(real, whole, i, later[waiting], exponent, shift, bound, m, slopes)
+            set_aside(real, whole, i, later, waiting, exponent, shift, bound, m, slopes)
             waiting += 1
             count -= 1
             _replace(real, whole, i, count)
@@ -320,7 +320,7 @@ def _let_go(
             continue
         if _answered(real, whole, i, m, mark[i], z_x, z_y, scale, exponent, orbit, place, bound, maxiter, answers):
             rebase(
-                real, whole, i, later[waiting], exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m,
+                real, whole, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m,
                 answers.fields.size > 0,
             )  # fmt: skip
             waiting += 1
@@ -338,9 +338,12 @@ def _gathered(pool, some, place, slopes):
         exponent = max(exponent, int(pool[i, EXPONENT]))
     real = np.zeros((9, count + _PADDING))
     whole = np.empty((2, count), np.int64)
+    their_exponent, factor = exponent, 1.0
     for k in range(count):
         i = some[k]
-        factor = power(int(pool[i, EXPONENT]) - exponent)
+        if pool[i, EXPONENT] != their_exponent:
+            their_exponent = int(pool[i, EXPONENT])
+            factor = power(their_exponent - exponent)
         real[0, k], real[1, k] = pool[i, X] * factor, pool[i, Y] * factor
         real[2, k], real[8, k] = pool[i, S] * factor * factor, pool[i, APART]
         whole[0, k], whole[1, k] = int(pool[i, DONE]), int(pool[i, PIXEL])

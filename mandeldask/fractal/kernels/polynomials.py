@@ -16,7 +16,8 @@ import numpy as np
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
-from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR_ZERO, power
+from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR_ZERO
+from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.lanes import workspace
 from mandeldask.fractal.reference import TINY
 
@@ -464,9 +465,9 @@ def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, s
             if wanted[k, j]:
                 t = complex((j - col - side // 2) * frame.step_x / rho, ty)
                 p = t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5))))
-                place = pool[size]
-                place[pixels.X], place[pixels.Y], place[pixels.S] = x + p.real, y + p.imag, s
-                place[pixels.APART], place[pixels.EXPONENT], place[pixels.DONE] = APART, exponent, w[N0 + i] + m
-                place[pixels.PIXEL], place[pixels.M] = k * wanted.shape[1] + j, 0.0
+                pool[size, pixels.X], pool[size, pixels.Y], pool[size, pixels.S] = x + p.real, y + p.imag, s
+                pool[size, pixels.APART], pool[size, pixels.EXPONENT] = APART, exponent
+                pool[size, pixels.DONE], pool[size, pixels.M] = w[N0 + i] + m, 0.0
+                pool[size, pixels.PIXEL] = k * wanted.shape[1] + j
                 size += 1
     return size

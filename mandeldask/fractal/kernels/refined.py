@@ -15,8 +15,9 @@ import numpy as np
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
-from mandeldask.fractal.kernels.delta import MARGIN, beyond_circle, edge_in_units, power
+from mandeldask.fractal.kernels.delta import MARGIN, beyond_circle, edge_in_units
 from mandeldask.fractal.kernels.escape import fields_at
+from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.groups import DEEP, TINY_EXPONENT
 from mandeldask.fractal.reference import TINY
 
