@@ -1,7 +1,7 @@
 """Hunt for a wrong pixel: random places, levels, depths and maxiter, judged by flint; stop at the first mismatch.
 
-Run as ``python benchmarks/hunt.py --minutes 30 --seed 1``. Prints the mismatch so that it can be made a test, or the
-number of pixels judged and the share that each stage answered.
+Run as ``python benchmarks/hunt.py --minutes 30 --seed 1``, with ``--deep`` for windows 1e-13 to 1e-80 wide. Prints the
+mismatch so that it can be made a test, or the number of pixels judged and the share that each stage answered.
 """
 
 from __future__ import annotations
@@ -19,20 +19,33 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fractal.oracle import wrong_pixels
 from fractal.places import PLACES
+from fractal.published import M_4_1, W22
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_point
 
+DEEP = [(M_4_1, 80), (("0", "1"), 80), (("-2", "0"), 80), (W22, 25), (as_point(PLACES["seahorse"]), 31)]
+"""Boundary points, and to how many digits they are."""
 SIZE = 48
 JUDGED = 6
 
 
 def random_window(rng: np.random.Generator) -> Grid:
     """Return a small window beside a boundary point, 1e-0.5 to 1e-22 wide, moved by up to its width or a boundary's."""
-    re, im = as_point(PLACES[str(rng.choice(sorted(PLACES)))])
-    width = Fraction(10.0 ** rng.uniform(-22, -0.5))
-    moved = width * Fraction(float(rng.choice([0, 1, 1, 100])))
-    re, im = (part + moved * Fraction(rng.uniform(-1, 1)) for part in (re, im))
+    return beside(as_point(PLACES[str(rng.choice(sorted(PLACES)))]), rng.uniform(0.5, 22), [0, 1, 1, 100], rng)
+
+
+def deep_window(rng: np.random.Generator) -> Grid:
+    """Return a small window beside a boundary point that is known to more digits than the window shows."""
+    center, digits = DEEP[rng.integers(len(DEEP))]
+    return beside(center, rng.uniform(13, digits), [0, 0.3, 1], rng)
+
+
+def beside(center: tuple, digits: float, shares: list[float], rng: np.random.Generator) -> Grid:
+    """Return a window 10^-digits wide, moved from `center` by up to one of `shares` of that."""
+    width = Fraction(10) ** -int(digits) * Fraction(10.0 ** -(digits % 1))
+    moved = width * Fraction(float(rng.choice(shares)))
+    re, im = (Fraction(part) + moved * Fraction(rng.uniform(-1, 1)) for part in center)
     return Grid.window((re, im), width, (SIZE, SIZE))
 
 
@@ -49,13 +62,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--deep", action="store_true")
     arguments = parser.parse_args()
+    window = deep_window if arguments.deep else random_window
+    caps = [300, 1000, 5000, 20_000] if arguments.deep else [20, 255, 255, 1000, 4095]
     rng = np.random.default_rng(arguments.seed)
     end = time.monotonic() + 60 * arguments.minutes
     judged, stages = 0, Counter()
     while time.monotonic() < end:
-        grid = random_window(rng)
-        maxiter = int(rng.choice([20, 255, 255, 1000, 4095]))
+        grid = window(rng)
+        maxiter = int(rng.choice(caps))
         kernel = Mandelbrot(maxiter)
         began = time.monotonic()
         counts = kernel(grid)["iterations"]
