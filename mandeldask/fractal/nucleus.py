@@ -85,6 +85,21 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
     return _shared.get((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
 
 
+def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
+    """Return the nucleus of a period that Newton's method finds from `start`, or None where it finds none.
+
+    Parameters
+    ----------
+    start : Point
+        A point of the component, or one near it.
+    period : int
+        Of the nucleus, or a multiple.
+    bits : int
+        Fractional bits that it is found to.
+    """
+    return _shared.get((start, period, bits), lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
+
+
 def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
     """Return the first n up to `most` such that Newton's step to a zero of Z_n is shorter than 2^reach."""
     slope = _Slope(0.0, 0.0, 0).after(0.0, 0.0)

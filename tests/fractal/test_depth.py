@@ -15,6 +15,7 @@ from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.kernels.neighborhood import neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.perturbation import _answer_around, _refine, answer_by_perturbation
+from mandeldask.fractal.kernels.renormalized import answer_minibrot
 from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
@@ -250,6 +251,32 @@ def test_a_minibrot_at_depth_needs_one_stage(period, stage):
     assert tile.open.size < 3
     answered = [divmod(pixel, 12) for pixel in np.setdiff1d(np.arange(144), tile.open)[::24].tolist()]
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), tile.maxiter, answered) == []
+
+
+@pytest.mark.parametrize("period", [25, 249])
+@pytest.mark.parametrize(("middle", "width"), [("-0.5", 3), ("0.25", Fraction(1, 100)), ("-0.75", Fraction(1, 1000))])
+def test_orbits_inside_a_minibrot_need_not_be_followed(period, middle, width):
+    nucleus, scale = minibrot_near_the_tip(period)
+    grid = Grid.window((nucleus + Fraction(middle) * scale, 0), width * abs(scale), (64, 64))
+    tile = Tile.blank(grid, 1_000_000)
+    answer_minibrot(tile, neighborhood_for(grid, tile.maxiter).reference)
+    proven = np.ones(64 * 64, np.bool_)
+    proven[tile.open] = False
+    re, im = ([float((x - x0) / scale) for x in axis] for axis, x0 in ((grid.re, nucleus), (grid.im, 0)))
+    c = np.add.outer(1j * np.array(im), re).ravel()
+    assert proven[(abs(1 - np.sqrt(1 - 4 * c)) < 0.95) | (abs(c + 1) < 0.24)].all()
+    escapes = Mandelbrot(40 * period)(grid)["iterations"].ravel() < 40 * period
+    assert not (proven & escapes).any()
+    outermost = np.flatnonzero(proven)[np.argsort(abs(c[proven] + 0.25))[-3:]].tolist()
+    answers = tile.counts.clip(max=40 * period).reshape(64, 64)
+    assert wrong_pixels(grid, answers, 40 * period, [divmod(pixel, 64) for pixel in outermost]) == []
+
+
+def test_inside_a_minibrot_far_wider_than_the_window():
+    nucleus, scale = minibrot_near_the_tip(25)
+    grid = Grid.window((nucleus - scale / 8, abs(scale) / 16), "1e-60", (64, 64))
+    report = Mandelbrot(1_000_000).report(grid)
+    assert report["minibrot"] == 64 * 64
 
 
 @pytest.mark.slow

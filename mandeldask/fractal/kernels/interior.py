@@ -37,10 +37,10 @@ def answer_cycles(tile: Tile) -> None:
     """Answer open pixels of `tile` whose orbits are drawn into a cycle, while that is quicker than iterating on."""
     if max(abs(axis.step) * axis.size for axis in (tile.grid.im, tile.grid.re)) < _ONE_POINT:
         return
-    proven = np.zeros(tile.open.size, np.bool_)
-    period = np.empty(0, np.uint32) if tile.period is None else tile.period
-    _prove(tile, tile.maxiter, tile.open, proven, period)
-    tile.close("cycles", proven)
+    periods = _periods(tile, tile.maxiter, tile.open)
+    if tile.period is not None:
+        tile.period[tile.open] = periods
+    tile.close("cycles", periods > 0)
 
 
 def find_periods(tile: Tile) -> None:
@@ -48,17 +48,29 @@ def find_periods(tile: Tile) -> None:
     if tile.period is None:
         return
     pixels = np.flatnonzero((tile.counts == tile.maxiter) & (tile.period == 0))
-    _prove(tile, 1 << 30, pixels, np.zeros(pixels.size, np.bool_), tile.period)
+    tile.period[pixels] = _periods(tile, 1 << 30, pixels)
     tile.cancellation.check()
 
 
-def _prove(
-    tile: Tile, maxiter: int, pixels: NDArray[np.int64], proven: NDArray[np.bool_], period: NDArray[np.uint32]
-) -> None:
-    """Write to `proven` which of `pixels` stay, and to `period`, unless it is empty, their periods."""
+def attracting_periods(
+    c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, maxiter: int, flag: NDArray[np.uint8]
+) -> NDArray[np.uint32]:
+    """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
+
+    Gives up where successes are too few to save what they cost, beside orbits of up to `maxiter` iterates. The proof
+    allows for an error of `rho` in every iterate, whatever causes it.
+    """
+    periods = np.zeros(c_x.size, np.uint32)
+    _fill(c_x, c_y, rho, maxiter, periods, flag)
+    return periods
+
+
+def _periods(tile: Tile, maxiter: int, pixels: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return the periods proven for `pixels`."""
     im, re = _positions(tile.grid.im), _positions(tile.grid.re)
     rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
-    _fill(im, re, rho, maxiter, pixels, proven, period, tile.cancellation.flag)
+    rows, cols = np.divmod(pixels, re.size)
+    return attracting_periods(re[cols], im[rows], rho, maxiter, tile.cancellation.flag)
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
@@ -71,15 +83,14 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
 
 
 @kernel
-def _fill(im: Any, re: Any, rho: float, maxiter: int, pixels: Any, proven: Any, period: Any, flag: Any) -> None:
+def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
     """Prove pixels, the last one's cycle first: neighbours share it more often than not."""
     gain = maxiter // _COST
-    credit, cycle, x, y = _CREDIT + pixels.size * gain // 32, 0, 0.0, 0.0
-    for i in range(pixels.size):
+    credit, cycle, x, y = _CREDIT + c_x.size * gain // 32, 0, 0.0, 0.0
+    for i in range(c_x.size):
         if flag[0] or credit < 0:
             return
-        row, col = divmod(pixels[i], re.size)
-        cx, cy = re[col], im[row]
+        cx, cy = c_x[i], c_y[i]
         found = 0
         if cycle:
             credit -= 8 * cycle
@@ -93,7 +104,5 @@ def _fill(im: Any, re: Any, rho: float, maxiter: int, pixels: Any, proven: Any, 
             found = cycle if verdict == PROVEN else 0
         if found:
             cycle = found
-            proven[i] = True
+            periods[i] = found
             credit += gain
-            if period.size:
-                period[pixels[i]] = found

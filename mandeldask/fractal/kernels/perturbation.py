@@ -21,6 +21,7 @@ from mandeldask.fractal.kernels.pixels import Answers, Place, pools, put_at_star
 from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledPlace, follow_refined
+from mandeldask.fractal.kernels.renormalized import answer_minibrot
 from mandeldask.fractal.reference import iteration_seconds
 from mandeldask.fractal.units import in_pixels
 
@@ -46,6 +47,9 @@ def answer_by_perturbation(tile: Tile) -> None:
     if tile.open.size < _WORTHWHILE and max(abs(tile.grid.re.step), abs(tile.grid.im.step)) > FINEST:
         return  # a few pixels that double-double can reach need no reference
     near = neighborhood_for(tile.grid, tile.maxiter)
+    answer_minibrot(tile, near.reference)
+    if not tile.open.size:
+        return
     lived, refined = _answer_around(tile, near), False
     for _ in range(_MOST_REFERENCES):
         before = tile.open
