@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inner, kernel
-from mandeldask.fractal.kernels.delta import power
+from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.interior import attracting_periods
 from mandeldask.fractal.kernels.positions import positions
 from mandeldask.fractal.nucleus import nucleus_of_period
