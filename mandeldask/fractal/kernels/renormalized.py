@@ -20,6 +20,8 @@ from mandeldask.fractal.nucleus import nucleus_of_period
 from mandeldask.fractal.orbits import orbit_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mandeldask.fractal.kernels.tile import Tile
     from mandeldask.fractal.rationals import Point
     from mandeldask.fractal.reference import ReferenceOrbit
@@ -70,10 +72,12 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
         return
+    re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
+    im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
+    if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
+        return
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
-    re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0][cols]
-    im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0][rows]
-    c = found.slope * (re + 1j * im)
+    c = found.slope * (re[cols] + 1j * im[rows])
     near = np.flatnonzero(np.abs(c) <= _MOST_C)
     periods = attracting_periods(
         c.real[near], c.imag[near], found.error + _POSITION, tile.maxiter, tile.cancellation.flag
@@ -81,6 +85,11 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     proven = np.zeros(tile.open.size, np.bool_)
     proven[near[periods > 0]] = True
     tile.close("minibrot", proven)
+
+
+def _least(values: NDArray[np.float64]) -> float:
+    """Return the least distance from 0 along an axis."""
+    return abs(float(np.clip(0.0, values.min(), values.max())))
 
 
 def _nucleus_orbit(reference: ReferenceOrbit, maxiter: int) -> ReferenceOrbit | None:
