@@ -8,6 +8,7 @@ in `cycles`, that c is in the set: docs/explanation/proofs.md.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.interior import attracting_periods
-from mandeldask.fractal.kernels.positions import positions
+from mandeldask.fractal.kernels.positions import FAR, positions
 from mandeldask.fractal.nucleus import nucleus_of_period
 from mandeldask.fractal.orbits import orbit_of
 
@@ -72,6 +73,10 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
         return
+    axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
+    most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
+    if most * Fraction(2) ** found.exponent > FAR:
+        return  # positions would be clipped, and may come near 0 then
     re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
     im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
     if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
