@@ -25,6 +25,7 @@ from mandeldask.fractal.kernels.positions import POSITION_ERROR, positions
 from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.rationals import Point
 
 SEAHORSE = ("-0.7436438870371587", "0.13182590420531197")
 DENDRITE = ("0", "1")
@@ -222,6 +223,17 @@ def test_every_instruction_set_gives_the_golden_bits(cpu, tmp_path):
     }
     out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert json.loads(out.stdout) == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("start", "step"), [(-(2**21), 2**20), (-(2**22), 2**21), (-3 * 2**20, 2**20), (-(2**30), 2**27)]
+)
+def test_one_pixel_near_others_far_out_has_its_own_count(start, step):
+    c = Point(Fraction(-1, 4), Fraction(1, 3))
+    grid = Grid(Axis(c.im, Fraction(step), 1), Axis(c.re + start, Fraction(step), 9))
+    counts = Mandelbrot(100)(grid)["iterations"][0]
+    assert counts.tolist() == [escape_count(grid.point(0, col), 100) for col in range(9)]
+    assert counts.max() == 100
 
 
 def test_positions_are_within_their_bound():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 FAR = 2**20
-"""Starts and steps are clipped to this, so that positions this far out say only that they are far out."""
+"""Positions are clipped to this: farther out they say only that they are far out."""
 
 POSITION_ERROR = 2.0**-100
 """More than |high + low - position|, for positions within 8 of 0."""
@@ -28,8 +28,10 @@ def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> 
     ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
     are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
     """
-    i = np.arange(axis.size, dtype=np.float64)
     unit = Fraction(2) ** exponent
+    if max(abs(axis.start - origin), abs(axis.step)) > FAR * unit:  # other positions may be near nevertheless
+        return each_position(axis, origin, exponent, np.arange(axis.size))
+    i = np.arange(axis.size, dtype=np.float64)
     start, (step_high, step_low) = as_pair((axis.start - origin) / unit), as_pair(axis.step / unit)
     head = _SPLIT * step_high - (_SPLIT * step_high - step_high)
     high, low = _two_sum(i * head, i * (step_high - head))

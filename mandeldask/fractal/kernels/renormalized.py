@@ -76,7 +76,7 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
     most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
     if most * Fraction(2) ** found.exponent > FAR:
-        return  # positions would be clipped, and may come near 0 then
+        return  # hardly a pixel can be near the nucleus
     re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
     im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
     if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
