@@ -57,9 +57,9 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     """Return what computing `grid` may cost.
 
     An upper estimate: 1.5 to 20 times what was measured at the places of `benchmarks/cost.py` where nearly all pixels
-    live to the cap, and up to 140 times where they escape early. It fails for `smooth` and `distance` beside minibrots
-    1e-90 wide or smaller, where float64 proves little: integers answered a third of the pixels of a tile 3e-98 wide,
-    and took 80 times as long as estimated.
+    live to the cap, and up to 140 times where they escape early. It fails for `smooth` and `distance` deep down
+    next to -2, where orbits leave the circle by less than float64 can tell: integers answered a third of the pixels of
+    a tile 3e-98 wide, and took 80 times as long as estimated.
     Seconds are those of one core with AVX2; kernels that have to be compiled first take up to a minute more, once.
 
     Parameters
