@@ -2,7 +2,8 @@
 
 CPU seconds of one core for a tile, its reference orbit computed anew, the faster of two runs. Most caps are such that
 nearly all pixels live to them, so that no iteration is saved: there the estimate has to hold. "BELOW" marks a tile that
-took longer than estimated; the last, with `smooth` and `distance`, is known to, and left out since it takes minutes.
+took longer than estimated. Beside the last minibrot `smooth` and `distance` take integers and minutes: they are left
+out.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
@@ -12,7 +13,7 @@ from mandeldask.fractal.reference import iteration_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.geometry import Axis, Grid
 
 _FLOAT_BITS = 45
 """Pixels 2^-45 apart or more need no reference orbit."""
@@ -30,6 +31,13 @@ _STEP_S = {(False, False): 3e-9, (False, True): 6e-9, (True, False): 15e-9, (Tru
 """Seconds of an iteration, by whether there is a reference orbit, and whether `smooth` or `distance` are wanted: a half
 more than the most that `benchmarks/cost.py` measured where all pixels live to the cap, every stage's work included."""
 
+_TIP = -2
+"""Next to it orbits leave the circle by less than float64 can tell, and integers follow them out for their fields."""
+_NEXT_TO_IT = 2.0**-40
+"""Closer is next to it: |z| - 2 is of that order there."""
+_FOLLOWED_S = 30e-6
+"""Seconds of an iteration of such an orbit, beside ten of the reference's: it begins anew with more bits."""
+
 _PERIOD_S = 20e-6
 """Seconds that looking for a pixel's period takes."""
 
@@ -45,7 +53,7 @@ class Cost:
     pixels: float
     """Seconds for the pixels' own orbits, in float64 and its doubles."""
     integers: float
-    """Seconds for the few pixels that only integers can answer."""
+    """Seconds for the pixels that only integers can answer, a few but for fields next to -2."""
 
     @property
     def seconds(self) -> float:
@@ -57,9 +65,7 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     """Return what computing `grid` may cost.
 
     An upper estimate: 1.5 to 20 times what was measured at the places of `benchmarks/cost.py` where nearly all pixels
-    live to the cap, and up to 140 times where they escape early. It fails for `smooth` and `distance` deep down
-    next to -2, where orbits leave the circle by less than float64 can tell: integers answered a third of the pixels of
-    a tile 3e-98 wide, and took 80 times as long as estimated.
+    live to the cap, and up to 140 times where they escape early.
     Seconds are those of one core with AVX2; kernels that have to be compiled first take up to a minute more, once.
 
     Parameters
@@ -93,4 +99,18 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     deep, with_orbits = bits > 0, "smooth" in wanted or "distance" in wanted
     pixel = _PIXEL_S[deep] + maxiter * _STEP_S[deep, with_orbits] + _PERIOD_S * ("period" in wanted)
     pixels = grid.im.size * grid.re.size
-    return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, min(pixels, _INTEGER_PIXELS) * orbit)
+    integers = min(pixels, _INTEGER_PIXELS) * orbit
+    if deep and with_orbits and _is_next_to_the_tip(grid):
+        integers = pixels * (10 * orbit + maxiter * _FOLLOWED_S)
+    return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, integers)
+
+
+def _is_next_to_the_tip(grid: Grid) -> bool:
+    """Whether a pixel of `grid` may be next to -2."""
+    return all(_distance(axis, tip) < _NEXT_TO_IT for axis, tip in ((grid.re, _TIP), (grid.im, 0)))
+
+
+def _distance(axis: Axis, position: int) -> Fraction:
+    """Return how far `axis` is from `position`, 0 where it passes it."""
+    first, last = sorted((axis[0], axis[-1]))
+    return max(first - position, position - last, Fraction(0))
