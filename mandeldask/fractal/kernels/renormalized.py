@@ -40,6 +40,8 @@ _REACH = 2.5
 """|w| up to which the error is bounded: as far as discs go in `cycles`."""
 _MOST_C = 2.1
 """|c'| of pixels that are tried."""
+_PROBED = 37
+"""One pixel of so many is tried first: where none is inside hardly any is, and most tiles are outside."""
 _STEP = 2.0**-49
 """More than roundings of one step of A and B lose, per what is added up: 16 units of 2^-53, of which 6 are needed."""
 _OUTWARD = 1.0 + 2.0**-40
@@ -81,15 +83,23 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
     if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
         return
-    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    if _stay(tile, found, re, im, tile.open[::_PROBED]).any():
+        tile.close("minibrot", _stay(tile, found, re, im, tile.open))
+
+
+def _stay(
+    tile: Tile, found: Renormalization, re: NDArray[np.float64], im: NDArray[np.float64], pixels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which of `pixels`, at `re` and `im` from the nucleus, are proven to stay."""
+    rows, cols = np.divmod(pixels, tile.grid.re.size)
     c = found.slope * (re[cols] + 1j * im[rows])
     near = np.flatnonzero(np.abs(c) <= _MOST_C)
     periods = attracting_periods(
         c.real[near], c.imag[near], found.error + _POSITION, tile.maxiter, tile.cancellation.flag
     )
-    proven = np.zeros(tile.open.size, np.bool_)
+    proven = np.zeros(pixels.size, np.bool_)
     proven[near[periods > 0]] = True
-    tile.close("minibrot", proven)
+    return proven
 
 
 def _least(values: NDArray[np.float64]) -> float:
