@@ -1,8 +1,8 @@
 """The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
 
-A quad-tree of blocks, largest first. A block is a disc of c; balls prove that all of it escapes after the same count,
-or stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a ball of the smallest
-size in its middle does not fail: along the set's edge little can be proven this way, and trying must cost little.
+A quad-tree of blocks, largest first. A block is a disc of c, of which may be proven that all of it escapes after the
+same count, or stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a disc of the
+smallest size in its middle does not fail: along the edge of the set little can be proven, and trying must cost little.
 What a formula proves is not tried.
 """
 
@@ -28,14 +28,14 @@ _PROBED = 64
 """Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
 
 _ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
-"""Steps of balls allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
+"""Steps of discs allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
 
 _FARTHEST = 64
 """Grids that reach farther out are left to the orbits, which end there at once: here floats must hold the step."""
 
 
 def answer_blocks(tile: Tile) -> None:
-    """Answer the pixels of `tile` that formulas prove and the blocks that balls prove; all must be open."""
+    """Answer the pixels of `tile` that formulas prove and the blocks that discs prove; all must be open."""
     size = tile.counts.size
     known = closed_form_periods(tile.grid)
     proven = np.zeros(size, np.bool_) if known is None else known >= 0
