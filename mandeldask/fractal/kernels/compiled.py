@@ -3,6 +3,9 @@
 For every function numba compiles a wrapper for Python and one for C, which takes longer than many of ours do. Nobody
 calls them from C, and what only kernels call stays an ordinary function for Python.
 
+Where an argument is None, numba leaves out the branches that this rules out: of kernels for fields, nobody waits for
+more than what was asked for. Branches must say `is None` or `is not None` of an argument for that.
+
 Kernels copy and add up by loops: a slice that is set to another compiles the error message for unequal shapes with it,
 strings and all, for seconds.
 """

@@ -7,7 +7,7 @@ bounds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -57,14 +57,14 @@ N = BORN
 def answer_doubled(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
     if _pays(tile):
-        _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im))
+        _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im), tripled=None)
 
 
 def answer_tripled(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
     if _pays(tile):
         rows, cols = np.divmod(tile.open, tile.grid.re.size)
-        _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows))
+        _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), tripled=True)
 
 
 def _pays(tile: Tile) -> bool:
@@ -82,21 +82,19 @@ def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     return triples
 
 
-def _answer(tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.float64]) -> None:
-    """Answer by as many parts of numbers as `re` and `im` have."""
+def _answer(
+    tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None
+) -> None:
+    """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
     proven = np.zeros(tile.open.size, np.bool_)
-    none = np.zeros(0, np.float32)
-    smooths = none if tile.smooth is None else tile.smooth
-    distances = none if tile.distance is None else tile.distance
-    _run(re, im, tile.maxiter, tile.open, tile.counts, smooths, distances, proven, tile.cancellation.flag)
+    w, gone, flag = lanes.workspace(_SIZE), lanes.workspace(_SIZE), tile.cancellation.flag
+    _run(w, gone, re, im, tripled, tile.maxiter, tile.open, tile.counts, tile.smooth, tile.distance, proven, flag)
     tile.close(stage, proven)
 
 
 @kernel
-def _run(re, im, maxiter, pixels, counts, smooths, distances, proven, flag):
-    """Send `pixels` through the lanes."""
-    w, gone = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
-    tripled, derivative = re.shape[0] > 2, distances.size > 0
+def _run(w, gone, re, im, tripled, maxiter, pixels, counts, smooths, distances, proven, flag):
+    """Send `pixels` through the lanes of `w`; those that left gather in `gone`."""
     active = following = clock = size = 0
     while not flag[0]:
         if active <= LANES // 2:
@@ -108,7 +106,7 @@ def _run(re, im, maxiter, pixels, counts, smooths, distances, proven, flag):
             break
         for i in range(_OLD):
             w[_OLD + i] = w[i]
-        _advance(w, active, tripled, derivative)
+        _advance(w, active, tripled, distances)
         _look(w, active, clock + 2 * STEPS - maxiter)
         active, size = _leave(w, active, gone, size, clock)
         clock += STEPS
@@ -134,19 +132,19 @@ def _enter(re, im, pixels, following, clock, w, active):
 def _advance(w, active, tripled, derivative):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
-        if derivative:
+        if derivative is not None:
             for i in range(active):
                 w[DX + i], w[DY + i], w[Q + i] = _differentiate(
                     w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i]
                 )
-        if tripled:
+        if tripled is None:
+            for i in range(active):
+                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
+        else:
             for i in range(active):
                 x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
                 w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
                 w[Y + i], w[Y_LOW + i], w[Y_LOWEST + i], w[R + i] = y, y_low, y_lowest, r
-        else:
-            for i in range(active):
-                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
 
 
 @inner
@@ -175,12 +173,11 @@ def _leave(w, active, gone, size, clock):
 @inner
 def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, proven):
     """Follow the lanes that left to their ends, and write what is proven."""
-    derivative = distances.size > 0
     while _stay(w, size, maxiter):
-        _move(w, size, tripled, derivative)
-    if smooths.size or derivative:
+        _move(w, size, tripled, distances)
+    if smooths is not None or distances is not None:
         while _fly(w, size, maxiter):
-            _move(w, size, tripled, derivative)
+            _move(w, size, tripled, distances)
     for i in range(size):
         j = int(w[PIXEL + i])
         proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances)
@@ -215,7 +212,7 @@ def _fly(w, size, maxiter):
 @inner
 def _move(w, size, tripled, derivative):
     """Advance the lanes that are GOING by one iteration."""
-    if derivative:
+    if derivative is not None:
         for i in range(size):
             dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i])
             going = w[GOING + i] > 0.0
@@ -223,17 +220,17 @@ def _move(w, size, tripled, derivative):
             w[DY + i] = dy if going else w[DY + i]
             w[Q + i] = q if going else w[Q + i]
     for i in range(size):
-        if tripled:
-            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
-        else:
-            (x, x_low, y, y_low, r), x_lowest, y_lowest = _iterate_doubled(w, i), 0.0, 0.0
         going = w[GOING + i] > 0.0
+        if tripled is None:
+            x, x_low, y, y_low, r = _iterate_doubled(w, i)
+        else:
+            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+            w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
+            w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
         w[X + i] = x if going else w[X + i]
         w[X_LOW + i] = x_low if going else w[X_LOW + i]
-        w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
         w[Y + i] = y if going else w[Y + i]
         w[Y_LOW + i] = y_low if going else w[Y_LOW + i]
-        w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
         w[R + i] = r if going else w[R + i]
         w[N + i] += w[GOING + i]
 
@@ -242,21 +239,32 @@ def _move(w, size, tripled, derivative):
 def _write(w, i, pixel, maxiter, counts, smooths, distances):
     """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
     count = w[COUNT + i]
-    if count >= 0.0 and count < maxiter and (smooths.size or distances.size):
-        m = w[X + i] ** 2 + w[Y + i] ** 2
-        dm = w[DX + i] ** 2 + w[DY + i] ** 2
-        worst = WORST if distances.size else tolerated(w[N + i])
-        if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
-            return False
-        if distances.size:
-            if not w[Q + i] ** 2 < WORST_SLOPE * dm:
-                return False
-            distances[pixel] = distance(m, dm)
-        if smooths.size:
-            smooths[pixel] = smooth(w[N + i], m)
+    if (
+        (smooths is not None or distances is not None)
+        and 0.0 <= count < maxiter
+        and not _write_fields(w, i, pixel, smooths, distances)
+    ):
+        return False
     if count >= 0.0:
         counts[pixel] = int(count)
     return count >= 0.0
+
+
+@inner
+def _write_fields(w, i, pixel, smooths, distances):
+    """Write the fields of a lane far out, if they are all proven; return whether they are."""
+    m = w[X + i] ** 2 + w[Y + i] ** 2
+    worst = WORST if distances is not None else tolerated(w[N + i])
+    if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
+        return False
+    if distances is not None:
+        dm = w[DX + i] ** 2 + w[DY + i] ** 2
+        if not w[Q + i] ** 2 < WORST_SLOPE * dm:
+            return False
+        distances[pixel] = distance(m, dm)
+    if smooths is not None:
+        smooths[pixel] = smooth(w[N + i], m)
+    return True
 
 
 @inlined
