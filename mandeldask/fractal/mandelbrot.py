@@ -111,10 +111,12 @@ def _stages() -> tuple[Stage, ...]:
     from mandeldask.fractal.kernels.doubled import answer_doubled, answer_tripled  # noqa: PLC0415
     from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
+    from mandeldask.fractal.kernels.outside import answer_outside  # noqa: PLC0415
     from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
 
     return (
         answer_blocks,
+        answer_outside,
         answer_early,
         answer_cycles,
         answer_absolutely,

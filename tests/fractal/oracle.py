@@ -35,6 +35,17 @@ def escape_count(re: Fraction, im: Fraction, maxiter: int) -> int:
     raise AssertionError(msg)
 
 
+def fields(re: Fraction, im: Fraction) -> tuple[float, float]:
+    """Return the smooth escape time and the distance estimate by an orbit of 300 bits that goes very far out."""
+    with ctx.workprec(300):
+        c = acb(_arb(re), _arb(im))
+        z, dz, n = acb(0), acb(0), 0
+        while abs(z).mid() < 1e40:
+            z, dz, n = z * z + c, 2 * z * dz + 1, n + 1
+        log = abs(z).log()
+        return float((n - (log / arb(2).log()).log() / arb(2).log()).mid()), float((2 * abs(z) * log / abs(dz)).mid())
+
+
 def grid_counts(grid: Grid, maxiter: int) -> np.ndarray:
     """Return the exact count of every pixel, shape (height, width)."""
     counts = [[escape_count(re, im, maxiter) for re in grid.re] for im in grid.im]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inlined
+from mandeldask.fractal.kernels.doubledouble import fma
 
 FAR_OUT = 2.0**24
 """An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
@@ -22,23 +23,25 @@ WORST_SLOPE = 2.0**-28
 """The same of dz/dc: the two together leave `distance` a ten-thousandth."""
 
 _LOG2_OF_E = 1.4426950408889634
-_HALF_ROOT = 0.7071067811865476
+_HALF_ROOT = 0x3FE6A09E667F3BCD
+"""The bits of 0.7071: numbers are split into a power of two and what is at least that."""
+_TWO_TO_52 = 0x4330000000000000
+"""The bits of 2^52, to which the bits of an integer add up as it does."""
 
 
 @inlined
 def log2(value):
-    """Return the binary logarithm of a positive normal number to 2^-40: the same on every machine, unlike libm's."""
-    bits = np.float64(value).view(np.int64)
-    exponent = (bits >> 52) - 1022
-    part = np.int64((bits & 0x000FFFFFFFFFFFFF) | 0x3FE0000000000000).view(np.float64)  # 0.5 to 1
-    low = part < _HALF_ROOT
-    part = part + part if low else part
+    """Return the binary logarithm of a positive normal number to 2^-24: the same on every machine, unlike libm's.
+
+    In operations on integers that every vector unit has.
+    """
+    bits = np.float64(value).view(np.int64) - _HALF_ROOT
+    exponent = np.int64(((bits >> 52) + 1024 & 2047) | _TWO_TO_52).view(np.float64) - (2.0**52 + 1024.0)
+    part = np.int64((bits & (2**52 - 1)) + _HALF_ROOT).view(np.float64)  # 0.71 to 1.41
     t = (part - 1.0) / (part + 1.0)  # ln(part) = 2 artanh(t), |t| < 0.172
     tt = t * t
-    series = 1.0 + tt * (
-        1.0 / 3.0 + tt * (1.0 / 5.0 + tt * (1.0 / 7.0 + tt * (1.0 / 9.0 + tt * (1.0 / 11.0 + tt / 13.0))))
-    )
-    return float(exponent - 1 if low else exponent) + 2.0 * _LOG2_OF_E * t * series
+    series = fma(tt, fma(tt, fma(tt, 2.0 / 7.0, 2.0 / 5.0), 2.0 / 3.0), 2.0)
+    return fma(_LOG2_OF_E * t, series, exponent)
 
 
 @inlined
