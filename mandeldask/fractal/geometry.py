@@ -58,6 +58,11 @@ class Axis:
             return type(self)(self.start + picked.start * self.step, self.step * picked.step, len(picked))
         return self.start + pixels[operator.index(item)] * self.step
 
+    @property
+    def middle(self) -> Fraction:
+        """Position half-way between the first pixel and the last."""
+        return self.start + self.step * (self.size - 1) / 2
+
     def index(self, position: Fraction) -> Fraction:
         """Return where `position` lies in pixels from pixel 0: whole at a pixel, and outside the axis too."""
         return (position - self.start) / self.step

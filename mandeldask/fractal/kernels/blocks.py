@@ -14,11 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inner, kernel
-from mandeldask.fractal.kernels.components import closed_form_periods
-from mandeldask.fractal.kernels.discs import BROKEN, PROVEN, SPLIT, judge
+from mandeldask.fractal.kernels.components import (
+    CARDIOID,
+    DISC,
+    OUTSIDE,
+    UNDECIDED,
+    component_at,
+    component_of,
+    components,
+    real_segment,
+    unit_of,
+)
+from mandeldask.fractal.kernels.discs import BROKEN, FAILED, PROVEN, SPLIT, judge
+from mandeldask.fractal.rationals import Point
 
 if TYPE_CHECKING:
-    from mandeldask.fractal.geometry import Axis
     from mandeldask.fractal.kernels.tile import Tile
 
 LEAF = 8
@@ -36,61 +46,88 @@ _FARTHEST = 64
 
 def answer_blocks(tile: Tile) -> None:
     """Answer the pixels of `tile` that formulas prove and the blocks that discs prove; all must be open."""
-    size = tile.counts.size
-    known = closed_form_periods(tile.grid)
-    proven = np.zeros(size, np.bool_) if known is None else known >= 0
-    if known is not None and tile.period is not None:
-        np.maximum(known, 0, out=tile.period, casting="unsafe")
-    axes = tile.grid.im, tile.grid.re
-    if all(abs(end) <= _FARTHEST for axis in axes for end in (axis[0], axis[-1])) and not proven.all():
+    grid = tile.grid
+    proven = np.zeros(tile.counts.size, np.bool_)
+    segment = real_segment(grid)
+    proven[segment.start : segment.stop] = True
+    middle, unit = Point(grid.re.middle, grid.im.middle), unit_of(grid)
+    if abs(middle.re) + abs(middle.im) + unit <= _FARTHEST:
+        frame = float(middle.im), float(grid.im.step), float(middle.re), float(grid.re.step)
+        steps = float(grid.im.step / (2 * unit)), float(grid.re.step / (2 * unit))
+        known = components(middle, unit)
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
-        middles = (*_middle(axes[0]), *_middle(axes[1]))
-        escapes_too = not tile.wants_orbits
-        _fill(middles, tile.grid.shape, tile.maxiter, escapes_too, tile.counts, period, proven, tile.cancellation.flag)
+        escapes = not tile.wants_orbits
+        flag = tile.cancellation.flag
+        _fill(frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
     tile.close("blocks", proven)
 
 
-def _middle(axis: Axis) -> tuple[float, float]:
-    """Return the position of the middle of `axis` and the distance of its pixels, each rounded once."""
-    return float(axis.start + axis.step * (axis.size - 1) / 2), float(axis.step)
-
-
 @kernel
-def _fill(
-    middles: Any, shape: Any, maxiter: int, escapes: Any, counts: Any, period: Any, proven: Any, flag: Any
-) -> None:
-    im, im_step, re, re_step = middles
+def _fill(frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
+    """Answer blocks, largest first.
+
+    `frame` has the middles of rows and columns and their distances, `steps` half the distances in units of `known`.
+    """
+    im, im_step, re, re_step = frame
     height, width = shape
     rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
     queue = np.empty((4, height * width // 4 + 64), np.int64)
     last = _put(queue, 0, 0, height, 0, width)
     first, allowance = 0, _ALLOWANCE
-    while first < last and allowance > 0 and not flag[0]:
+    while first < last and not flag[0]:
         top, bottom, left, right = queue[0, first], queue[1, first], queue[2, first], queue[3, first]
         first += 1
-        if _is_answered(proven, width, top, bottom, left, right):
-            continue
         rows, cols = bottom - top, right - left
-        cy = im + im_step * (0.5 * (top + bottom - height))
-        cx = re + re_step * (0.5 * (left + right - width))
-        rho = _radius(rows, cols, im_step, re_step) + rounding
         side = max(rows, cols)
-        probe = leaf if LEAF < side <= _PROBED else 0.0
-        verdict, count, cycle, steps, _, _ = judge(cx, cy, rho, probe, maxiter)
-        allowance -= steps
-        if count < maxiter and not escapes:
+        y, x = top + bottom - height, left + right - width
+        component = component_of(known, x * steps[1], y * steps[0], max(rows * abs(steps[0]), cols * abs(steps[1])))
+        if component in {CARDIOID, DISC}:
+            _answer(top, bottom, left, right, width, maxiter, maxiter, component, counts, period, proven)
             continue
+        if component == UNDECIDED and side <= LEAF:
+            _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven)
+            continue
+        verdict, count, cycle = FAILED, maxiter, 0
+        if allowance > 0 and (component == OUTSIDE or side > _PROBED):
+            rho = _radius(rows, cols, im_step, re_step) + rounding
+            probe = leaf if LEAF < side <= _PROBED else 0.0
+            cx, cy = re + 0.5 * x * re_step, im + 0.5 * y * im_step
+            verdict, count, cycle, taken, _, _ = judge(cx, cy, rho, probe, maxiter)
+            allowance -= taken
+            if count < maxiter and not escapes:
+                verdict = FAILED
         if verdict == PROVEN:
             allowance += _STEPS_A_PIXEL * rows * cols
-            for row in range(top, bottom):
-                start, stop = row * width + left, row * width + right
-                _paint(proven, start, stop, 1)
-                _paint(counts, start, stop, count)
-                if period.size:
-                    _paint(period, start, stop, cycle)
-        elif verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
+            _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven)
+        elif component == UNDECIDED or verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
             last = _split(queue, last, top, bottom, left, right)
+
+
+@inner
+def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven):
+    """Write the answer of a block."""
+    for row in range(top, bottom):
+        start, stop = row * width + left, row * width + right
+        _paint(proven, start, stop, 1)
+        if count < maxiter:  # else it is there already
+            _paint(counts, start, stop, count)
+        if period.size:
+            _paint(period, start, stop, cycle)
+
+
+@inner
+def _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven):
+    """Write the answers of those pixels of a block that are certainly inside a component."""
+    height, width = shape
+    for row in range(top, bottom):
+        v = (2 * row - (height - 1)) * steps[0]
+        for col in range(left, right):
+            component = component_at(known, (2 * col - (width - 1)) * steps[1], v)
+            if component != OUTSIDE:
+                proven[row * width + col] = True
+                if period.size:
+                    period[row * width + col] = component
 
 
 @inner
@@ -105,14 +142,6 @@ def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) ->
     """Put a block behind `last`; return the new end."""
     queue[0, last], queue[1, last], queue[2, last], queue[3, last] = top, bottom, left, right
     return last + 1
-
-
-@inner
-def _is_answered(proven: Any, width: int, top: int, bottom: int, left: int, right: int) -> bool:
-    """Whether corners and middle are answered: then the block is not worth a ball."""
-    first, last, middle = top * width, (bottom - 1) * width, (top + bottom) // 2 * width + (left + right) // 2
-    ends = proven[first + left] and proven[first + right - 1] and proven[last + left] and proven[last + right - 1]
-    return bool(ends and proven[middle])
 
 
 @inner

@@ -1,4 +1,4 @@
-"""The closed forms of `closed_form` at every pixel of a grid, at any depth.
+"""The closed forms of `closed_form` for blocks and pixels of a grid, at any depth.
 
 Both polynomials are expanded around the grid's middle: the constant term is exact before it is rounded, the offsets are
 small, so float64 decides every pixel but those within some 2^-45 grid widths of an edge, however deep the grid lies.
@@ -8,112 +8,82 @@ from __future__ import annotations
 
 import cmath
 from fractions import Fraction
-from math import ceil, floor, sqrt
-from typing import TYPE_CHECKING, Any
+from math import ceil, floor, lcm, sqrt
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from mandeldask.fractal.kernels.compiled import inner, kernel
+from mandeldask.fractal.kernels.compiled import inner
 from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mandeldask.fractal.geometry import Axis, Grid
+    from mandeldask.fractal.rationals import Point
+
+OUTSIDE, CARDIOID, DISC, UNDECIDED = range(4)
+"""Where a block may be; the period of a component is its number."""
 
 _MARGIN = 2.0**-47
-"""Relative to the sum of all terms' moduli: four times what 16 roundings of 2^-53 can add up to."""
-
-_FARTHEST = 2**30
-"""Grids that reach farther are left to the orbits, which end there at once: here floats must hold their squares."""
+"""Relative to the sum of all terms' moduli: more than what 36 roundings of 2^-53 can add up to."""
 
 _SLACK = 1e-6
 """More than float64 loses in a square root near 0."""
 
-_BLOCK = 16
-"""Pixels a side that are decided at once where no edge is near."""
 
-_LEFT, _RIGHT, _HEIGHT = -1.51, 0.13, 0.66
-"""Box that both components lie in: real parts of c - 1/4, modulus of the imaginary part."""
+class Components(NamedTuple):
+    """The main cardioid and the disc of period 2 as a grid sees them: polynomials of offsets from its middle."""
+
+    unit: float
+    """Unit of the offsets, a power of 2: no pixel's is beyond 1."""
+    cardioid: float
+    """Value of the cardioid's polynomial in the middle, over `unit`."""
+    disc: float
+    """Value of the disc's."""
+    square: float
+    """|w|^2 in the middle, where w = c - 1/4."""
+    re: float
+    """re w there."""
+    disc_re: float
+    """re (c + 1) there."""
+    im: float
+    """im c there."""
+    cardioid_margin: float
+    """More than what rounding does to a value of the first polynomial, and to how far it changes over a block."""
+    disc_margin: float
+    """The same of the second."""
 
 
-def closed_form_periods(grid: Grid) -> NDArray[np.int8] | None:
-    """Return, by flat pixel, 1 or 2 where a formula proves a cycle of that period, 0 on the real segment, else -1.
+NOWHERE = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""No component at all; blocks are in units of the grid, and so are none of them inside."""
 
-    None where no formula proves any pixel.
+
+def components(middle: Point, unit: Fraction) -> Components:
+    """Return the components around the `middle` of a grid, `NOWHERE` if neither reaches to within `unit` of it.
+
+    `unit` is `unit_of` the grid.
     """
-    half = _half_extent(grid)
-    real_pixels = _real_segment(grid)
-    meets = half <= _FARTHEST and _may_meet(grid, float(half))
-    if not meets and not real_pixels:
-        return None
-    periods = np.full(grid.im.size * grid.re.size, -1, np.int8)
-    periods[real_pixels.start : real_pixels.stop] = 0
-    if meets:
-        re, im = _middle(grid)
-        steps = float(grid.re.step / (2 * half)), float(grid.im.step / (2 * half))
-        cardioid, disc = _cardioid_terms(re, im, half), _disc_terms(re, im, half)
-        _fill(grid.shape, steps, _as_float(half), cardioid, disc, periods)
-    return periods
+    if not _may_meet(complex(float(middle.re), float(middle.im)), float(unit)):
+        return NOWHERE
+    d = 4 * lcm(middle.re.denominator, middle.im.denominator)  # whole numbers over d: Fractions would be reduced
+    x, y = (part.numerator * (d // part.denominator) for part in middle)
+    a, a1 = x - d // 4, x + d
+    q = a * a + y * y
+    cardioid = _ratio((4 * q * (q + a * d) - y * y * d * d) * unit.denominator, 4 * d**4 * unit.numerator)
+    disc = _ratio((16 * (a1 * a1 + y * y) - d * d) * unit.denominator, 16 * d * d * unit.numerator)
+    s, square, re, disc_re, im = float(unit), _ratio(q, d * d), _ratio(a, d), _ratio(a1, d), _ratio(y, d)
+    return Components(
+        s, cardioid, disc, square, re, disc_re, im,
+        _MARGIN * (abs(cardioid) + _cardioid_change(re, im, s, 1.0)),
+        _MARGIN * (abs(disc) + _disc_change(disc_re, im, s, 1.0)),
+    )  # fmt: skip
 
 
-def _middle(grid: Grid) -> tuple[Fraction, Fraction]:
-    """Return the point in the middle of `grid`."""
-    re, im = (axis.start + axis.step * Fraction(axis.size - 1, 2) for axis in (grid.re, grid.im))
-    return re, im
-
-
-def _may_meet(grid: Grid, half: float) -> bool:
-    """Whether either component may reach into `grid`: a quick test, certain only if False.
-
-    Multipliers of fixed points are 1 ± r, r = sqrt(1 - 4c). Where c moves by d <= 1.42 half, -r or r moves by
-    4 d / abs(r + r') at most, r' being the nearer of the new roots: below 6 half / abs(r), and below 2 sqrt(d) too.
-    """
-    c = complex(*map(_as_float, _middle(grid)))
-    root = cmath.sqrt(1 - 4 * c)
-    moved = min(3 * sqrt(half), 6 * half / max(abs(root), _SLACK))
-    near_cardioid = min(abs(1 - root), abs(1 + root)) < 1 + moved + _SLACK
-    return near_cardioid or abs(c + 1) < 1 / 4 + 2 * half + _SLACK
-
-
-def _half_extent(grid: Grid) -> Fraction:
-    """Return a power of 2 that offsets from the middle do not exceed: they are kept in units of it."""
+def unit_of(grid: Grid) -> Fraction:
+    """Return a power of 2 that offsets of pixels from the middle of `grid` do not exceed."""
     extent = max(abs(axis.step) * axis.size for axis in (grid.re, grid.im))
     return Fraction(2) ** exponent_of(extent)
 
 
-def _cardioid_terms(re: Fraction, im: Fraction, half: Fraction) -> tuple[float, ...]:
-    """Return the value in the middle, a Lipschitz constant over the grid, and the coefficients; see `_cardioid`.
-
-    A polynomial of degree k whose terms' moduli add up to M where |u|, |v| <= 1 is Lipschitz there with k M.
-    """
-    exact_a = re - Fraction(1, 4)
-    exact_q = exact_a * exact_a + im * im
-    value = _as_float((exact_q * (exact_q + exact_a) - im * im / 4) / half)
-    q, a, b, s = (_as_float(term) for term in (exact_q, exact_a, im, half))
-    linear = 2 * (abs(a) + abs(b)) * (2 * q + abs(a)) + q + abs(b) / 2
-    change = 2 * (abs(a) + abs(b) + s)
-    rest = 2 * s * (2 * q + abs(a)) + change * s * (change + 1) + s / 4
-    return value, (linear + 4 * rest) * (1 + _MARGIN), q, a, b
-
-
-def _disc_terms(re: Fraction, im: Fraction, half: Fraction) -> tuple[float, ...]:
-    """Return the value in the middle, a Lipschitz constant over the grid, and the coefficients; see `_disc`."""
-    value = _as_float(((re + 1) ** 2 + im * im - Fraction(1, 16)) / half)
-    a, b, s = _as_float(re + 1), _as_float(im), _as_float(half)
-    return value, 2 * (abs(a) + abs(b) + 2 * s) * (1 + _MARGIN), a, b
-
-
-def _as_float(value: Fraction) -> float:
-    """Round `value`; past float64's range only the sign matters."""
-    try:
-        return float(value)
-    except OverflowError:
-        return 1e300 if value > 0 else -1e300
-
-
-def _real_segment(grid: Grid) -> range:
-    """Return the flat pixels at -2 <= re <= 1/4, im = 0."""
+def real_segment(grid: Grid) -> range:
+    """Return the flat pixels of `grid` at -2 <= re <= 1/4, im = 0."""
     row = grid.im.index(Fraction(0))
     if row.denominator != 1 or not 0 <= row < grid.im.size:
         return range(0)
@@ -126,6 +96,53 @@ def _clipped_index(axis: Axis, position: Fraction) -> Fraction:
     return max(Fraction(-1), min(axis.index(position), Fraction(axis.size)))
 
 
+def _may_meet(c: complex, unit: float) -> bool:
+    """Whether either component may reach to within `unit` of `c` in both directions: certain only if False.
+
+    Multipliers of fixed points are 1 ± r, r = sqrt(1 - 4c). Where c moves by d <= 1.42 unit, -r or r moves by
+    4 d / abs(r + r') at most, r' being the nearer of the new roots: below 6 unit / abs(r), and below 2 sqrt(d) too.
+    """
+    root = cmath.sqrt(1 - 4 * c)
+    moved = min(3 * sqrt(unit), 6 * unit / max(abs(root), _SLACK))
+    near_cardioid = min(abs(1 - root), abs(1 + root)) < 1 + moved + _SLACK
+    return near_cardioid or abs(c + 1) < 1 / 4 + 2 * unit + _SLACK
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    """Return the nearest float64; past its range only the sign matters."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return 1e300 if numerator > 0 else -1e300
+
+
+@inner
+def component_of(components: Components, u: float, v: float, reach: float) -> int:
+    """Return the component that all offsets within `reach` of u, v in both directions are inside of.
+
+    `OUTSIDE` where all are outside of both.
+    """
+    s, f, g, q, a, a1, b, f_margin, g_margin = components
+    f = _cardioid(u, v, s, f, q, a, b)
+    f_change = _cardioid_change(a + s * u, b + s * v, s, reach)
+    if f + f_change < -f_margin:
+        return CARDIOID
+    g = _disc(u, v, s, g, a1, b)
+    g_change = _disc_change(a1 + s * u, b + s * v, s, reach)
+    if g + g_change < -g_margin:
+        return DISC
+    return OUTSIDE if f - f_change > f_margin and g - g_change > g_margin else UNDECIDED
+
+
+@inner
+def component_at(components: Components, u: float, v: float) -> int:
+    """Return the component that u, v is certainly inside of, else `OUTSIDE`."""
+    s, f, g, q, a, a1, b, f_margin, g_margin = components
+    if _cardioid(u, v, s, f, q, a, b) < -f_margin:
+        return CARDIOID
+    return DISC if _disc(u, v, s, g, a1, b) < -g_margin else OUTSIDE
+
+
 @inner
 def _cardioid(u: float, v: float, s: float, value: float, q: float, a: float, b: float) -> float:
     """Return (q^2 + q a - b^2 / 4) / s at a + s u, b + s v, where q = a^2 + b^2; `value` is the one at u = v = 0."""
@@ -134,39 +151,20 @@ def _cardioid(u: float, v: float, s: float, value: float, q: float, a: float, b:
 
 
 @inner
+def _cardioid_change(a: float, b: float, s: float, reach: float) -> float:
+    """Return the sum of the moduli of all terms of `_cardioid` but the value, for u and v up to `reach`."""
+    a, b, q = abs(a), abs(b), a * a + b * b
+    change = 2.0 * reach * (a + b + s * reach)
+    return change * (2.0 * q + a + s * change + s * reach) + reach * (q + 0.5 * b + 0.25 * s * reach)
+
+
+@inner
 def _disc(u: float, v: float, s: float, value: float, a: float, b: float) -> float:
     """Return (a^2 + b^2 - 1/16) / s at a + s u, b + s v; `value` is the one at u = v = 0."""
     return value + 2.0 * (a * u + b * v) + s * (u * u + v * v)
 
 
-@kernel
-def _fill(shape: Any, steps: Any, s: float, cardioid: Any, disc: Any, periods: Any) -> None:
-    """Write 1 and 2 where the polynomials are certainly negative, in blocks where one value tells for all."""
-    height, width = shape
-    f, f_slope, q, a, b = cardioid
-    g, g_slope, a1, b1 = disc
-    f_margin, g_margin = _MARGIN * (abs(f) + f_slope), _MARGIN * (abs(g) + g_slope)
-    reach = _BLOCK * max(abs(steps[0]), abs(steps[1]))
-    for top in range(0, height, _BLOCK):
-        for left in range(0, width, _BLOCK):
-            bottom, right = min(top + _BLOCK, height), min(left + _BLOCK, width)
-            u, v = (left + right - width) * steps[0], (top + bottom - height) * steps[1]
-            if not (_LEFT - s * reach < a + s * u < _RIGHT + s * reach and abs(b + s * v) < _HEIGHT + s * reach):
-                continue
-            f_middle = _cardioid(u, v, s, f, q, a, b) + f_margin
-            g_middle = _disc(u, v, s, g, a1, b1) + g_margin
-            if f_middle > f_slope * reach + 2.0 * f_margin and g_middle > g_slope * reach + 2.0 * g_margin:
-                continue
-            whole = 1 if f_middle < -f_slope * reach else 2 if g_middle < -g_slope * reach else 0
-            for row in range(top, bottom):
-                line = periods[row * width + left : row * width + right]
-                if whole:
-                    line[:] = whole
-                    continue
-                v = (2 * row - (height - 1)) * steps[1]
-                for i in range(line.size):
-                    u = (2 * (left + i) - (width - 1)) * steps[0]
-                    if _cardioid(u, v, s, f, q, a, b) < -f_margin:
-                        line[i] = 1
-                    elif _disc(u, v, s, g, a1, b1) < -g_margin:
-                        line[i] = 2
+@inner
+def _disc_change(a: float, b: float, s: float, reach: float) -> float:
+    """Return the sum of the moduli of all terms of `_disc` but the value, for u and v up to `reach`."""
+    return 2.0 * reach * (abs(a) + abs(b) + s * reach)
