@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
@@ -101,6 +102,7 @@ class Mandelbrot:
         return tile
 
 
+@cache
 def _stages() -> tuple[Stage, ...]:
     """Return the stages, from cheap to strong; the last answers whatever is open."""
     from mandeldask.fractal.kernels.absolute import (  # noqa: PLC0415  numba only when it computes

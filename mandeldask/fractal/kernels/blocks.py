@@ -23,9 +23,10 @@ from mandeldask.fractal.kernels.components import (
     component_of,
     components,
     real_segment,
-    unit_of,
+    unit_exponent,
 )
 from mandeldask.fractal.kernels.discs import BROKEN, FAILED, PROVEN, SPLIT, judge
+from mandeldask.fractal.kernels.positions import as_pair
 from mandeldask.fractal.rationals import Point
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ def answer_blocks(tile: Tile) -> None:
     proven = np.zeros(tile.counts.size, np.bool_)
     segment = real_segment(grid)
     proven[segment.start : segment.stop] = True
-    middle, unit = Point(grid.re.middle, grid.im.middle), unit_of(grid)
-    if abs(middle.re) + abs(middle.im) + unit <= _FARTHEST:
-        frame = float(middle.im), float(grid.im.step), float(middle.re), float(grid.re.step)
-        steps = float(grid.im.step / (2 * unit)), float(grid.re.step / (2 * unit))
-        known = components(middle, unit)
+    middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
+    frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
+    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) <= _FARTHEST:
+        steps = as_pair(grid.im.step, exponent + 1)[0], as_pair(grid.re.step, exponent + 1)[0]
+        known = components(middle, exponent)
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
         flag = tile.cancellation.flag

@@ -12,7 +12,6 @@ from math import ceil, floor, lcm, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from mandeldask.fractal.kernels.compiled import inner
-from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis, Grid
@@ -55,31 +54,32 @@ NOWHERE = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """No component at all; blocks are in units of the grid, and so are none of them inside."""
 
 
-def components(middle: Point, unit: Fraction) -> Components:
-    """Return the components around the `middle` of a grid, `NOWHERE` if neither reaches to within `unit` of it.
+def components(middle: Point, exponent: int) -> Components:
+    """Return the components around the `middle` of a grid, `NOWHERE` if neither reaches to within the unit of it.
 
-    `unit` is `unit_of` the grid.
+    The unit is 2^exponent; `unit_exponent` tells it.
     """
-    if not _may_meet(complex(float(middle.re), float(middle.im)), float(unit)):
+    unit = 2.0**exponent
+    if not _may_meet(complex(float(middle.re), float(middle.im)), unit):
         return NOWHERE
     d = 4 * lcm(middle.re.denominator, middle.im.denominator)  # whole numbers over d: Fractions would be reduced
     x, y = (part.numerator * (d // part.denominator) for part in middle)
     a, a1 = x - d // 4, x + d
     q = a * a + y * y
-    cardioid = _ratio((4 * q * (q + a * d) - y * y * d * d) * unit.denominator, 4 * d**4 * unit.numerator)
-    disc = _ratio((16 * (a1 * a1 + y * y) - d * d) * unit.denominator, 16 * d * d * unit.numerator)
-    s, square, re, disc_re, im = float(unit), _ratio(q, d * d), _ratio(a, d), _ratio(a1, d), _ratio(y, d)
+    cardioid = _ratio((4 * q * (q + a * d) - y * y * d * d), 4 * d**4, exponent)
+    disc = _ratio((16 * (a1 * a1 + y * y) - d * d), 16 * d * d, exponent)
+    square, re, disc_re, im = q / (d * d), a / d, a1 / d, y / d
     return Components(
-        s, cardioid, disc, square, re, disc_re, im,
-        _MARGIN * (abs(cardioid) + _cardioid_change(re, im, s, 1.0)),
-        _MARGIN * (abs(disc) + _disc_change(disc_re, im, s, 1.0)),
+        unit, cardioid, disc, square, re, disc_re, im,
+        _MARGIN * (abs(cardioid) + _cardioid_change(re, im, unit, 1.0)),
+        _MARGIN * (abs(disc) + _disc_change(disc_re, im, unit, 1.0)),
     )  # fmt: skip
 
 
-def unit_of(grid: Grid) -> Fraction:
-    """Return a power of 2 that offsets of pixels from the middle of `grid` do not exceed."""
-    extent = max(abs(axis.step) * axis.size for axis in (grid.re, grid.im))
-    return Fraction(2) ** exponent_of(extent)
+def unit_exponent(grid: Grid) -> int:
+    """Return the exponent of a power of 2 that offsets of pixels from the middle of `grid` do not exceed."""
+    steps = ((axis.size * abs(axis.step.numerator), axis.step.denominator) for axis in (grid.re, grid.im))
+    return max(extent.bit_length() - denominator.bit_length() + 1 for extent, denominator in steps)
 
 
 def real_segment(grid: Grid) -> range:
@@ -108,10 +108,10 @@ def _may_meet(c: complex, unit: float) -> bool:
     return near_cardioid or abs(c + 1) < 1 / 4 + 2 * unit + _SLACK
 
 
-def _ratio(numerator: int, denominator: int) -> float:
-    """Return the nearest float64; past its range only the sign matters."""
+def _ratio(numerator: int, denominator: int, exponent: int) -> float:
+    """Return the nearest float64 in units of 2^exponent; past its range only the sign matters."""
     try:
-        return numerator / denominator
+        return (numerator << max(0, -exponent)) / (denominator << max(0, exponent))
     except OverflowError:
         return 1e300 if numerator > 0 else -1e300
 

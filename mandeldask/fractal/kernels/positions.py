@@ -28,32 +28,43 @@ def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> 
     ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
     are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
     """
-    unit = Fraction(2) ** exponent
-    if max(abs(axis.start - origin), abs(axis.step)) > FAR * unit:  # other positions may be near nevertheless
+    start = axis.start - origin
+    if _is_far(start, exponent) or _is_far(axis.step, exponent):  # other positions may be near nevertheless
         return each_position(axis, origin, exponent, np.arange(axis.size))
     i = np.arange(axis.size, dtype=np.float64)
-    start, (step_high, step_low) = as_pair((axis.start - origin) / unit), as_pair(axis.step / unit)
+    (start_high, start_low), (step_high, step_low) = as_pair(start, exponent), as_pair(axis.step, exponent)
     head = _SPLIT * step_high - (_SPLIT * step_high - step_high)
     high, low = _two_sum(i * head, i * (step_high - head))
-    high, error = _two_sum(start[0], high)
-    low = low + i * step_low + start[1] + error
+    high, error = _two_sum(start_high, high)
+    low = low + i * step_low + start_low + error
     return np.array(_two_sum(high, low))
 
 
 def each_position(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the positions of some `pixels` as `positions`, each rounded by itself: exact to 2^-106 of it."""
-    unit = Fraction(2) ** exponent
-    pairs = {i: as_pair((axis[i] - origin) / unit) for i in set(pixels.tolist())}
+    pairs = {i: as_pair(axis[i] - origin, exponent) for i in set(pixels.tolist())}
     return np.array([pairs[i] for i in pixels.tolist()]).T
 
 
-def as_pair(value: Fraction) -> tuple[float, float]:
-    """Return `value`, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
-    value = clipped(value)
-    high = float(value)
+def as_pair(value: Fraction, exponent: int = 0) -> tuple[float, float]:
+    """Return `value` in units of 2^exponent, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
+    if _is_far(value, exponent):
+        return (float(FAR) if value > 0 else -float(FAR)), 0.0
+    numerator, denominator = _scaled(value, exponent)
+    high = numerator / denominator
     p, q = high.as_integer_ratio()
-    numerator, denominator = value.as_integer_ratio()
     return high, (numerator * q - p * denominator) / (denominator * q)
+
+
+def _is_far(value: Fraction, exponent: int) -> bool:
+    """Whether `value` in units of 2^exponent is farther than `FAR` from 0."""
+    numerator, denominator = _scaled(value, exponent)
+    return abs(numerator) > FAR * denominator
+
+
+def _scaled(value: Fraction, exponent: int) -> tuple[int, int]:
+    """Return numerator and denominator of ``value / 2**exponent``, not reduced, which takes longer than the rest."""
+    return value.numerator << max(0, -exponent), value.denominator << max(0, exponent)
 
 
 def clipped(value: Fraction) -> Fraction:
