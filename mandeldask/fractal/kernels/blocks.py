@@ -15,8 +15,6 @@ import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.components import (
-    CARDIOID,
-    DISC,
     OUTSIDE,
     UNDECIDED,
     component_at,
@@ -30,6 +28,8 @@ from mandeldask.fractal.kernels.positions import as_pair
 from mandeldask.fractal.rationals import Point
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mandeldask.fractal.kernels.tile import Tile
 
 LEAF = 8
@@ -58,13 +58,21 @@ def answer_blocks(tile: Tile) -> None:
         known = components(middle, exponent)
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
-        flag = tile.cancellation.flag
-        _fill(frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
+        queue, flag = _queue(grid.shape), tile.cancellation.flag
+        _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
     tile.close("blocks", proven)
 
 
+def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return room for all blocks, by column first row, end of rows, first column, end of columns: the first is all."""
+    height, width = shape
+    queue = np.empty((4, height * width // 4 + 64), np.int64)
+    queue[:, 0] = 0, height, 0, width
+    return queue
+
+
 @kernel
-def _fill(frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
+def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
     """Answer blocks, largest first.
 
     `frame` has the middles of rows and columns and their distances, `steps` half the distances in units of `known`.
@@ -73,9 +81,7 @@ def _fill(frame, steps, known, shape, maxiter, escapes, counts, period, proven, 
     height, width = shape
     rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
-    queue = np.empty((4, height * width // 4 + 64), np.int64)
-    last = _put(queue, 0, 0, height, 0, width)
-    first, allowance = 0, _ALLOWANCE
+    first, last, allowance = 0, 1, _ALLOWANCE
     while first < last and not flag[0]:
         top, bottom, left, right = queue[0, first], queue[1, first], queue[2, first], queue[3, first]
         first += 1
@@ -83,7 +89,7 @@ def _fill(frame, steps, known, shape, maxiter, escapes, counts, period, proven, 
         side = max(rows, cols)
         y, x = top + bottom - height, left + right - width
         component = component_of(known, x * steps[1], y * steps[0], max(rows * abs(steps[0]), cols * abs(steps[1])))
-        if component in {CARDIOID, DISC}:
+        if OUTSIDE < component < UNDECIDED:
             _answer(top, bottom, left, right, width, maxiter, maxiter, component, counts, period, proven)
             continue
         if component == UNDECIDED and side <= LEAF:

@@ -123,11 +123,16 @@ class Tile:
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
+def _unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return those of `pixels` that are not marked."""
+    left, words = np.empty(pixels.size, np.int64), marks[: marks.size // 8 * 8].view(np.int64)
+    return left[: _leave(pixels, marks, words, left)]
+
+
 @kernel
-def _unmarked(pixels: Any, marks: Any) -> Any:
-    """Return those of `pixels` that are not marked; most marks are like their neighbours, and eight are one word."""
-    left, size = np.empty(pixels.size, np.int64), 0
-    words = marks[: marks.size // 8 * 8].view(np.int64)
+def _leave(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
+    """Write to `left` what is not marked; return how many. Most marks are like their neighbours: eight are a word."""
+    size = 0
     for word in range(words.size):
         if words[word] != _ALL_MARKED:
             for i in range(8 * word, 8 * word + 8):
@@ -136,7 +141,7 @@ def _unmarked(pixels: Any, marks: Any) -> Any:
     for i in range(8 * words.size, marks.size):
         left[size] = pixels[i]
         size += not marks[i]
-    return left[:size]
+    return size
 
 
 Stage = Callable[[Tile], None]
