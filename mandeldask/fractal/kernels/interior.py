@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mandeldask.fractal.kernels.compiled import kernel
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.cycles import attracting_period, periodic_point
 from mandeldask.fractal.kernels.discs import PATIENCE, PROVEN, judge
 from mandeldask.fractal.kernels.positions import positions
@@ -94,10 +94,7 @@ def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any)
         found = 0
         if cycle:
             credit -= 8 * cycle
-            near_x, near_y, converged = periodic_point(cx, cy, x, y, cycle)
-            if converged:
-                found = attracting_period(cx, cy, rho, near_x, near_y, cycle)
-                x, y = near_x, near_y
+            found, x, y = _continued(cx, cy, rho, x, y, cycle)
         if not found:
             verdict, _, cycle, steps, x, y = judge(cx, cy, rho, 0.0, min(PATIENCE, gain))
             credit -= steps
@@ -106,3 +103,10 @@ def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any)
             cycle = found
             periods[i] = found
             credit += gain
+
+
+@inner
+def _continued(cx: float, cy: float, rho: float, x: float, y: float, cycle: int) -> tuple[int, float, float]:
+    """Return the period proven from x + iy, on the cycle of a neighbour, 0 if that fails; and the point on its own."""
+    x, y, converged = periodic_point(cx, cy, x, y, cycle)
+    return attracting_period(cx, cy, rho, x, y, cycle) if converged else 0, x, y
