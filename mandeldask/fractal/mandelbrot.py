@@ -111,10 +111,8 @@ def _stages() -> tuple[Stage, ...]:
     )
     from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
     from mandeldask.fractal.kernels.doubled import answer_doubled, answer_tripled  # noqa: PLC0415
-    from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415
     from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
     from mandeldask.fractal.kernels.outside import answer_outside  # noqa: PLC0415
-    from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
 
     return (
         answer_blocks,
@@ -124,6 +122,15 @@ def _stages() -> tuple[Stage, ...]:
         answer_absolutely,
         answer_doubled,
         answer_tripled,
-        answer_by_perturbation,
-        answer_exactly,
+        _answer_at_any_depth,
     )
+
+
+def _answer_at_any_depth(tile: Tile) -> None:
+    """Answer all that is open: by reference orbits, then by whole numbers. Most tiles never load what this takes."""
+    from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415  as in _stages
+    from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
+
+    for stage in (answer_by_perturbation, answer_exactly):
+        if tile.open.size:
+            stage(tile)
