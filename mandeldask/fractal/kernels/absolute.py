@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mandeldask.fractal.kernels import lanes, series
+from mandeldask.fractal.kernels import lanes, series, settling, taylor
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import WORST, WORST_SLOPE, distance, smooth, tolerated
@@ -21,8 +21,10 @@ EARLY = 1024
 """Iterations after which a proof that the pixel never leaves is cheaper than going on."""
 _SMOOTH, _DISTANCE = lanes.OLD_Q, lanes.DX
 """Rows for the fields of lanes that have been flown far out."""
-_PROVEN, _UNSURE = 1, 2
-"""Verdicts on a pixel; 0 means that it takes more iterations."""
+_PROVEN, _LONGER, _UNSURE = range(3)
+"""Verdicts on a pixel; LONGER means that it takes more iterations."""
+_LONG_BLOCKS = 4
+"""Blocks of steps between two looks at orbits longer than `EARLY`; others would be watched too often at their end."""
 _BATCH = 64
 """Places vacant before new pixels come: fewer would make watching them dear, more would leave lanes idle."""
 CLOSE = 2.0**-64
@@ -70,22 +72,32 @@ def answer_absolutely(tile: Tile) -> None:
 
 def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
     """Follow `pixels` for `limit` iterations, write the answers that are proved, and tell which pixels they are of."""
-    verdicts = np.zeros(pixels.size, np.int8)
     dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
     if max(abs(dre), abs(dim)) < FINEST:
-        return verdicts
+        return np.full(pixels.size, _LONGER, np.int8)
     frame, above, left = series.frame(tile.grid)
     re, im, rho = positions(frame.re), positions(frame.im), series.radius(dre, dim)
     flag = tile.cancellation.flag
-    wanted = series.blocks(pixels, tile.grid.re.size, (above, left), *(n // series.BLOCK for n in frame.shape))
-    tolerance = series.TOLERANCE if tile.wants_orbits else series.COARSE
-    starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, flag)
+    wanted = series.blocks(pixels, tile.grid.shape, (above, left), frame.shape).ravel()
+    tolerance = series.SHORT if tile.maxiter <= EARLY else series.COARSE
+    if tile.wants_orbits:
+        tolerance = series.TOLERANCE
+    known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
+    answers = settling.Answers(tile.counts, known, tile.grid.shape, (above, left))
+    starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, answers, flag)
     places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
     none = np.zeros(0, np.float32)
     smooths = none if tile.smooth is None else tile.smooth
     distances = none if tile.distance is None else tile.distance
-    _run(starts, places, tile.maxiter, limit, pixels, tile.counts, smooths, distances, verdicts, flag)
-    return verdicts
+    verdicts = np.zeros(tile.counts.size, np.int8)
+    pixels_left = _without(pixels, known) if known.size else pixels
+    _run(starts, places, tile.maxiter, limit, pixels_left, tile.counts, smooths, distances, verdicts, flag)
+    return verdicts if pixels.size == verdicts.size else verdicts[pixels]
+
+
+def _without(pixels: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return those of `pixels` that are not known; all pixels of a tile are looked at without their indices."""
+    return np.flatnonzero(~known) if pixels.size == known.size else pixels[~known[pixels]]
 
 
 @kernel
@@ -94,21 +106,22 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, ver
     w, watched, vacancies = lanes.workspace(), lanes.workspace(), lanes.all_vacant()
     order, done, flags = lanes.indices(), lanes.indices(), lanes.indices()
     fields, derivative = smooths.size + distances.size > 0, distances.size > 0
+    blocks = 1 if limit <= EARLY else _LONG_BLOCKS
     active = alive = following = clock = size = 0
     while not flag[0]:
         if alive <= lanes.LANES - _BATCH:
             while following < pixels.size and alive + size + series.BLOCK <= lanes.LANES:
                 run, block = _enter(starts, places, pixels, following, watched, size, derivative)
+                following += run
                 if starts.n[block] >= maxiter:
-                    _close(pixels, following, run, maxiter, counts, verdicts)
-                elif starts.parting[block]:
+                    continue  # all of it stays, which is what a tile begins with
+                if starts.parting[block]:
                     size += run
                 else:
                     for k in range(run):
                         order[k] = size + k
                     end = lanes.join(w, order, run, clock, watched, vacancies, alive, derivative)
                     active, alive = max(active, end), alive + run
-                following += run
             if alive + size == 0:
                 break
             if fields:
@@ -119,14 +132,14 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, ver
             end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, derivative)
             if fields:
                 lanes.gather(watched, done, size - going, derivative)
-                _measure(watched, size - going, maxiter, pixels, smooths, distances)
-            _write(watched, done, size - going, maxiter, pixels, counts, verdicts)
+                _measure(watched, size - going, maxiter, smooths, distances)
+            _write(watched, done, size - going, maxiter, counts, verdicts)
             active, alive, size = max(active, end), alive + going, 0
-        lanes.advance(w, active, derivative)
-        leaving = lanes.look(w, active, limit - clock - STEPS, order, flags)
+        lanes.advance(w, active, blocks, derivative)
+        leaving = lanes.look(w, active, limit - clock - blocks * STEPS, order, flags)
         lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
         alive, size = alive - leaving, size + leaving
-        clock += STEPS
+        clock += blocks * STEPS
         if following == pixels.size and 4 * alive <= 3 * active:
             lanes.close(w, active, order, vacancies, alive, derivative)
             active = alive
@@ -146,13 +159,13 @@ def _enter(starts, places, pixels, i, w, size, derivative):
     run = _run_length(pixels, i, min(series.BLOCK - along, width - col))
     row, col = row + above, col + left
     block = row // series.BLOCK * (re.size // series.BLOCK) + col // series.BLOCK
-    entry, cxs, b = w[size:], re[col : col + run], series.coefficients(starts, block)
+    entry, cxs, b = w[size:], re[col : col + run], taylor.coefficients(starts.real[block], starts.imag[block])
     dtx, tx = places.dre / rho, float(along - series.BLOCK // 2)
     ty = (row % series.BLOCK - series.BLOCK // 2) * (places.dim / rho)
     s = max(4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
-    cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(i)
+    cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(pixels[i])
     for j in range(series.BLOCK):  # those past the run are overwritten by the next
-        x, y = series.evaluate(b, (tx + j) * dtx, ty)
+        x, y = taylor.evaluate(b, (tx + j) * dtx, ty)
         entry[lanes.X + j], entry[lanes.Y + j] = 2.0 * x, 2.0 * y
         entry[lanes.S + j], entry[lanes.CY + j] = s, cy
         entry[lanes.BORN + j], entry[lanes.PIXEL + j] = n, pixel + j
@@ -161,17 +174,9 @@ def _enter(starts, places, pixels, i, w, size, derivative):
     if derivative:
         q = (8.0 * starts.error[block] / rho) ** 2
         for j in range(series.BLOCK):
-            dx, dy = series.slope(b, (tx + j) * dtx, ty)
+            dx, dy = taylor.slope(b, (tx + j) * dtx, ty)
             entry[lanes.DX + j], entry[lanes.DY + j], entry[lanes.Q + j] = dx / rho, dy / rho, q
     return run, block
-
-
-@inner
-def _close(pixels, first, run, maxiter, counts, verdicts):
-    """Answer pixels whose block stays until `maxiter`."""
-    for i in range(first, first + run):
-        counts[pixels[i]] = maxiter
-        verdicts[i] = _PROVEN
 
 
 @inner
@@ -187,7 +192,7 @@ def _run_length(pixels, i, most):
 
 
 @inner
-def _measure(w, size, maxiter, pixels, smooths, distances):
+def _measure(w, size, maxiter, smooths, distances):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
     derivative = distances.size > 0
     lanes.fly(w, size, derivative)
@@ -208,7 +213,7 @@ def _measure(w, size, maxiter, pixels, smooths, distances):
         if np.isnan(w[_SMOOTH + i]) or (derivative and np.isnan(w[_DISTANCE + i])):
             w[lanes.UNSURE + i] = 1.0
             continue
-        pixel = pixels[int(w[lanes.PIXEL + i])]
+        pixel = int(w[lanes.PIXEL + i])
         if smooths.size:
             smooths[pixel] = w[_SMOOTH + i]
         if derivative:
@@ -216,13 +221,14 @@ def _measure(w, size, maxiter, pixels, smooths, distances):
 
 
 @inner
-def _write(w, order, size, maxiter, pixels, counts, verdicts):
-    """Write the counts that were proved of the lanes listed in `order`, and the verdicts."""
+def _write(w, order, size, maxiter, counts, verdicts):
+    """Write the counts that were proved of the lanes listed in `order`, and the verdicts on the others."""
     for k in range(size):
         i = lanes.index(order[k])
-        j, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]
+        pixel, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]
         count = min(int(w[lanes.BORN + i] + inside), maxiter)
         ends = (inside < STEPS) | (count == maxiter)
-        proven = ends & (w[lanes.UNSURE + i] == 0.0)
-        counts[lanes.index(pixels[j])] = count if proven else maxiter
-        verdicts[j] = _PROVEN if proven else _UNSURE if ends else 0
+        if ends & (w[lanes.UNSURE + i] == 0.0):
+            counts[pixel] = count
+        else:
+            verdicts[pixel] = _UNSURE if ends else _LONGER

@@ -66,27 +66,40 @@ def index(value):
 
 
 @inner
-def advance(w, active, derivative):
-    """Advance lanes by STEPS iterations, unchecked; keep what they were in the OLD rows."""
+def advance(w, active, blocks, derivative):
+    """Advance lanes by `blocks` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
+    if derivative:
+        _advance_slopes(w, active, blocks)
+        return
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
-        w[S + i] *= GROWTH
-    if derivative:
+    for _ in range(blocks):
         for i in range(active):
-            w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
-            w[Q + i] *= DERIVATIVE_GROWTH
-    for _ in range(STEPS // 2):
-        if derivative:
-            for i in range(active):
-                x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-                dx, dy, q = differentiate(x, y, s, w[DX + i], w[DY + i], w[Q + i])
-                x, y, s = iterate(x, y, s, cx, cy)
-                w[DX + i], w[DY + i], w[Q + i] = differentiate(x, y, s, dx, dy, q)
-                w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
-        else:
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            x, y, s = iterate(x, y, s * GROWTH, cx, cy)
+            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
+        for _ in range(STEPS // 2 - 1):
             for i in range(active):
                 x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
                 w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, w[CX + i], w[CY + i])
+
+
+@inner
+def _advance_slopes(w, active, blocks):
+    """Do what `advance` does, for lanes with dz/dc."""
+    for i in range(active):
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
+    for step in range(blocks * STEPS // 2):
+        if step % (STEPS // 2) == 0:
+            for i in range(active):
+                w[S + i], w[Q + i] = w[S + i] * GROWTH, w[Q + i] * DERIVATIVE_GROWTH
+        for i in range(active):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            dx, dy, q = differentiate(x, y, s, w[DX + i], w[DY + i], w[Q + i])
+            x, y, s = iterate(x, y, s, cx, cy)
+            w[DX + i], w[DY + i], w[Q + i] = differentiate(x, y, s, dx, dy, q)
+            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
 
 
 @inner

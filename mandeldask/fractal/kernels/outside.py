@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mandeldask.fractal.kernels import lanes, series
+from mandeldask.fractal.kernels import lanes, series, settling, taylor
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.escape import ROUNDING
@@ -21,8 +21,6 @@ from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, di
 from mandeldask.fractal.kernels.recurrence import differentiate, iterate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mandeldask.fractal.kernels.tile import Tile
 
 _TOLERANCE = 2.0**-32
@@ -66,31 +64,19 @@ def answer_outside(tile: Tile) -> None:
     frame, top, left = series.frame(tile.grid)
     window = _Window(top, left, *tile.grid.shape)
     re, im, flag = positions(frame.re), positions(frame.im), tile.cancellation.flag
-    wanted = _blocks(tile, window, frame.shape)
+    wanted = series.blocks(tile.open, tile.grid.shape, (top, left), frame.shape)
     squares = wanted.reshape(wanted.shape[0] // _SQUARE, _SQUARE, wanted.shape[1] // _SQUARE, _SQUARE)
     sample = np.zeros(wanted.shape, np.bool_)
     sample[1::_SQUARE, 1::_SQUARE] = squares.any((1, 3))
-    starts = series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, flag)
+    starts = series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, settling.NOWHERE, flag)
     squares &= starts.parting.reshape(squares.shape).any((1, 3), keepdims=True)
-    starts = series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, flag)
+    starts = series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, settling.NOWHERE, flag)
     none = np.zeros(0, np.float32)
     smooths = none if tile.smooth is None else tile.smooth
     distances = none if tile.distance is None else tile.distance
     _run(starts, re[0], im[0], steps, window, tile.maxiter, tile.counts, smooths, distances, flag)
     proven = tile.counts < tile.maxiter
     tile.close("outside", proven if tile.open.size == proven.size else proven[tile.open])
-
-
-def _blocks(tile: Tile, window: _Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return which blocks of a frame of that shape hold open pixels, shape (rows, columns)."""
-    side = series.BLOCK
-    wanted = np.zeros((shape[0] // side, shape[1] // side), np.bool_)
-    if tile.open.size < tile.counts.size:
-        wanted[...] = series.blocks(tile.open, window.width, window[:2], *wanted.shape).reshape(wanted.shape)
-    else:
-        bottom, right = window.top + window.height, window.left + window.width
-        wanted[window.top // side : -(-bottom // side), window.left // side : -(-right // side)] = True
-    return wanted
 
 
 @kernel
@@ -104,7 +90,7 @@ def _run(starts, re, im, steps, window, maxiter, counts, smooths, distances, fla
         c = abs(re[left + series.BLOCK // 2]) + abs(im[top + series.BLOCK // 2]) + rho
         if flag[0] or not starts.parting[block] or c > _FARTHEST:
             continue
-        _enter(w, series.coefficients(starts, block), rho, re[left:], im[top:], derivative)
+        _enter(w, taylor.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], derivative)
         n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, derivative)
         if n > 0:
             _measure(w, float(n), derivative)
@@ -124,12 +110,12 @@ def _spread(w, dtx, dty):
 def _enter(w, b, rho, re, im, derivative):
     """Evaluate the polynomial `b` of a block whose first column and row are at re[0] and im[0]."""
     for i in range(LANES):
-        x, y = series.evaluate(b, w[TX + i], w[TY + i])
+        x, y = taylor.evaluate(b, w[TX + i], w[TY + i])
         w[X + i], w[Y + i] = 2.0 * x, 2.0 * y
         w[SURELY + i] = w[MAYBE + i] = 0.0
     if derivative:
         for i in range(LANES):
-            dx, dy = series.slope(b, w[TX + i], w[TY + i])
+            dx, dy = taylor.slope(b, w[TX + i], w[TY + i])
             w[DX + i], w[DY + i] = dx / rho, dy / rho
     for row in range(series.BLOCK):
         entry, cy = w[row * series.BLOCK :], 2.0 * im[row]

@@ -1,9 +1,8 @@
 """The iterates that the pixels of a block have in common, once for the block: a polynomial in c with an error bound.
 
-Within a disc of radius rho around c0, ``z_n(c0 + rho t) = b_0 + b_1 t + ... + b_5 t^5`` up to an error E for |t| <= 1.
-Squaring the polynomial iterates the whole disc; it stops where the error would grow past a tolerance or a pixel could
-leave |z| <= 2. Pixels then start there: fewer iterations, and an orbit as accurate as if the start were exact.
-Bounds: docs/explanation/exactness.md.
+A block's disc is iterated as far as the error stays below a tolerance and no pixel can leave |z| <= 2. Pixels then
+start there: fewer iterations, and an orbit as accurate as if the start were exact. Where only counts are wanted, it is
+iterated on, to settle whole parts of the block. Bounds: docs/explanation/exactness.md.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mandeldask.fractal.geometry import Axis, Grid
-from mandeldask.fractal.kernels import doubledouble as dd
-from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
+from mandeldask.fractal.kernels import settling, taylor
+from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.potential import log2
 
 if TYPE_CHECKING:
@@ -24,26 +23,18 @@ BLOCK = 16
 """Pixels along a block."""
 _PARENT = 64
 """Pixels along a parent of blocks, which are iterated together at first."""
-DEGREE = 5
 TOLERANCE = 2.0**-40
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
-
 COARSE = 2.0**-36
 """The same where only counts are wanted: double-double takes the pixels that this leaves open."""
-
-_COEFFICIENT_ERROR = 2.0**-49
-"""Each coefficient is a sum of at most 4 products, rounded at most 10 times, each time by 2^-53 of what it adds up."""
-_CENTER_ERROR = 2.0**-95
-"""More than a double-double step with |z| <= 2 loses, the error of c0 included."""
-_RECENTER_ERROR = 2.0**-47
-"""What the polynomial of a part loses, times |b_1| + ... + |b_5| of the whole."""
+SHORT = 2.0**-32
+"""The same where orbits are so short that these are few."""
 _PARENT_SHARE = 2.0**-4
 """Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
-_HANDOVER_ERROR = 2.0**-47, 2.0**-51
-"""What evaluating the polynomial loses, times |b_1| + ... + |b_5|, plus what adding b_0 does."""
-
 _SOON = 8
 """Iterations for which pixels are expected to go on parting as fast as they did, rho growing to |b_1| in n of them."""
+_LOOK = 256
+"""Iterates between two looks at the cancellation flag."""
 
 
 class Series(NamedTuple):
@@ -52,13 +43,36 @@ class Series(NamedTuple):
     n: NDArray[np.int64]
     """Index of the iterate that the polynomial is; z_1 ... z_n lie within |z| <= 2 for every pixel of the block."""
     real: NDArray[np.float64]
-    """Real parts of b_0 ... b_5, shape (blocks, 6)."""
+    """Real parts of b_0 ... b_8, shape (blocks, 9)."""
     imag: NDArray[np.float64]
-    """Imaginary parts, shape (blocks, 6)."""
+    """Imaginary parts, shape (blocks, 9)."""
     error: NDArray[np.float64]
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
     parting: NDArray[np.bool_]
     """Whether most pixels are likely to leave |z| <= 2 within `_SOON` iterations."""
+
+
+class _Task(NamedTuple):
+    """What `start` was asked for, as its parameters tell."""
+
+    re: NDArray[np.float64]
+    im: NDArray[np.float64]
+    steps: tuple[float, float]
+    maxiter: int
+    tolerance: float
+    answers: settling.Answers
+    flag: NDArray[np.uint8]
+
+
+class _Ends(NamedTuple):
+    """Discs as they are where they stop."""
+
+    discs: NDArray[np.float64]
+    """As `taylor.workspace`."""
+    n: NDArray[np.int64]
+    """Indices of these iterates."""
+    full: NDArray[np.bool_]
+    """Whether they stop since a pixel may leave |z| <= 2."""
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
@@ -83,7 +97,7 @@ def radius(dre: float, dim: float) -> float:
 
 
 @kernel
-def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: float, flag: Any) -> Any:
+def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: float, answers: Any, flag: Any) -> Any:
     """Return the Series of every block.
 
     Parameters
@@ -97,134 +111,158 @@ def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: fl
     wanted : bool, shape (blocks,)
         Blocks to iterate; the others stay at z_0 = 0.
     tolerance : float
-        Error at which a block stops, `TOLERANCE` or `COARSE`.
+        Error at which a block stops, `TOLERANCE`, `COARSE` or `SHORT`.
+    answers : settling.Answers
+        Where counts go that the polynomials tell, or `settling.NOWHERE`.
     flag : bool, shape (1,)
         Set to cancel.
     """
-    n = np.zeros(wanted.size, np.int64)
-    real = np.zeros((wanted.size, DEGREE + 1))
-    imag = np.zeros((wanted.size, DEGREE + 1))
-    error = np.zeros(wanted.size)
-    starts = Series(n, real, imag, error, np.zeros(wanted.size, np.bool_))
-    for top in range(0, im.shape[1], _PARENT):
-        for left in range(0, re.shape[1], _PARENT):
-            if not flag[0]:
-                _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance)
+    count, size = wanted.size, taylor.DEGREE + 1
+    starts = Series(
+        np.zeros(count, np.int64),
+        np.zeros((count, size)),
+        np.zeros((count, size)),
+        np.zeros(count),
+        np.zeros(count, np.bool_),
+    )
+    task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
+    w, wholes, corners = taylor.workspace(), _no_ends(), np.empty((taylor.DISCS, 2), np.int64)
+    parents, cols = _parents(wanted, re.shape[1] // BLOCK), re.shape[1] // _PARENT
+    for first in range(0, parents.size, taylor.DISCS):
+        used = min(taylor.DISCS, parents.size - first)
+        for k in range(used):
+            row, col = parents[first + k] // cols * _PARENT, parents[first + k] % cols * _PARENT
+            taylor.begin(w, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
+        _follow(task, w, wholes, used, 0, _PARENT // BLOCK, _PARENT_SHARE, corners[:0])
+        for k in range(used):
+            _start_children(task, w, wholes, k, parents[first + k], wanted, starts, corners)
     return starts
 
 
 @inner
-def _start_children(starts, top, left, re, im, steps, maxiter, wanted, tolerance):
-    """Iterate the blocks of one parent: all at once as far as that goes, then each on its own."""
-    cols, rho = re.shape[1] // BLOCK, radius(steps[0], steps[1])
-    whole_rho = rho * (_PARENT // BLOCK)
-    whole = np.zeros(DEGREE + 2, np.complex128)
-    whole_n, whole_error = -1, 0.0
-    for row in range(top + BLOCK // 2, top + _PARENT, BLOCK):
-        for col in range(left + BLOCK // 2, left + _PARENT, BLOCK):
-            block = row // BLOCK * cols + col // BLOCK
-            if not wanted[block]:
-                continue
-            if whole_n < 0:
-                center = _center(re, im, top + _PARENT // 2, left + _PARENT // 2)
-                whole_n, whole_error, _ = _iterate(whole, 0, 0.0, center, whole_rho, maxiter, tolerance * _PARENT_SHARE)
-            across, down = (col - left - _PARENT // 2) * steps[0], (row - top - _PARENT // 2) * steps[1]
-            part = _recentered(whole, complex(across / whole_rho, down / whole_rho))
-            error = whole_error + _RECENTER_ERROR * _spread(whole)
-            n, error, full = _iterate(part, whole_n, error, _center(re, im, row, col), rho, maxiter, tolerance)
-            starts.n[block] = n
-            starts.parting[block] = full or log2(_norm(part[1])) * (n + _SOON) > log2(rho) * _SOON
-            for k in range(DEGREE + 1):
-                starts.real[block, k], starts.imag[block, k] = part[k].real, part[k].imag
-            per_spread, fixed = _HANDOVER_ERROR
-            starts.error[block] = error + per_spread * _spread(part) + fixed if n else 0.0
+def _no_ends():
+    """Return an empty `_Ends`."""
+    return _Ends(taylor.workspace(), np.zeros(taylor.DISCS, np.int64), np.zeros(taylor.DISCS, np.bool_))
 
 
 @inner
-def _center(re, im, row, col):
+def _parents(wanted, cols):
+    """Return the parents that have a wanted block, flat indices."""
+    ratio = _PARENT // BLOCK
+    parents, count = np.empty(wanted.size, np.int64), 0
+    for parent in range(wanted.size // ratio**2):
+        row, col = parent // (cols // ratio) * ratio, parent % (cols // ratio) * ratio
+        holds = False
+        for i in range(row, row + ratio):
+            for j in range(col, col + ratio):
+                holds |= wanted[i * cols + j]
+        parents[count] = parent
+        count += 1 if holds else 0
+    return parents[:count]
+
+
+@inner
+def _center(task, row, col):
     """Return a position as high and low parts of x and y."""
-    return re[0, col], re[1, col], im[0, row], im[1, row]
+    return task.re[0, col], task.re[1, col], task.im[0, row], task.im[1, row]
 
 
 @inner
-def _recentered(b, d):
-    """Return the polynomial of the child in the direction `d` from the middle, in units of the parent's rho."""
-    part = b.copy()
-    part[0] = 0.0
-    for i in range(DEGREE):
-        for k in range(DEGREE - 1, i - 1, -1):
-            part[k] += d * part[k + 1]
-    x, x_low = dd.add(b[0].real, b[DEGREE + 1].real, part[0].real, 0.0)
-    y, y_low = dd.add(b[0].imag, b[DEGREE + 1].imag, part[0].imag, 0.0)
-    part[0], part[DEGREE + 1] = complex(x, y), complex(x_low, y_low)
-    for k in range(1, DEGREE + 1):
-        part[k] *= (BLOCK / _PARENT) ** k
-    return part
+def _start_children(task, w, wholes, whole, parent, wanted, starts, corners):
+    """Iterate the wanted blocks of a parent from where that stopped, and write their series."""
+    ratio, cols = _PARENT // BLOCK, task.re.shape[1] // BLOCK
+    rho = radius(*task.steps)
+    blocks, used = np.empty(taylor.DISCS, np.int64), 0
+    for i in range(ratio):
+        for j in range(ratio):
+            row, col = parent // (cols // ratio) * ratio + i, parent % (cols // ratio) * ratio + j
+            if wanted[row * cols + col]:
+                d = complex(
+                    (j + 0.5 - 0.5 * ratio) * BLOCK * task.steps[0], (i + 0.5 - 0.5 * ratio) * BLOCK * task.steps[1]
+                )
+                center = _center(task, row * BLOCK + BLOCK // 2, col * BLOCK + BLOCK // 2)
+                taylor.shift(wholes.discs, whole, w, used, d / (rho * ratio), 1.0 / ratio, center)
+                blocks[used] = row * cols + col
+                corners[used, 0], corners[used, 1] = row * BLOCK, col * BLOCK
+                used += 1
+    ends = _no_ends()
+    _follow(task, w, ends, used, wholes.n[whole], 1, 1.0, corners[:used])
+    for k in range(used):
+        _write(starts, blocks[k], ends, k, rho)
 
 
 @inner
-def _iterate(b: Any, n: int, error: float, c: Any, rho: float, maxiter: int, tolerance: float) -> Any:
-    """Iterate one polynomial from the iterate n on, as far as it goes.
+def _follow(task, w, ends, used, n, ratio, share, corners):
+    """Iterate discs of `ratio` blocks a side from the iterate n on, each as far as it goes, and write where they stop.
 
-    Returns the n reached, the error bound, and whether a pixel may leave next.
-
-    `b` holds the coefficients, and at its end the low part of the first.
+    Of blocks, whose `corners` are given, pixels are answered.
     """
-    x, y, x_low, y_low = b[0].real, b[0].imag, b[DEGREE + 1].real, b[DEGREE + 1].imag
-    a1, a2, a3, a4, a5 = b[1], b[2], b[3], b[4], b[5]
-    cx, cx_low, cy, cy_low = c
-    spread, full = _spread(b), False
-    while n < maxiter:
-        # magnitudes of the coefficients from above, and of what squaring puts past degree 5
-        m1, m2, m3, m4, m5 = _norm(a1), _norm(a2), _norm(a3), _norm(a4), _norm(a5)
-        t5 = m5
-        t4 = t5 + m4
-        t3 = t4 + m3
-        t2 = t3 + m2
-        dropped = m1 * t5 + m2 * t4 + m3 * t3 + m4 * t2 + m5 * spread
-        reach = np.sqrt(x * x + y * y) + spread
-        next_error = (
-            (2.0 * reach + error) * error
-            + _COEFFICIENT_ERROR * ((2.0 * reach) * spread + rho)
-            + dropped
-            + _CENTER_ERROR
-        ) * (1.0 + 2.0**-40)
-        double = complex(2.0 * x, 2.0 * y)
-        b1 = double * a1 + rho
-        b2 = double * a2 + a1 * a1
-        b3 = double * a3 + 2.0 * a1 * a2
-        b4 = double * a4 + (2.0 * a1 * a3 + a2 * a2)
-        b5 = double * a5 + 2.0 * (a1 * a4 + a2 * a3)
-        x_next, x_low_next, y_next, y_low_next = dd.iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low)
-        next_spread = (_norm(b1) + _norm(b2) + _norm(b3) + _norm(b4) + _norm(b5)) * (1.0 + 2.0**-40)
-        farthest = np.sqrt(x_next * x_next + y_next * y_next) + next_spread + next_error
-        if not (next_error < tolerance and farthest < 2.0 - 2.0**-40):
-            full = not farthest < 2.0 - 2.0**-40
-            break
-        x, x_low, y, y_low = x_next, x_low_next, y_next, y_low_next
-        a1, a2, a3, a4, a5 = b1, b2, b3, b4, b5
-        error, spread = next_error, next_spread
+    going, unsettled = np.zeros(taylor.DISCS, np.bool_), np.zeros(taylor.DISCS, np.bool_)
+    states, pending = np.zeros((used, settling.PARTS), np.int64), np.zeros((used, settling.PARTS**2))
+    settles = corners.shape[0] > 0 and task.answers.known.size > 0
+    for k in range(used):
+        going[k], unsettled[k] = True, settles
+    events, on, rho = np.zeros(taylor.DISCS, np.int64), used, radius(*task.steps) * ratio
+    room = settling.room(task.steps[0] / rho, task.steps[1] / rho)
+    while on > 0 and n < task.maxiter and not (n % _LOOK == 0 and task.flag[0]):
+        taylor.advance(w, rho)
+        if taylor.judge(w, used, task.tolerance * share, events) > 0:
+            for k in range(used):
+                if going[k] and events[k]:
+                    _end(w, ends, k, n, events[k] == taylor.OUT)
+                    going[k] = False
+                    on -= not unsettled[k]
+        taylor.go_on(w)
         n += 1
-    b[0], b[1], b[2], b[3], b[4], b[5], b[6] = complex(x, y), a1, a2, a3, a4, a5, complex(x_low, y_low)
-    return n, error, full
+        for k in range(used):
+            if unsettled[k] and not going[k]:
+                place = corners[k, 0], corners[k, 1]
+                unsettled[k] = settling.look(w, k, n, room, *place, states[k], pending[k], task.answers)
+                on -= not unsettled[k]
+    for k in range(used):
+        if unsettled[k] and n == task.maxiter:
+            settling.finish(corners[k, 0], corners[k, 1], room, states[k], pending[k], n, task.answers)
+        if going[k]:
+            _end(w, ends, k, n, full=False)
 
 
 @inner
-def _spread(b):
-    """Return a bound on how far the polynomial `b` gets from its middle."""
-    return (_norm(b[1]) + _norm(b[2]) + _norm(b[3]) + _norm(b[4]) + _norm(b[5])) * (1.0 + 2.0**-40)
+def _end(w, ends, k, n, full):
+    """Write that disc `k` stops at the iterate n."""
+    taylor.keep(w, k, ends.discs)
+    ends.n[k], ends.full[k] = n, full
 
 
-@inlined
-def _norm(a: complex) -> float:
-    """Return |re| + |im|, a bound on |a|."""
-    return abs(a.real) + abs(a.imag)
+@inner
+def _write(starts, block, ends, k, rho):
+    """Write the series of a block that stopped."""
+    n, slope = ends.n[k], 0.0
+    for i in range(taylor.DEGREE + 1):
+        starts.real[block, i], starts.imag[block, i] = taylor.coefficient(ends.discs, k, i)
+    slope = abs(starts.real[block, 1]) + abs(starts.imag[block, 1])
+    starts.n[block] = n
+    starts.parting[block] = ends.full[k] or log2(slope) * (n + _SOON) > log2(rho) * _SOON
+    starts.error[block] = taylor.handed_over(ends.discs, k) if n else 0.0
+
+
+def blocks(
+    pixels: NDArray[np.int64], shape: tuple[int, int], before: tuple[int, int], whole: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return for every block of a frame of the shape `whole` whether it holds one of `pixels`, shape (rows, columns).
+
+    These are flat indices, ascending, into a tile of that `shape`, which has so many rows and columns `before` it.
+    """
+    wanted = np.zeros((whole[0] // BLOCK, whole[1] // BLOCK), np.bool_)
+    if pixels.size < shape[0] * shape[1]:
+        _mark(pixels, shape[1], before, wanted)
+    else:
+        rows, cols = (slice(a // BLOCK, -(-(a + n) // BLOCK)) for a, n in zip(before, shape, strict=True))
+        wanted[rows, cols] = True
+    return wanted
 
 
 @kernel
-def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
-    """Return for every block of a frame of (rows, cols) blocks whether it holds one of `pixels`, flat indices."""
-    wanted = np.zeros(rows * cols, np.bool_)
+def _mark(pixels: Any, width: int, before: Any, wanted: Any) -> None:
     next_row = 0  # first pixel of the row after the last pixel's: dividing by the width would take longer
     row = -1
     for pixel in pixels:
@@ -232,33 +270,4 @@ def blocks(pixels: Any, width: int, before: Any, rows: int, cols: int) -> Any:
             row += 1
             next_row += width
         col = pixel - next_row + width
-        wanted[(row + before[0]) // BLOCK * cols + (col + before[1]) // BLOCK] = True
-    return wanted
-
-
-@inlined
-def coefficients(starts, block):
-    """Return the polynomial of a block as numbers: b_0 ... b_5, each as real and imaginary part."""
-    re, im = starts.real[block], starts.imag[block]
-    return re[0], im[0], re[1], im[1], re[2], im[2], re[3], im[3], re[4], im[4], re[5], im[5]
-
-
-@inlined
-def evaluate(b, tx, ty):
-    """Return ``x, y`` of the polynomial `b` at ``t = tx + 1j ty``."""
-    x0, y0, x1, y1, x2, y2, x3, y3, x4, y4, x5, y5 = b
-    x, y = x5 * tx - y5 * ty + x4, x5 * ty + y5 * tx + y4
-    x, y = x * tx - y * ty + x3, x * ty + y * tx + y3
-    x, y = x * tx - y * ty + x2, x * ty + y * tx + y2
-    x, y = x * tx - y * ty + x1, x * ty + y * tx + y1
-    return x * tx - y * ty + x0, x * ty + y * tx + y0
-
-
-@inlined
-def slope(b, tx, ty):
-    """Return the derivative with respect to t of the polynomial `b` at ``t = tx + 1j ty``."""
-    _, _, x1, y1, x2, y2, x3, y3, x4, y4, x5, y5 = b
-    x, y = 5.0 * (x5 * tx - y5 * ty) + 4.0 * x4, 5.0 * (x5 * ty + y5 * tx) + 4.0 * y4
-    x, y = x * tx - y * ty + 3.0 * x3, x * ty + y * tx + 3.0 * y3
-    x, y = x * tx - y * ty + 2.0 * x2, x * ty + y * tx + 2.0 * y2
-    return x * tx - y * ty + x1, x * ty + y * tx + y1
+        wanted[(row + before[0]) // BLOCK, (col + before[1]) // BLOCK] = True
