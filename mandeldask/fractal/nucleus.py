@@ -30,6 +30,9 @@ _SHARE = 16
 _MOST_STEPS = 24
 """Newton steps; about ten take it from a bit to all."""
 
+_LOOK = 256
+"""Iterates of a slope alone between two looks at the cancellation flag."""
+
 _SETTLED_BITS = 150
 """A last step shorter than 2^(this - bits) leaves less than 2^50 times less: Z_p is then 0 but for its own error."""
 
@@ -102,10 +105,12 @@ def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
 
 def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
     """Return the first n up to `most` such that Newton's step to a zero of Z_n is shorter than 2^reach."""
-    slope = _Slope(0.0, 0.0, 0).after(0.0, 0.0)
+    slope, cancellation = _Slope(0.0, 0.0, 0).after(0.0, 0.0), current()
     for n, (x, y) in enumerate(_points(center, bits, most), 1):
         if hypot(x, y) < ldexp(hypot(slope.x, slope.y), max(-1000, min(1000, slope.exponent + reach))):
             return n
+        if n % _LOOK == 0:
+            cancellation.check()
         slope = slope.after(x, y)
     return None
 

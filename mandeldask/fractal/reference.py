@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.cancellation import Cancellation
     from mandeldask.fractal.rationals import Point
 
 try:  # 4 to 7 times faster than int past a thousand bits, with the same answers
@@ -37,11 +38,17 @@ EDGE = 2.0**-20
 _TRUST = -106
 """The greatest relative error of a Z_m before it is rounded to float64, as a power of two."""
 
-_LOOK_S = 0.005
-"""Seconds between two looks at the cancellation flag."""
+_LOOK_S = 0.001
+"""Seconds between two looks at the cancellation flag, to a factor of some two."""
+
+_COPIED = 1 << 16
+"""Iterations that are copied between two looks."""
 
 _LONG_S = 1.0
 """Seconds from which on an orbit tells how far it is."""
+
+_ENTRIES = 16
+"""Points near 0 or the circle that are kept between two looks at most: each takes as long as some twenty others."""
 
 _RENORM = 500
 """Powers of two by which the error bound is rescaled before it overflows."""
@@ -138,7 +145,7 @@ class ReferenceOrbit:
             report(work, walker.m - len(self))
             walker.walk(min(length - walker.m, steps))
         report(work, work.total)
-        return self if walker.m == len(self) else walker.orbit()
+        return self if walker.m == len(self) else walker.orbit(cancellation)
 
 
 def iteration_seconds(bits: int) -> float:
@@ -170,21 +177,20 @@ class _Walker:
         self.c = tuple(fixed_point(part, orbit.bits) for part in orbit.center)
         self.lost = 0.0 if _is_whole(orbit.center) else 4.0  # of units, by a step's roundings and that of c
         self.error = Scaled(orbit.error.mantissa, orbit.error.exponent + orbit.bits)  # in units
-        self.x: list[float] = []
-        self.y: list[float] = []
-        self.x_low: list[float] = []
-        self.y_low: list[float] = []
+        self.walked: list[NDArray[np.float64]] = []  # four rows each, as they are in an orbit
         self.tiny: list[Tiny] = []
         self.edge: list[Edge] = []
 
     def walk(self, steps: int) -> None:
-        """Do up to `steps` iterations."""
+        """Do up to `steps` iterations; fewer where many points are kept with an exponent of their own."""
         bits = self.before.bits
         (x, y), (cx, cy), (error, exponent) = self.state, self.c, self.error
         drop = max(0, bits - 900)  # what lies below changes a float by less than 2^-900
         unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
         modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
-        put_x, put_y, put_x_low, put_y_low = self.x.append, self.y.append, self.x_low.append, self.y_low.append
+        entries, crowded = len(self.tiny) + len(self.edge) + _ENTRIES, False
+        rows: tuple[list[float], ...] = [], [], [], []
+        put_x, put_y, put_x_low, put_y_low = (row.append for row in rows)
         for m in range(self.m + 1, self.m + steps + 1):
             x, y = (((x - y) * (x + y)) >> bits) + cx, ((x * y) >> (bits - 1)) + cy
             error = 2.0000000000001 * modulus * error + lost  # the square of a trusted error is far below that
@@ -203,25 +209,37 @@ class _Walker:
             if modulus < TINY:
                 self.tiny.append(_tiny(m, x, y, -bits))
                 self.ended = not _is_trusted(Scaled(error, exponent), abs(x) + abs(y))
+                crowded = len(self.tiny) + len(self.edge) >= entries
             elif abs(square - 4.0) < EDGE:
                 excess = _scaled(x * x + y * y - (4 << 2 * bits), -2 * bits)
                 self.edge.append(Edge(m, excess, Scaled(error, exponent - bits)))
                 self.ended = excess.mantissa > 0
+                crowded = len(self.tiny) + len(self.edge) >= entries
             else:
                 self.ended = square > 4.0 or error * trust > modulus  # noqa: PLR2004
-            if self.ended:
+            if self.ended or crowded:
                 break
         self.m, self.state, self.error = m, (x, y), Scaled(error, exponent)
+        self.walked.append(np.array(rows))  # at once: all of a long orbit would take longer than a look may
 
-    def orbit(self) -> ReferenceOrbit:
+    def orbit(self, cancellation: Cancellation) -> ReferenceOrbit:
         """Return the orbit walked so far."""
         before, (x, y) = self.before, self.state
+        rows, begun = np.empty((4, self.m + 1)), len(before) + 1
+        for first in range(0, begun, _COPIED):
+            cancellation.check()
+            for row, kept in zip(rows, (before.x, before.y, before.x_low, before.y_low), strict=True):
+                row[first : min(first + _COPIED, begun)] = kept[first : first + _COPIED]
+        for part in self.walked:
+            cancellation.check()
+            rows[:, begun : begun + part.shape[1]] = part
+            begun += part.shape[1]
         return replace(
             before,
-            x=np.concatenate([before.x, self.x]),
-            y=np.concatenate([before.y, self.y]),
-            x_low=np.concatenate([before.x_low, self.x_low]),
-            y_low=np.concatenate([before.y_low, self.y_low]),
+            x=rows[0],
+            y=rows[1],
+            x_low=rows[2],
+            y_low=rows[3],
             tiny=(*before.tiny, *self.tiny),
             edge=(*before.edge, *self.edge),
             error=Scaled(self.error.mantissa, self.error.exponent - before.bits),

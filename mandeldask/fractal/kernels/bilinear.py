@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mandeldask.cancellation import current
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import CIRCLE
 
@@ -58,15 +59,19 @@ def bilinear(z_x, z_y, dc_most):
     first = np.zeros(len(sizes) + 1, np.int64)
     first[1:] = np.cumsum(np.array(sizes, np.int64))
     table = Bilinear(*np.empty((6, first[-1])), first)
-    _fill(table, z_x, z_y, dc_most)
+    cancellation = current()
+    _fill(table, z_x, z_y, dc_most, cancellation.flag)
+    cancellation.check()
     return table
 
 
 @kernel
-def _fill(table, z_x, z_y, dc_most):
+def _fill(table, z_x, z_y, dc_most, flag):
     first = table.first
     for level in range(first.size - 1):
         for j in range(first[level + 1] - first[level]):
+            if flag[0]:
+                return
             if level == 0:
                 m = 1 + (j << BASE)
                 entry = _single(z_x[m], z_y[m])

@@ -49,7 +49,7 @@ def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple
                 return (SPLIT if certainly_out(modulus, share * spread + errors[1]) else FAILED), n - 1, 0, n, x, y
         else:
             for size in (rho, probe):
-                period = attracting_period(cx, cy, size, x, y, candidate) if candidate else 0
+                period = attracting_period(cx, cy, size, x, y, candidate) if 0 < candidate <= PATIENCE else 0
                 if period:
                     return (PROVEN if size == rho else SPLIT), maxiter, period, n, x, y
                 if whole:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.kernels.fixed import escape_count, scaled, squared
+from mandeldask.fractal.kernels.fixed import escape_count, scaled, squared, steps_between_looks
 from mandeldask.fractal.units import in_pixels
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ _FAR_OUT_BITS = 24
 """As `potential.FAR_OUT`: |z|^2 > 2^24 (1 + |c|^2)."""
 _GOOD_BITS = 20
 """Bits of z and dz/dc that fields are computed from."""
-_CHECK_EVERY = 1024
-"""Iterations between two looks at the cancellation flag."""
 
 
 def answer_exactly(tile: Tile) -> None:
@@ -67,9 +65,9 @@ def _fields_with(c: Point, bits: int, unit: Fraction) -> tuple[float, float] | N
     one = 1 << bits
     far = (one * one + cx * cx + cy * cy) << _FAR_OUT_BITS
     x = y = dx = dy = error = slope_error = n = 0
-    cancellation = current()
+    cancellation, look = current(), steps_between_looks(bits)
     while (square := x * x + y * y) <= far:
-        if n % _CHECK_EVERY == 0:
+        if n % look == 0:
             cancellation.check()
         modulus, slope = isqrt(square) + 1, isqrt(dx * dx + dy * dy) + 1
         if error << _GOOD_BITS > modulus + one or slope_error << _GOOD_BITS > slope + one:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ldexp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mandeldask.cancellation import current
 from mandeldask.fractal.kernels.bilinear import Bilinear, bilinear
 from mandeldask.fractal.kernels.pixels import Orbit
 from mandeldask.fractal.nucleus import good_nucleus
@@ -17,6 +18,8 @@ from mandeldask.fractal.rationals import Point, exponent_of
 from mandeldask.fractal.sharing import Shared
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mandeldask.fractal.geometry import Grid
     from mandeldask.fractal.reference import ReferenceOrbit, Scaled, Tiny
 
@@ -124,17 +127,23 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
         y=reference.y,
         x_low=reference.x_low,
         y_low=reference.y_low,
-        tiny_at=np.array([*(entry.m for entry in tiny), _FAR]),
+        tiny_at=_column([*(entry.m for entry in tiny), _FAR]),
         tiny=np.array([[_ldexp(part, -e) for part in entry[1:]] for entry, e in zip(tiny, tiny_exponent, strict=True)]),
         tiny_exponent=np.array(tiny_exponent),
-        edge_at=np.array([*(entry.m for entry in edge), _FAR]),
-        edge_excess=np.array([entry.excess.mantissa for entry in edge], np.float64),
-        edge_exponent=np.array([entry.excess.exponent for entry in edge], np.int64),
-        edge_error=np.array([entry.error.mantissa for entry in edge], np.float64),
-        edge_error_exponent=np.array([entry.error.exponent for entry in edge], np.int64),
+        edge_at=_column([*(entry.m for entry in edge), _FAR]),
+        edge_excess=_column([entry.excess.mantissa for entry in edge], np.float64),
+        edge_exponent=_column([entry.excess.exponent for entry in edge]),
+        edge_error=_column([entry.error.mantissa for entry in edge], np.float64),
+        edge_error_exponent=_column([entry.error.exponent for entry in edge]),
         error=reference.error.mantissa,
         error_exponent=reference.error.exponent,
     )
+
+
+def _column(values: list[Any], dtype: type = np.int64) -> NDArray[Any]:
+    """Return `values` as an array; looks at the cancellation flag, since next to -2 there are as many as iterations."""
+    current().check()
+    return np.array(values, dtype)
 
 
 def _exponent(point: Tiny) -> int:

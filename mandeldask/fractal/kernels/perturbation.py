@@ -97,7 +97,9 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         order = np.arange(groups[0, -1])
     else:
         rows, cols = np.divmod(tile.open, grid.re.size)
-        put_at_start(pool, tile.open[np.lexsort((cols // 32, rows // 16))])
+        tile.cancellation.check()
+        blocks = (cols // 32).astype(np.uint16), (rows // 16).astype(np.uint16)  # numpy sorts short numbers by digits
+        put_at_start(pool, tile.open[np.lexsort(blocks)], tile.cancellation)
         (order, groups), waiting = arrange(pool, tile.open.size), 0
     while order.size or waiting:
         waiting = follow(
@@ -166,6 +168,7 @@ def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
 
 def _refine(tile: Tile, near: Neighborhood) -> None:
     """Answer what double-double can prove around the same reference."""
+    tile.cancellation.check()
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     reference, exponent = near.reference, near.exponent
     place = DoubledPlace(

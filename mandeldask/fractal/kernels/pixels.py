@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.cancellation import Cancellation
+
 
 class Orbit(NamedTuple):
     """A reference orbit as the kernels read it."""
@@ -45,6 +47,9 @@ _PLAIN, _SLOPED = 8, 11
 """Numbers by pixel without the derivative and with it: those of one are neighbours in memory, a cache line at best."""
 _KEPT = 1 << 18
 """Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds, page by page."""
+
+_WRITTEN = 1 << 14
+"""Pixels written between two looks at the cancellation flag: into fresh memory."""
 
 _kept = threading.local()
 
@@ -86,8 +91,11 @@ def pools(size: int, *, slopes: bool) -> tuple[NDArray[np.float64], NDArray[np.f
     return kept[0], kept[1]
 
 
-def put_at_start(pool: NDArray[np.float64], pixels: NDArray[np.int64]) -> None:
+def put_at_start(pool: NDArray[np.float64], pixels: NDArray[np.int64], cancellation: Cancellation) -> None:
     """Write `pixels` into `pool`, at z_0 = 0."""
-    some = pool[: pixels.size]
-    some[:] = 0.0
-    some[:, APART], some[:, EXPONENT], some[:, PIXEL] = 1.0, -(2.0**40), pixels
+    for first in range(0, pixels.size, _WRITTEN):
+        cancellation.check()
+        part = pixels[first : first + _WRITTEN]
+        some = pool[first : first + part.size]
+        some[:] = 0.0
+        some[:, APART], some[:, EXPONENT], some[:, PIXEL] = 1.0, -(2.0**40), part

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mandeldask.cancellation import current
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,8 +44,11 @@ def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> 
 
 def each_position(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the positions of some `pixels` as `positions`, each rounded by itself: exact to 2^-106 of it."""
-    pairs = {i: as_pair(axis[i] - origin, exponent) for i in set(pixels.tolist())}
-    return np.array([pairs[i] for i in pixels.tolist()]).T
+    pairs, cancellation = np.zeros((2, axis.size)), current()
+    for i in np.flatnonzero(np.bincount(pixels)).tolist():
+        cancellation.check()
+        pairs[:, i] = as_pair(axis[i] - origin, exponent)
+    return np.take(pairs, pixels, axis=1)
 
 
 def as_pair(value: Fraction, exponent: int = 0) -> tuple[float, float]:
