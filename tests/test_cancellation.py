@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from contextvars import copy_context
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from fractal.places import PLACES
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
 from mandeldask.fractal.geometry import Grid
-from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.kernels.tile import Tile
+from mandeldask.fractal.mandelbrot import Mandelbrot, _stages
+from mandeldask.fractal.orbits import coming_from, kept_orbit
 
 
 def test_a_flag_is_the_contexts_own():
@@ -79,3 +82,29 @@ def test_cancelled_before_it_begins():
     cancellation.cancel()
     with cancellable(cancellation), pytest.raises(Cancelled):
         Mandelbrot(255)(Grid.window("-0.5", "3", (64, 64)))
+
+
+@pytest.mark.parametrize("fields", [("iterations",), ("smooth", "distance")], ids="-".join)
+@pytest.mark.parametrize("stage", _stages(), ids=lambda stage: stage.__name__)
+def test_no_stage_works_for_a_cancelled_tile(stage, fields):
+    """What it does between two looks would show; left alone, most would take hours here."""
+    tile = Tile.blank(Grid.window(PLACES["Feigenbaum"], "1e-3", (64, 64)), 2**32 - 1, fields)
+    tile.cancellation.cancel()
+    with cancellable(tile.cancellation), suppress(Cancelled):
+        stage(tile)
+    assert not tile.answered
+    assert (tile.counts == tile.maxiter).all()
+
+
+@pytest.mark.parametrize("field", ["iterations", "distance"])
+def test_nothing_is_answered_around_a_reference_that_came_too_late(field):
+    cancellation = Cancellation()
+
+    def late(*what):
+        orbit = kept_orbit(*what)
+        cancellation.cancel()
+        return orbit
+
+    grid = Grid.window(PLACES["tip -2"], "1e-35", (48, 48))
+    with cancellable(cancellation), coming_from(late), pytest.raises(Cancelled):
+        Mandelbrot(3000, (field,))(grid)

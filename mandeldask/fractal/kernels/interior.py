@@ -70,6 +70,7 @@ def _periods(tile: Tile, maxiter: int, pixels: NDArray[np.int64]) -> NDArray[np.
     im, re = _positions(tile.grid.im), _positions(tile.grid.re)
     rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
     rows, cols = np.divmod(pixels, re.size)
+    tile.cancellation.check()
     return attracting_periods(re[cols], im[rows], rho, maxiter, tile.cancellation.flag)
 
 
