@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from math import ldexp
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from mandeldask.fractal.rationals import Point, exponent_of
 from mandeldask.fractal.sharing import Shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _FAR = 2**40
 """An index that no orbit reaches, and more than any exponent."""
+
+_LOOK = 4096
+"""Points of an orbit that are put into arrays between two looks at the cancellation flag."""
 
 _SPARE_BITS = 202
 """Bits of the reference past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
@@ -127,23 +133,31 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
         y=reference.y,
         x_low=reference.x_low,
         y_low=reference.y_low,
-        tiny_at=_column([*(entry.m for entry in tiny), _FAR]),
+        tiny_at=_column(chain((entry.m for entry in tiny), (_FAR,))),
         tiny=np.array([[_ldexp(part, -e) for part in entry[1:]] for entry, e in zip(tiny, tiny_exponent, strict=True)]),
         tiny_exponent=np.array(tiny_exponent),
-        edge_at=_column([*(entry.m for entry in edge), _FAR]),
-        edge_excess=_column([entry.excess.mantissa for entry in edge], np.float64),
-        edge_exponent=_column([entry.excess.exponent for entry in edge]),
-        edge_error=_column([entry.error.mantissa for entry in edge], np.float64),
-        edge_error_exponent=_column([entry.error.exponent for entry in edge]),
+        edge_at=_column(chain((entry.m for entry in edge), (_FAR,))),
+        edge_excess=_column((entry.excess.mantissa for entry in edge), np.float64),
+        edge_exponent=_column(entry.excess.exponent for entry in edge),
+        edge_error=_column((entry.error.mantissa for entry in edge), np.float64),
+        edge_error_exponent=_column(entry.error.exponent for entry in edge),
         error=reference.error.mantissa,
         error_exponent=reference.error.exponent,
     )
 
 
-def _column(values: list[Any], dtype: type = np.int64) -> NDArray[Any]:
+def _column(values: Iterable[float], dtype: type = np.int64) -> NDArray[Any]:
     """Return `values` as an array; looks at the cancellation flag, since next to -2 there are as many as iterations."""
-    current().check()
-    return np.array(values, dtype)
+    return np.fromiter(_watched(values), dtype)
+
+
+def _watched(values: Iterable[float]) -> Iterator[float]:
+    """Yield `values`, looking at the cancellation flag now and then."""
+    cancellation = current()
+    for i, value in enumerate(values):
+        if i % _LOOK == 0:
+            cancellation.check()
+        yield value
 
 
 def _exponent(point: Tiny) -> int:
