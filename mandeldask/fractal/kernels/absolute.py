@@ -86,12 +86,10 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
     answers = settling.Answers(tile.counts, known, tile.grid.shape, (above, left))
     starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, answers, flag)
     places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
-    none = np.zeros(0, np.float32)
-    smooths = none if tile.smooth is None else tile.smooth
-    distances = none if tile.distance is None else tile.distance
     verdicts = np.zeros(tile.counts.size, np.int8)
     pixels_left = _without(pixels, known) if known.size else pixels
-    _run(starts, places, tile.maxiter, limit, pixels_left, tile.counts, smooths, distances, verdicts, flag)
+    fields = tile.smooth, tile.distance
+    _run(lanes.room(), starts, places, tile.maxiter, limit, pixels_left, tile.counts, *fields, verdicts, flag)
     return verdicts if pixels.size == verdicts.size else verdicts[pixels]
 
 
@@ -101,17 +99,15 @@ def _without(pixels: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.
 
 
 @kernel
-def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
+def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
     """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
-    w, watched, vacancies = lanes.workspace(), lanes.workspace(), lanes.all_vacant()
-    order, done, flags = lanes.indices(), lanes.indices(), lanes.indices()
-    fields, derivative = smooths.size + distances.size > 0, distances.size > 0
+    w, watched, vacancies, order, done, flags = room
     blocks = 1 if limit <= EARLY else _LONG_BLOCKS
     active = alive = following = clock = size = 0
     while not flag[0]:
         if alive <= lanes.LANES - _BATCH:
             while following < pixels.size and alive + size + series.BLOCK <= lanes.LANES:
-                run, block = _enter(starts, places, pixels, following, watched, size, derivative)
+                run, block = _enter(starts, places, pixels, following, watched, size, distances)
                 following += run
                 if starts.n[block] >= maxiter:
                     continue  # all of it stays, which is what a tile begins with
@@ -120,28 +116,28 @@ def _run(starts, places, maxiter, limit, pixels, counts, smooths, distances, ver
                 else:
                     for k in range(run):
                         order[k] = size + k
-                    end = lanes.join(w, order, run, clock, watched, vacancies, alive, derivative)
+                    end = lanes.join(w, order, run, clock, watched, vacancies, alive, distances)
                     active, alive = max(active, end), alive + run
             if alive + size == 0:
                 break
-            if fields:
-                lanes.watch_flight(watched, size, derivative)
-            else:
+            if smooths is None and distances is None:
                 lanes.watch(watched, size)
+            else:
+                lanes.watch_flight(watched, size, distances)
             going = lanes.part(watched, size, limit, order, flags, done)
-            end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, derivative)
-            if fields:
-                lanes.gather(watched, done, size - going, derivative)
+            end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
+            if smooths is not None or distances is not None:
+                lanes.gather(watched, done, size - going, distances)
                 _measure(watched, size - going, maxiter, smooths, distances)
             _write(watched, done, size - going, maxiter, counts, verdicts)
             active, alive, size = max(active, end), alive + going, 0
-        lanes.advance(w, active, blocks, derivative)
+        lanes.advance(w, active, blocks, distances)
         leaving = lanes.look(w, active, limit - clock - blocks * STEPS, order, flags)
-        lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
+        lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, distances)
         alive, size = alive - leaving, size + leaving
         clock += blocks * STEPS
         if following == pixels.size and 4 * alive <= 3 * active:
-            lanes.close(w, active, order, vacancies, alive, derivative)
+            lanes.close(w, active, order, vacancies, alive, distances)
             active = alive
 
 
@@ -171,7 +167,7 @@ def _enter(starts, places, pixels, i, w, size, derivative):
         entry[lanes.BORN + j], entry[lanes.PIXEL + j] = n, pixel + j
     for j in range(run):
         entry[lanes.CX + j] = 2.0 * cxs[j]
-    if derivative:
+    if derivative is not None:
         q = (8.0 * starts.error[block] / rho) ** 2
         for j in range(series.BLOCK):
             dx, dy = taylor.slope(b, (tx + j) * dtx, ty)
@@ -194,15 +190,14 @@ def _run_length(pixels, i, most):
 @inner
 def _measure(w, size, maxiter, smooths, distances):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
-    derivative = distances.size > 0
-    lanes.fly(w, size, derivative)
+    lanes.fly(w, size, distances)
     for i in range(size):
         m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
         far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
-        worst = WORST if derivative else tolerated(n)
+        worst = WORST if distances is not None else tolerated(n)
         good = far & (w[lanes.S + i] < SCALE * worst * m)
         w[_SMOOTH + i] = smooth(n, 0.25 * m) if good else np.nan
-    if derivative:
+    if distances is not None:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             w[_DISTANCE + i] = distance(0.25 * m, dm) if w[lanes.Q + i] < WORST_SLOPE * dm else np.nan
@@ -210,13 +205,16 @@ def _measure(w, size, maxiter, smooths, distances):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
         if not escapes or w[lanes.UNSURE + i] > 0.0:
             continue
-        if np.isnan(w[_SMOOTH + i]) or (derivative and np.isnan(w[_DISTANCE + i])):
+        lost = np.isnan(w[_SMOOTH + i])
+        if distances is not None:
+            lost |= np.isnan(w[_DISTANCE + i])
+        if lost:
             w[lanes.UNSURE + i] = 1.0
             continue
         pixel = int(w[lanes.PIXEL + i])
-        if smooths.size:
+        if smooths is not None:
             smooths[pixel] = w[_SMOOTH + i]
-        if derivative:
+        if distances is not None:
             distances[pixel] = w[_DISTANCE + i]
 
 

@@ -3,16 +3,21 @@
 Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again. One not surely inside at the end of a
 block leaves, as it was before the block, to be watched step by step among others that left and others that are new.
 Its place stays behind, and goes on to infinity, until another lane takes it. Nothing branches on a single lane, which
-no processor could predict.
+no processor could predict. Where `derivative` is None, lanes have none.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.potential import FAR_OUT
 from mandeldask.fractal.kernels.recurrence import DERIVATIVE_GROWTH, GROWTH, STEPS, differentiate, iterate, unsure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LANES = 512
 """Pixels in flight: what a step reads and writes fits the first-level cache."""
@@ -44,19 +49,25 @@ def workspace(size=_ROWS.stop):
     return raw[skip : skip + size]
 
 
-@inner
-def indices():
-    """Return space for a list of lanes."""
-    return np.empty(LANES + 16, np.int64)
+class Room(NamedTuple):
+    """What one computation works in."""
+
+    lanes: NDArray[np.float64]
+    watched: NDArray[np.float64]
+    """Lanes that are watched step by step."""
+    vacancies: NDArray[np.int64]
+    """Vacant places: where some lanes are alive, ``LANES - alive``."""
+    order: NDArray[np.int64]
+    done: NDArray[np.int64]
+    flags: NDArray[np.int64]
+    """Space for lists of lanes."""
 
 
-@inner
-def all_vacant():
-    """Return the list of vacant places, all of them; where some lanes are alive, it has ``LANES - alive``."""
-    vacant = indices()
-    for k in range(LANES):
-        vacant[k] = LANES - 1 - k
-    return vacant
+def room() -> Room:
+    """Return new room, all places vacant."""
+    vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
+    vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
+    return Room(workspace(), workspace(), vacancies, order, done, flags)
 
 
 @inlined
@@ -68,7 +79,7 @@ def index(value):
 @inner
 def advance(w, active, blocks, derivative):
     """Advance lanes by `blocks` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
-    if derivative:
+    if derivative is not None:
         _advance_slopes(w, active, blocks)
         return
     for i in range(active):
@@ -106,7 +117,7 @@ def _advance_slopes(w, active, blocks):
 def look(w, active, last, order, flags):
     """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
 
-    `order` and `flags` are from `indices`.
+    `order` and `flags` are of `Room`.
     """
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
@@ -130,7 +141,7 @@ def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
         watched[CX + j], watched[CY + j] = w[CX + i], w[CY + i]
         watched[BORN + j], watched[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
         w[BORN + i] = NOBODY
-    if derivative:
+    if derivative is not None:
         for k in range(leaving):
             i, j = index(order[k]), size + k
             watched[DX + j], watched[DY + j], watched[Q + j] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
@@ -193,7 +204,7 @@ def join(w, order, going, clock, watched, vacancies, alive, derivative):
         w[X + j], w[Y + j], w[S + j] = watched[X + i], watched[Y + i], watched[S + i]
         w[CX + j], w[CY + j], w[PIXEL + j] = watched[CX + i], watched[CY + i], watched[PIXEL + i]
         w[BORN + j] = watched[BORN + i] - clock
-    if derivative:
+    if derivative is not None:
         for k in range(going):
             i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
             w[DX + j], w[DY + j], w[Q + j] = watched[DX + i], watched[DY + i], watched[Q + i]
@@ -215,7 +226,7 @@ def close(w, active, order, vacancies, alive, derivative):
         i, j = index(order[k]), index(vacancies[k])
         w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
         w[CX + i], w[CY + i], w[BORN + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[BORN + j], w[PIXEL + j]
-        if derivative:
+        if derivative is not None:
             w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
     for k in range(LANES - alive):
         vacancies[k] = LANES - 1 - k
@@ -228,7 +239,7 @@ def gather(w, order, size, derivative):
         i = index(order[k])
         for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN, FAR):
             w[row + k] = w[row + i]
-        if derivative:
+        if derivative is not None:
             w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
         order[k] = k
 
@@ -241,7 +252,7 @@ def watch_flight(w, size, derivative):
         w[S + i] *= GROWTH
         w[FAR + i] = FAR_OUT * (4.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
     for _ in range(STEPS // 2):
-        if derivative:
+        if derivative is not None:
             _fly_two_slopes(w, size)
         for i in range(size):
             x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
@@ -266,7 +277,7 @@ def fly(w, size, derivative):
             near += 1 if (m <= w[FAR + i]) & (w[INSIDE + i] < STEPS) else 0
         if near == 0:
             break
-        if derivative:
+        if derivative is not None:
             _fly_two_slopes(w, size)
         for i in range(size):
             x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
