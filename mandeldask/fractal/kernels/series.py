@@ -129,6 +129,8 @@ def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: fl
     w, wholes, corners = taylor.workspace(), _no_ends(), np.empty((taylor.DISCS, 2), np.int64)
     parents, cols = _parents(wanted, re.shape[1] // BLOCK), re.shape[1] // _PARENT
     for first in range(0, parents.size, taylor.DISCS):
+        if flag[0]:
+            break
         used = min(taylor.DISCS, parents.size - first)
         for k in range(used):
             row, col = parents[first + k] // cols * _PARENT, parents[first + k] % cols * _PARENT
