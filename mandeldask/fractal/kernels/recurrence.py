@@ -16,8 +16,12 @@ STEPS = 8
 """Steps after which S has to be multiplied by `GROWTH` again."""
 GROWTH = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """What S is multiplied by before `STEPS` steps, which then do without it."""
-ROUNDING = SCALE * 1025.0 * (48.0 * 2.0**-53) ** 2 * GROWTH
-"""256 (1 + 1/kappa) eps^2, where eps = 48 * 2^-53 is more than one step's rounding, that of c included; the least S."""
+_NOISE = SCALE * 1025.0 * 2.0 * GROWTH
+"""256 (1 + 1/kappa), and 2 since the square is of a sum of two."""
+ROUNDING = _NOISE * (9.0 * 2.0**-53) ** 2
+"""What one step's rounding adds to S that does not depend on z, that of c included; the least S."""
+_SQUARE_ROUNDING = _NOISE * (2.0 * 2.0**-53) ** 2
+"""What it adds beside that, per |2z|^4."""
 DERIVATIVE_GROWTH = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """The same for the bound of the derivative, whose kappa is 2^-6."""
 _DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
@@ -31,7 +35,7 @@ def iterate(x, y, s, cx, cy):
     """Return the next iterate x, y and its S: 256 times the square of a bound on the distance from the exact one."""
     xx = x * x
     m = fma(y, y, xx)
-    return fma(-0.5, m, xx) + cx, fma(x, y, cy), fma(m + s, s, ROUNDING)
+    return fma(-0.5, m, xx) + cx, fma(x, y, cy), fma(m + s, fma(_SQUARE_ROUNDING, m, s), ROUNDING)
 
 
 @inlined

@@ -23,7 +23,7 @@ BLOCK = 16
 """Pixels along a block."""
 _PARENT = 64
 """Pixels along a parent of blocks, which are iterated together at first."""
-TOLERANCE = 2.0**-40
+TOLERANCE = 2.0**-44
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
 COARSE = 2.0**-36
 """The same where only counts are wanted: double-double takes the pixels that this leaves open."""
