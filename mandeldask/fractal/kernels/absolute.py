@@ -11,6 +11,7 @@ from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import WORST, WORST_SLOPE, distance, smooth, tolerated
 from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, STEPS
+from mandeldask.fractal.kernels.tile import unmarked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,15 +88,11 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
     starts = series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, answers, flag)
     places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
     verdicts = np.zeros(tile.counts.size, np.int8)
-    pixels_left = _without(pixels, known) if known.size else pixels
-    fields = tile.smooth, tile.distance
-    _run(lanes.room(), starts, places, tile.maxiter, limit, pixels_left, tile.counts, *fields, verdicts, flag)
+    rest, fields = pixels, (tile.smooth, tile.distance)
+    if known.size:
+        rest = unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
+    _run(lanes.room(), starts, places, tile.maxiter, limit, rest, tile.counts, *fields, verdicts, flag)
     return verdicts if pixels.size == verdicts.size else verdicts[pixels]
-
-
-def _without(pixels: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return those of `pixels` that are not known; all pixels of a tile are looked at without their indices."""
-    return np.flatnonzero(~known) if pixels.size == known.size else pixels[~known[pixels]]
 
 
 @kernel

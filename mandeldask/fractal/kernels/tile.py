@@ -40,11 +40,15 @@ class Space(NamedTuple):
     """Space for the counts, shape (size,)."""
     pixels: NDArray[np.int64]
     """All pixels, 0 to size - 1."""
+    open: NDArray[np.int64]
+    """Space for those that the first stage leaves open."""
+    rest: NDArray[np.int64]
+    """Space for a list that a stage makes for itself."""
 
     @classmethod
     def fresh(cls, size: int) -> Self:
         """Return new space."""
-        return cls(np.empty(size, np.uint32), np.arange(size))
+        return cls(np.empty(size, np.uint32), np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64))
 
     @classmethod
     def kept(cls, size: int) -> Self:
@@ -54,7 +58,7 @@ class Space(NamedTuple):
         space = getattr(_kept, "space", None)
         if space is None or space.counts.size < size:
             space = _kept.space = cls.fresh(size)
-        return cls(space.counts[:size], space.pixels[:size])
+        return cls(space.counts[:size], space.pixels[:size], space.open[:size], space.rest[:size])
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +73,8 @@ class Tile:
     """Where the pixels are."""
     maxiter: int
     """Greatest escape count."""
+    space: Space
+    """What is kept for the next tile."""
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
     smooth: NDArray[np.float32] | None
@@ -92,16 +98,17 @@ class Tile:
     ) -> Self:
         """Return a Tile with every pixel open, in `space` of its size if that is given."""
         size = grid.im.size * grid.re.size
-        counts, pixels = space or Space.fresh(size)
-        counts.fill(maxiter)
+        space = space or Space.fresh(size)
+        space.counts.fill(maxiter)
         return cls(
             grid=grid,
             maxiter=maxiter,
-            counts=counts,
+            space=space,
+            counts=space.counts,
             smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
-            open=pixels,
+            open=space.pixels,
         )
 
     @property
@@ -119,14 +126,16 @@ class Tile:
         """
         self.cancellation.check()
         before = self.open.size
-        self.open = _unmarked(self.open, proven)
+        first = self.open is self.space.pixels
+        self.open = unmarked(self.open, proven, self.space.open if first else np.empty(before, np.int64))
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
-def _unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return those of `pixels` that are not marked."""
-    left, words = np.empty(pixels.size, np.int64), marks[: marks.size // 8 * 8].view(np.int64)
-    return left[: _leave(pixels, marks, words, left)]
+def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], room: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of `pixels` that are not marked, in `room` of their size; all of them as they are."""
+    words = marks[: marks.size // 8 * 8].view(np.int64)
+    left: NDArray[np.int64] = room[: _leave(pixels, marks, words, room)] if marks.any() else pixels
+    return left
 
 
 @kernel
