@@ -64,10 +64,10 @@ def answer_blocks(tile: Tile) -> None:
 
 
 def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return room for all blocks, by column first row, end of rows, first column, end of columns: the first is all."""
+    """Return room for all blocks, by row first row, end of rows, first column, end of columns: the first is all."""
     height, width = shape
-    queue = np.empty((4, height * width // 4 + 64), np.int64)
-    queue[:, 0] = 0, height, 0, width
+    queue = np.empty((height * width // 4 + 64, 4), np.int64)
+    queue[0] = 0, height, 0, width
     return queue
 
 
@@ -83,7 +83,7 @@ def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, p
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
     first, last, allowance = 0, 1, _ALLOWANCE
     while first < last and not flag[0]:
-        top, bottom, left, right = queue[0, first], queue[1, first], queue[2, first], queue[3, first]
+        top, bottom, left, right = queue[first, 0], queue[first, 1], queue[first, 2], queue[first, 3]
         first += 1
         rows, cols = bottom - top, right - left
         side = max(rows, cols)
@@ -147,7 +147,7 @@ def _paint(values: Any, start: int, stop: int, value: Any) -> None:
 @inner
 def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
     """Put a block behind `last`; return the new end."""
-    queue[0, last], queue[1, last], queue[2, last], queue[3, last] = top, bottom, left, right
+    queue[last, 0], queue[last, 1], queue[last, 2], queue[last, 3] = top, bottom, left, right
     return last + 1
 
 
