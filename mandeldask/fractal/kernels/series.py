@@ -75,6 +75,21 @@ class _Ends(NamedTuple):
     """Whether they stop since a pixel may leave |z| <= 2."""
 
 
+class _Room(NamedTuple):
+    """What the blocks of a tile are iterated in, sixteen at a time."""
+
+    discs: NDArray[np.float64]
+    """As `taylor.workspace`."""
+    wholes: _Ends
+    """Where parents stop."""
+    ends: _Ends
+    """Where the blocks of a parent stop."""
+    corners: NDArray[np.int64]
+    """First row and first column of each block of a parent."""
+    blocks: NDArray[np.int64]
+    """Flat indices of these."""
+
+
 def frame(grid: Grid) -> tuple[Grid, int, int]:
     """Return `grid` grown to whole parents of blocks, and how many rows and columns were put before its first.
 
@@ -96,8 +111,16 @@ def radius(dre: float, dim: float) -> float:
     return 1.001 * BLOCK * max(abs(dre), abs(dim))
 
 
-@kernel
-def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: float, answers: Any, flag: Any) -> Any:
+def start(
+    re: NDArray[np.float64],
+    im: NDArray[np.float64],
+    steps: tuple[float, float],
+    maxiter: int,
+    wanted: NDArray[np.bool_],
+    tolerance: float,
+    answers: settling.Answers,
+    flag: NDArray[np.uint8],
+) -> Series:
     """Return the Series of every block.
 
     Parameters
@@ -126,41 +149,48 @@ def start(re: Any, im: Any, steps: Any, maxiter: int, wanted: Any, tolerance: fl
         np.zeros(count, np.bool_),
     )
     task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
-    w, wholes, corners = taylor.workspace(), _no_ends(), np.empty((taylor.DISCS, 2), np.int64)
-    parents, cols = _parents(wanted, re.shape[1] // BLOCK), re.shape[1] // _PARENT
-    for first in range(0, parents.size, taylor.DISCS):
-        if flag[0]:
-            break
-        used = min(taylor.DISCS, parents.size - first)
-        for k in range(used):
-            row, col = parents[first + k] // cols * _PARENT, parents[first + k] % cols * _PARENT
-            taylor.begin(w, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
-        _follow(task, w, wholes, used, 0, _PARENT // BLOCK, _PARENT_SHARE, corners[:0])
-        for k in range(used):
-            _start_children(task, w, wholes, k, parents[first + k], wanted, starts, corners)
+    room = _Room(
+        taylor.workspace(),
+        _no_ends(),
+        _no_ends(),
+        np.empty((taylor.DISCS, 2), np.int64),
+        np.empty(taylor.DISCS, np.int64),
+    )
+    _start(task, room, _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
     return starts
 
 
-@inner
-def _no_ends():
+def _no_ends() -> _Ends:
     """Return an empty `_Ends`."""
     return _Ends(taylor.workspace(), np.zeros(taylor.DISCS, np.int64), np.zeros(taylor.DISCS, np.bool_))
 
 
-@inner
-def _parents(wanted, cols):
-    """Return the parents that have a wanted block, flat indices."""
+def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
+    """Return the parents that have a wanted block, flat indices; there are so many blocks in a row."""
     ratio = _PARENT // BLOCK
-    parents, count = np.empty(wanted.size, np.int64), 0
-    for parent in range(wanted.size // ratio**2):
-        row, col = parent // (cols // ratio) * ratio, parent % (cols // ratio) * ratio
-        holds = False
-        for i in range(row, row + ratio):
-            for j in range(col, col + ratio):
-                holds |= wanted[i * cols + j]
-        parents[count] = parent
-        count += 1 if holds else 0
-    return parents[:count]
+    return np.flatnonzero(wanted.reshape(-1, ratio, cols // ratio, ratio).any(axis=(1, 3)))
+
+
+@kernel
+def _start(task, room, parents, wanted, starts):
+    """Iterate parents together, then the wanted blocks of each."""
+    for first in range(0, parents.size, taylor.DISCS):
+        if task.flag[0]:
+            break
+        some = parents[first : first + taylor.DISCS]
+        _start_parents(task, room, some)
+        for k in range(some.size):
+            _start_children(task, room, k, some[k], wanted, starts)
+
+
+@inner
+def _start_parents(task, room, parents):
+    """Iterate `parents` as far as they go."""
+    cols = task.re.shape[1] // _PARENT
+    for k in range(parents.size):
+        row, col = parents[k] // cols * _PARENT, parents[k] % cols * _PARENT
+        taylor.begin(room.discs, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
+    _follow(task, room.discs, room.wholes, parents.size, 0, _PARENT // BLOCK, _PARENT_SHARE, room.corners[:0])
 
 
 @inner
@@ -170,11 +200,11 @@ def _center(task, row, col):
 
 
 @inner
-def _start_children(task, w, wholes, whole, parent, wanted, starts, corners):
+def _start_children(task, room, whole, parent, wanted, starts):
     """Iterate the wanted blocks of a parent from where that stopped, and write their series."""
     ratio, cols = _PARENT // BLOCK, task.re.shape[1] // BLOCK
-    rho = radius(*task.steps)
-    blocks, used = np.empty(taylor.DISCS, np.int64), 0
+    w, wholes, ends, corners, blocks = room
+    rho, used = radius(*task.steps), 0
     for i in range(ratio):
         for j in range(ratio):
             row, col = parent // (cols // ratio) * ratio + i, parent % (cols // ratio) * ratio + j
@@ -187,7 +217,6 @@ def _start_children(task, w, wholes, whole, parent, wanted, starts, corners):
                 blocks[used] = row * cols + col
                 corners[used, 0], corners[used, 1] = row * BLOCK, col * BLOCK
                 used += 1
-    ends = _no_ends()
     _follow(task, w, ends, used, wholes.n[whole], 1, 1.0, corners[:used])
     for k in range(used):
         _write(starts, blocks[k], ends, k, rho)
