@@ -209,11 +209,10 @@ def _start_children(task, room, whole, parent, wanted, starts):
         for j in range(ratio):
             row, col = parent // (cols // ratio) * ratio + i, parent % (cols // ratio) * ratio + j
             if wanted[row * cols + col]:
-                d = complex(
-                    (j + 0.5 - 0.5 * ratio) * BLOCK * task.steps[0], (i + 0.5 - 0.5 * ratio) * BLOCK * task.steps[1]
-                )
+                dx = (j + 0.5 - 0.5 * ratio) * BLOCK * task.steps[0] / (rho * ratio)
+                dy = (i + 0.5 - 0.5 * ratio) * BLOCK * task.steps[1] / (rho * ratio)
                 center = _center(task, row * BLOCK + BLOCK // 2, col * BLOCK + BLOCK // 2)
-                taylor.shift(wholes.discs, whole, w, used, d / (rho * ratio), 1.0 / ratio, center)
+                taylor.shift(wholes.discs, whole, w, used, dx, dy, 1.0 / ratio, center)
                 blocks[used] = row * cols + col
                 corners[used, 0], corners[used, 1] = row * BLOCK, col * BLOCK
                 used += 1

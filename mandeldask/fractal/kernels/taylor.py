@@ -61,25 +61,25 @@ def begin(w, k, center):
 
 
 @inner
-def shift(whole, j, w, k, d, shrink, center):
-    """Let disc `k` be the part of disc `j` of `whole` whose middle is at ``t = d``, smaller by the factor `shrink`."""
-    b = np.empty(DEGREE + 1, np.complex128)
-    for i in range(DEGREE + 1):
-        re, im = coefficient(whole, j, i)
-        b[i] = complex(re, im) if i else 0.0
+def shift(whole, j, w, k, dx, dy, shrink, center):
+    """Let disc `k` be the part of disc `j` of `whole` with its middle at ``t = dx + i dy``, `shrink` times as large."""
+    begin(w, k, center)
+    re, im = w[RE[0] + k : IM[0] : DISCS], w[IM[0] + k : LOW_X : DISCS]  # b_0 begins at 0
+    for i in range(1, DEGREE + 1):
+        re[i], im[i] = coefficient(whole, j, i)
     for i in range(DEGREE):
         for m in range(DEGREE - 1, i - 1, -1):
-            b[m] += d * b[m + 1]
-    begin(w, k, center)
+            re[m] += dx * re[m + 1] - dy * im[m + 1]
+            im[m] += dx * im[m + 1] + dy * re[m + 1]
     x, y, low_x, low_y = whole[RE[0] + j], whole[IM[0] + j], whole[LOW_X + j], whole[LOW_Y + j]
-    w[RE[0] + k], w[LOW_X + k] = dd.add(x, low_x, b[0].real, 0.0)
-    w[IM[0] + k], w[LOW_Y + k] = dd.add(y, low_y, b[0].imag, 0.0)
+    w[RE[0] + k], w[LOW_X + k] = dd.add(x, low_x, re[0], 0.0)
+    w[IM[0] + k], w[LOW_Y + k] = dd.add(y, low_y, im[0], 0.0)
     factor, spread = 1.0, 0.0
     for i in range(1, DEGREE + 1):
         factor *= shrink
-        re, im = factor * b[i].real, factor * b[i].imag
-        w[RE[0] + i * DISCS + k], w[IM[0] + i * DISCS + k] = re, im
-        spread += _norm(re, im)
+        re[i] *= factor
+        im[i] *= factor
+        spread += _norm(re[i], im[i])
     x, y = w[RE[0] + k], w[IM[0] + k]
     w[SPREAD + k], w[REACH + k] = spread * _OUTWARD, (sqrt(x * x + y * y) + spread) * _OUTWARD
     w[ERROR + k] = whole[ERROR + j] + _SHIFT_ERROR * whole[SPREAD + j]
