@@ -4,7 +4,7 @@
 
 `numba alone` is what a function of one line takes: numba's import, and its own start at the first call of a process.
 A process compiles what its tiles need, and nothing else: `first tile` is one of plain counts, from the start of the
-process, and the tiles after it need all other kernels between them. A kernel's seconds are for all that it calls, too.
+process; tiles after it need the other kernels, but for those counted at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TILES = (
     ("-0.75+0.1j", "0.3", 3000, ("iterations", "smooth", "distance", "period"), 64),
     ("1j", "1e-30", 3000, ("iterations",), 64),
 )
-"""The same of tiles that between them need every other kernel."""
+"""The same of tiles that between them need nearly every other kernel."""
 
 
 def main() -> None:
