@@ -33,7 +33,7 @@ _PARENT_SHARE = 2.0**-4
 """Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
 _SOON = 8
 """Iterations for which pixels are expected to go on parting as fast as they did, rho growing to |b_1| in n of them."""
-_LOOK = 256
+_LOOK = 64
 """Iterates between two looks at the cancellation flag."""
 
 
