@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
-from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels import tripledouble as td
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, clipped, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
 from mandeldask.fractal.kernels.tripledouble import as_triple
+from mandeldask.fractal.kernels.workspaces import workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def _answer(
 ) -> None:
     """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
     proven = np.zeros(tile.open.size, np.bool_)
-    w, gone, flag = lanes.workspace(_SIZE), lanes.workspace(_SIZE), tile.cancellation.flag
+    w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
     _run(w, gone, re, im, tripled, tile.maxiter, tile.open, tile.counts, tile.smooth, tile.distance, proven, flag)
     tile.close(stage, proven)
 

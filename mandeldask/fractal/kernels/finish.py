@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mandeldask.fractal.kernels import lanes, pixels
+from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO
 from mandeldask.fractal.kernels.exponents import exponent_above, power
 from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
+from mandeldask.fractal.kernels.workspaces import workspace
 
 LANES = 256
 """Pixels in flight."""
@@ -32,7 +33,7 @@ def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
     Takes out those whose counts are proven, and moves others on to where they come near 0. `c_x` and `c_y` are the
     parts of c rounded to float64, by column and by row.
     """
-    w, leavers = lanes.workspace(_SIZE), lanes.workspace(_SIZE)
+    w, leavers = workspace(_SIZE), workspace(_SIZE)
     done = np.zeros(size, np.bool_)
     active = following = clock = 0
     while not flag[0]:

@@ -15,6 +15,7 @@ import numpy as np
 from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.potential import FAR_OUT
 from mandeldask.fractal.kernels.recurrence import DERIVATIVE_GROWTH, GROWTH, STEPS, differentiate, iterate, unsure
+from mandeldask.fractal.kernels.workspaces import workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,14 +42,6 @@ _INDEX = 2**40 - 1
 """Mask that an index passes unchanged."""
 
 
-@inner
-def workspace(size=_ROWS.stop):
-    """Return an empty workspace that begins at a cache line: vectors across two lines take twice the time."""
-    raw = np.zeros(size + 8)
-    skip = -(raw.ctypes.data // 8) % 8
-    return raw[skip : skip + size]
-
-
 class Room(NamedTuple):
     """What one computation works in."""
 
@@ -67,7 +60,7 @@ def room() -> Room:
     """Return new room, all places vacant."""
     vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
     vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
-    return Room(workspace(), workspace(), vacancies, order, done, flags)
+    return Room(workspace(_ROWS.stop), workspace(_ROWS.stop), vacancies, order, done, flags)
 
 
 @inlined

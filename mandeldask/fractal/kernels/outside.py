@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mandeldask.fractal.kernels import lanes, series, settling, taylor
+from mandeldask.fractal.kernels import series, settling, taylor
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.escape import ROUNDING
 from mandeldask.fractal.kernels.positions import as_pair, positions
 from mandeldask.fractal.kernels.potential import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
 from mandeldask.fractal.kernels.recurrence import differentiate, iterate
+from mandeldask.fractal.kernels.workspaces import workspace
 
 if TYPE_CHECKING:
     from mandeldask.fractal.kernels.tile import Tile
@@ -82,7 +83,7 @@ def answer_outside(tile: Tile) -> None:
 @kernel
 def _run(starts, re, im, steps, window, maxiter, counts, smooths, distances, flag):
     """Answer what can be answered of the blocks that part."""
-    w, derivative = lanes.workspace(_SIZE), distances.size > 0
+    w, derivative = workspace(_SIZE), distances.size > 0
     cols, rho = re.size // series.BLOCK, series.radius(steps[0], steps[1])
     _spread(w, steps[0] / rho, steps[1] / rho)
     for block in range(starts.n.size):

@@ -18,7 +18,7 @@ from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR_ZERO
 from mandeldask.fractal.kernels.exponents import power
-from mandeldask.fractal.kernels.lanes import workspace
+from mandeldask.fractal.kernels.workspaces import workspace
 from mandeldask.fractal.reference import TINY
 
 SIDE = 16

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mandeldask.fractal.kernels import doubledouble as dd
-from mandeldask.fractal.kernels import lanes
 from mandeldask.fractal.kernels.compiled import inlined, inner, kernel
 from mandeldask.fractal.kernels.delta import MARGIN, beyond_circle, edge_in_units
 from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.groups import DEEP, TINY_EXPONENT
+from mandeldask.fractal.kernels.workspaces import workspace
 from mandeldask.fractal.reference import TINY
 
 _STEP = 2.0**-98
@@ -59,7 +59,7 @@ class DoubledPlace(NamedTuple):
 @kernel
 def follow_refined(orbit, place, maxiter, answers, flag):
     """Write the counts, and the fields if they are wanted, that can be proven."""
-    w, whole = lanes.workspace(_SIZE), np.zeros((3, LANES), np.int64)
+    w, whole = workspace(_SIZE), np.zeros((3, LANES), np.int64)
     slopes = answers.fields.size > 0
     active = following = 0
     while not flag[0]:

@@ -15,11 +15,12 @@ from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import settling, taylor
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.potential import log2
+from mandeldask.fractal.kernels.workspaces import workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLOCK = 16
+BLOCK = settling.BLOCK
 """Pixels along a block."""
 _PARENT = 64
 """Pixels along a parent of blocks, which are iterated together at first."""
@@ -68,7 +69,7 @@ class _Ends(NamedTuple):
     """Discs as they are where they stop."""
 
     discs: NDArray[np.float64]
-    """As `taylor.workspace`."""
+    """As `taylor` has them."""
     n: NDArray[np.int64]
     """Indices of these iterates."""
     full: NDArray[np.bool_]
@@ -79,7 +80,7 @@ class _Room(NamedTuple):
     """What the blocks of a tile are iterated in, sixteen at a time."""
 
     discs: NDArray[np.float64]
-    """As `taylor.workspace`."""
+    """As `taylor` has them."""
     wholes: _Ends
     """Where parents stop."""
     ends: _Ends
@@ -150,7 +151,7 @@ def start(
     )
     task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
     room = _Room(
-        taylor.workspace(),
+        workspace(taylor.SIZE),
         _no_ends(),
         _no_ends(),
         np.empty((taylor.DISCS, 2), np.int64),
@@ -162,7 +163,7 @@ def start(
 
 def _no_ends() -> _Ends:
     """Return an empty `_Ends`."""
-    return _Ends(taylor.workspace(), np.zeros(taylor.DISCS, np.int64), np.zeros(taylor.DISCS, np.bool_))
+    return _Ends(workspace(taylor.SIZE), np.zeros(taylor.DISCS, np.int64), np.zeros(taylor.DISCS, np.bool_))
 
 
 def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
@@ -266,7 +267,7 @@ def _end(w, ends, k, n, full):
 @inner
 def _write(starts, block, ends, k, rho):
     """Write the series of a block that stopped."""
-    n, slope = ends.n[k], 0.0
+    n = ends.n[k]
     for i in range(taylor.DEGREE + 1):
         starts.real[block, i], starts.imag[block, i] = taylor.coefficient(ends.discs, k, i)
     slope = abs(starts.real[block, 1]) + abs(starts.imag[block, 1])

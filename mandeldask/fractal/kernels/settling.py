@@ -31,7 +31,7 @@ _REACH = 4.0
 _TAU = 0.7072
 """Bound on |t| in a block."""
 _ROUNDING = 2.0**-44
-"""More than evaluating polynomial and slope loses, times SPREAD."""
+"""More than evaluating polynomial and slope loses, times SPREAD + 1."""
 _TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * PARTS, PARTS)
 """Rows of what `look` works in: of parts, t of the middle, iterate and slope there, bounds on |z| in the part; of the
 pixels of one part, t from its middle, and which leave now."""
@@ -126,7 +126,7 @@ def _look_at_pixels(r, i, pending, error):
 
 @inner
 def _write_all(answers, top, left, count):
-    """Write the count of the pixels of a part, as far as they are in the tile."""
+    """Write the count of all pixels of a part, as far as they are in the tile: most counts are told so."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from math import sqrt
 
-import numpy as np
-
 from mandeldask.fractal.kernels import doubledouble as dd
 from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.doubledouble import fma
@@ -28,7 +26,8 @@ LOW_X, LOW_Y, ERROR, SPREAD, REACH = range(18 * DISCS, 23 * DISCS, DISCS)
 _STATE = 23 * DISCS
 """Rows of one iterate; those of the next follow."""
 _CX, _CX_LOW, _CY, _CY_LOW = range(46 * DISCS, 50 * DISCS, DISCS)
-_SIZE = 50 * DISCS
+SIZE = 50 * DISCS
+"""Numbers in a workspace."""
 OUT = 2
 """What `judge` says of a disc that may not be within |z| <= 2."""
 
@@ -42,14 +41,6 @@ _HANDOVER_ERROR = 2.0**-47, 2.0**-51
 """What evaluating the polynomial loses, times SPREAD, plus what adding b_0 does."""
 _OUTWARD = 1.0 + 2.0**-40
 """More than the rounding of a bound."""
-
-
-@inner
-def workspace():
-    """Return an empty workspace that begins at a cache line."""
-    raw = np.zeros(_SIZE + 8)
-    skip = -(raw.ctypes.data // 8) % 8
-    return raw[skip : skip + _SIZE]
 
 
 @inner
