@@ -14,10 +14,8 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from flint import acb, arb, ctx
 
 from fractal import oracle
-from fractal.oracle import wrong_pixels
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.kernels import (
@@ -27,9 +25,6 @@ from mandeldask.fractal.kernels import (
     lanes,
     outside,
     recurrence,
-    series,
-    settling,
-    taylor,
     tripledouble,
 )
 from mandeldask.fractal.kernels.exact import answer_exactly, potential_fields
@@ -249,52 +244,6 @@ def test_positions_are_within_their_bound():
         for i in range(axis.size):
             assert abs(Fraction(high[i]) + Fraction(low[i]) - axis[i]) < POSITION_ERROR
             assert abs(low[i]) <= abs(high[i]) * 2.0**-53
-
-
-@pytest.mark.parametrize("tolerance", [series.TOLERANCE, series.COARSE, series.SHORT])
-def test_a_series_is_within_its_error(tolerance):
-    """Pixels' iterates, by arb, against the polynomials of their blocks."""
-    ctx.prec = 300
-    evaluate = numba.njit(taylor.evaluate)
-    for level, point in ((30, SEAHORSE), (0, BRANCH)):
-        grid = around(level, point, series.BLOCK)
-        frame, above, left = series.frame(grid)
-        steps = float(grid.re.step), float(grid.im.step)
-        rho = series.radius(*steps)
-        wanted = np.ones(frame.shape[0] * frame.shape[1] // series.BLOCK**2, np.bool_)
-        flag, place = np.zeros(1, np.uint8), (positions(frame.re), positions(frame.im), steps)
-        starts = series.start(*place, 300, wanted, tolerance, settling.NOWHERE, flag)
-        dt = float(grid.re.step) / rho
-        for row, col in [(0, 0), (15, 0), (3, 9), (15, 15), (8, 8)]:
-            block_row, row_in = divmod(row + above, series.BLOCK)
-            block_col, col_in = divmod(col + left, series.BLOCK)
-            block = block_row * (frame.shape[1] // series.BLOCK) + block_col
-            c = grid.point(row, col)
-            exact, z = acb(arb(c.re.numerator) / c.re.denominator, arb(c.im.numerator) / c.im.denominator), acb(0)
-            for _ in range(starts.n[block]):
-                z = z * z + exact
-            b = taylor.coefficients(starts.real[block], starts.imag[block])
-            x, y = evaluate(b, (col_in - 8) * dt, -(row_in - 8) * dt)
-            assert abs(z - acb(x, y)) < arb(starts.error[block])
-            assert starts.n[block] > 30
-
-
-@pytest.mark.parametrize(
-    ("level", "point", "maxiter"),
-    [(49, ("-0.5", "0.9"), 255), (43, ("-0.75", "0.15"), 255), (10, DENDRITE, 255), (36, SEAHORSE, 60)],
-)
-def test_counts_that_polynomials_tell_are_right(level, point, maxiter):
-    """In a window that is not aligned with blocks, every pixel that was settled, by arb."""
-    grid = around(level, point, 50)
-    frame, above, left = series.frame(grid)
-    wanted = np.ones(frame.shape[0] * frame.shape[1] // series.BLOCK**2, np.bool_)
-    answers = settling.Answers(np.zeros(2500, np.uint32), np.zeros(2500, np.bool_), grid.shape, (above, left))
-    place = positions(frame.re), positions(frame.im), (float(grid.re.step), float(grid.im.step))
-    series.start(*place, maxiter, wanted, series.SHORT, answers, np.zeros(1, np.uint8))
-    pixels = [divmod(int(i), 50) for i in np.flatnonzero(answers.known)]
-    assert len(pixels) > 200
-    assert not answers.counts[~answers.known].any()
-    assert not wrong_pixels(grid, answers.counts.reshape(grid.shape), maxiter, pixels)
 
 
 def test_a_doubled_step_is_within_its_error():
