@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from mandeldask.cancellation import current
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+
+_LOOK_S = 0.005
+"""Seconds between two looks of a thread that waits at the cancellation flag."""
 
 
 class Sized(Protocol):
@@ -48,6 +53,11 @@ class Shared(Generic[Value]):
         """Return the value kept under `key` if it `fits`, else what `make` makes of it (or of None), and keep that.
 
         Threads that ask for a key in work wait for it; where its computation raises, the next of them computes.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If the computation was cancelled while it waited.
         """
         with self._turn(key):
             value = self._kept(key)
@@ -63,7 +73,7 @@ class Shared(Generic[Value]):
             turn, users = self._in_work.get(key, (Lock(), 0))
             self._in_work[key] = turn, users + 1
         try:
-            with turn:
+            with _held(turn):
                 yield
         finally:
             with self._lock:
@@ -85,3 +95,15 @@ class Shared(Generic[Value]):
             while held > self.max_bytes and len(self._values) > 1:
                 _, dropped = self._values.popitem(last=False)
                 held -= dropped.nbytes
+
+
+@contextmanager
+def _held(lock: Lock) -> Iterator[None]:
+    """Hold `lock` in the block; a thread that waits for it looks at the cancellation flag."""
+    cancellation = current()
+    while not lock.acquire(timeout=_LOOK_S):
+        cancellation.check()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -107,6 +107,31 @@ def test_what_is_shared_is_computed_once_and_bounded():
     assert shared.nbytes == 20
 
 
+def test_who_waits_for_what_is_shared_can_be_cancelled():
+    in_work, may_end, cancellation = threading.Event(), threading.Event(), Cancellation()
+    shared = Shared(0)
+
+    class Value:
+        nbytes = 0
+
+    def make(_):
+        in_work.set()
+        assert may_end.wait(60)
+        return Value()
+
+    worker = threading.Thread(target=shared.get, args=("a", lambda _: True, make))
+    worker.start()
+    in_work.wait()
+    threading.Timer(0.05, cancellation.cancel).start()
+    with cancellable(cancellation), pytest.raises(Cancelled):
+        shared.get("a", lambda _: True, make)
+    assert worker.is_alive()
+    may_end.set()
+    worker.join()
+    kept = shared.get("a", lambda _: True, lambda _: pytest.fail("what was in work is kept"))
+    assert isinstance(kept, Value)
+
+
 def test_cost_grows_with_depth_and_maxiter():
     shallow, deep = (cost(Grid.window("0", width, (512, 512)), 10_000) for width in ("1", "1e-500"))
     assert shallow.bits == 0
