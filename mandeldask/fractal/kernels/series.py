@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 BLOCK = settling.BLOCK
 """Pixels along a block."""
-_PARENT = 64
-"""Pixels along a parent of blocks, which are iterated together at first."""
+_RATIO = 4
+"""Blocks along a parent of them, which are iterated together at first."""
+_PARENT = _RATIO * BLOCK
+"""Pixels along a parent."""
 TOLERANCE = 2.0**-44
 """The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
 COARSE = 2.0**-36
@@ -81,14 +83,22 @@ class _Room(NamedTuple):
 
     discs: NDArray[np.float64]
     """As `taylor` has them."""
+    going: NDArray[np.bool_]
+    """Which of them have not stopped."""
+    unsettled: NDArray[np.bool_]
+    """Which of them have pixels to be answered."""
+    events: NDArray[np.int64]
+    """Space for verdicts on them."""
     wholes: _Ends
     """Where parents stop."""
     ends: _Ends
     """Where the blocks of a parent stop."""
-    corners: NDArray[np.int64]
-    """First row and first column of each block of a parent."""
     blocks: NDArray[np.int64]
     """Flat indices of these."""
+    corners: NDArray[np.int64]
+    """First row and first column of each."""
+    parts: settling.Room
+    """What is known of their parts."""
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
@@ -150,15 +160,24 @@ def start(
         np.zeros(count, np.bool_),
     )
     task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
-    room = _Room(
-        workspace(taylor.SIZE),
-        _no_ends(),
-        _no_ends(),
-        np.empty((taylor.DISCS, 2), np.int64),
-        np.empty(taylor.DISCS, np.int64),
-    )
-    _start(task, room, _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
+    _start(task, _room(steps), _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
     return starts
+
+
+def _room(steps: tuple[float, float]) -> _Room:
+    """Return new room for blocks of pixels so far apart."""
+    discs, rho = taylor.DISCS, radius(*steps)
+    return _Room(
+        workspace(taylor.SIZE),
+        np.empty(discs, np.bool_),
+        np.empty(discs, np.bool_),
+        np.empty(discs, np.int64),
+        _no_ends(),
+        _no_ends(),
+        np.empty(discs, np.int64),
+        np.empty((discs, 2), np.int64),
+        settling.room(steps[0] / rho, steps[1] / rho),
+    )
 
 
 def _no_ends() -> _Ends:
@@ -168,30 +187,52 @@ def _no_ends() -> _Ends:
 
 def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
     """Return the parents that have a wanted block, flat indices; there are so many blocks in a row."""
-    ratio = _PARENT // BLOCK
-    return np.flatnonzero(wanted.reshape(-1, ratio, cols // ratio, ratio).any(axis=(1, 3)))
+    return np.flatnonzero(wanted.reshape(-1, _RATIO, cols // _RATIO, _RATIO).any(axis=(1, 3)))
 
 
 @kernel
 def _start(task, room, parents, wanted, starts):
     """Iterate parents together, then the wanted blocks of each."""
+    rho, counts = radius(*task.steps), task.answers.known.size > 0
     for first in range(0, parents.size, taylor.DISCS):
         if task.flag[0]:
             break
         some = parents[first : first + taylor.DISCS]
-        _start_parents(task, room, some)
+        _begin_parents(task, room, some)
+        _follow(task, room, room.wholes, some.size, 0, rho * _RATIO, task.tolerance * _PARENT_SHARE, settles=False)
         for k in range(some.size):
-            _start_children(task, room, k, some[k], wanted, starts)
+            used = _begin_blocks(task, room, k, some[k], wanted)
+            _follow(task, room, room.ends, used, room.wholes.n[k], rho, task.tolerance, settles=counts)
+            for i in range(used):
+                _write(starts, room.blocks[i], room.ends, i, rho)
 
 
 @inner
-def _start_parents(task, room, parents):
-    """Iterate `parents` as far as they go."""
+def _begin_parents(task, room, parents):
+    """Let the discs be `parents`, at z_0."""
     cols = task.re.shape[1] // _PARENT
     for k in range(parents.size):
         row, col = parents[k] // cols * _PARENT, parents[k] % cols * _PARENT
         taylor.begin(room.discs, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
-    _follow(task, room.discs, room.wholes, parents.size, 0, _PARENT // BLOCK, _PARENT_SHARE, room.corners[:0])
+
+
+@inner
+def _begin_blocks(task, room, whole, parent, wanted):
+    """Let the discs be the wanted blocks of a parent, where that stopped; return how many they are."""
+    cols = task.re.shape[1] // BLOCK
+    rho, used = radius(*task.steps), 0
+    for i in range(_RATIO):
+        for j in range(_RATIO):
+            row, col = parent // (cols // _RATIO) * _RATIO + i, parent % (cols // _RATIO) * _RATIO + j
+            if wanted[row * cols + col]:
+                dx = (j + 0.5 - 0.5 * _RATIO) * BLOCK * task.steps[0] / (rho * _RATIO)
+                dy = (i + 0.5 - 0.5 * _RATIO) * BLOCK * task.steps[1] / (rho * _RATIO)
+                center = _center(task, row * BLOCK + BLOCK // 2, col * BLOCK + BLOCK // 2)
+                taylor.shift(room.wholes.discs, whole, room.discs, used, dx, dy, 1.0 / _RATIO, center)
+                room.blocks[used] = row * cols + col
+                room.corners[used, 0], room.corners[used, 1] = row * BLOCK, col * BLOCK
+                used += 1
+    return used
 
 
 @inner
@@ -201,58 +242,33 @@ def _center(task, row, col):
 
 
 @inner
-def _start_children(task, room, whole, parent, wanted, starts):
-    """Iterate the wanted blocks of a parent from where that stopped, and write their series."""
-    ratio, cols = _PARENT // BLOCK, task.re.shape[1] // BLOCK
-    w, wholes, ends, corners, blocks = room
-    rho, used = radius(*task.steps), 0
-    for i in range(ratio):
-        for j in range(ratio):
-            row, col = parent // (cols // ratio) * ratio + i, parent % (cols // ratio) * ratio + j
-            if wanted[row * cols + col]:
-                dx = (j + 0.5 - 0.5 * ratio) * BLOCK * task.steps[0] / (rho * ratio)
-                dy = (i + 0.5 - 0.5 * ratio) * BLOCK * task.steps[1] / (rho * ratio)
-                center = _center(task, row * BLOCK + BLOCK // 2, col * BLOCK + BLOCK // 2)
-                taylor.shift(wholes.discs, whole, w, used, dx, dy, 1.0 / ratio, center)
-                blocks[used] = row * cols + col
-                corners[used, 0], corners[used, 1] = row * BLOCK, col * BLOCK
-                used += 1
-    _follow(task, w, ends, used, wholes.n[whole], 1, 1.0, corners[:used])
-    for k in range(used):
-        _write(starts, blocks[k], ends, k, rho)
+def _follow(task, room, ends, used, n, rho, tolerance, settles):
+    """Iterate the discs from the iterate n on, each as far as it goes, and write to `ends` where they stop.
 
-
-@inner
-def _follow(task, w, ends, used, n, ratio, share, corners):
-    """Iterate discs of `ratio` blocks a side from the iterate n on, each as far as it goes, and write where they stop.
-
-    Of blocks, whose `corners` are given, pixels are answered.
+    Where it `settles`, they are blocks, and iterated on until their pixels are answered.
     """
-    going, unsettled = np.zeros(taylor.DISCS, np.bool_), np.zeros(taylor.DISCS, np.bool_)
-    states, pending = np.zeros((used, settling.PARTS), np.int64), np.zeros((used, settling.PARTS**2))
-    settles = corners.shape[0] > 0 and task.answers.known.size > 0
+    w, going, unsettled, parts = room.discs, room.going, room.unsettled, room.parts
     for k in range(used):
         going[k], unsettled[k] = True, settles
-    events, on, rho = np.zeros(taylor.DISCS, np.int64), used, radius(*task.steps) * ratio
-    room = settling.room(task.steps[0] / rho, task.steps[1] / rho)
+        settling.begin(parts, k)
+    on = used
     while on > 0 and n < task.maxiter and not (n % _LOOK == 0 and task.flag[0]):
         taylor.advance(w, rho)
-        if taylor.judge(w, used, task.tolerance * share, events) > 0:
+        if taylor.judge(w, used, tolerance, room.events) > 0:
             for k in range(used):
-                if going[k] and events[k]:
-                    _end(w, ends, k, n, events[k] == taylor.OUT)
+                if going[k] and room.events[k]:
+                    _end(w, ends, k, n, room.events[k] == taylor.OUT)
                     going[k] = False
                     on -= not unsettled[k]
         taylor.go_on(w)
         n += 1
         for k in range(used):
             if unsettled[k] and not going[k]:
-                place = corners[k, 0], corners[k, 1]
-                unsettled[k] = settling.look(w, k, n, room, *place, states[k], pending[k], task.answers)
+                unsettled[k] = settling.look(w, k, n, parts, room.corners, task.answers)
                 on -= not unsettled[k]
     for k in range(used):
         if unsettled[k] and n == task.maxiter:
-            settling.finish(corners[k, 0], corners[k, 1], room, states[k], pending[k], n, task.answers)
+            settling.finish(parts, k, room.corners, n, task.answers)
         if going[k]:
             _end(w, ends, k, n, full=False)
 

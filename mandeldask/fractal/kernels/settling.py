@@ -37,6 +37,17 @@ _TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11
 pixels of one part, t from its middle, and which leave now."""
 
 
+class Room(NamedTuple):
+    """What `look` works in, for as many blocks as there are discs."""
+
+    parts: NDArray[np.float64]
+    """Where parts lie in a block and what the last look saw, in rows."""
+    states: NDArray[np.int64]
+    """States of the parts of each block, shape (blocks, parts)."""
+    pending: NDArray[np.float64]
+    """Of parts whose pixels are looked at, which of these are inside still: shape (blocks, parts, pixels)."""
+
+
 class Answers(NamedTuple):
     """Where counts go that are known, of a tile that lies in a frame of whole blocks."""
 
@@ -54,24 +65,31 @@ NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
 """For those who want no counts."""
 
 
+def room(dtx: float, dty: float) -> Room:
+    """Return new room, for blocks whose pixels are `dtx` and `dty` apart in t."""
+    parts = np.zeros(11 * PARTS)
+    row, col = np.divmod(np.arange(PARTS), SIDE)
+    for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
+        parts[first : first + PARTS] = (pixels * col + shift) * dtx
+        parts[first + PARTS : first + 2 * PARTS] = (pixels * row + shift) * dty
+    discs = taylor.DISCS
+    return Room(parts, np.zeros((discs, PARTS), np.int64), np.zeros((discs, PARTS, PARTS)))
+
+
 @inner
-def room(dtx, dty):
-    """Return what `look` works in, for blocks whose pixels are `dtx` and `dty` apart in t."""
-    r = np.zeros(11 * PARTS)
+def begin(room, k):
+    """Let all of block `k` be inside."""
     for i in range(PARTS):
-        col, row = float(i % SIDE), float(i // SIDE)
-        r[_TX + i], r[_TY + i] = (SIDE * col + 1.5 - 0.5 * BLOCK) * dtx, (SIDE * row + 1.5 - 0.5 * BLOCK) * dty
-        r[_AX + i], r[_AY + i] = (col - 1.5) * dtx, (row - 1.5) * dty
-    return r
+        room.states[k, i] = _WHOLE
 
 
 @inner
-def look(w, k, n, r, top, left, states, pending, answers):
+def look(w, k, n, room, corners, answers):
     """Look at pixels that were inside before, now that disc `k` is at iterate n; return whether some still are.
 
-    Writes the counts of those that left, n - 1. The block begins at row `top` and column `left` of the frame; `r` is
-    `room`; `states` are of its parts; `pending` tells of pixels that are looked at whether they are inside still.
+    Writes the counts of those that left, n - 1. `corners` has the row and column of the frame where each block begins.
     """
+    r, states, top, left = room.parts, room.states, corners[k, 0], corners[k, 1]
     error, spread, reach = w[taylor.ERROR + k], w[taylor.SPREAD + k], w[taylor.REACH + k]
     if reach + error < 2.0 - 2.0**-40:
         return True
@@ -89,36 +107,36 @@ def look(w, k, n, r, top, left, states, pending, answers):
     inside = False
     for i in range(PARTS):
         row, col = top + i // SIDE * SIDE, left + i % SIDE * SIDE
-        if states[i] == _WHOLE:
+        if states[k, i] == _WHOLE:
             if r[_NEAREST + i] > 2.0 + 2.0**-40:
                 _write_all(answers, row, col, n - 1)
-                states[i] = _DONE
+                states[k, i] = _DONE
             elif not r[_FARTHEST + i] < 2.0 - 2.0**-40:
                 for j in range(PARTS):
-                    pending[i * PARTS + j] = 1.0
-                states[i] = _APART
-        if states[i] == _APART:
-            leave, stay = _look_at_pixels(r, i, pending, error)
+                    room.pending[k, i, j] = 1.0
+                states[k, i] = _APART
+        if states[k, i] == _APART:
+            leave, stay = _look_at_pixels(r, i, room.pending[k, i], error)
             if leave > 0.0:
                 _write(answers, row, col, r, n - 1)
-            states[i] = _APART if stay > 0.0 else _DONE
-        inside |= states[i] != _DONE
+            states[k, i] = _APART if stay > 0.0 else _DONE
+        inside |= states[k, i] != _DONE
     return inside
 
 
 @inner
 def _look_at_pixels(r, i, pending, error):
-    """Look at the pending pixels of part `i`; return how many leave and how many stay."""
+    """Look at those pixels of part `i` that are `pending`; return how many leave and how many stay."""
     x, y, dx, dy = r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i]
     far, near = (2.0 + error) ** 2 * (1.0 + 2.0**-40), max(2.0 - error, 0.0) ** 2 * (1.0 - 2.0**-40)
     leave = stay = 0.0
     for j in range(PARTS):
         ax, ay = r[_AX + j], r[_AY + j]
         px, py = x + (dx * ax - dy * ay), y + (dx * ay + dy * ax)
-        m, was = px * px + py * py, pending[i * PARTS + j]
+        m, was = px * px + py * py, pending[j]
         leaves, stays = was if m > far else 0.0, was if m < near else 0.0
         r[_LEAVES + j] = leaves
-        pending[i * PARTS + j] = stays
+        pending[j] = stays
         leave += leaves
         stay += stays
     return leave, stay
@@ -154,10 +172,12 @@ def _write(answers, top, left, r, count):
 
 
 @inner
-def finish(top, left, r, states, pending, count, answers):
-    """Write `count` for the pixels of a block that are inside still."""
+def finish(room, k, corners, count, answers):
+    """Write `count` for the pixels of block `k` that are inside still."""
+    top, left = corners[k, 0], corners[k, 1]
     for i in range(PARTS):
+        state = room.states[k, i]
         for j in range(PARTS):
-            whole = states[i] == _WHOLE
-            r[_LEAVES + j] = 1.0 if whole or (states[i] == _APART and pending[i * PARTS + j] > 0.0) else 0.0
-        _write(answers, top + i // SIDE * SIDE, left + i % SIDE * SIDE, r, count)
+            stays = state == _WHOLE or (state == _APART and room.pending[k, i, j] > 0.0)
+            room.parts[_LEAVES + j] = 1.0 if stays else 0.0
+        _write(answers, top + i // SIDE * SIDE, left + i % SIDE * SIDE, room.parts, count)
