@@ -186,12 +186,12 @@ def digests():
 
 
 GOLDEN = [
-    "abe80c00d6db5750",
-    "2b890e8b0773e93e",
+    "8bfcbbae79be9f93",
+    "0299d1d6d82e9f17",
     "a1fe70de04049d1a",
-    "3c2fde1e31633fa9",
-    "6bb4623cc449c3b3",
-    "0b2d860e6fe90102",
+    "2a191ac3b920e7f1",
+    "d9e1776b86c5571e",
+    "dcc788570d0e87d7",
 ]
 
 

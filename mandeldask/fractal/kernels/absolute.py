@@ -10,7 +10,7 @@ from mandeldask.fractal.kernels import lanes, series, settling, taylor
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.positions import FAR, as_pair, positions
 from mandeldask.fractal.kernels.potential import WORST, WORST_SLOPE, distance, smooth, tolerated
-from mandeldask.fractal.kernels.recurrence import ROUNDING, SCALE, STEPS
+from mandeldask.fractal.kernels.recurrence import DERIVATIVE_SHARE, ROUNDING, SCALE, STEPS
 from mandeldask.fractal.kernels.tile import unmarked
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 EARLY = 1024
 """Iterations after which a proof that the pixel never leaves is cheaper than going on."""
-_SMOOTH, _DISTANCE = lanes.OLD_Q, lanes.DX
-"""Rows for the fields of lanes that have been flown far out."""
+_SHARE_APART = 2.0**-4
+"""What of `WORST` is left for a lane that is APART: errors grow from there, those of the fields little."""
+_KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
+"""Rows of lanes that have been flown far out: whether they are known well enough, and their fields."""
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
 _LONG_BLOCKS = 4
@@ -165,7 +167,7 @@ def _enter(starts, places, pixels, i, w, size, derivative):
     for j in range(run):
         entry[lanes.CX + j] = 2.0 * cxs[j]
     if derivative is not None:
-        q = (8.0 * starts.error[block] / rho) ** 2
+        q = (8.0 * starts.error[block] / rho) ** 2 / DERIVATIVE_SHARE
         for j in range(series.BLOCK):
             dx, dy = taylor.slope(b, (tx + j) * dtx, ty)
             entry[lanes.DX + j], entry[lanes.DY + j], entry[lanes.Q + j] = dx / rho, dy / rho, q
@@ -189,26 +191,31 @@ def _measure(w, size, maxiter, smooths, distances):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
     lanes.fly(w, size, distances)
     for i in range(size):
-        m, n = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.BORN + i] + w[lanes.FLOWN + i]
-        far = (m > w[lanes.FAR + i]) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
-        worst = WORST if distances is not None else tolerated(n)
-        good = far & (w[lanes.S + i] < SCALE * worst * m)
-        w[_SMOOTH + i] = smooth(n, 0.25 * m) if good else np.nan
+        m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
+        worst = WORST if distances is not None else tolerated(w[lanes.BORN + i] + w[lanes.FLOWN + i])
+        known = (m > lanes.APART) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
+        known &= w[lanes.S + i] < SCALE * _SHARE_APART * worst * m
+        if distances is not None:
+            dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
+            known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < WORST_SLOPE * dm)
+        w[_KNOWN + i] = 1.0 if known else 0.0
+    lanes.fly_far(w, size, distances)
     if distances is not None:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
-            w[_DISTANCE + i] = distance(0.25 * m, dm) if w[lanes.Q + i] < WORST_SLOPE * dm else np.nan
+            w[_DISTANCE + i] = distance(0.25 * m, dm)
+    if smooths is not None:
+        for i in range(size):
+            n = w[lanes.BORN + i] + w[lanes.FLOWN + i] + lanes.REMAINING
+            w[_SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
     for i in range(size):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
         if not escapes or w[lanes.UNSURE + i] > 0.0:
             continue
-        lost = np.isnan(w[_SMOOTH + i])
-        if distances is not None:
-            lost |= np.isnan(w[_DISTANCE + i])
-        if lost:
+        if w[_KNOWN + i] == 0.0:
             w[lanes.UNSURE + i] = 1.0
             continue
-        pixel = int(w[lanes.PIXEL + i])
+        pixel = lanes.index(w[lanes.PIXEL + i])
         if smooths is not None:
             smooths[pixel] = w[_SMOOTH + i]
         if distances is not None:

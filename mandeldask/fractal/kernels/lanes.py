@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mandeldask.fractal.kernels.compiled import inlined, inner
-from mandeldask.fractal.kernels.potential import FAR_OUT
-from mandeldask.fractal.kernels.recurrence import DERIVATIVE_GROWTH, GROWTH, STEPS, differentiate, iterate, unsure
+from mandeldask.fractal.kernels.recurrence import (
+    DERIVATIVE_GROWTH,
+    GROWTH,
+    STEPS,
+    amplify,
+    differentiate,
+    iterate,
+    slope_square,
+    unsure,
+)
 from mandeldask.fractal.kernels.workspaces import workspace
 
 if TYPE_CHECKING:
@@ -23,7 +31,11 @@ if TYPE_CHECKING:
 LANES = 512
 """Pixels in flight: what a step reads and writes fits the first-level cache."""
 FLIGHT = 48
-"""Steps in which lanes that left get far out: near c = -2 they go slowly at first, and square themselves in the end."""
+"""Steps in which lanes that left pass APART: near c = -2 they go slowly at first."""
+APART = 64.0
+"""|2z|^2 past which a lane needs no bounds any more: what is known there is known far out."""
+REMAINING = 3
+"""Steps from there that take any lane far out."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 """What two steps of the flight pay in advance: they may be few, or many."""
 NOBODY = -1e18
@@ -34,10 +46,9 @@ NOBODY = -1e18
 _ROWS = range(0, 16 * (LANES + 16), LANES + 16)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
 """BORN is the clock's time at z_0; of lanes that are watched, the count before the block."""
-INSIDE, NEAREST, UNSURE, FLOWN, FAR = OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY
+INSIDE, NEAREST, UNSURE, FLOWN = OLD_X, OLD_Y, OLD_S, OLD_DX
 """Of lanes that are watched, which have no past: how many iterates of the block are within |z| <= 2, the least distance
-of |z|^2 from 4, whether an iterate may be on either side, how many steps were flown, and |z|^2 from which on z is far
-out."""
+of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done until APART."""
 _INDEX = 2**40 - 1
 """Mask that an index passes unchanged."""
 
@@ -100,9 +111,12 @@ def _advance_slopes(w, active, blocks):
                 w[S + i], w[Q + i] = w[S + i] * GROWTH, w[Q + i] * DERIVATIVE_GROWTH
         for i in range(active):
             x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-            dx, dy, q = differentiate(x, y, s, w[DX + i], w[DY + i], w[Q + i])
+            dx, dy, q = w[DX + i], w[DY + i], w[Q + i]
+            q, p = amplify(x, y, s, q, slope_square(dx, dy))
+            dx, dy = differentiate(x, y, dx, dy)
             x, y, s = iterate(x, y, s, cx, cy)
-            w[DX + i], w[DY + i], w[Q + i] = differentiate(x, y, s, dx, dy, q)
+            w[Q + i], _ = amplify(x, y, s, q, p)
+            w[DX + i], w[DY + i] = differentiate(x, y, dx, dy)
             w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
 
 
@@ -156,22 +170,30 @@ def watch(w, size):
             x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
             x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
             w[X + i], w[Y + i], w[S + i], w[INSIDE + i], w[NEAREST + i] = x, y, s, inside, nearest
-    for i in range(size):
-        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-        nearest = min(w[NEAREST + i], abs(m - 16.0))
-        w[INSIDE + i] += 1.0 if m <= 16.0 else 0.0
-        w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
+    _conclude(w, size)
 
 
 @inlined
 def _watched(x, y, s, cx, cy, inside, nearest):
     """Look at an iterate and return the next, with what was seen so far."""
-    m = x * x + y * y
-    nearest = min(nearest, abs(m - 16.0))
+    inside, nearest = _seen(x, y, inside, nearest)
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-    s = next_s if m <= 16.0 else s
-    inside += 1.0 if m <= 16.0 else 0.0
-    return next_x, next_y, s, inside, nearest
+    return next_x, next_y, next_s if x * x + y * y <= 16.0 else s, inside, nearest
+
+
+@inner
+def _conclude(w, size):
+    """Look at the last iterate of lanes that were watched."""
+    for i in range(size):
+        w[INSIDE + i], nearest = _seen(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
+        w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
+
+
+@inlined
+def _seen(x, y, inside, nearest):
+    """Look at an iterate: return how many were within |z| <= 2 so far, and how near one came to the circle."""
+    m = x * x + y * y
+    return inside + (1.0 if m <= 16.0 else 0.0), min(nearest, abs(m - 16.0))
 
 
 @inner
@@ -230,7 +252,7 @@ def gather(w, order, size, derivative):
     """Move the watched lanes listed in `order`, ascending, to the front."""
     for k in range(size):
         i = index(order[k])
-        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN, FAR):
+        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN):
             w[row + k] = w[row + i]
         if derivative is not None:
             w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
@@ -239,63 +261,82 @@ def gather(w, order, size, derivative):
 
 @inner
 def watch_flight(w, size, derivative):
-    """Do what `watch` does, but let lanes that get far out stay there, and tell in FLOWN how far they got."""
+    """Do what `watch` does, but let lanes stay where they get APART, and tell in FLOWN after how many steps."""
     for i in range(size):
-        w[INSIDE + i] = w[UNSURE + i] = w[FLOWN + i] = 0.0
+        w[INSIDE + i], w[NEAREST + i], w[FLOWN + i] = -1.0, 16.0, 0.0
         w[S + i] *= GROWTH
-        w[FAR + i] = FAR_OUT * (4.0 + w[CX + i] * w[CX + i] + w[CY + i] * w[CY + i])
     for _ in range(STEPS // 2):
-        if derivative is not None:
-            _fly_two_slopes(w, size)
-        for i in range(size):
-            x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
-            inside, doubts, flown = w[INSIDE + i], w[UNSURE + i], w[FLOWN + i]
-            x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (1.0 if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
-            x, y, s, m, on = _onward(x, y, s, cx, cy, far)
-            inside, doubts, flown = inside + (1.0 if m <= 16.0 else 0.0), doubts + unsure(m, s), flown + on
-            w[X + i], w[Y + i], w[S + i] = x, y, s
-            w[INSIDE + i], w[UNSURE + i], w[FLOWN + i] = inside, doubts, flown
+        if derivative is None:
+            for i in range(size):
+                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
+                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
+                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+        else:
+            for i in range(size):
+                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
+                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
+                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
+                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
+                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+    _conclude(w, size)
 
 
 @inner
 def fly(w, size, derivative):
-    """Advance lanes until all that left |z| <= 2 are far out, FLIGHT steps at most."""
+    """Advance lanes until all that left |z| <= 2 are APART, FLIGHT steps at most."""
     for i in range(size):
         w[S + i] *= GROWTH ** (FLIGHT // STEPS)
     for _ in range(FLIGHT // 2):
         near = 0
         for i in range(size):
             m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-            near += 1 if (m <= w[FAR + i]) & (w[INSIDE + i] < STEPS) else 0
+            near += 1 if (m <= APART) & (w[INSIDE + i] < STEPS) else 0
         if near == 0:
             break
-        if derivative is not None:
-            _fly_two_slopes(w, size)
         for i in range(size):
-            x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
-            x, y, s, _, first = _onward(x, y, s, cx, cy, far)
-            w[X + i], w[Y + i], w[S + i], _, second = _onward(x, y, s, cx, cy, far)
-            w[FLOWN + i] += first + second
+            x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+            if derivative is not None:
+                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
+                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
+            x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+            if derivative is not None:
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
+            w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
 
 
 @inner
-def _onward(x, y, s, cx, cy, far):
-    """Return the next iterate, its S and |z|^2, and 1; or where it is far out already, the same again, and 0."""
-    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-    on = x * x + y * y <= far
-    x, y, s = next_x if on else x, next_y if on else y, next_s if on else s
-    return x, y, s, x * x + y * y, 1.0 if on else 0.0
-
-
-@inner
-def _fly_two_slopes(w, size):
-    """Do for dz/dc what `fly` is about to do for two steps."""
+def fly_far(w, size, derivative):
+    """Advance lanes that are APART by REMAINING steps, without bounds."""
     for i in range(size):
-        x, y, s, cx, cy, far = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FAR + i]
-        dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
-        for _ in range(2):
-            next_dx, next_dy, next_q = differentiate(x, y, s, dx, dy, q)
-            x, y, s, _, on = _onward(x, y, s, cx, cy, far)
-            dx, dy, q = next_dx if on > 0.0 else dx, next_dy if on > 0.0 else dy, next_q if on > 0.0 else q
-        w[DX + i], w[DY + i], w[Q + i] = dx, dy, q
+        x, y, cx, cy = w[X + i], w[Y + i], w[CX + i], w[CY + i]
+        if derivative is not None:
+            dx, dy = w[DX + i], w[DY + i]
+        for _ in range(REMAINING):
+            if derivative is not None:
+                dx, dy = differentiate(x, y, dx, dy)
+            x, y, _ = iterate(x, y, 0.0, cx, cy)
+        w[X + i], w[Y + i] = x, y
+        if derivative is not None:
+            w[DX + i], w[DY + i] = dx, dy
+
+
+@inlined
+def _onward(x, y, s, cx, cy, flown):
+    """Return the next iterate, its S and how many steps were done; or where it is APART already, the same again."""
+    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
+    on = x * x + y * y <= APART
+    return next_x if on else x, next_y if on else y, next_s if on else s, flown + (1.0 if on else 0.0)
+
+
+@inlined
+def _slope_onward(x, y, s, dx, dy, q, p):
+    """Do for dz/dc what `_onward` does."""
+    next_q, next_p = amplify(x, y, s, q, p)
+    next_dx, next_dy = differentiate(x, y, dx, dy)
+    on = x * x + y * y <= APART
+    return next_dx if on else dx, next_dy if on else dy, next_q if on else q, next_p

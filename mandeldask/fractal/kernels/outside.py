@@ -198,7 +198,7 @@ def _advance(w, steps, derivative):
 def _differentiate(w):
     """Write dz/dc of the next iterate."""
     for i in range(LANES):
-        w[DX + i], w[DY + i], _ = differentiate(w[X + i], w[Y + i], 0.0, w[DX + i], w[DY + i], 0.0)
+        w[DX + i], w[DY + i] = differentiate(w[X + i], w[Y + i], w[DX + i], w[DY + i])
 
 
 @inner

@@ -24,10 +24,11 @@ _SQUARE_ROUNDING = _NOISE * (2.0 * 2.0**-53) ** 2
 """What it adds beside that, per |2z|^4."""
 DERIVATIVE_GROWTH = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """The same for the bound of the derivative, whose kappa is 2^-6."""
-_DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
-"""What an error of z adds to the bound: 8 (1 + 1/kappa) / 1024, and a thirtieth more for what rounding loses."""
-_DERIVATIVE_ROUNDING = 2.0**-88
-"""More than (1 + 1/kappa) 4 * 2^-106: what adding 1 loses."""
+DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
+"""What Q is multiplied by to bound the square of an error of dz/dc: 8 (1 + 1/kappa) / 1024, 1 + kappa for the step that
+`slope_square` is used twice, and a sixtieth more for what rounding loses."""
+_ADDED = 66.0
+"""More than 1 + 1/kappa: what adding 1 to dz/dc adds to the bound of its square."""
 
 
 @inlined
@@ -39,11 +40,22 @@ def iterate(x, y, s, cx, cy):
 
 
 @inlined
-def differentiate(x, y, s, dx, dy, q):
-    """Return the next dz/dc and the square q of a bound on its distance from the exact one."""
-    m = fma(y, y, x * x)
-    q = fma(m + s, q, fma(_DERIVATIVE_SHARE * s, fma(dy, dy, dx * dx), _DERIVATIVE_ROUNDING))
-    return fma(x, dx, fma(-y, dy, 1.0)), fma(x, dy, y * dx), q
+def differentiate(x, y, dx, dy):
+    """Return the next dz/dc."""
+    return fma(x, dx, fma(-y, dy, 1.0)), fma(x, dy, y * dx)
+
+
+@inlined
+def slope_square(dx, dy):
+    """Return P, a bound on |dz/dc|^2, for `amplify` to use twice."""
+    return fma(dy, dy, fma(dx, dx, 2.0**-6))
+
+
+@inlined
+def amplify(x, y, s, q, p):
+    """Return Q and P of the next dz/dc: DERIVATIVE_SHARE Q bounds the square of its distance from the exact one."""
+    t = fma(y, y, x * x) + s
+    return fma(t, q, s * p), fma(t, p, _ADDED)
 
 
 @inlined
