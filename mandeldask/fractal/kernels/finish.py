@@ -27,7 +27,7 @@ _SIZE = 12 * _ROW
 
 
 @kernel
-def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
+def finish(pool, size, c_x, c_y, maxiter, u, whole, flag):
     """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
 
     Takes out those whose counts are proven, and moves others on to where they come near 0. `c_x` and `c_y` are the
@@ -50,7 +50,7 @@ def finish(pool, size, c_x, c_y, maxiter, u, answers, flag):
                 k = int(leavers[PLACE + i])
                 n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixels.PIXEL])
                 if n >= 0:
-                    answers.whole[0, pixel], answers.whole[1, pixel] = n, True
+                    whole[0, pixel], whole[1, pixel] = n, True
                     done[k] = True
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
                     _put_back(leavers, i, clock, u, pool, k)

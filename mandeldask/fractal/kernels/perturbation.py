@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mandeldask.fractal.kernels import delta, refined
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.finish import finish
@@ -22,6 +23,7 @@ from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledPlace, follow_refined
 from mandeldask.fractal.kernels.renormalized import answer_minibrot
+from mandeldask.fractal.kernels.workspaces import workspace
 from mandeldask.fractal.reference import iteration_seconds
 from mandeldask.fractal.units import in_pixels
 
@@ -86,13 +88,11 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     frame = _framed(grid, near)
     place = _place(grid, near, frame)
     flag, plain = tile.cancellation.flag, not tile.wants_orbits
-    pool, later = pools(tile.open.size, slopes=not plain)
+    w, (pool, later) = workspace(delta.SIZE), pools(tile.open.size, slopes=not plain)
     if plain:
-        low = near.orbit.x_low, near.orbit.y_low
         groups, waiting = hand_over(
-            near.orbit, low, frame, side_for(grid.shape), _wanted(tile), tile.maxiter, bound.u, pool, later, answers,
-            flag,
-        )  # fmt: skip
+            near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, flag
+        )
         c = positions(grid.re)[0], positions(grid.im)[0]
         order = np.arange(groups[0, -1])
     else:
@@ -103,15 +103,17 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
         (order, groups), waiting = arrange(pool, tile.open.size), 0
     while order.size or waiting:
         waiting = follow(
-            pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter, answers, flag
-        )
+            w, pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
+            answers.whole, answers.fields, flag,
+        )  # fmt: skip
         tile.cancellation.check()
         pool, later = later, pool
         if plain:
-            waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers, flag)
+            waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers.whole, flag)
         (order, groups), waiting = arrange(pool, waiting), 0
     if tile.open.size < tile.counts.size:
-        answers = Answers(answers.whole[:, tile.open], answers.fields[:, tile.open] if not plain else answers.fields)
+        fields = None if answers.fields is None else answers.fields[:, tile.open]
+        answers = Answers(answers.whole[:, tile.open], fields)
     return _close(tile, "perturbation", answers)
 
 
@@ -147,7 +149,7 @@ def _spacing(axis: Axis, near: Neighborhood) -> float:
 
 
 def _blank_answers(tile: Tile, size: int) -> Answers:
-    return Answers(np.zeros((2, size), np.int64), np.full((2, size if tile.wants_orbits else 0), np.nan))
+    return Answers(np.zeros((2, size), np.int64), np.full((2, size), np.nan) if tile.wants_orbits else None)
 
 
 def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
@@ -156,11 +158,13 @@ def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
     which = slice(None) if proven.all() else proven
     pixels = tile.open[which]
     tile.counts[pixels] = counts[which]
-    if tile.smooth is not None:
-        tile.smooth[pixels] = answers.fields[0, which]
-    if tile.distance is not None:
-        unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
-        tile.distance[pixels] = np.minimum(answers.fields[1, which] * unit, np.finfo(np.float32).max)
+    if answers.fields is not None:
+        smooth, distance = answers.fields[:, which]
+        if tile.smooth is not None:
+            tile.smooth[pixels] = smooth
+        if tile.distance is not None:
+            unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
+            tile.distance[pixels] = np.minimum(distance * unit, np.finfo(np.float32).max)
     tile.close(stage, proven)
     lived: NDArray[np.int64] = counts[~proven]
     return lived
@@ -178,5 +182,6 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
         abs(_spacing(tile.grid.re, near)),
     )
     answers = _blank_answers(tile, tile.open.size)
-    follow_refined(near.orbit, place, tile.maxiter, answers, tile.cancellation.flag)
+    flag = tile.cancellation.flag
+    follow_refined(workspace(refined.SIZE), near.orbit, place, tile.maxiter, answers.whole, answers.fields, flag)
     _close(tile, "refined perturbation", answers)

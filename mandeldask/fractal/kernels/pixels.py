@@ -73,8 +73,8 @@ class Answers(NamedTuple):
 
     whole: np.ndarray
     """Rows count (where not proven: iterations followed) and whether it is proven."""
-    fields: np.ndarray
-    """Rows smooth and distance, the latter in pixels; no pixels where nobody asked."""
+    fields: np.ndarray | None
+    """Rows smooth and distance, the latter in pixels; None where nobody asked."""
 
 
 def pools(size: int, *, slopes: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,7 +9,7 @@ on its error: docs/explanation/exactness.md.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR_ZERO
 from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.workspaces import workspace
 from mandeldask.fractal.reference import TINY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.kernels.pixels import Orbit
 
 SIDE = 16
 """Pixels along the smallest blocks."""
@@ -51,7 +56,7 @@ X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = range(
 _OLD = _STATE * _ROW
 DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = range(2 * _OLD, 2 * _OLD + 10 * _ROW, _ROW)
 _SIZE = 2 * _OLD + 10 * _ROW
-_GOES_ON, _ENDS, _REBASES, _LEAVES = 0.0, 1.0, 2.0, 3.0
+_GOES_ON, _ENDS, _REBASES, _LASTS, _LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
 
 # A block that waits: its state, and where it is.
 _BROW, _BCOL, _BSIDE, _BN0, _BM, _BEXPONENT = range(_STATE, _STATE + 6)
@@ -74,30 +79,29 @@ class Frame(NamedTuple):
     """From a row to the next."""
 
 
-def side_for(shape: tuple[int, int]) -> int:
-    """Return the side of the blocks to begin with: the smallest that covers `shape`, or the largest."""
-    side = SIDE
-    while side < min(max(shape), _LARGEST):
-        side *= _PARTS
-    return side
-
-
-@kernel
-def hand_over(orbit, orbit_low, frame, side, wanted, maxiter, u, pool, later, answers, flag):
-    """Write every wanted pixel where its block's polynomial ends: into `answers`, `later` or `pool`.
+def hand_over(
+    orbit: Orbit,
+    frame: Frame,
+    wanted: NDArray[np.bool_],
+    maxiter: int,
+    u: float,
+    pool: NDArray[np.float64],
+    later: NDArray[np.float64],
+    whole: NDArray[np.int64],
+    flag: NDArray[np.uint8],
+) -> tuple[NDArray[np.int64], int]:
+    """Write every wanted pixel where its block's polynomial ends: into `whole`, `later` or `pool`.
 
     Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
 
     Parameters
     ----------
-    orbit_low : (float64, float64), shape (length,)
-        What rounding took from the orbit's points: real and imaginary parts.
-    side : int
-        `side_for` the tile.
     wanted : bool, shape (height, width)
         Which pixels of the tile are.
     u : float
         ``S / r^2`` in `pool`.
+    whole
+        As `Answers` has it.
 
     Returns
     -------
@@ -107,114 +111,107 @@ def hand_over(orbit, orbit_low, frame, side, wanted, maxiter, u, pool, later, an
         The number of pixels in `later`.
     """
     rows, cols = wanted.shape
-    w = workspace(_SIZE)
+    side = side_for(wanted.shape)
     capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
-    cut, rebased = np.zeros((capacity, _RECORD)), np.zeros((capacity, _RECORD))
+    cut, rebased = np.zeros((2, capacity, _RECORD))
     groups = np.zeros((2, capacity + 1), np.int64)
-    cuts = rebases = parts = waiting = 0
-    for row in range(0, rows, side):
-        for col in range(0, cols, side):
-            if _is_wanted(wanted, row, col, side):
-                rebased[rebases, _BROW], rebased[rebases, _BCOL], rebased[rebases, _BSIDE] = row, col, side
-                rebased[rebases, _BEXPONENT] = frame.exponent
-                rebases += 1
-    while (cuts or rebases) and not flag[0]:
-        if cuts:
-            cuts -= 1
-            parent = cut[cuts].copy()
-            m, exponent, side = int(parent[_BM]), int(parent[_BEXPONENT]), int(parent[_BSIDE]) // _PARTS
-            active = _load_parts(w, parent, side, wanted, frame)
-        else:
-            m, side = 0, int(rebased[rebases - 1, _BSIDE])
-            active, rebases, exponent = _load_rebased(w, rebased, rebases, side, frame)
-        cuts, rebases, parts, waiting = _advance_together(
-            w, active, m, exponent, side, orbit, orbit_low, frame, wanted, maxiter, u,
-            cut, cuts, rebased, rebases, pool, groups, parts, later, waiting, answers, flag,
-        )  # fmt: skip
+    corners = [
+        (row, col)
+        for row in range(0, rows, side)
+        for col in range(0, cols, side)
+        if wanted[row : row + side, col : col + side].any()
+    ]
+    for record, (row, col) in zip(rebased, corners, strict=False):
+        record[_BROW], record[_BCOL], record[_BSIDE], record[_BEXPONENT] = row, col, side, frame.exponent
+    parts, waiting = _advance_all(
+        workspace(_SIZE), cut, rebased, len(corners), groups, orbit, frame, wanted, maxiter, u, pool, later, whole, flag
+    )
     return groups[:, : parts + 1].copy(), waiting
 
 
-@inner
-def _is_wanted(wanted, row, col, side):
-    for i in range(row, min(row + side, wanted.shape[0])):
-        for j in range(col, min(col + side, wanted.shape[1])):
-            if wanted[i, j]:
-                return True
-    return False
+def side_for(shape: tuple[int, int]) -> int:
+    """Return the side of the blocks to begin with: the smallest that covers `shape`, or the largest."""
+    side = SIDE
+    while side < min(max(shape), _LARGEST):
+        side *= _PARTS
+    return side
 
 
-@inner
-def _advance_together(
-    w, active, m, exponent, side, orbit, orbit_low, frame, wanted, maxiter, u,
-    cut, cuts, rebased, rebases, pool, groups, parts, later, waiting, answers, flag,
-):  # fmt: skip
-    """Advance lanes from m on until each is cut, rebased, handed over or answered."""
-    orbit_x, orbit_y = orbit.x, orbit.y
-    low_x, low_y = orbit_low
-    last, size = orbit_x.size - 1, groups[0, parts]
-    rho = _radius(frame, side)
-    while active and not flag[0]:
-        exponent = _rescale(w, active, exponent, frame.exponent)
-        z_x, z_y = orbit_x[m], orbit_y[m]
-        after = exponent
-        factor = power(exponent) if exponent > _DEEP else 0.0
-        deep = exponent < _TINY and max(abs(z_x), abs(z_y)) < TINY
-        if deep:  # dz^2 is all there is: it and dc choose the exponent
-            after = max(frame.exponent, 2 * exponent + 2 * math.frexp(_largest(w, active))[1])
-            factor = power(2 * exponent - after)
-        for i in range(_OLD):
-            w[_OLD + i] = w[i]
-        dc_scale = power(frame.exponent - after)
-        at_end = m + 1 == last
-        lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64, at m + 1
-        if m < last and not (deep and m > 0) and not lost:
-            _advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
-            going = _look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end)
+@kernel
+def _advance_all(w, cut, rebased, rebases, groups, orbit, frame, wanted, maxiter, u, pool, later, whole, flag):
+    """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
+
+    Returns the number of groups and that of the pixels in `later`.
+    """
+    orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
+    last = orbit_x.size - 1
+    cuts = parts = waiting = size = 0
+    while (cuts or rebases) and not flag[0]:
+        if cuts:
+            cuts -= 1
+            m, exponent = int(cut[cuts, _BM]), int(cut[cuts, _BEXPONENT])
+            side = int(cut[cuts, _BSIDE]) // _PARTS
+            rho = _radius(frame, side)
+            active = _load_parts(w, cut[cuts], side, rho * _PARTS, wanted, frame)
         else:
+            m, exponent = 0, int(rebased[rebases - 1, _BEXPONENT])
+            side = int(rebased[rebases - 1, _BSIDE])
+            rho = _radius(frame, side)
+            active = _load_rebased(w, rebased, rebases, exponent, side, frame)
+            rebases -= active
+        while active and not flag[0]:
+            most = _largest(w, active)
+            if not (2.0**-40 <= most <= 2.0**40 or most == 0.0):
+                shift = max(math.frexp(most)[1], frame.exponent - exponent - 60)
+                _rescale(w, active, power(-shift))
+                exponent, most = exponent + shift, most * power(-shift)
+            z_x, z_y = orbit_x[m], orbit_y[m]
+            after, factor = exponent, power(exponent) if exponent > _DEEP else 0.0
+            deep = exponent < _TINY and max(abs(z_x), abs(z_y)) < TINY
+            if deep:  # dz^2 is all there is: it and dc choose the exponent
+                after = max(frame.exponent, 2 * exponent + 2 * math.frexp(most)[1])
+                factor = power(2 * exponent - after)
+            for i in range(_OLD):
+                w[_OLD + i] = w[i]
+            dc_scale = power(frame.exponent - after)
+            at_end = m + 1 == last
+            lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64
             going = 0
-            for i in range(active):
-                w[WHAT + i] = _ENDS
-        due = _is_due(w, active, m + 1 - maxiter)
-        if going < active or due:
-            for i in range(active - 1, -1, -1):
-                what = w[WHAT + i]
-                if what == _GOES_ON and w[N0 + i] + m + 1 < maxiter:
-                    continue
-                if what == _LEAVES:
-                    _answer(w, i, side, wanted, int(w[N0 + i]) + m, answers)
-                elif what != _ENDS and w[N0 + i] + m + 1 >= maxiter:
-                    _answer(w, i, side, wanted, maxiter, answers)
-                elif what == _REBASES:
-                    error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
-                    _rebase(
-                        w, i, m + 1, after, side, orbit_x[m + 1], low_x[m + 1], orbit_y[m + 1],
-                        low_y[m + 1], error, rebased[rebases],
-                    )  # fmt: skip
-                    rebases += 1
-                elif side > SIDE:
-                    _keep(w, i, m, exponent, side, cut[cuts])
-                    cuts += 1
-                elif _is_apart(w, i, z_x, z_y, power(exponent)):
-                    waiting = _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
-                else:
-                    size = _hand_over(w, i, 0, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
-                    groups[1, parts], groups[0, parts + 1] = m, size
-                    parts += 1
-                active -= 1
-                for at in range(0, _SIZE, _ROW):
-                    w[at + i] = w[at + active]
-        exponent = after
-        m += 1
-    return cuts, rebases, parts, waiting
-
-
-@inner
-def _is_due(w, active, first):
-    """Return whether a lane has come to the cap."""
-    due = False
-    for i in range(active):
-        due |= w[N0 + i] + first >= 0.0
-    return due
+            if m == last or (deep and m > 0) or lost:
+                for i in range(active):
+                    w[WHAT + i] = _ENDS
+            else:
+                _advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
+                going = _look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1))
+            if going < active:
+                for i in range(active - 1, -1, -1):
+                    what = w[WHAT + i]
+                    if what == _GOES_ON:
+                        continue
+                    if what == _LEAVES or what == _LASTS:  # noqa: PLR1714, SIM109  a tuple would have to be compiled
+                        _answer(w, i, side, wanted, w[N0 + i] + m if what == _LEAVES else maxiter, whole)
+                    elif what == _REBASES:
+                        error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
+                        _rebase(
+                            w, i, m + 1, after, side, orbit_x[m + 1], low_x[m + 1], orbit_y[m + 1], low_y[m + 1], error,
+                            rebased[rebases],
+                        )  # fmt: skip
+                        rebases += 1
+                    elif side > SIDE:
+                        _keep(w, i, m, exponent, side, cut[cuts])
+                        cuts += 1
+                    elif _is_apart(w, i, z_x, z_y, power(exponent)):
+                        waiting = _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
+                    else:
+                        size = _hand_over(w, i, 0, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
+                        groups[1, parts], groups[0, parts + 1] = m, size
+                        parts += 1
+                    active -= 1
+                    for row in range(0, _SIZE, _ROW):
+                        w[row + i] = w[row + active]
+            exponent = after
+            m += 1
+    return parts, waiting
 
 
 @inner
@@ -233,19 +230,13 @@ def _largest(w, active):
 
 
 @inner
-def _rescale(w, active, exponent, dc_exponent):
-    """Keep lanes far from where float64 ends; return the new exponent."""
-    most = _largest(w, active)
-    if 2.0**-40 <= most <= 2.0**40 or most == 0.0:
-        return exponent
-    shift = max(math.frexp(most)[1], dc_exponent - exponent - 60)
-    factor = power(-shift)
+def _rescale(w, active, factor):
+    """Multiply lanes by a power of two: they are kept far from where float64 ends."""
     for row in range(0, _OLD, _ROW):
         for i in range(active):
             w[row + i] *= factor
     for i in range(active):
         w[SPREAD + i] *= factor
-    return exponent + shift
 
 
 @inlined
@@ -263,10 +254,13 @@ def _advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mo
         x, x_low, y, y_low, e = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[E + i]
         a1x, a1y, a2x, a2y, a3x, a3y = w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i]
         a4x, a4y, a5x, a5y = w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i]
-        m1, m2, m3, m4, m5 = _norm(a1x, a1y), _norm(a2x, a2y), _norm(a3x, a3y), _norm(a4x, a4y), _norm(a5x, a5y)
-        spread = m1 + m2 + m3 + m4 + m5
         # |a_i| |a_j| with i + j > 5
-        dropped = factor * (m1 * m5 + m2 * (m4 + m5) + m3 * (m3 + m4 + m5) + m4 * (m2 + m3 + m4 + m5) + m5 * spread)
+        m1, m2, m3, m4, m5 = _norm(a1x, a1y), _norm(a2x, a2y), _norm(a3x, a3y), _norm(a4x, a4y), _norm(a5x, a5y)
+        t4 = m5 + m4
+        t3 = t4 + m3
+        t2 = t3 + m2
+        spread = t2 + m1
+        dropped = factor * (m1 * m5 + m2 * t4 + m3 * t3 + m4 * t2 + m5 * spread)
         zx, zx_low = dd.add(z_x, z_x_low, factor * x, factor * x_low)
         zy, zy_low = dd.add(z_y, z_y_low, factor * y, factor * y_low)
         tx, tx_low = dd.add(zx, zx_low, z_x, z_x_low)
@@ -278,18 +272,18 @@ def _advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mo
             + dropped
             + _CENTER_ERROR * ((2.0 * _norm(tx, ty) + modulus_z) * _norm(x, y) + dc_most)
         ) * (1.0 + 2.0**-40) + FLOOR
-        w[DROPPED + i] = dropped
-        dx, dy = zx + zx, zy + zy
-        w[A1X + i] = dx * a1x - dy * a1y + rho
-        w[A1Y + i] = dx * a1y + dy * a1x
-        w[A2X + i] = dx * a2x - dy * a2y + factor * (a1x * a1x - a1y * a1y)
-        w[A2Y + i] = dx * a2y + dy * a2x + factor * (2.0 * a1x * a1y)
-        w[A3X + i] = dx * a3x - dy * a3y + 2.0 * factor * (a1x * a2x - a1y * a2y)
-        w[A3Y + i] = dx * a3y + dy * a3x + 2.0 * factor * (a1x * a2y + a1y * a2x)
-        w[A4X + i] = dx * a4x - dy * a4y + factor * (2.0 * (a1x * a3x - a1y * a3y) + (a2x * a2x - a2y * a2y))
-        w[A4Y + i] = dx * a4y + dy * a4x + 2.0 * factor * ((a1x * a3y + a1y * a3x) + a2x * a2y)
-        w[A5X + i] = dx * a5x - dy * a5y + 2.0 * factor * ((a1x * a4x - a1y * a4y) + (a2x * a3x - a2y * a3y))
-        w[A5Y + i] = dx * a5y + dy * a5x + 2.0 * factor * ((a1x * a4y + a1y * a4x) + (a2x * a3y + a2y * a3x))
+        dx, dy, f1x, f1y, f2x, f2y = zx + zx, zy + zy, factor * a1x, factor * a1y, factor * a2x, factor * a2y
+        s1x, s1y, s2x, s2y = f1x + f1x, f1y + f1y, f2x + f2x, f2y + f2y
+        b1x, b1y = dx * a1x - dy * a1y + rho, dx * a1y + dy * a1x
+        b2x, b2y = dx * a2x - dy * a2y + (f1x * a1x - f1y * a1y), dx * a2y + dy * a2x + s1x * a1y
+        b3x, b3y = dx * a3x - dy * a3y + (s1x * a2x - s1y * a2y), dx * a3y + dy * a3x + (s1x * a2y + s1y * a2x)
+        b4x = dx * a4x - dy * a4y + ((s1x * a3x - s1y * a3y) + (f2x * a2x - f2y * a2y))
+        b4y = dx * a4y + dy * a4x + ((s1x * a3y + s1y * a3x) + s2x * a2y)
+        b5x = dx * a5x - dy * a5y + ((s1x * a4x - s1y * a4y) + (s2x * a3x - s2y * a3y))
+        b5y = dx * a5y + dy * a5x + ((s1x * a4y + s1y * a4x) + (s2x * a3y + s2y * a3x))
+        w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i] = b1x, b1y, b2x, b2y, b3x, b3y
+        w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i], w[DROPPED + i] = b4x, b4y, b5x, b5y, dropped
+        w[SPREAD + i] = _norm(b1x, b1y) + _norm(b2x, b2y) + _norm(b3x, b3y) + _norm(b4x, b4y) + _norm(b5x, b5y)
         xx, xx_low = dd.multiply(tx, tx_low, x, x_low)
         yy, yy_low = dd.multiply(ty, ty_low, y, y_low)
         xy, xy_low = dd.multiply(tx, tx_low, y, y_low)
@@ -301,37 +295,31 @@ def _advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mo
 
 
 @inner
-def _look(w, active, z_x, z_y, scale, at_end):
-    """Write to WHAT what becomes of each lane at Z; return how many go on."""
+def _look(w, active, z_x, z_y, scale, at_end, left):
+    """Write to WHAT what becomes of each lane at Z, `left` iterations before maxiter; return how many go on."""
     going = 0
     for i in range(active):
-        spread = (
-            _norm(w[A1X + i], w[A1Y + i])
-            + _norm(w[A2X + i], w[A2Y + i])
-            + _norm(w[A3X + i], w[A3Y + i])
-            + _norm(w[A4X + i], w[A4Y + i])
-            + _norm(w[A5X + i], w[A5Y + i])
-        )
-        x, y = scale * w[X + i], scale * w[Y + i]
+        x, y, spread = scale * w[X + i], scale * w[Y + i], w[SPREAD + i]
         modulus = np.sqrt((z_x + x) * (z_x + x) + (z_y + y) * (z_y + y))
         reach = scale * (spread + w[E + i])
         fits = (w[DROPPED + i] <= _FITS * spread) & (modulus + reach < _CIRCLE)
         stays = (modulus * modulus >= x * x + y * y) & (not at_end)
-        w[SPREAD + i] = spread
-        w[WHAT + i] = (_GOES_ON if stays else _REBASES) if fits else (_LEAVES if modulus - reach > _OUT else _ENDS)
-        going += 1 if fits & stays else 0
+        lasts = w[N0 + i] >= left
+        inside = _LASTS if lasts else (_GOES_ON if stays else _REBASES)
+        w[WHAT + i] = inside if fits else (_LEAVES if modulus - reach > _OUT else _ENDS)
+        going += 1 if fits & stays & (not lasts) else 0
     return going
 
 
 @inner
-def _answer(w, i, side, wanted, count, answers):
+def _answer(w, i, side, wanted, count, whole):
     """Answer the pixels of a lane, which share a count."""
     row, col = int(w[ROW + i]), int(w[COL + i])
     for k in range(row, min(row + side, wanted.shape[0])):
         for j in range(col, min(col + side, wanted.shape[1])):
             if wanted[k, j]:
                 pixel = k * wanted.shape[1] + j
-                answers.whole[0, pixel], answers.whole[1, pixel] = count, True
+                whole[0, pixel], whole[1, pixel] = count, True
 
 
 @inner
@@ -370,66 +358,89 @@ def _place(w, i, row, col, side, n0, frame):
 
 
 @inner
-def _load_rebased(w, waiting, size, side, frame):
-    """Take up to `LANES` blocks of one side and similar exponents from the end of `waiting`."""
-    active, exponent = 0, waiting[size - 1, _BEXPONENT]
-    while size and active < LANES and waiting[size - 1, _BSIDE] == side:
-        if abs(waiting[size - 1, _BEXPONENT] - exponent) > 30:
+def _load_rebased(w, waiting, size, exponent, side, frame):
+    """Take up to `LANES` blocks of one side and similar exponents from the end of `waiting`; return how many."""
+    active = 0
+    while active < size and active < LANES:
+        record = waiting[size - 1 - active]
+        if record[_BSIDE] != side or abs(record[_BEXPONENT] - exponent) > 30:
             break
-        size -= 1
-        factor = power(int(waiting[size, _BEXPONENT] - exponent))
+        factor = power(int(record[_BEXPONENT]) - exponent)
         for k in range(_STATE):
-            w[k * _ROW + active] = waiting[size, k] * factor
-        row, col = int(waiting[size, _BROW]), int(waiting[size, _BCOL])
-        _place(w, active, row, col, side, waiting[size, _BN0], frame)
-        w[SPREAD + active] = _spread(w, active)
+            w[k * _ROW + active] = record[k] * factor
+        w[SPREAD + active] = _spread(record) * factor
+        _place(w, active, int(record[_BROW]), int(record[_BCOL]), side, record[_BN0], frame)
         active += 1
-    return active, size, int(exponent)
+    return active
 
 
 @inner
-def _spread(w, i):
+def _spread(record):
+    """Return the sum of the coefficients' parts."""
     total = 0.0
-    for row in range(A1X, _OLD, _ROW):
-        total += abs(w[row + i])
+    for k in range(_STATE - 10, _STATE):
+        total += abs(record[k])
     return total
 
 
 @inner
-def _load_parts(w, parent, side, wanted, frame):
-    """Cut `parent` into blocks of `side`, and load those with wanted pixels, their polynomials around their middles."""
-    active = 0
-    rho = _radius(frame, side * _PARTS)
-    total = 0.0
-    for k in range(5, _STATE):
-        total += abs(parent[k])
-    a1, a2 = complex(parent[5], parent[6]), complex(parent[7], parent[8])
-    a3, a4, a5 = complex(parent[9], parent[10]), complex(parent[11], parent[12]), complex(parent[13], parent[14])
-    h = 1.0 / _PARTS
+def _load_parts(w, parent, side, rho, wanted, frame):
+    """Cut `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
+    active, error = 0, _SHIFT_ERROR * _spread(parent)
     for part in range(_PARTS**2):
         row = int(parent[_BROW]) + part // _PARTS * side
         col = int(parent[_BCOL]) + part % _PARTS * side
         if not _is_wanted(wanted, row, col, side):
             continue
-        off_x = (part % _PARTS - 0.5 * (_PARTS - 1)) * side * frame.step_x
-        off_y = (part // _PARTS - 0.5 * (_PARTS - 1)) * side * frame.step_y
-        t = complex(off_x / rho, off_y / rho)
-        b0 = t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5))))
-        b1 = h * (a1 + t * (2.0 * a2 + t * (3.0 * a3 + t * (4.0 * a4 + t * (5.0 * a5)))))
-        b2 = h**2 * (a2 + t * (3.0 * a3 + t * (6.0 * a4 + t * (10.0 * a5))))
-        b3 = h**3 * (a3 + t * (4.0 * a4 + t * (10.0 * a5)))
-        b4 = h**4 * (a4 + t * (5.0 * a5))
-        b5 = h**5 * a5
-        w[X + active], w[X_LOW + active] = dd.add(parent[0], parent[1], b0.real, 0.0)
-        w[Y + active], w[Y_LOW + active] = dd.add(parent[2], parent[3], b0.imag, 0.0)
-        w[E + active] = parent[4] * (1.0 + 2.0**-40) + _SHIFT_ERROR * total
-        w[A1X + active], w[A1Y + active], w[A2X + active], w[A2Y + active] = b1.real, b1.imag, b2.real, b2.imag
-        w[A3X + active], w[A3Y + active], w[A4X + active], w[A4Y + active] = b3.real, b3.imag, b4.real, b4.imag
-        w[A5X + active], w[A5Y + active] = b5.real, b5.imag
-        w[SPREAD + active] = _spread(w, active)
+        for k in range(_STATE):
+            w[k * _ROW + active] = parent[k]
+        w[E + active] = parent[4] * (1.0 + 2.0**-40) + error
+        off_x, off_y = part % _PARTS - 0.5 * (_PARTS - 1), part // _PARTS - 0.5 * (_PARTS - 1)
+        _shift(w, active, off_x * side * frame.step_x / rho, off_y * side * frame.step_y / rho)
         _place(w, active, row, col, side, parent[_BN0], frame)
         active += 1
     return active
+
+
+@inner
+def _shift(w, i, tx, ty):
+    """Move the middle of lane `i` to t = tx + i ty, and let its radius be that of a part."""
+    x, y = _value(w, A1X, i, tx, ty)
+    w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
+    w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)
+    for derivative in range(5):  # by Horner's scheme, which tells one after another
+        for k in range(4, max(derivative, 1) - 1, -1):
+            row = A1X + (k - 1) * 2 * _ROW + i
+            x, y = w[row + 2 * _ROW], w[row + 3 * _ROW]
+            w[row] += tx * x - ty * y
+            w[row + _ROW] += tx * y + ty * x
+    factor, spread = 1.0 / _PARTS, 0.0
+    for row in range(A1X, _OLD, 2 * _ROW):
+        w[row + i] *= factor
+        w[row + _ROW + i] *= factor
+        spread += _norm(w[row + i], w[row + _ROW + i])
+        factor /= _PARTS
+    w[SPREAD + i] = spread
+
+
+@inner
+def _value(w, first, i, tx, ty):
+    """Return ``a_1 t + ... + a_5 t^5`` of lane `i` at t = tx + i ty, where a_1 is in row `first`."""
+    x = y = 0.0
+    for row in range(first + 8 * _ROW, first - 1, -2 * _ROW):
+        x, y = x + w[row + i], y + w[row + _ROW + i]
+        x, y = tx * x - ty * y, tx * y + ty * x
+    return x, y
+
+
+@inner
+def _is_wanted(wanted, row, col, side):
+    """Return whether the block has wanted pixels."""
+    for i in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[i, j]:
+                return True
+    return False
 
 
 @inner
@@ -443,30 +454,22 @@ def _is_apart(w, i, z_x, z_y, scale):
 @inner
 def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
     """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz; return the new size."""
-    old = w[_OLD + i : 2 * _OLD : _ROW]
-    total = 0.0
-    for k in range(5, _STATE):
-        total += abs(old[k])
+    scale, spread = 1.0, 0.0
     if z_x or z_y:
-        scale = power(exponent)
-        exponent = 0
-    else:
-        scale = 1.0
-    a1, a2, a3 = complex(old[5], old[6]) * scale, complex(old[7], old[8]) * scale, complex(old[9], old[10]) * scale
-    a4, a5 = complex(old[11], old[12]) * scale, complex(old[13], old[14]) * scale
-    x, y = z_x + scale * old[0], z_y + scale * old[2]
-    lost = _SHIFT_ERROR * total * scale + 2.0**-51 * (_norm(x, y) + _norm(z_x, z_y))
-    r = (scale * old[4] + lost) * (1.0 + 2.0**-40)
+        scale, exponent = power(exponent), 0
+    for row in range(_OLD + A1X, 2 * _OLD, _ROW):
+        spread += abs(w[row + i])
+    x, y = z_x + scale * w[_OLD + X + i], z_y + scale * w[_OLD + Y + i]
+    lost = _SHIFT_ERROR * spread * scale + 2.0**-51 * (_norm(x, y) + _norm(z_x, z_y))
+    r = (scale * w[_OLD + E + i] + lost) * (1.0 + 2.0**-40)
     s = u * (r * r * (1.0 + 2.0**-40) + FLOOR)
-    row, col = int(w[ROW + i]), int(w[COL + i])
+    row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
     for k in range(row, min(row + side, wanted.shape[0])):
-        ty = (k - row - side // 2) * frame.step_y / rho
         for j in range(col, min(col + side, wanted.shape[1])):
             if wanted[k, j]:
-                t = complex((j - col - side // 2) * frame.step_x / rho, ty)
-                p = t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5))))
-                pool[size, pixels.X], pool[size, pixels.Y], pool[size, pixels.S] = x + p.real, y + p.imag, s
-                pool[size, pixels.APART], pool[size, pixels.EXPONENT] = APART, exponent
+                t_x, t_y = _value(w, _OLD + A1X, i, (j - col - side // 2) * step_x, (k - row - side // 2) * step_y)
+                pool[size, pixels.X], pool[size, pixels.Y] = x + scale * t_x, y + scale * t_y
+                pool[size, pixels.S], pool[size, pixels.APART], pool[size, pixels.EXPONENT] = s, APART, exponent
                 pool[size, pixels.DONE], pool[size, pixels.M] = w[N0 + i] + m, 0.0
                 pool[size, pixels.PIXEL] = k * wanted.shape[1] + j
                 size += 1

@@ -18,7 +18,6 @@ from mandeldask.fractal.kernels.delta import MARGIN, beyond_circle, edge_in_unit
 from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.kernels.groups import DEEP, TINY_EXPONENT
-from mandeldask.fractal.kernels.workspaces import workspace
 from mandeldask.fractal.reference import TINY
 
 _STEP = 2.0**-98
@@ -32,16 +31,15 @@ _MOST_W = 2.0**80
 _LOOK = 64
 """Iterations between two looks at the cancellation flag."""
 
-# Rows of a workspace, as in `lanes`: what a step changes, what it needs to know of the pixel, then Z, z and CALL (must
-# it be attended to?) at this iteration. A row has a place of its own for every lane in every array.
+# Rows of a workspace, as in `lanes`: what a step changes; what it needs to know of the pixel: N iterations done, the
+# index M into the reference, dz = w 2^EXPONENT, and which PIXEL it is; then Z, z and CALL (must it be attended to?) at
+# this iteration. A row has a place of its own for every lane in every array.
 LANES = 64
 _ROW = LANES + 8
-_ROWS = range(0, 24 * _ROW, _ROW)
-X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N = _ROWS[:15]
-REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[15:]
-_SIZE = _ROWS.stop
-# Rows of whole numbers: the index into the reference, dz = w 2^exponent, and which pixel it is.
-M, EXPONENT, LANE = range(3)
+_ROWS = range(0, 27 * _ROW, _ROW)
+X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = _ROWS[:18]
+REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[18:]
+SIZE = _ROWS.stop
 
 
 class DoubledPlace(NamedTuple):
@@ -57,64 +55,53 @@ class DoubledPlace(NamedTuple):
 
 
 @kernel
-def follow_refined(orbit, place, maxiter, answers, flag):
-    """Write the counts, and the fields if they are wanted, that can be proven."""
-    w, whole = workspace(_SIZE), np.zeros((3, LANES), np.int64)
-    slopes = answers.fields.size > 0
+def follow_refined(w, orbit, place, maxiter, whole, fields, flag):
+    """Write the counts, and the fields if they are wanted, that can be proven; `w` is a workspace of that `SIZE`."""
     active = following = 0
     while not flag[0]:
         while active < LANES and following < place.x.shape[1]:
-            _enter(w, whole, active, place, following)
+            _enter(w, active, place, following)
             active, following = active + 1, following + 1
         if active == 0:
             break
         for _ in range(_LOOK):
-            _gather(w, whole, active, orbit)
+            _gather(w, active, orbit.x, orbit.x_low, orbit.y, orbit.y_low)
             if _look(w, active, maxiter):
                 for i in range(active - 1, -1, -1):
-                    if w[CALL + i] > 0.0 and not _attend(w, whole, i, orbit, place, maxiter, answers):
+                    if w[CALL + i] > 0.0 and not _attend(w, i, orbit, place, maxiter, whole, fields):
                         active -= 1
-                        _replace(w, whole, i, active)
-            if slopes:
+                        for row in range(0, SIZE, _ROW):
+                            w[row + i] = w[row + active]
+            if fields is not None:
                 _differentiate(w, active, place.spacing)
-            _step(w, whole, active)
+            _step(w, active)
 
 
 @inner
-def _enter(w, whole, i, place, pixel):
+def _enter(w, i, place, pixel):
     """Put a pixel at z_0 = 0 into lane `i`."""
-    for at in range(0, _SIZE, _ROW):
-        w[at + i] = 0.0
+    for row in range(0, SIZE, _ROW):
+        w[row + i] = 0.0
     w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
     w[DC_Y + i], w[DC_Y_LOW + i] = place.y[0, pixel], place.y[1, pixel]
-    whole[M, i], whole[LANE, i] = 0, pixel
-    _set_exponent(w, whole, i, place.exponent, place)
+    w[PIXEL + i] = pixel
+    _set_exponent(w, i, place.exponent, place.exponent)
 
 
 @inner
-def _set_exponent(w, whole, i, exponent, place):
+def _set_exponent(w, i, exponent, dc_exponent):
     """Say in which units lane `i` is."""
-    whole[EXPONENT, i] = exponent
+    w[EXPONENT + i] = exponent
     w[SCALE + i] = power(exponent) if exponent > DEEP else 0.0
-    w[DC_SCALE + i] = power(place.exponent - exponent)
+    w[DC_SCALE + i] = power(dc_exponent - exponent)
 
 
 @inner
-def _replace(w, whole, i, last):
-    """Put lane `last` into the place of lane `i`."""
-    for at in range(0, _SIZE, _ROW):
-        w[at + i] = w[at + last]
-    for row in range(3):
-        whole[row, i] = whole[row, last]
-
-
-@inner
-def _gather(w, whole, active, orbit):
+def _gather(w, active, x, x_low, y, y_low):
     """Fetch the Z of every lane; call those at the end of the reference."""
-    x, x_low, y, y_low = orbit.x, orbit.x_low, orbit.y, orbit.y_low
     last = x.size - 1
     for i in range(active):
-        m = whole[M, i]
+        m = int(w[M + i])
         w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = x[m], x_low[m], y[m], y_low[m]
         w[CALL + i] = 1.0 if m == last else 0.0
 
@@ -147,136 +134,140 @@ def _doubt(r):
 
 
 @inner
-def _attend(w, whole, i, orbit, place, maxiter, answers):
+def _attend(w, i, orbit, place, maxiter, whole, fields):
     """Do with lane `i` what must be done before its next ordinary step; return False where there is none."""
     last = orbit.x.size - 1
     while True:
-        _rescale(w, whole, i, place)
-        m, scale = whole[M, i], w[SCALE + i]
-        reference = np.hypot(orbit.x[m], orbit.y[m])
-        if reference < TINY and whole[EXPONENT, i] < TINY_EXPONENT:
-            if w[N + i] >= maxiter:
-                _stay(whole, i, maxiter, answers)
+        _rescale(w, i, place.exponent)
+        m, scale, exponent, pixel = int(w[M + i]), w[SCALE + i], int(w[EXPONENT + i]), int(w[PIXEL + i])
+        ref_x, ref_x_low, ref_y, ref_y_low = orbit.x[m], orbit.x_low[m], orbit.y[m], orbit.y_low[m]
+        reference = np.hypot(ref_x, ref_y)
+        zx, zx_low = dd.add(ref_x, ref_x_low, scale * w[X + i], scale * w[X_LOW + i])
+        zy, zy_low = dd.add(ref_y, ref_y_low, scale * w[Y + i], scale * w[Y_LOW + i])
+        z2, at_zero = zx * zx + zy * zy, reference < TINY and exponent < TINY_EXPONENT
+        if not at_zero:
+            beyond, doubt = z2 - 4.0, _doubt(scale * w[R + i])
+            if abs(beyond) <= doubt:
+                beyond, doubt = _at_edge(w, i, m, exponent, orbit, ref_x, ref_y)
+            if beyond - doubt > 0.0:
+                whole[0, pixel], whole[1, pixel] = w[N + i] - 1.0, True
+                if fields is not None:
+                    _write_fields(w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, whole, fields)
                 return False
-            _pass_zero(w, whole, i, orbit, place)
-            continue
-        zx, zx_low = dd.add(orbit.x[m], orbit.x_low[m], scale * w[X + i], scale * w[X_LOW + i])
-        zy, zy_low = dd.add(orbit.y[m], orbit.y_low[m], scale * w[Y + i], scale * w[Y_LOW + i])
-        z2 = zx * zx + zy * zy
-        beyond, doubt = z2 - 4.0, _doubt(scale * w[R + i])
-        if abs(beyond) <= doubt:
-            beyond, doubt = _at_edge(w, whole, i, orbit)
-        if beyond - doubt > 0.0:
-            _escape(w, whole, i, zx, zy, orbit, place, answers)
-            return False
-        if not beyond + doubt <= 0.0:
-            return False
+            if not beyond + doubt <= 0.0:
+                return False
         if w[N + i] >= maxiter:
-            _stay(whole, i, maxiter, answers)
+            whole[0, pixel], whole[1, pixel] = maxiter, True
             return False
+        if at_zero:
+            _pass_zero(w, i, m, exponent, orbit, place, fields)
+            continue
         modulus = scale * np.hypot(w[X + i], w[Y + i])
         if m > 0 and (m == last or z2 < modulus * modulus):
             error = orbit.error * power(orbit.error_exponent) if m == last else 0.0
             lost = 2.0**-100 * (reference + modulus) + error
-            _rebase(w, whole, i, zx, zx_low, zy, zy_low, scale, 0, lost, place)
+            _rebase(w, i, zx, zx_low, zy, zy_low, scale, 0, lost, place.exponent)
         else:
-            w[REF_X + i], w[REF_X_LOW + i] = orbit.x[m], orbit.x_low[m]
-            w[REF_Y + i], w[REF_Y_LOW + i] = orbit.y[m], orbit.y_low[m]
+            w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = ref_x, ref_x_low, ref_y, ref_y_low
             w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
             return True
 
 
 @inner
-def _at_edge(w, whole, i, orbit):
+def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
     """Return |z|^2 - 4 of lane `i` near the circle, in its units, and how wrong it may be: infinitely elsewhere."""
-    m = whole[M, i]
-    edge = np.searchsorted(orbit.edge_at, m)
+    edge = _found(orbit.edge_at, m)
     if orbit.edge_at[edge] != m:
         return 0.0, np.inf
-    excess, error = edge_in_units(orbit, edge, whole[EXPONENT, i])
-    return beyond_circle(w[X + i], w[Y + i], w[R + i], orbit.x[m], orbit.y[m], w[SCALE + i], excess, error)
+    excess, error = edge_in_units(orbit, edge, exponent)
+    return beyond_circle(w[X + i], w[Y + i], w[R + i], z_x, z_y, w[SCALE + i], excess, error)
 
 
 @inner
-def _stay(whole, i, maxiter, answers):
-    """Write that lane `i` has not escaped."""
-    answers.whole[0, whole[LANE, i]], answers.whole[1, whole[LANE, i]] = maxiter, True
+def _found(indices, m):
+    """Return the first place whose index is not before m; the last of the ascending `indices` never is."""
+    low, high = 0, indices.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if indices[middle] < m:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @inner
-def _rescale(w, whole, i, place):
+def _rescale(w, i, dc_exponent):
     """Keep the w of lane `i` far from where float64 ends."""
     largest = max(abs(w[X + i]), abs(w[Y + i]))
     if largest * largest > 0.25 * _MOST_W or 0.0 < largest * largest < 4.0 / _MOST_W:
-        shift = max(math.frexp(largest)[1], place.exponent - whole[EXPONENT, i] - 60)
-        _multiply(w, i, power(-shift))
-        _set_exponent(w, whole, i, whole[EXPONENT, i] + shift, place)
+        exponent = int(w[EXPONENT + i])
+        shift = max(math.frexp(largest)[1], dc_exponent - exponent - 60)
+        factor = power(-shift)
+        for row in range(X, SCALE, _ROW):
+            w[row + i] *= factor
+        _set_exponent(w, i, exponent + shift, dc_exponent)
 
 
 @inner
-def _multiply(w, i, factor):
-    """Multiply all that is in the units of lane `i`."""
-    for at in range(X, SCALE, _ROW):
-        w[at + i] *= factor
-
-
-@inner
-def _rebase(w, whole, i, zx, zx_low, zy, zy_low, factor, exponent, lost, place):
+def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
     """Let lane `i` start over with dz = z up to `lost`, in units of 2^exponent; its own are `factor` of these."""
-    w[GX + i], w[GY + i], w[Q + i] = w[GX + i] * factor, w[GY + i] * factor, w[Q + i] * factor
+    for row in range(R, SCALE, _ROW):
+        w[row + i] *= factor
     w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
-    w[R + i] = w[R + i] * factor + lost
-    whole[M, i] = 0
-    _set_exponent(w, whole, i, exponent, place)
+    w[R + i] += lost
+    w[M + i] = 0.0
+    _set_exponent(w, i, exponent, dc_exponent)
     if factor == 0.0:  # dz is lost beside Z, and g with it
         w[Q + i] = np.inf
 
 
 @inner
-def _pass_zero(w, whole, i, orbit, place):
+def _pass_zero(w, i, m, exponent, orbit, place, fields):
     """Do a step of lane `i` past a Z that may be 0 or below float64, or let it start over there.
 
     z and Z are taken in units of one power of two, so that neither Z nor dz is lost beside the other.
     """
-    m, exponent = whole[M, i], whole[EXPONENT, i]
-    tiny, at_end = np.searchsorted(orbit.tiny_at, m), m == orbit.x.size - 1
-    unit = max(exponent, orbit.tiny_exponent[tiny])
+    tiny, at_end = _found(orbit.tiny_at, m), m == orbit.x.size - 1
+    tiny_exponent = orbit.tiny_exponent[tiny]
+    unit = max(exponent, tiny_exponent)
     if at_end and orbit.error > 0.0:
         unit = max(unit, orbit.error_exponent)
-    factor = power(orbit.tiny_exponent[tiny] - unit)
+    factor = power(tiny_exponent - unit)
     ref_x, ref_x_low = orbit.tiny[tiny, 0] * factor, orbit.tiny[tiny, 2] * factor
     ref_y, ref_y_low = orbit.tiny[tiny, 1] * factor, orbit.tiny[tiny, 3] * factor
     factor = power(exponent - unit)
     zx, zx_low = dd.add(ref_x, ref_x_low, w[X + i] * factor, w[X_LOW + i] * factor)
     zy, zy_low = dd.add(ref_y, ref_y_low, w[Y + i] * factor, w[Y_LOW + i] * factor)
-    reference, modulus = np.hypot(ref_x, ref_y), np.hypot(w[X + i], w[Y + i])
-    if m > 0 and (at_end or np.hypot(zx, zy) < modulus * factor):
+    reference, modulus, z_modulus = np.hypot(ref_x, ref_y), np.hypot(w[X + i], w[Y + i]), np.hypot(zx, zy)
+    if m > 0 and (at_end or z_modulus < modulus * factor):
         lost = 2.0**-100 * (reference + modulus * factor)
         lost += orbit.error * power(orbit.error_exponent - unit) if at_end else 0.0
-        _rebase(w, whole, i, zx, zx_low, zy, zy_low, factor, unit, lost, place)
+        _rebase(w, i, zx, zx_low, zy, zy_low, factor, unit, lost, place.exponent)
         return
     after = place.exponent
     if modulus > 0.0:
         size = math.frexp(modulus)[1] + exponent
-        after = max(after, 2 * size, orbit.tiny_exponent[tiny] + size + 2)
-    _set_exponent(w, whole, i, after, place)
+        after = max(after, 2 * size, tiny_exponent + size + 2)
+    _set_exponent(w, i, after, place.exponent)
     r, to_after = w[R + i] * factor, power(unit + exponent - after)
-    _differentiate_past_zero(w, i, zx, zy, reference, r, to_after, place.spacing)
+    if fields is not None:
+        _differentiate_past_zero(w, i, zx, zy, z_modulus, reference, r, to_after, place.spacing)
     tx, tx_low = dd.add(zx, zx_low, ref_x, ref_x_low)
     ty, ty_low = dd.add(zy, zy_low, ref_y, ref_y_low)
-    slope = 2.0 * np.hypot(zx, zy) * (1.0 + 2.0**-48) + 2.0**-100 * reference + r
+    slope = 2.0 * z_modulus * (1.0 + 2.0**-48) + 2.0**-100 * reference + r
     product = (2.0 * (abs(tx) + abs(ty)) + reference) * (abs(w[X + i]) + abs(w[Y + i]))
     w[R + i] = (w[R + i] * slope * to_after + _lost(product * to_after, w, i)) * _OUTWARD + 2.0**-900
     _multiply_add(w, i, tx * to_after, tx_low * to_after, ty * to_after, ty_low * to_after)
-    whole[M, i] += 1
+    w[M + i] += 1.0
     w[N + i] += 1.0
 
 
 @inner
-def _differentiate_past_zero(w, i, zx, zy, reference, r, to_after, spacing):
+def _differentiate_past_zero(w, i, zx, zy, modulus, reference, r, to_after, spacing):
     """Do the step of the derivative of lane `i`, where z is known to `r`; `to_after` brings a product to new units."""
     gx, gy, added = w[GX + i], w[GY + i], w[DC_SCALE + i] * spacing
-    modulus, slope = np.hypot(zx, zy), abs(gx) + abs(gy)
+    slope = abs(gx) + abs(gy)
     q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus + reference) * slope
     w[Q + i] = (q * to_after + _SLOPE * added) * _OUTWARD
     w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) * to_after + added, 2.0 * (zx * gy + zy * gx) * to_after
@@ -295,7 +286,7 @@ def _differentiate(w, active, spacing):
 
 
 @inner
-def _step(w, whole, active):
+def _step(w, active):
     """Do an ordinary step: w' = (Z + z) w + dc."""
     for i in range(active):
         zx, zy, x, y, r = w[ZX + i], w[ZY + i], w[X + i], w[Y + i], w[R + i]
@@ -307,8 +298,7 @@ def _step(w, whole, active):
         w[R + i] = (r * slope + lost) * _OUTWARD + 2.0**-900
         _multiply_add(w, i, tx, tx_low, ty, ty_low)
         w[N + i] += 1.0
-    for i in range(active):
-        whole[M, i] += 1
+        w[M + i] += 1.0
 
 
 @inlined
@@ -338,16 +328,12 @@ def _multiply_add(w, i, tx, tx_low, ty, ty_low):
 
 
 @inner
-def _escape(w, whole, i, zx, zy, orbit, place, answers):
-    """Write what is known of lane `i`, which has just escaped."""
-    pixel, exponent = whole[LANE, i], whole[EXPONENT, i]
-    answers.whole[0, pixel], answers.whole[1, pixel] = int(w[N + i]) - 1, True
-    if answers.fields.size:
-        reach = power(place.exponent)
-        smooth, distance = fields_at(
-            w[N + i], zx, zy, w[SCALE + i] * w[R + i],
-            orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i],
-            w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
-        )  # fmt: skip
-        answers.fields[0, pixel], answers.fields[1, pixel] = smooth, distance
-        answers.whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
+def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, whole, fields):
+    """Write the fields of lane `i`, which has just escaped; where they are not proven, nor is the pixel."""
+    reach = power(place.exponent)
+    smooth, distance = fields_at(
+        w[N + i], zx, zy, w[SCALE + i] * w[R + i], c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i],
+        w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
+    )  # fmt: skip
+    fields[0, pixel], fields[1, pixel] = smooth, distance
+    whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
