@@ -186,10 +186,10 @@ def digests():
 
 
 GOLDEN = [
-    "8bfcbbae79be9f93",
-    "0299d1d6d82e9f17",
+    "7f52f7dd413c6991",
+    "3b06dfc560a126f0",
     "a1fe70de04049d1a",
-    "2a191ac3b920e7f1",
+    "61b99e19e2606939",
     "d9e1776b86c5571e",
     "dcc788570d0e87d7",
 ]
@@ -248,18 +248,18 @@ def test_positions_are_within_their_bound():
 
 def test_a_doubled_step_is_within_its_error():
     """One step from exact fractions with |z|, |c| <= 2.1, c not yet rounded."""
-    step = numba.njit(recurrence.iterate)
-    rng = np.random.default_rng(1)
+    step, rng = numba.njit(recurrence.iterate), np.random.default_rng(1)
+    spare = 127 / 300 * recurrence.ROUNDING
     for _ in range(2000):
         radii, angles = rng.uniform(0.0, 4.2, 2), rng.uniform(0.0, 2 * np.pi, 2)
         (x, exact_cx), (y, exact_cy) = (radii * part(angles) for part in (np.cos, np.sin))
         exact_cx, exact_cy = (Fraction(v) * (1 + Fraction(1, 3 * 2**53)) for v in (exact_cx, exact_cy))
-        next_x, next_y, s = step(x, y, 0.0, float(exact_cx), float(exact_cy))
+        next_x, next_y, s = step(x, y, spare, float(exact_cx), float(exact_cy))
         x, y = Fraction(x), Fraction(y)
         real, imag = (x * x - y * y) / 2 + exact_cx, x * y + exact_cy
         lost = (Fraction(next_x) - real) ** 2 + (Fraction(next_y) - imag) ** 2
-        assert lost < ((2 * (x * x + y * y) + 9) / 2**53) ** 2
-        assert 256 * 1025 * lost < Fraction(s)
+        assert lost < ((2 * (x * x + y * y) + 13) / 2**53) ** 2
+        assert 256 * 1025 * lost < Fraction(s) - Fraction(spare)
 
 
 @pytest.mark.parametrize(("arithmetic", "parts", "bound"), [(doubledouble, 2, 2.0**-97), (tripledouble, 3, 2.0**-145)])

@@ -157,7 +157,7 @@ def _enter(starts, places, pixels, i, w, size, derivative):
     entry, cxs, b = w[size:], re[col : col + run], taylor.coefficients(starts.real[block], starts.imag[block])
     dtx, tx = places.dre / rho, float(along - series.BLOCK // 2)
     ty = (row % series.BLOCK - series.BLOCK // 2) * (places.dim / rho)
-    s = max(4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40), ROUNDING)
+    s = 4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40) + ROUNDING
     cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(pixels[i])
     for j in range(series.BLOCK):  # those past the run are overwritten by the next
         x, y = taylor.evaluate(b, (tx + j) * dtx, ty)

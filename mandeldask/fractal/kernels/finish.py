@@ -72,7 +72,7 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
         scale, pixel = 2.0 * power(exponent), int(pool[k, pixels.PIXEL])
         row = pixel // c_x.size
         w[X + active], w[Y + active] = scale * pool[k, pixels.X], scale * pool[k, pixels.Y]
-        w[S + active] = max(SCALE / u * scale * scale * pool[k, pixels.S] * (1.0 + 2.0**-40), ROUNDING)
+        w[S + active] = SCALE / u * scale * scale * pool[k, pixels.S] * (1.0 + 2.0**-40) + ROUNDING
         w[CX + active], w[CY + active] = 2.0 * c_x[pixel - row * c_x.size], 2.0 * c_y[row]
         w[BORN + active], w[PLACE + active] = pool[k, pixels.DONE] - clock, k
         active += 1

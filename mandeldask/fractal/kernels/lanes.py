@@ -8,6 +8,7 @@ no processor could predict. Where `derivative` is None, lanes have none.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from mandeldask.fractal.kernels.compiled import inlined, inner
 from mandeldask.fractal.kernels.recurrence import (
     DERIVATIVE_GROWTH,
+    FAR_ROUNDING,
     GROWTH,
     STEPS,
     amplify,
@@ -36,6 +38,8 @@ APART = 64.0
 """|2z|^2 past which a lane needs no bounds any more: what is known there is known far out."""
 REMAINING = 3
 """Steps from there that take any lane far out."""
+_HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
+"""What half a block of steps pays in advance."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 """What two steps of the flight pay in advance: they may be few, or many."""
 NOBODY = -1e18
@@ -87,16 +91,21 @@ def advance(w, active, blocks, derivative):
         _advance_slopes(w, active, blocks)
         return
     for i in range(active):
-        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
-    for _ in range(blocks):
+        x, y, s = w[X + i], w[Y + i], w[S + i]
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = x, y, s
+        w[X + i], w[Y + i], w[S + i] = _advanced(x, y, s, w[CX + i], w[CY + i])
+    for _ in range(2 * blocks - 1):
         for i in range(active):
-            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-            x, y, s = iterate(x, y, s * GROWTH, cx, cy)
-            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
-        for _ in range(STEPS // 2 - 1):
-            for i in range(active):
-                x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
-                w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, w[CX + i], w[CY + i])
+            w[X + i], w[Y + i], w[S + i] = _advanced(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+
+
+@inlined
+def _advanced(x, y, s, cx, cy):
+    """Return z and S half a block of steps later: a longer chain keeps processors waiting, a shorter one memory."""
+    s *= _HALF_GROWTH
+    for _ in range(STEPS // 2):
+        x, y, s = iterate(x, y, s, cx, cy)
+    return x, y, s
 
 
 @inner
@@ -105,19 +114,18 @@ def _advance_slopes(w, active, blocks):
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
         w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
-    for step in range(blocks * STEPS // 2):
-        if step % (STEPS // 2) == 0:
-            for i in range(active):
-                w[S + i], w[Q + i] = w[S + i] * GROWTH, w[Q + i] * DERIVATIVE_GROWTH
+    for _ in range(2 * blocks):
         for i in range(active):
-            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
-            dx, dy, q = w[DX + i], w[DY + i], w[Q + i]
-            q, p = amplify(x, y, s, q, slope_square(dx, dy))
-            dx, dy = differentiate(x, y, dx, dy)
-            x, y, s = iterate(x, y, s, cx, cy)
-            w[Q + i], _ = amplify(x, y, s, q, p)
-            w[DX + i], w[DY + i] = differentiate(x, y, dx, dy)
-            w[X + i], w[Y + i], w[S + i] = iterate(x, y, s, cx, cy)
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i] * _HALF_GROWTH, w[CX + i], w[CY + i]
+            dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _HALF_SLOPES_GROWTH
+            for _ in range(STEPS // 4):
+                q, p = amplify(x, y, s, q, slope_square(dx, dy))
+                dx, dy = differentiate(x, y, dx, dy)
+                x, y, s = iterate(x, y, s, cx, cy)
+                q, _ = amplify(x, y, s, q, p)
+                dx, dy = differentiate(x, y, dx, dy)
+                x, y, s = iterate(x, y, s, cx, cy)
+            w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i] = x, y, s, dx, dy, q
 
 
 @inner
@@ -133,7 +141,7 @@ def look(w, active, last, order, flags):
         flags[i] = 0 if stays else 1
     leaving = 0
     for i in range(active):
-        order[leaving] = i
+        order[index(leaving)] = i
         leaving += flags[i]
     return leaving
 
@@ -204,7 +212,7 @@ def part(w, size, limit, order, flags, done):
         flags[i] = 1 if goes else 0
     going = 0
     for i in range(size):
-        order[going] = done[i - going] = i
+        order[index(going)] = done[index(i - going)] = i
         going += flags[i]
     return going
 
@@ -231,11 +239,11 @@ def close(w, active, order, vacancies, alive, derivative):
     """Move lanes from the end to vacant places, so that the first `alive` are all."""
     free = 0
     for i in range(alive):
-        order[free] = i
+        order[index(free)] = i
         free += w[BORN + i] == NOBODY
     moving = 0
     for i in range(alive, active):
-        vacancies[moving] = i
+        vacancies[index(moving)] = i
         moving += w[BORN + i] != NOBODY
     for k in range(free):
         i, j = index(order[k]), index(vacancies[k])
@@ -329,7 +337,8 @@ def fly_far(w, size, derivative):
 def _onward(x, y, s, cx, cy, flown):
     """Return the next iterate, its S and how many steps were done; or where it is APART already, the same again."""
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-    on = x * x + y * y <= APART
+    m = x * x + y * y
+    on, next_s = m <= APART, next_s + FAR_ROUNDING * m * m
     return next_x if on else x, next_y if on else y, next_s if on else s, flown + (1.0 if on else 0.0)
 
 

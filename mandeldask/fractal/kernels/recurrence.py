@@ -16,12 +16,12 @@ STEPS = 8
 """Steps after which S has to be multiplied by `GROWTH` again."""
 GROWTH = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """What S is multiplied by before `STEPS` steps, which then do without it."""
-_NOISE = SCALE * 1025.0 * 2.0 * GROWTH
-"""256 (1 + 1/kappa), and 2 since the square is of a sum of two."""
-ROUNDING = _NOISE * (9.0 * 2.0**-53) ** 2
-"""What one step's rounding adds to S that does not depend on z, that of c included; the least S."""
-_SQUARE_ROUNDING = _NOISE * (2.0 * 2.0**-53) ** 2
-"""What it adds beside that, per |2z|^4."""
+_NOISE = SCALE * 1025.0 * GROWTH * 2.0**-106
+"""256 (1 + 1/kappa) u^2, growth included."""
+ROUNDING = 300.0 * _NOISE
+"""What is added to S at every step, and so the least S; times |2z|^2 it is more than what rounding loses inside."""
+FAR_ROUNDING = 4.0 * _NOISE
+"""What has to be added to S, times |2z|^4, after a step from outside."""
 DERIVATIVE_GROWTH = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """The same for the bound of the derivative, whose kappa is 2^-6."""
 DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
@@ -34,9 +34,8 @@ _ADDED = 66.0
 @inlined
 def iterate(x, y, s, cx, cy):
     """Return the next iterate x, y and its S: 256 times the square of a bound on the distance from the exact one."""
-    xx = x * x
-    m = fma(y, y, xx)
-    return fma(-0.5, m, xx) + cx, fma(x, y, cy), fma(m + s, fma(_SQUARE_ROUNDING, m, s), ROUNDING)
+    m = _square(x, y)
+    return fma(-0.5, m, fma(x, x, cx)), fma(x, y, cy), fma(m + s, s, ROUNDING)
 
 
 @inlined
@@ -54,8 +53,14 @@ def slope_square(dx, dy):
 @inlined
 def amplify(x, y, s, q, p):
     """Return Q and P of the next dz/dc: DERIVATIVE_SHARE Q bounds the square of its distance from the exact one."""
-    t = fma(y, y, x * x) + s
+    t = _square(x, y) + s
     return fma(t, q, s * p), fma(t, p, _ADDED)
+
+
+@inlined
+def _square(x, y):
+    """Return |2z|^2."""
+    return fma(x, x, y * y)
 
 
 @inlined
