@@ -16,6 +16,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
+from cost import nucleus_near_the_tip
 from kernels import TILES, tile
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
@@ -32,9 +33,12 @@ LONGEST_S = 3.0
 """Seconds into a computation after which no flag is raised."""
 PERIOD_3 = "-1.7548776662466927600495088963585286918946066177727931439892839706"
 M_4_1 = "-0.10109636384562216102578544573862256554+0.95628651080914150077109605772700243148j"
+SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
 DEEP = {
     "i": ("1j", ("1e-30", "1e-300"), 20_000),
     "M(4,1)": (M_4_1, ("1e-30",), 20_000),
+    "seahorse": (SEAHORSE, ("1e-30",), 20_000),
+    "beside a minibrot": (nucleus_near_the_tip(83), ("3e-98",), 20_000),
     "period 3": (PERIOD_3, ("1e-20", "1e-60"), 20_000),
     "at -2": ("-2", ("1e-30", "1e-300"), 2000),
     "beside -2": ("-1.99999999999999999999999999999", ("1e-28",), 20_000),

@@ -28,16 +28,8 @@ _SMALLEST = 2.0**-200
 class Bilinear(NamedTuple):
     """Entries of all levels, one after another; entry j of level l covers the steps from m = 1 + j 2^(BASE + l)."""
 
-    a_x: np.ndarray
-    """Re A."""
-    a_y: np.ndarray
-    """Im A."""
-    b_x: np.ndarray
-    """Re B."""
-    b_y: np.ndarray
-    """Im B."""
-    b_most: np.ndarray
-    """A bound on |B| that grows like it but without cancellation."""
+    maps: np.ndarray
+    """Rows Re A, Im A, Re B, Im B, and a bound on |B| that grows like it but without cancellation."""
     radius: np.ndarray
     """log2 of R, rounded down; `NEVER` where the entry is of no use."""
     first: np.ndarray
@@ -58,7 +50,7 @@ def bilinear(z_x, z_y, dc_most):
         size >>= 1
     first = np.zeros(len(sizes) + 1, np.int64)
     first[1:] = np.cumsum(np.array(sizes, np.int64))
-    table = Bilinear(*np.empty((6, first[-1])), first)
+    table = Bilinear(np.empty((first[-1], 5)), np.empty(first[-1]), first)
     cancellation = current()
     _fill(table, z_x, z_y, dc_most, cancellation.flag)
     cancellation.check()
@@ -81,12 +73,15 @@ def _fill(table, z_x, z_y, dc_most, flag):
                 x = first[level - 1] + 2 * j
                 entry = _merged(_entry(table, x), _entry(table, x + 1), dc_most)
             i = first[level] + j
-            (table.a_x[i], table.a_y[i], table.b_x[i], table.b_y[i], table.b_most[i], table.radius[i]) = entry
+            for k in range(5):
+                table.maps[i, k] = entry[k]
+            table.radius[i] = entry[5]
 
 
 @inner
 def _entry(table, i):
-    return table.a_x[i], table.a_y[i], table.b_x[i], table.b_y[i], table.b_most[i], table.radius[i]
+    maps = table.maps[i]
+    return maps[0], maps[1], maps[2], maps[3], maps[4], table.radius[i]
 
 
 @inner

@@ -159,11 +159,9 @@ def classify(w, count, z_x, z_y, scale, bound, near):
 
 
 @inner
-def decide_at_edge(w, count, z_x, z_y, scale, bound, excess, error):
-    """Decide more than `classify` did where Z is near the circle: by |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2.
-
-    `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z, both in units of dz.
-    """
+def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
+    """Decide more than `classify` did where Z is near the circle, as `edge` tells: a row of those of `Orbit`."""
+    excess, error = edge_in_units(edge, exponent)
     per_u = (1.0 + 2.0**-40) / bound.u
     for i in range(count):
         if w[MARK + i] != OPEN:
@@ -178,7 +176,10 @@ def decide_at_edge(w, count, z_x, z_y, scale, bound, excess, error):
 
 @inner
 def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
-    """Return |z|^2 - 4 in units of dz, and how wrong it may be; parameters as those of `decide_at_edge`."""
+    """Return |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 in units of dz, and how wrong it may be.
+
+    There ``dz = scale (x + iy)``; in these units too, `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z.
+    """
     w2 = x * x + y * y
     modulus = np.sqrt(w2)
     if not scale * (modulus + r) < 0.25:
@@ -189,10 +190,10 @@ def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
 
 
 @inner
-def edge_in_units(orbit, edge, exponent):
-    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent."""
-    excess = orbit.edge_excess[edge] * power(orbit.edge_exponent[edge] - exponent)
-    error, shift = orbit.edge_error[edge], orbit.edge_error_exponent[edge] - exponent
+def edge_in_units(edge, exponent):
+    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent; `edge` is a row of those of `Orbit`."""
+    excess = edge[0] * power(int(edge[1]) - exponent)
+    error, shift = edge[2], int(edge[3]) - exponent
     if error:
         error = error * power(shift) if shift < 900 else np.inf
     return excess, error

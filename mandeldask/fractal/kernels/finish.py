@@ -6,14 +6,11 @@ near 0 waits there to be rebased, and one that float64 cannot follow stays as it
 
 from __future__ import annotations
 
-import numpy as np
-
 from mandeldask.fractal.kernels import pixels
 from mandeldask.fractal.kernels.compiled import inner, kernel
 from mandeldask.fractal.kernels.delta import APART, FLOOR, NEAR, NEAR_ZERO
 from mandeldask.fractal.kernels.exponents import exponent_above, power
 from mandeldask.fractal.kernels.recurrence import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
-from mandeldask.fractal.kernels.workspaces import workspace
 
 LANES = 256
 """Pixels in flight."""
@@ -23,18 +20,18 @@ _ROW = LANES + 8
 X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
 FOLLOWED = OLD_X
 """Of lanes that left: the steps that they were followed; they have no past."""
-_SIZE = 12 * _ROW
+SIZE = 12 * _ROW
+_PROVEN = -1.0
+"""Marks a pixel of a pool, in place of how long it was followed."""
 
 
 @kernel
-def finish(pool, size, c_x, c_y, maxiter, u, whole, flag):
+def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, flag):
     """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
 
-    Takes out those whose counts are proven, and moves others on to where they come near 0. `c_x` and `c_y` are the
-    parts of c rounded to float64, by column and by row.
+    Takes out those whose counts are proven, and moves others on to where they come near 0. `w` and `leavers` are
+    workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row.
     """
-    w, leavers = workspace(_SIZE), workspace(_SIZE)
-    done = np.zeros(size, np.bool_)
     active = following = clock = 0
     while not flag[0]:
         if active <= LANES // 2:
@@ -51,13 +48,13 @@ def finish(pool, size, c_x, c_y, maxiter, u, whole, flag):
                 n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixels.PIXEL])
                 if n >= 0:
                     whole[0, pixel], whole[1, pixel] = n, True
-                    done[k] = True
+                    pool[k, pixels.DONE] = _PROVEN
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
                     _put_back(leavers, i, clock, u, pool, k)
                 else:
                     pool[k, pixels.APART] = 1.0
         clock += STEPS
-    return _without(pool, size, done)
+    return _without(pool, size)
 
 
 @inner
@@ -167,11 +164,11 @@ def _put_back(w, i, clock, u, pool, k):
 
 
 @inner
-def _without(pool, size, done):
+def _without(pool, size):
     """Close the gaps that `done` pixels leave in `pool`; return how many are left."""
     left = 0
     for k in range(size):
-        if not done[k]:
+        if pool[k, pixels.DONE] != _PROVEN:
             if left < k:
                 for j in range(pool.shape[1]):
                     pool[left, j] = pool[k, j]

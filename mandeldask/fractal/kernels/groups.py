@@ -9,6 +9,7 @@ others' waits too, to go on from where it is.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,7 +41,6 @@ from mandeldask.fractal.kernels.delta import (
     classify,
     classify_at_zero,
     decide_at_edge,
-    edge_in_units,
     leap,
     leap_slope,
     lose,
@@ -56,6 +56,9 @@ from mandeldask.fractal.kernels.delta import (
 from mandeldask.fractal.kernels.escape import fields_at
 from mandeldask.fractal.kernels.exponents import power
 from mandeldask.fractal.reference import TINY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DEEP = -450
 """Exponent of dz below which scale * w * w is nothing beside 2 Z w, where |Z| >= 2^-300."""
@@ -73,47 +76,16 @@ _SAFE = 2.0**-5
 """|dz / Z| up to which steps are taken without a look."""
 
 
-@kernel
-def arrange(pool, size):
-    """Return the places of the first `size` pixels of `pool` in groups as `follow` takes them: of one m, similar dz."""
-    order, exponents, ms = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-    for i in range(size):
-        order[i], exponents[i], ms[i] = i, int(pool[i, pixels.EXPONENT]), int(pool[i, pixels.M])
-    order = _sorted(_sorted(order, exponents), ms)
-    groups = np.zeros((2, size + 1), np.int64)
-    parts, m, magnitude = 0, -1, 0
-    for k in range(size):
-        i = order[k]
-        if ms[i] != m or exponents[i] // SPREAD != magnitude or k - groups[0, parts - 1] == GROUP:
-            m, magnitude = ms[i], exponents[i] // SPREAD
-            groups[0, parts], groups[1, parts] = k, m
-            parts += 1
-    groups[0, parts] = size
-    return order, groups[:, : parts + 1].copy()
-
-
-@inner
-def _sorted(order, keys):
-    """Return the places `order` sorted by their whole numbers `keys`; equal ones stay in order."""
-    lowest = highest = keys[0] if keys.size else 0
-    for key in keys:
-        lowest, highest = min(lowest, key), max(highest, key)
-    if lowest == highest:
-        return order
-    following = np.zeros(highest - lowest + 2, np.int64)
-    for key in keys:
-        following[key - lowest + 1] += 1
-    for k in range(1, following.size):
-        following[k] += following[k - 1]
-    placed = np.empty(order.size, np.int64)
-    for i in order:
-        placed[following[keys[i] - lowest]] = i
-        following[keys[i] - lowest] += 1
-    return placed
+def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+    """Return the places of the first `size` pixels of `pool` as `follow` takes them: by m, then by the size of dz."""
+    m, exponent = pool[:size, pixels.M], pool[:size, pixels.EXPONENT]
+    # numpy sorts short numbers by digits; so far below the largest all are as good as 0
+    below = np.maximum(exponent - exponent.max(initial=-np.inf), -(2.0**15)).astype(np.int16)
+    return np.lexsort((below, m))
 
 
 @kernel
-def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, maxiter, whole, fields, flag):
+def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, whole, fields, flag):
     """Follow the reference with all groups of pixels until all have left.
 
     Parameters
@@ -123,9 +95,7 @@ def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, m
     pool : float64, shape (capacity, numbers by pixel)
         The pixels.
     order : int64, shape (pixels,)
-        Their places in `pool`, group after group.
-    groups : int64, shape (2, groups + 1)
-        Group k has ``order[groups[0, k] : groups[0, k + 1]]``, which are at Z_m with ``m = groups[1, k]``.
+        Their places in `pool`: neighbours of one m and similar dz make a group.
     later : float64, shape (capacity, numbers by pixel)
         Another pool, for those that wait.
     waiting : int
@@ -141,9 +111,11 @@ def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, m
     orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
     radius, first = table.radius, table.first
     last = orbit_x.size - 1
-    for k in range(groups.shape[1] - 1):
-        m, tiny, edge = groups[1, k], 0, 0
-        count, exponent = _gather(w, pool, order, groups[0, k], groups[0, k + 1], place, fields)
+    begun = 0
+    while begun < order.size:
+        m, tiny, edge = int(pool[order[begun], pixels.M]), 0, 0
+        count, exponent = _gather(w, pool, order, begun, place, fields)
+        begun += count
         most, deadline = moduli(w, count, bound), _deadline(w, count, maxiter)
         while count and not flag[0]:
             tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
@@ -159,7 +131,7 @@ def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, m
             if m < deadline:
                 entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
                 if steps:
-                    most = _leap(w, count, table, entry, steps, most, dc_scale, dc_size, spacing, bound, fields)
+                    most = _leap(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, fields)
                     m += steps
                     continue
                 start = m
@@ -179,8 +151,7 @@ def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, m
             else:  # at m = 0 nobody is rebased: there z is dz
                 leaving = classify(w, count, z_x, z_y, scale, bound, NEAR if m else 4.0)
                 if leaving and at_edge:
-                    excess, error = edge_in_units(orbit, edge, exponent)
-                    decide_at_edge(w, count, z_x, z_y, scale, bound, excess, error)
+                    decide_at_edge(w, count, z_x, z_y, scale, bound, orbit.edge[edge], exponent)
             if leaving or m >= deadline or m == last:
                 count, waiting = _let_go(
                     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
@@ -202,11 +173,16 @@ def follow(w, pool, order, groups, later, waiting, orbit, table, place, bound, m
 
 
 @inner
-def _gather(w, pool, order, begin, end, place, fields):
-    """Load the pixels ``pool[order[begin:end]]`` under one exponent; return how many they are, and that."""
-    width, exponent = place.dc_x.size, place.exponent
-    for k in range(begin, end):
-        exponent = max(exponent, int(pool[order[k], pixels.EXPONENT]))
+def _gather(w, pool, order, begin, place, fields):
+    """Load the group that begins with ``pool[order[begin]]`` under one exponent; return how many it has, and that."""
+    m, some_exponent = pool[order[begin], pixels.M], pool[order[begin], pixels.EXPONENT]
+    width, exponent, end = place.dc_x.size, place.exponent, begin
+    while end < min(begin + GROUP, order.size):
+        j = order[end]
+        if pool[j, pixels.M] != m or abs(pool[j, pixels.EXPONENT] - some_exponent) >= SPREAD:
+            break
+        exponent = max(exponent, int(pool[j, pixels.EXPONENT]))
+        end += 1
     their_exponent, factor = exponent, 1.0
     for k in range(begin, end):
         j, i = order[k], k - begin
@@ -258,10 +234,9 @@ def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fie
 
 
 @inner
-def _leap(w, count, table, entry, steps, most, dc_scale, dc_size, spacing, bound, fields):
-    """Do the `steps` steps of an entry of the table at once; return the new bound on |w|."""
-    a_x, a_y, b_x, b_y = table.a_x[entry], table.a_y[entry], table.b_x[entry], table.b_y[entry]
-    b_most = table.b_most[entry]
+def _leap(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
+    """Do the `steps` steps of an entry of the table, whose row of `maps` is given; return the new bound on |w|."""
+    a_x, a_y, b_x, b_y, b_most = maps[0], maps[1], maps[2], maps[3], maps[4]
     if fields is not None:
         leap_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound)
     a_most = np.hypot(a_x, a_y)

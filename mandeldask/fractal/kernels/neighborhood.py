@@ -137,10 +137,7 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
         tiny=np.array([[_ldexp(part, -e) for part in entry[1:]] for entry, e in zip(tiny, tiny_exponent, strict=True)]),
         tiny_exponent=np.array(tiny_exponent),
         edge_at=_column(chain((entry.m for entry in edge), (_FAR,))),
-        edge_excess=_column((entry.excess.mantissa for entry in edge), np.float64),
-        edge_exponent=_column(entry.excess.exponent for entry in edge),
-        edge_error=_column((entry.error.mantissa for entry in edge), np.float64),
-        edge_error_exponent=_column(entry.error.exponent for entry in edge),
+        edge=_column(chain.from_iterable((*entry.excess, *entry.error) for entry in edge), np.float64).reshape(-1, 4),
         error=reference.error.mantissa,
         error_exponent=reference.error.exponent,
     )

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mandeldask.fractal.kernels import delta, refined
+from mandeldask.fractal.kernels import delta, finish, refined
 from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
-from mandeldask.fractal.kernels.finish import finish
+from mandeldask.fractal.kernels.finish import follow_plain
 from mandeldask.fractal.kernels.groups import arrange, follow
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.pixels import Answers, Place, pools, put_at_start
@@ -90,27 +90,27 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     flag, plain = tile.cancellation.flag, not tile.wants_orbits
     w, (pool, later) = workspace(delta.SIZE), pools(tile.open.size, slopes=not plain)
     if plain:
-        groups, waiting = hand_over(
+        size, waiting = hand_over(
             near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, flag
         )
-        c = positions(grid.re)[0], positions(grid.im)[0]
-        order = np.arange(groups[0, -1])
+        c, lanes = (positions(grid.re)[0], positions(grid.im)[0]), (workspace(finish.SIZE), workspace(finish.SIZE))
+        order = np.arange(size)
     else:
         rows, cols = np.divmod(tile.open, grid.re.size)
         tile.cancellation.check()
         blocks = (cols // 32).astype(np.uint16), (rows // 16).astype(np.uint16)  # numpy sorts short numbers by digits
         put_at_start(pool, tile.open[np.lexsort(blocks)], tile.cancellation)
-        (order, groups), waiting = arrange(pool, tile.open.size), 0
+        order, waiting = arrange(pool, tile.open.size), 0
     while order.size or waiting:
         waiting = follow(
-            w, pool, order, groups, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
+            w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
             answers.whole, answers.fields, flag,
         )  # fmt: skip
         tile.cancellation.check()
         pool, later = later, pool
         if plain:
-            waiting = finish(pool, waiting, *c, tile.maxiter, bound.u, answers.whole, flag)
-        (order, groups), waiting = arrange(pool, waiting), 0
+            waiting = follow_plain(*lanes, pool, waiting, *c, tile.maxiter, bound.u, answers.whole, flag)
+        order, waiting = arrange(pool, waiting), 0
     if tile.open.size < tile.counts.size:
         fields = None if answers.fields is None else answers.fields[:, tile.open]
         answers = Answers(answers.whole[:, tile.open], fields)

@@ -28,10 +28,8 @@ class Orbit(NamedTuple):
     tiny_exponent: np.ndarray
     edge_at: np.ndarray
     """Indices of points near the circle of radius 2, ascending, and one past the end."""
-    edge_excess: np.ndarray
-    edge_exponent: np.ndarray
-    edge_error: np.ndarray
-    edge_error_exponent: np.ndarray
+    edge: np.ndarray
+    """Those points by row: |Z|^2 - 4 and its exponent, a bound on the error of Z and its exponent."""
     error: float
     """Bound on the error of the last point, in units of 2^error_exponent."""
     error_exponent: int

@@ -89,7 +89,7 @@ def hand_over(
     later: NDArray[np.float64],
     whole: NDArray[np.int64],
     flag: NDArray[np.uint8],
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[int, int]:
     """Write every wanted pixel where its block's polynomial ends: into `whole`, `later` or `pool`.
 
     Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
@@ -105,16 +105,13 @@ def hand_over(
 
     Returns
     -------
-    groups : int64, shape (2, number of groups + 1)
-        Pixels ``pool[first : next]`` are at Z_m of the reference: rows `first`, and one past the last of all, and `m`.
-    waiting : int
-        The number of pixels in `later`.
+    int, int
+        The numbers of pixels in `pool`, block after block, and in `later`.
     """
     rows, cols = wanted.shape
     side = side_for(wanted.shape)
     capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
     cut, rebased = np.zeros((2, capacity, _RECORD))
-    groups = np.zeros((2, capacity + 1), np.int64)
     corners = [
         (row, col)
         for row in range(0, rows, side)
@@ -123,10 +120,10 @@ def hand_over(
     ]
     for record, (row, col) in zip(rebased, corners, strict=False):
         record[_BROW], record[_BCOL], record[_BSIDE], record[_BEXPONENT] = row, col, side, frame.exponent
-    parts, waiting = _advance_all(
-        workspace(_SIZE), cut, rebased, len(corners), groups, orbit, frame, wanted, maxiter, u, pool, later, whole, flag
+    sizes: tuple[int, int] = _advance_all(
+        workspace(_SIZE), cut, rebased, len(corners), orbit, frame, wanted, maxiter, u, pool, later, whole, flag
     )
-    return groups[:, : parts + 1].copy(), waiting
+    return sizes
 
 
 def side_for(shape: tuple[int, int]) -> int:
@@ -138,14 +135,14 @@ def side_for(shape: tuple[int, int]) -> int:
 
 
 @kernel
-def _advance_all(w, cut, rebased, rebases, groups, orbit, frame, wanted, maxiter, u, pool, later, whole, flag):
+def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, whole, flag):
     """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
 
-    Returns the number of groups and that of the pixels in `later`.
+    Returns the numbers of pixels in `pool` and in `later`.
     """
     orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
     last = orbit_x.size - 1
-    cuts = parts = waiting = size = 0
+    cuts = size = waiting = 0
     while (cuts or rebases) and not flag[0]:
         if cuts:
             cuts -= 1
@@ -201,17 +198,16 @@ def _advance_all(w, cut, rebased, rebases, groups, orbit, frame, wanted, maxiter
                         _keep(w, i, m, exponent, side, cut[cuts])
                         cuts += 1
                     elif _is_apart(w, i, z_x, z_y, power(exponent)):
-                        waiting = _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
+                        w[N0 + i] += m
+                        waiting = _hand_over(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
                     else:
-                        size = _hand_over(w, i, 0, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
-                        groups[1, parts], groups[0, parts + 1] = m, size
-                        parts += 1
+                        size = _hand_over(w, i, m, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
                     active -= 1
                     for row in range(0, _SIZE, _ROW):
                         w[row + i] = w[row + active]
             exponent = after
             m += 1
-    return parts, waiting
+    return size, waiting
 
 
 @inner
@@ -453,7 +449,7 @@ def _is_apart(w, i, z_x, z_y, scale):
 
 @inner
 def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
-    """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz; return the new size."""
+    """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz at m; return the new size."""
     scale, spread = 1.0, 0.0
     if z_x or z_y:
         scale, exponent = power(exponent), 0
@@ -470,7 +466,7 @@ def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, s
                 t_x, t_y = _value(w, _OLD + A1X, i, (j - col - side // 2) * step_x, (k - row - side // 2) * step_y)
                 pool[size, pixels.X], pool[size, pixels.Y] = x + scale * t_x, y + scale * t_y
                 pool[size, pixels.S], pool[size, pixels.APART], pool[size, pixels.EXPONENT] = s, APART, exponent
-                pool[size, pixels.DONE], pool[size, pixels.M] = w[N0 + i] + m, 0.0
+                pool[size, pixels.DONE], pool[size, pixels.M] = w[N0 + i], m
                 pool[size, pixels.PIXEL] = k * wanted.shape[1] + j
                 size += 1
     return size

@@ -179,7 +179,7 @@ def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
     edge = _found(orbit.edge_at, m)
     if orbit.edge_at[edge] != m:
         return 0.0, np.inf
-    excess, error = edge_in_units(orbit, edge, exponent)
+    excess, error = edge_in_units(orbit.edge[edge], exponent)
     return beyond_circle(w[X + i], w[Y + i], w[R + i], z_x, z_y, w[SCALE + i], excess, error)
 
 
