@@ -45,7 +45,7 @@ class Room(NamedTuple):
     states: NDArray[np.int64]
     """States of the parts of each block, shape (blocks, parts)."""
     pending: NDArray[np.float64]
-    """Of parts whose pixels are looked at, which of these are inside still: shape (blocks, parts, pixels)."""
+    """Which of their pixels are inside still, where the part is not done: shape (blocks, parts, pixels)."""
 
 
 class Answers(NamedTuple):
@@ -81,6 +81,8 @@ def begin(room, k):
     """Let all of block `k` be inside."""
     for i in range(PARTS):
         room.states[k, i] = _WHOLE
+        for j in range(PARTS):
+            room.pending[k, i, j] = 1.0
 
 
 @inner
@@ -112,8 +114,6 @@ def look(w, k, n, room, corners, answers):
                 _write_all(answers, row, col, n - 1)
                 states[k, i] = _DONE
             elif not r[_FARTHEST + i] < 2.0 - 2.0**-40:
-                for j in range(PARTS):
-                    room.pending[k, i, j] = 1.0
                 states[k, i] = _APART
         if states[k, i] == _APART:
             leave, stay = _look_at_pixels(r, i, room.pending[k, i], error)
@@ -174,10 +174,9 @@ def _write(answers, top, left, r, count):
 @inner
 def finish(room, k, corners, count, answers):
     """Write `count` for the pixels of block `k` that are inside still."""
-    top, left = corners[k, 0], corners[k, 1]
     for i in range(PARTS):
-        state = room.states[k, i]
-        for j in range(PARTS):
-            stays = state == _WHOLE or (state == _APART and room.pending[k, i, j] > 0.0)
-            room.parts[_LEAVES + j] = 1.0 if stays else 0.0
-        _write(answers, top + i // SIDE * SIDE, left + i % SIDE * SIDE, room.parts, count)
+        if room.states[k, i] != _DONE:
+            for j in range(PARTS):
+                room.parts[_LEAVES + j] = room.pending[k, i, j]
+            row, col = corners[k, 0] + i // SIDE * SIDE, corners[k, 1] + i % SIDE * SIDE
+            _write(answers, row, col, room.parts, count)
