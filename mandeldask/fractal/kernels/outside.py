@@ -8,7 +8,7 @@ derivative, and nothing branches on a single pixel. Bounds: docs/explanation/exa
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -48,22 +48,12 @@ _SMOOTH, _DISTANCE = X, DX
 """Rows for the fields of lanes that are far out."""
 
 
-class _Window(NamedTuple):
-    """The tile in its frame of whole blocks, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
 def answer_outside(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose blocks leave together, if fields are wanted."""
     steps = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
     if not tile.wants_orbits or max(map(abs, steps)) < FINEST:
         return
     frame, top, left = series.frame(tile.grid)
-    window = _Window(top, left, *tile.grid.shape)
     re, im, flag = positions(frame.re), positions(frame.im), tile.cancellation.flag
     wanted = series.blocks(tile.open, tile.grid.shape, (top, left), frame.shape)
     squares = wanted.reshape(wanted.shape[0] // _SQUARE, _SQUARE, wanted.shape[1] // _SQUARE, _SQUARE)
@@ -72,31 +62,27 @@ def answer_outside(tile: Tile) -> None:
     starts = series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, settling.NOWHERE, flag)
     squares &= starts.parting.reshape(squares.shape).any((1, 3), keepdims=True)
     starts = series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, settling.NOWHERE, flag)
-    none = np.zeros(0, np.float32)
-    smooths = none if tile.smooth is None else tile.smooth
-    distances = none if tile.distance is None else tile.distance
-    _run(starts, re[0], im[0], steps, window, tile.maxiter, tile.counts, smooths, distances, flag)
-    proven = tile.counts < tile.maxiter
-    tile.close("outside", proven if tile.open.size == proven.size else proven[tile.open])
+    answers = settling.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
+    _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, flag)
+    tile.close("outside", answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
 
 
 @kernel
-def _run(starts, re, im, steps, window, maxiter, counts, smooths, distances, flag):
+def _run(starts, re, im, steps, maxiter, answers, smooths, distances, flag):
     """Answer what can be answered of the blocks that part."""
-    w, derivative = workspace(_SIZE), distances.size > 0
-    cols, rho = re.size // series.BLOCK, series.radius(steps[0], steps[1])
+    w, cols, rho = workspace(_SIZE), re.size // series.BLOCK, series.radius(steps[0], steps[1])
     _spread(w, steps[0] / rho, steps[1] / rho)
     for block in range(starts.n.size):
         top, left = block // cols * series.BLOCK, block % cols * series.BLOCK
         c = abs(re[left + series.BLOCK // 2]) + abs(im[top + series.BLOCK // 2]) + rho
         if flag[0] or not starts.parting[block] or c > _FARTHEST:
             continue
-        _enter(w, taylor.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], derivative)
-        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, derivative)
+        _enter(w, taylor.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances)
+        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, distances)
         if n > 0:
-            _measure(w, float(n), derivative)
-            corner = top - window.top, left - window.left
-            _write(w, starts.n[block], corner, window, maxiter, counts, smooths, distances)
+            _measure(w, float(n), smooths, distances)
+            corner = top - answers.before[0], left - answers.before[1]
+            _write(w, starts.n[block], corner, answers, smooths, distances)
 
 
 @inner
@@ -114,10 +100,11 @@ def _enter(w, b, rho, re, im, derivative):
         x, y = taylor.evaluate(b, w[TX + i], w[TY + i])
         w[X + i], w[Y + i] = 2.0 * x, 2.0 * y
         w[SURELY + i] = w[MAYBE + i] = 0.0
-    if derivative:
+    if derivative is not None:
+        over = 1.0 / rho
         for i in range(LANES):
             dx, dy = taylor.slope(b, w[TX + i], w[TY + i])
-            w[DX + i], w[DY + i] = dx / rho, dy / rho
+            w[DX + i], w[DY + i] = dx * over, dy * over
     for row in range(series.BLOCK):
         entry, cy = w[row * series.BLOCK :], 2.0 * im[row]
         for col in range(series.BLOCK):
@@ -131,7 +118,7 @@ def _leave(w, n, error, rho, c, maxiter, derivative):
     r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
     """
     r, q, z, p, size = error, 8.0 * error / rho, 2.0, 0.0, LANES
-    if derivative:
+    if derivative is not None:
         p = _extremes(w, DX, DY)[1]
     last = min(n + _WATCHED, maxiter)
     while size > 0:
@@ -142,7 +129,9 @@ def _leave(w, n, error, rho, c, maxiter, derivative):
         size = _watch(w, (16.0 + 4.0 * r) * r * _OUTWARD + 2.0**-46, derivative)
         z = 0.5 * _extremes(w, X, Y)[1]
         n += 1
-    t, p = 0.5 * _extremes(w, X, Y)[0], _extremes(w, DX, DY)[0] if derivative else 1.0
+    t, p = 0.5 * _extremes(w, X, Y)[0], 1.0
+    if derivative is not None:
+        p = _extremes(w, DX, DY)[0]
     steps = _flight(n, z, t, r / t, p, q / p, c, derivative)
     if steps < 0:
         return 0
@@ -164,7 +153,9 @@ def _flight(n, z, t, e, p, f, c, derivative):
         e = ((2.0 + e) * e + 2.0 * ROUNDING) * (t * t / (t * t - c)) * _OUTWARD
         p, t, z = (2.0 * t * p - 1.0) / _OUTWARD, (t * t - c) / _OUTWARD, (z * z + c) * _OUTWARD
         steps += 1
-    known = e * e < WORST and f * f < WORST_SLOPE if derivative else e * e < tolerated(n + steps)
+    known = e * e < WORST and f * f < WORST_SLOPE
+    if derivative is None:
+        known = e * e < tolerated(n + steps)
     return steps if known and z < _LARGEST else -1
 
 
@@ -172,7 +163,7 @@ def _flight(n, z, t, e, p, f, c, derivative):
 def _watch(w, margin, derivative):
     """Advance lanes by an iteration, count it where it is inside, and return how many may not have left."""
     low, high, size = 16.0 - margin, 16.0 + margin, 0
-    if derivative:
+    if derivative is not None:
         _differentiate(w)
     for i in range(LANES):
         x, y, _ = iterate(w[X + i], w[Y + i], 0.0, w[CX + i], w[CY + i])
@@ -188,7 +179,7 @@ def _watch(w, margin, derivative):
 def _advance(w, steps, derivative):
     """Advance lanes by so many iterations."""
     for _ in range(steps):
-        if derivative:
+        if derivative is not None:
             _differentiate(w)
         for i in range(LANES):
             w[X + i], w[Y + i], _ = iterate(w[X + i], w[Y + i], 0.0, w[CX + i], w[CY + i])
@@ -212,46 +203,48 @@ def _extremes(w, x, y):
 
 
 @inner
-def _measure(w, n, derivative):
+def _measure(w, n, smooths, distances):
     """Write the fields of lanes far out, over their orbits."""
-    if derivative:
+    if distances is not None:
         for i in range(LANES):
             m = 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i])
             w[_DISTANCE + i] = distance(m, w[DX + i] * w[DX + i] + w[DY + i] * w[DY + i])
-    for i in range(LANES):
-        w[_SMOOTH + i] = smooth(n, 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i]))
+    if smooths is not None:
+        for i in range(LANES):
+            w[_SMOOTH + i] = smooth(n, 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i]))
 
 
 @inner
-def _write(w, n, corner, window, maxiter, counts, smooths, distances):
-    """Write what is proved of the lanes that lie in the window; the block has its corner at that row and column."""
-    (top, left), doubts = corner, 0
-    for i in range(LANES):
-        doubts += 1 if (w[SURELY + i] != w[MAYBE + i]) | (w[SURELY + i] >= maxiter - n) else 0
-    first, last = max(0, -left), min(series.BLOCK, window.width - left)
-    for row in range(max(0, -top), min(series.BLOCK, window.height - top)):
-        lane, pixel = row * series.BLOCK, (top + row) * window.width + left
-        if doubts == 0 and last - first == series.BLOCK:
-            _write_row(w, lane, n, pixel, counts, smooths, distances)
-            continue
-        for col in range(first, last):
-            count = w[SURELY + lane + col]
-            if count == w[MAYBE + lane + col] and count < maxiter - n:
-                counts[pixel + col] = int(n + count)
-                if smooths.size:
-                    smooths[pixel + col] = w[_SMOOTH + lane + col]
-                if distances.size:
-                    distances[pixel + col] = w[_DISTANCE + lane + col]
+def _write(w, n, corner, answers, smooths, distances):
+    """Write what is proved of the lanes that lie in the tile; the block has its corner at that row and column."""
+    (top, left), (height, width) = corner, answers.shape
+    first, size = max(0, -left), min(series.BLOCK, width - left) - max(0, -left)
+    for row in range(max(0, -top), min(series.BLOCK, height - top)):
+        lanes, pixel = w[row * series.BLOCK + first :], (top + row) * width + left + first
+        doubts = 0
+        for i in range(size):
+            doubts += 1 if lanes[SURELY + i] != lanes[MAYBE + i] else 0
+        if doubts == 0:
+            _write_row(lanes, n, pixel, size, answers, smooths, distances)
+        elif doubts < size:
+            for i in range(size):
+                if lanes[SURELY + i] == lanes[MAYBE + i]:
+                    _write_row(lanes[i:], n, pixel + i, 1, answers, smooths, distances)
 
 
 @inner
-def _write_row(w, lane, n, pixel, counts, smooths, distances):
-    """Write a row of a block, all of it: in loops that are vectorised."""
-    for col in range(series.BLOCK):
-        counts[pixel + col] = np.uint32(np.int32(n + w[SURELY + lane + col]))
-    if smooths.size:
-        for col in range(series.BLOCK):
-            smooths[pixel + col] = w[_SMOOTH + lane + col]
-    if distances.size:
-        for col in range(series.BLOCK):
-            distances[pixel + col] = w[_DISTANCE + lane + col]
+def _write_row(lanes, n, pixel, size, answers, smooths, distances):
+    """Write so many pixels of a row, in loops that are vectorised: slices have no index below 0."""
+    counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
+    for i in range(size):
+        counts[i] = np.uint32(np.int32(n + lanes[SURELY + i]))
+    for i in range(size):
+        known[i] = True
+    if smooths is not None:
+        row = smooths[pixel : pixel + size]
+        for i in range(size):
+            row[i] = lanes[_SMOOTH + i]
+    if distances is not None:
+        row = distances[pixel : pixel + size]
+        for i in range(size):
+            row[i] = lanes[_DISTANCE + i]
