@@ -17,9 +17,9 @@ from mandeldask.fractal.kernels.absolute import FINEST
 from mandeldask.fractal.kernels.delta import bound_for
 from mandeldask.fractal.kernels.finish import follow_plain
 from mandeldask.fractal.kernels.groups import arrange, follow
+from mandeldask.fractal.kernels.handover import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.neighborhood import Neighborhood, finest_of, neighborhood_for, neighborhood_of
 from mandeldask.fractal.kernels.pixels import Answers, Place, pools, put_at_start
-from mandeldask.fractal.kernels.polynomials import Frame, hand_over, side_for
 from mandeldask.fractal.kernels.positions import each_position, positions
 from mandeldask.fractal.kernels.refined import DoubledPlace, follow_refined
 from mandeldask.fractal.kernels.renormalized import answer_minibrot
