@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
+from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.passes import content_token
 from mandeldask.lazy.workers import computed
 
@@ -62,9 +63,10 @@ def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[int, int]) -> dict[str,
     chunks = tuple(_chunks(size, side) for size, side in zip(grid.shape, sides, strict=True))
     if len(dtypes) == 1:
         ((field, dtype),) = dtypes.items()
-        return {field: _map_blocks(Blocks(kernel, grid, sides, field), field, dtype, chunks=chunks)}
+        return {field: GuardedArray.of(_map_blocks(Blocks(kernel, grid, sides, field), field, dtype, chunks=chunks))}
     together = _map_blocks(Blocks(kernel, grid, sides, None), "fields", np.dtype(object), chunks=chunks)
-    return {field: _map_blocks(itemgetter(field), field, dtype, together) for field, dtype in dtypes.items()}
+    arrays = {field: _map_blocks(itemgetter(field), field, dtype, together) for field, dtype in dtypes.items()}
+    return {field: GuardedArray.of(array) for field, array in arrays.items()}
 
 
 def blocks_along(shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, ...]:

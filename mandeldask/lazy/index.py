@@ -19,7 +19,8 @@ from mandeldask.fractal.rationals import as_text
 from mandeldask.lazy.attributes import AXIS_ATTRIBUTES
 from mandeldask.lazy.indexing import IndexSelResult, PixelLabels
 from mandeldask.lazy.labels import pixel_at, pixels_between
-from mandeldask.lazy.reading import check_size, from_start
+from mandeldask.lazy.memory import check_read
+from mandeldask.lazy.reading import from_start
 from mandeldask.lazy.transform import MAX_LABELS, PixelTransform, coordinates
 from mandeldask.lazy.variable import LabelVariable
 
@@ -203,7 +204,7 @@ class PixelIndex(CoordinateTransformIndex):
 
     def to_pandas_index(self) -> pd.Index[Any]:
         """Return the coordinates as a pandas index, if they are few enough to list."""
-        check_size((self.axis.size,), MAX_LABELS)
+        check_read((self.axis.size,), limit=MAX_LABELS)
         return pd.Index(coordinates(self.axis, np.arange(self.axis.size)), name=self.name)
 
     def __repr__(self) -> str:

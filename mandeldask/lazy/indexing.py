@@ -30,7 +30,8 @@ from xarray.core.indexing import (
 )
 
 from mandeldask.cancellation import Cancellation, cancellable
-from mandeldask.lazy.reading import check_size, from_start, read_outer, read_points
+from mandeldask.lazy.memory import check_read
+from mandeldask.lazy.reading import from_start, read_outer, read_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +198,7 @@ def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDAr
     slices = [axis for axis, key in enumerate(indexer.tuple) if isinstance(key, slice)]
     lengths = {axis: len(range(shape[axis])[indexer.tuple[axis]]) for axis in slices}
     points = np.broadcast_shapes(*(key.shape for axis, key in enumerate(indexer.tuple) if axis not in lengths))
-    check_size((math.prod(points), *lengths.values()))
+    check_read((math.prod(points), *lengths.values()))
     arrays = []
     for axis, key in enumerate(indexer.tuple):
         if axis in lengths:

@@ -20,7 +20,7 @@ from xarray.plot.accessor import DataArrayPlotAccessor
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
 from mandeldask.lazy.index import PixelIndex
-from mandeldask.lazy.reading import check_size
+from mandeldask.lazy.memory import check_read
 from mandeldask.lazy.transform import coordinates
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _to_scale(draw: Any) -> Any:
     @wraps(draw)
     def drawn(self: PlotAccessor, *args: Any, **keywords: Any) -> Any:
         array = self._da
-        check_size(array.shape)
+        check_read(array.shape)
         result = draw(DataArrayPlotAccessor(_told_apart(array)), *args, **keywords)
         if _shows_the_plane(array, args, keywords):
             for axes in _axes_of(result):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from mandeldask.lazy.memory import check_read
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
-
-MAX_PIXELS = 2**31
-"""Pixels that one read may ask for: more is taken for an oversight, and refused before anything is computed."""
 
 BLOCK = 1024
 """Side, in pixels, of what one kernel call computes at most: bounds memory and the time until Ctrl-C is heard."""
@@ -79,10 +77,10 @@ def read_outer(read: ReadBlock, shape: tuple[int, int], key: tuple[Index, Index]
     IndexError
         If an integer is out of range.
     MemoryError
-        If more than `MAX_PIXELS` are asked for.
+        If more are asked for than `mandeldask.lazy.memory` allows.
     """
     rows, cols = (Picked.along(index, size) for index, size in zip(key, shape, strict=True))
-    check_size((rows.size, cols.size))
+    check_read((rows.size, cols.size), dtype.itemsize)
     out = np.empty((rows.size, cols.size), dtype)
     for row, block_rows in _placed(rows.runs):
         for col, block_cols in _placed(cols.runs):
@@ -104,7 +102,7 @@ def read_points(
         If a point lies outside.
     """
     rows, cols = np.broadcast_arrays(from_start(key[0], shape[0]), from_start(key[1], shape[1]))
-    check_size(rows.shape)
+    check_read(rows.shape, dtype.itemsize)
     points, layout = np.unique(np.stack([rows.ravel(), cols.ravel()]), axis=1, return_inverse=True)
     out = np.empty(points.shape[1], dtype)
     across = np.unique(points[1]).size < np.unique(points[0]).size
@@ -112,17 +110,6 @@ def read_points(
         single = slice(line, line + 1, 1)
         out[where] = (read(run, single) if across else read(single, run)).ravel()
     return out[layout.ravel()].reshape(rows.shape)
-
-
-def check_size(shape: tuple[int, ...], limit: int = MAX_PIXELS) -> None:
-    """Raise MemoryError if an array of `shape` has more than `limit` elements."""
-    if math.prod(shape) > limit:
-        sizes = " x ".join(str(size) for size in shape)
-        msg = (
-            f"{sizes} pixels are too many to compute at once (the most is {limit}): select a window first, "
-            f"with .isel(), .sel() or tree.mandel.window(), or open a coarser level"
-        )
-        raise MemoryError(msg)
 
 
 def from_start(index: ArrayLike, size: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from xarray.indexes import CoordinateTransform
 
 from mandeldask.fractal.rationals import as_fraction
-from mandeldask.lazy.reading import check_size
+from mandeldask.lazy.memory import check_read
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -45,7 +45,7 @@ class PixelTransform(CoordinateTransform):
 
     def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:
         """Return all coordinates, or raise MemoryError where they are too many to list."""
-        check_size((self.axis.size,), MAX_LABELS)
+        check_read((self.axis.size,), limit=MAX_LABELS)
         return super().generate_coords(dims)
 
 

@@ -15,7 +15,7 @@ from dask.base import normalize_token
 
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, blocks_along, dask_arrays
 from mandeldask.lazy.indexing import pixels_of
-from mandeldask.lazy.reading import MAX_PIXELS, check_size
+from mandeldask.lazy.memory import MAX_PIXELS, check_read
 
 if TYPE_CHECKING:
     from typing import Self
@@ -54,7 +54,7 @@ class PixelVariable(xr.Variable):
         pixels = pixels_of(self)
         sides = None if pixels is None else _sides(_by_axis(self, chunks_kwargs or chunks), pixels.shape)
         if pixels is None or sides is None:
-            check_size(self.shape)
+            check_read(self.shape)
             return super().chunk(
                 chunks, name, lock, inline_array, chunked_array_type, from_array_kwargs, **chunks_kwargs
             )
