@@ -59,6 +59,8 @@ def render(
     ------
     ValueError
         If the array has not two dimensions, is past `MAX_PIXELS`, or `cmap` names no palette.
+    TypeError
+        If `cmap` is neither a name nor a Colormap.
     ModuleNotFoundError
         If Pillow, or matplotlib for a colormap of its own, is not installed; the message names the extra.
 
@@ -104,6 +106,9 @@ def lookup_table(cmap: str | Colormap) -> NDArray[np.uint8]:
     """Return the colours of one turn of a palette, uint8 of shape (`STEPS`, 3)."""
     if isinstance(cmap, str) and cmap in _anchors():
         return _between(_anchors()[cmap])
+    if not isinstance(cmap, str) and not callable(cmap):
+        msg = f"cmap must be one of {', '.join(_anchors())}, or a colormap of matplotlib or its name, not {cmap!r}"
+        raise TypeError(msg)
     forth_and_back = 1 - np.abs(np.linspace(-1, 1, STEPS, endpoint=False))
     table: NDArray[np.uint8] = _matplotlib_cmap(cmap)(forth_and_back, bytes=True)[:, :3]
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -61,9 +62,14 @@ BAD = {
     "info --width nothing": r"width must be a number",
     "info --center 1+2+3": r"center must look like \"-0.75\+0.1j\", not '1\+2\+3'",
     "info --tilesize 0": r"tilesize must be an integer from 1",
+    'info --fields ""': r"--fields must name one or more of iterations, .*, joined by commas, not ''",
+    "info --center http://x/#re=1": r"a link to a place must have re= and im=, unlike 'http://x/#re=1'",
+    "render x.png --size 8000x6000 --oversample 4": r"--size 8000x6000 with --oversample 4 computes 768000000 points, "
+    r"more than the 268435456 of a picture: the largest of this shape is --size 4729x3546",
+    "render . --size 8x8": r"a picture cannot be written as",
     "info --fields colour": r"fields must be one or more of .*, not 'colour'",
     "export out.zarr --only 7-60": r"levels must be out of 0 to 49, such as \"46-49\", not '7-60'",
-    "export out.zarr --only 0": r"level 0 has 3e\+35 pixels, more than .*",
+    "export out.zarr --only 0": r"level 0 has 3e\+35 pixels, more than .*: levels 39 to 49 fit \(levels=, or --only\)",
     "render x.png --size 640": r"size must be WIDTHxHEIGHT in pixels, such as \"1920x1080\", not '640'",
     "render x.png --width 1 --level 3": r"give --width or --level, not both",
     "render x.png --level 50": r"level must be 0 to 49, not 50",
@@ -80,7 +86,7 @@ BAD = {
 @pytest.mark.parametrize("line", BAD)
 def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run(capsys, *line.split())
+    code, out, err = run(capsys, *shlex.split(line))
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"mandeldask: {BAD[line]}.*\n", err)
     assert not list(tmp_path.iterdir())

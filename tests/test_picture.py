@@ -83,3 +83,9 @@ def test_a_level_is_drawn_with_its_own_maxiter():
     level = md.open_pyramid(levels=1, tilesize=32, maxiter=50)["0/iterations"]
     picture = np.asarray(md.render(level))
     np.testing.assert_array_equal((picture == 0).all(axis=-1), level.to_numpy() >= 50)
+
+
+@pytest.mark.parametrize("cmap", [5, None, ["red", "blue"]])
+def test_a_cmap_that_is_none_is_refused_by_name(cmap):
+    with pytest.raises(TypeError, match=r"cmap must be one of ember, .* or its name, not "):
+        md.render(np.zeros((2, 2), np.uint8), cmap=cmap)

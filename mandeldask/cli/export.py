@@ -42,7 +42,7 @@ def export(
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
     center: Center = "0",
-    width: Width = "5",
+    width: Width = None,
     fields: Fields = "iterations",
     allow_huge: AllowHuge = False,
 ) -> None:

@@ -25,7 +25,7 @@ def info(
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
     center: Center = "0",
-    width: Width = "5",
+    width: Width = None,
     fields: Fields = "iterations",
     allow_huge: AllowHuge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the pyramid as JSON.")] = False,

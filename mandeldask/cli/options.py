@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mandeldask.fractal.pyramid import FIELDS, Pyramid, checked_maxiter
+from mandeldask.fractal.places import as_place
+from mandeldask.fractal.pyramid import FIELDS, Pyramid, checked_fields, checked_maxiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+DEFAULT_WIDTH = "5"
+"""Plane units across, unless something says otherwise."""
 
 PYRAMID = "Pyramid"
 """Title of these options in the help."""
@@ -25,10 +29,18 @@ Maxiter = Annotated[
     ),
 ]
 Center = Annotated[
-    str, typer.Option(help='Middle of the picture, digits of any number: "-0.75+0.1j".', rich_help_panel=PYRAMID)
+    str,
+    typer.Option(
+        help='Middle of the picture, digits of any number: "-0.75+0.1j"; or a link to it.',
+        rich_help_panel=PYRAMID,
+    ),
 ]
 Width = Annotated[
-    str, typer.Option(help='Plane units across, of any size: "5", "1e-30", "1/3".', rich_help_panel=PYRAMID)
+    str | None,
+    typer.Option(
+        help='Plane units across, of any size: "5", "1e-30", "1/3". Unless given: that of a link, or 5.',
+        rich_help_panel=PYRAMID,
+    ),
 ]
 Fields = Annotated[
     str, typer.Option(help=f"Variables, joined by commas: {', '.join(FIELDS)}.", rich_help_panel=PYRAMID)
@@ -46,19 +58,20 @@ class PyramidOptions:
     tilesize: int
     maxiter: str
     center: str
-    width: str
+    width: str | None
     fields: str
     allow_huge: bool = False
 
     def pyramid(self) -> Pyramid:
         """Return the Pyramid, or raise ValueError saying what is accepted."""
+        place = as_place(self.center, allow_huge=self.allow_huge)
         return Pyramid(
             levels=self.levels,
             tilesize=self.tilesize,
             maxiter=as_maxiter(self.maxiter),
-            center=self.center,
-            width=self.width,
-            fields=split(self.fields),
+            center=place.center,
+            width=self.width or place.width or DEFAULT_WIDTH,
+            fields=as_fields(self.fields),
             allow_huge=self.allow_huge,
         )
 
@@ -93,6 +106,21 @@ def as_count(text: str) -> int:
         msg = f'maxiter must be an integer or "auto", not {text!r}'
         raise ValueError(msg)
     return checked_maxiter(int(text))
+
+
+def as_fields(text: str) -> tuple[str, ...]:
+    """Return the fields that ``--fields`` names.
+
+    Raises
+    ------
+    ValueError
+        If it names none, or one that there is not.
+    """
+    names = split(text)
+    if not names:
+        msg = f"--fields must name one or more of {', '.join(FIELDS)}, joined by commas, not {text!r}"
+        raise ValueError(msg)
+    return checked_fields(names)
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
+from math import isqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +15,18 @@ import typer
 from mandeldask import __version__
 from mandeldask.cli.options import AllowHuge, Center, as_count, as_shape
 from mandeldask.fractal.geometry import Grid, positive
+from mandeldask.fractal.places import as_place
 from mandeldask.fractal.pyramid import Pyramid, auto_maxiter
-from mandeldask.fractal.rationals import as_text
+from mandeldask.fractal.rationals import as_text, point_as_text
+from mandeldask.picture import MAX_PIXELS
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from PIL.Image import Image
     from PIL.PngImagePlugin import PngInfo
+
+    from mandeldask.fractal.places import Place
 
 PICTURE, PLACE = "Picture", "Place"
 
@@ -89,10 +95,12 @@ def render(
     `mandeldask render spiral.png --center "-0.7436438870371587+0.1318259042053120j" --width 1e-9 --cmap orchid`
     """
     height, cols = as_shape(size)
-    extent = _extent(width, level, cols, allow_huge=allow_huge)
-    grid = Grid.window(center, extent, (height, cols), allow_huge=allow_huge)
+    place = as_place(center, allow_huge=allow_huge)
+    extent = _extent(width, level, cols, place, allow_huge=allow_huge)
+    _check_size(size, oversample)
+    grid = Grid.window(place.center, extent, (height, cols), allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
-    scene = Scene(center, as_text(extent), size, most, field, cmap, oversample)
+    scene = Scene(point_as_text(place.center), as_text(extent), size, most, field, cmap, oversample)
     _check_writable(target)
     from mandeldask.lazy.progress import reporting  # noqa: PLC0415  as in Scene.paint
     from mandeldask.lazy.threads import stoppable_threads  # noqa: PLC0415
@@ -101,6 +109,18 @@ def render(
         picture = scene.paint()
     save(picture, target, scene)
     typer.echo(target)
+
+
+def _check_size(size: str, oversample: int) -> None:
+    """Raise ValueError if the points that are computed are too many for one picture."""
+    height, width = as_shape(size)
+    if height * width * oversample**2 > MAX_PIXELS:
+        most = isqrt(MAX_PIXELS * width // (height * oversample**2))
+        msg = (
+            f"--size {size} with --oversample {oversample} computes {height * width * oversample**2} points, more than "
+            f"the {MAX_PIXELS} of a picture: the largest of this shape is --size {most}x{most * height // width}"
+        )
+        raise ValueError(msg)
 
 
 def _check_writable(target: Path) -> None:
@@ -113,6 +133,9 @@ def _check_writable(target: Path) -> None:
         raise ValueError(msg)
     if not target.parent.is_dir():
         msg = f"there is no folder {str(target.parent)!r} to write to"
+        raise ValueError(msg)
+    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+        msg = f"{str(target)!r} cannot be written: it is {'a folder' if target.is_dir() else 'not writable'}"
         raise ValueError(msg)
 
 
@@ -139,13 +162,13 @@ def _texts(scene: Scene) -> PngInfo:
     return texts
 
 
-def _extent(width: str | None, level: int | None, cols: int, *, allow_huge: bool) -> Fraction:
-    """Return the plane units across, of ``--width`` or of pixels of a level of the default pyramid."""
+def _extent(width: str | None, level: int | None, cols: int, place: Place, *, allow_huge: bool) -> Fraction:
+    """Return the plane units across: of ``--width``, of pixels of a level of the default pyramid, or of a link."""
     if width is not None and level is not None:
         msg = "give --width or --level, not both"
         raise ValueError(msg)
     if level is None:
-        return positive("3.4" if width is None else width, "width", allow_huge=allow_huge)
+        return positive(width or place.width or "3.4", "width", allow_huge=allow_huge)
     default = Pyramid()
     if not 0 <= level < default.levels:
         msg = f"level must be 0 to {default.levels - 1}, not {level}"

@@ -30,7 +30,7 @@ def serve(
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
     center: Center = "0",
-    width: Width = "5",
+    width: Width = None,
     fields: Fields = "iterations",
     allow_huge: AllowHuge = False,
     name: Annotated[str, typer.Option(help="Name in URLs: /zarr/v3/NAME.zarr.", rich_help_panel=SERVER)] = "mandelbrot",

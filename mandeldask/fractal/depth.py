@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.geometry import Grid, positive_int
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
+from mandeldask.fractal.pyramid import MAX_MAXITER, auto_maxiter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def suggest_maxiter(
     >>> suggest_maxiter("-0.75+0.1j", "1e-4") < suggest_maxiter("-0.743643887037151+0.13182590420533j", "1e-11")
     True
     """
-    checked_maxiter(most)
+    most = positive_int(most, "most", MAX_MAXITER)
     grid = _sampled(Grid.window(center, width, shape, allow_huge=allow_huge))
     usual = min(most, auto_maxiter(grid.spacing))
     cap = min(most, 2 * usual)

@@ -86,7 +86,8 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
     Parameters
     ----------
     value : str, complex or (re, im)
-        A string reads ``"re"``, ``"imj"`` or ``"re+imj"`` (``i`` is accepted for ``j``), digits of any number.
+        A string reads ``"re"``, ``"imj"`` or ``"re+imj"`` (``i`` is accepted for ``j``), digits of any number,
+        in parentheses or not.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
     Point(re=Fraction(-3, 4), im=Fraction(1, 100))
     """
     if isinstance(value, str):
-        match = _COMPLEX.fullmatch(value)
+        match = _COMPLEX.fullmatch(_plain(value).removeprefix("(").removesuffix(")"))
         if match is None or (match["re"] is None and match["im"] is None):
             msg = f'{name} must look like "-0.75+0.1j", not {_shorten(value)!r}'
             raise ValueError(msg)
@@ -172,7 +173,7 @@ def exponent_of(value: Fraction) -> int:
 
 
 def _parse(text: str, name: str, *, allow_huge: bool) -> Fraction:
-    match = _RATIONAL.fullmatch(text)
+    match = _RATIONAL.fullmatch(_plain(text))
     if match is None:
         msg = f'{name} must be a number such as "1e-300", "0.25" or "1/3", not {_shorten(text)!r}'
         raise ValueError(msg)
@@ -185,6 +186,11 @@ def _parse(text: str, name: str, *, allow_huge: bool) -> Fraction:
     else:
         magnitude = _decimal(match["decimal"], name, allow_huge=allow_huge)
     return -magnitude if match["sign"] == "-" else magnitude
+
+
+def _plain(text: str) -> str:
+    """Return `text` with ASCII's minus for the typographic one, which pages print."""
+    return text.strip().replace("\N{MINUS SIGN}", "-")
 
 
 def _decimal(text: str, name: str, *, allow_huge: bool) -> Fraction:

@@ -131,12 +131,21 @@ def _checked_levels(tree: xr.DataTree, levels: Iterable[int | str] | None) -> tu
     """Return the names of the groups to write, or raise ValueError where one is missing or too large."""
     names = selected(tree, levels)
     for name in names:
-        pixels = max((variable.size for variable in tree[name].data_vars.values()), default=0)
+        pixels = _pixels(tree[name].to_dataset())
         if pixels > MAX_PIXELS:
-            most = f"{MAX_PIXELS:.0e}"
-            msg = f"level {name} has {pixels:.0e} pixels, more than the {most} that an export accepts: pass levels="
+            fitting = [each for each in selected(tree, None) if _pixels(tree[each].to_dataset()) <= MAX_PIXELS]
+            fit = f"levels {fitting[0]} to {fitting[-1]} fit" if fitting else "no level fits"
+            msg = (
+                f"level {name} has {pixels:.0e} pixels, more than the {MAX_PIXELS:.0e} that an export accepts: {fit} "
+                f"(levels=, or --only)"
+            )
             raise ValueError(msg)
     return names
+
+
+def _pixels(level: xr.Dataset) -> int:
+    """Return the pixels of the largest variable of a level."""
+    return max((variable.size for variable in level.data_vars.values()), default=0)
 
 
 def _root_attributes(tree: xr.DataTree, names: Sequence[str], zarr_format: int) -> dict[str, Any]:

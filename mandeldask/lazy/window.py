@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.places import as_place
 from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `window(...).mandel`
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def window(  # noqa: PLR0913  the public names of a window
     center: CenterLike,
-    width: RationalLike,
+    width: RationalLike | None = None,
     shape: tuple[int, int] = (512, 512),
     *,
     maxiter: int | Literal["auto"] = "auto",
@@ -34,9 +35,9 @@ def window(  # noqa: PLR0913  the public names of a window
     Parameters
     ----------
     center : str, complex or (re, im)
-        The middle, exact: pixel (h/2, w/2) samples it.
+        The middle, exact: pixel (h/2, w/2) samples it. A link of the viewer page is a place too.
     width : str, Decimal, Fraction, int or float
-        Plane units across, exact.
+        Plane units across, exact. It may be left out if `center` is a link that has it.
     shape : (int, int)
         Height and width, in pixels.
     maxiter : int or "auto"
@@ -60,11 +61,22 @@ def window(  # noqa: PLR0913  the public names of a window
     >>> spiral.iterations.shape, spiral.iterations.dtype
     ((300, 400), dtype('uint16'))
     """
-    grid = Grid.window(center, width, shape, allow_huge=allow_huge)
+    middle, extent = _placed(center, width, allow_huge=allow_huge)
+    grid = Grid.window(middle, extent, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
     kernel = Mandelbrot(most, fields)  # type: ignore[arg-type]  # it takes any iterable
     side = task_side(TILESIZE, most) if chunks == "auto" else chunks
     return as_dataset(grid, kernel, side, window_attributes(grid, most), side=TILESIZE)
+
+
+def _placed(center: CenterLike, width: RationalLike | None, *, allow_huge: bool) -> tuple[CenterLike, RationalLike]:
+    """Return the centre and the width of a place, which may be a link."""
+    place = as_place(center, allow_huge=allow_huge) if isinstance(center, str) else None
+    extent = place.width if width is None and place else width
+    if extent is None:
+        msg = "width is missing: give the plane units across, or a link that has them"
+        raise TypeError(msg)
+    return place.center if place else center, extent
 
 
 def window_attributes(grid: Grid, maxiter: int) -> dict[str, str | int]:

@@ -1,0 +1,71 @@
+"""Places as people pass them on: what a link says is what is read, digit for digit."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+import mandeldask as md
+from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.places import Place, as_place
+from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.rationals import as_point
+
+DIGITS = "-0.743643887037158704752191506114774000000000000000000000000000000000001"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"http://127.0.0.1:8000/#re={DIGITS}&im=1e-40&width=1e-60&palette=ember",
+        f"#re={DIGITS}&im=1e-40&width=1e-60",
+        f"re={DIGITS}&im=1e-40&width=1e-60",
+        f"https://example.org/view?re={DIGITS}&im=1e-40&width=1e-60",
+    ],
+)
+def test_links_keep_every_digit(text):
+    place = as_place(text)
+    assert place.center == (Fraction(DIGITS), Fraction(1, 10**40))
+    assert place.width == Fraction(1, 10**60)
+
+
+def test_a_link_with_a_level_shows_that_level():
+    spacing = Pyramid().grid(12).spacing
+    assert as_place("#re=-0.75&im=0.1&level=12").width == 1024 * spacing
+    between = as_place("#re=-0.75&im=0.1&level=12.5").width
+    assert 1024 * spacing < between < 2048 * spacing
+
+
+@pytest.mark.parametrize("suffix", ["", ".zarr", ".zarr/3/iterations/c/0/0"])
+def test_a_place_in_a_url_is_read(suffix):
+    pyramid = Pyramid(center="-0.75+0.1j", width="1/3", levels=20)
+    url = f"http://127.0.0.1:8000/zarr/v3/at/{as_spec(pyramid)}{suffix}"
+    assert as_place(url).center == pyramid.center
+    assert as_place(url).width == pyramid.width
+    assert as_place(as_spec(pyramid)).width == pyramid.width
+
+
+@pytest.mark.parametrize("text", ["\N{MINUS SIGN}0.75+0.1j", "(-0.75+0.1j)", " -0.75+0.1i "])
+def test_a_point_may_be_written_as_pages_and_python_print_it(text):
+    assert as_place(text) == Place(as_point("-0.75+0.1j"))
+
+
+@pytest.mark.parametrize("text", ["#re=1&level=3", "http://x/#im=2", "re=1&im=2&width=wide", "re=1&im=2&level=deep"])
+def test_what_is_no_place_is_refused(text):
+    with pytest.raises(ValueError, match=r"re= and im=|of the link must be a number"):
+        as_place(text)
+
+
+def test_a_window_is_opened_by_a_link():
+    link = "http://127.0.0.1:8000/#re=-0.75&im=0.1&width=0.01"
+    assert md.window(link, shape=(8, 8)).identical(md.window("-0.75+0.1j", "0.01", (8, 8)))
+    assert md.window(link, "0.5", (8, 8)).attrs["exact_width"] == "0.5"
+    with pytest.raises(TypeError, match="width is missing"):
+        md.window("-0.75+0.1j")
+
+
+@pytest.mark.parametrize("most", [0, 2**32, "many"])
+def test_a_bad_bound_on_a_suggestion_is_named(most):
+    with pytest.raises((TypeError, ValueError), match="most must be"):
+        md.suggest_maxiter("0", "1", most=most)
