@@ -11,31 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_text, point_as_text
+from mandeldask.multiscales import V2_VERSION, Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mandeldask.fractal.geometry import Grid
 
-CONVENTIONS = [
-    {
-        "uuid": "d35379db-88df-4056-af3a-620245f8e347",
-        "name": "multiscales",
-        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v0.1/schema.json",
-        "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v0.1/README.md",
-        "description": "Multiscale layout of zarr datasets",
-    },
-    {
-        "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
-        "name": "spatial",
-        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
-        "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
-        "description": "Spatial coordinate information",
-    },
-]
-"""The zarr-conventions that the v3 root follows; multiscales first."""
-
-OME_V2_VERSIONS = ("0.4", "0.1")
+OME_V2_VERSIONS = (V2_VERSION, "0.1")
 """OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
 
 
@@ -67,7 +50,7 @@ def root_attributes(pyramid: Pyramid, ome: str = "0.4", levels: Sequence[int] | 
         "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
         "zarr_v2": ome_v2(pyramid, ome, there),
         "zarr_v3": {
-            "ome": {"version": "0.5", "multiscales": ome_multiscales(pyramid, there), "omero": omero(pyramid, there)},
+            "ome": ome_v3(pyramid, there),
             **spatial_multiscales(pyramid, there),
         },
     }
@@ -126,39 +109,33 @@ def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
 
 def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int]) -> dict[str, Any]:
     """Return the OME-Zarr attributes of a v2 root."""
-    if version == "0.1":
-        datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in levels]
-        return {"multiscales": [{"version": "0.1", "name": pyramid.fields[0], "datasets": datasets}]}
-    multiscales = [{**multiscale, "version": version} for multiscale in ome_multiscales(pyramid, levels)]
-    return {"multiscales": multiscales, "omero": omero(pyramid, levels)}
+    if version == V2_VERSION:
+        return in_format({"ome": ome_v3(pyramid, levels)}, 2)
+    datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in levels]
+    return {"multiscales": [{"version": version, "name": pyramid.fields[0], "datasets": datasets}]}
 
 
-def ome_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> list[dict[str, Any]]:
-    """Return OME-Zarr's `multiscales`, one for each field; viewers show the first.
+def ome_v3(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
+    """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
 
     Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
     Levels are decimations, so all share one origin.
     """
-    return [
-        {
-            "name": field,
-            "axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}],
-            "datasets": [
-                {"path": f"{level}/{field}", "coordinateTransformations": _scale(level - levels[0])} for level in levels
-            ],
-            "type": "decimation",
-            "metadata": {"description": "every second pixel of the level below, exactly"},
-        }
+    axes = (Axis("y"), Axis("x"))
+    images = [
+        Image(
+            name=field,
+            axes=axes,
+            datasets=tuple(Dataset(f"{level}/{field}", _scale(level - levels[0]), (0.0, 0.0)) for level in levels),
+            method="decimation",
+            description="every second pixel of the level below, exactly",
+        )
         for field in pyramid.fields
     ]
-
-
-def omero(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
-    """Return OME's rendering hints: the window of values of the first field."""
     most = max(pyramid.maxiter_at(level) for level in levels)
-    window = {"start": 0, "end": most, "min": 0, "max": most}
-    channel = {"label": pyramid.fields[0], "color": "FFFFFF", "active": True, "window": window}
-    return {"name": "Mandelbrot set", "channels": [channel], "rdefs": {"model": "greyscale"}}
+    shown = pyramid.maxiter_at(levels[-1])  # by deep levels' maxiter a viewer's first picture, the coarsest, is black
+    channel = Channel(pyramid.fields[0], limits=(0, shown), extent=(0, most))
+    return ome(images, [channel], "Mandelbrot set")
 
 
 def spatial_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
@@ -166,35 +143,22 @@ def spatial_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, An
     finest = pyramid.grid(levels[0])
     if float(finest.spacing) == 0.0:
         return {}
-    pairs = zip(levels, [None, *levels], strict=False)
-    return {
-        "zarr_conventions": CONVENTIONS,
-        "multiscales": {"layout": [_layout(pyramid.grid(level), level, finer) for level, finer in pairs]},
-        "spatial:dimensions": ["y", "x"],
-        "spatial:bbox": _bounds(finest),
-        "spatial:transform_type": "affine",
-        "spatial:registration": "pixel",
-    }
+    pairs = zip(levels, [levels[0], *levels], strict=False)
+    placed = [_placed(pyramid.grid(level), level, level - finer) for level, finer in pairs]
+    return spatial(placed, bounds=_bounds(finest))
 
 
-def _scale(level: int) -> list[dict[str, Any]]:
-    scale = float(2**level)
-    return [{"type": "scale", "scale": [scale, scale]}, {"type": "translation", "translation": [0.0, 0.0]}]
+def _scale(level: int) -> tuple[float, float]:
+    return float(2**level), float(2**level)
 
 
-def _layout(grid: Grid, level: int, finer: int | None) -> dict[str, Any]:
-    scale = None if finer is None else [float(2 ** (level - finer))] * 2
-    derived = {"derived_from": str(finer), "transform": {"scale": scale, "translation": [0.0, 0.0]}}
+def _bounds(grid: Grid) -> tuple[float, float, float, float]:
     re, im = grid.re, grid.im
-    return {
-        "asset": str(level),
-        **(derived if scale else {}),
-        "spatial:shape": list(grid.shape),
-        "spatial:transform": [float(re.step), 0.0, float(re.start), 0.0, float(im.step), float(im.start)],
-    }
+    bottom, right = im.start + im.size * im.step, re.start + re.size * re.step
+    return float(re.start), float(bottom), float(right), float(im.start)
 
 
-def _bounds(grid: Grid) -> list[float]:
+def _placed(grid: Grid, level: int, coarser: int) -> Placed:
     re, im = grid.re, grid.im
-    left, bottom = re.start, im.start + im.size * im.step
-    return [float(left), float(bottom), float(re.start + re.size * re.step), float(im.start)]
+    transform = float(re.step), 0.0, float(re.start), 0.0, float(im.step), float(im.start)
+    return Placed(str(level), grid.shape, transform, _scale(coarser))

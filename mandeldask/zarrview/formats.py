@@ -15,6 +15,7 @@ import numcodecs
 import numpy as np
 from zarr.codecs import GzipCodec
 
+from mandeldask.multiscales import in_format
 from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.stored import Stored, template
@@ -174,10 +175,11 @@ def _dims(array: Array) -> tuple[str, ...]:
 
 
 def attributes(node: Node, number: int) -> dict[str, Any]:
-    """Return the attributes of `node` in Zarr format `number`: those of the other format left out."""
+    """Return the attributes of `node` in Zarr format `number`: the other format's left out, OME-Zarr's translated."""
     own, other = (V2_ATTRS, V3_ATTRS) if number == 2 else (V3_ATTRS, V2_ATTRS)  # noqa: PLR2004
     shared = {name: value for name, value in node.attrs.items() if name not in {own, other}}
-    return shared | dict(node.attrs.get(own, {}))
+    merged = shared | dict(node.attrs.get(own, {}))
+    return in_format(merged, number, node.members) if isinstance(node, Group) else merged
 
 
 def to_json(document: Any) -> bytes:

@@ -60,7 +60,8 @@ def test_ome_zarr_scales_double_and_share_one_origin(pyramid, zarr_format):
             assert scale == {"type": "scale", "scale": [2.0**level] * 2}
             assert translation == {"type": "translation", "translation": [0.0, 0.0]}
     window = ome["omero"]["channels"][0]["window"]
-    assert window["end"] == max(pyramid.maxiter_at(level) for level in range(pyramid.levels))
+    assert window["max"] == max(pyramid.maxiter_at(level) for level in range(pyramid.levels))
+    assert window["end"] == pyramid.maxiter_at(pyramid.levels - 1)
 
 
 @pytest.mark.parametrize(("zarr_format", "image"), [(2, Image04), (3, Image05)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zarr
 from zarr.abc.store import Store
 
+from mandeldask.multiscales import dimensions
 from mandeldask.zarrview.cf import decoded_missing, with_missing
 from mandeldask.zarrview.formats import DIMENSIONS
 from mandeldask.zarrview.identity import unique
@@ -25,8 +27,20 @@ def _(tree: Store) -> Node:
 
 @as_node.register(zarr.Group)
 def _(tree: zarr.Group) -> Group:
-    members = {name: named(member(name, partial(as_node, below)), name) for name, below in tree.members()}
-    return Group(members, dict(tree.attrs))
+    attrs = dict(tree.attrs)
+    axes = dimensions(attrs)
+    members = {
+        name: named(_along(member(name, partial(as_node, below)), axes.get(name)), name)
+        for name, below in tree.members()
+    }
+    return Group(members, attrs)
+
+
+def _along(node: Node, axes: tuple[str, ...] | None) -> Node:
+    """Return an array without names of dimensions with those of its axes, of which there must be as many."""
+    if isinstance(node, Array) and node.dims is None and axes is not None and len(axes) == len(node.shape):
+        return replace(node, dims=axes)
+    return node
 
 
 @as_node.register(zarr.Array)

@@ -1,0 +1,344 @@
+"""Documents of multiscale images: OME-Zarr 0.4 and 0.5 and zarr-conventions, from plain values.
+
+OME-Zarr 0.4 belongs to Zarr v2 and 0.5 to v3. They say the same in other places: 0.4 has its keys among the other
+attributes and a version in each, 0.5 has them in the attribute `ome`, which has the version. `in_format` turns the one
+into the other. The two formats' documents cannot share a place: OME 0.4 says that `multiscales` is a list,
+zarr-conventions that it is an object.
+
+Sources: https://ngff.openmicroscopy.org/0.4, https://ngff.openmicroscopy.org/0.5,
+https://github.com/zarr-conventions/multiscales, https://github.com/zarr-conventions/spatial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+V2_VERSION: Final = "0.4"
+"""Version of OME-Zarr for Zarr v2."""
+
+V3_VERSION: Final = "0.5"
+"""Version of OME-Zarr for Zarr v3."""
+
+OME_KEYS: Final = frozenset(
+    {"multiscales", "omero", "labels", "image-label", "plate", "well", "bioformats2raw.layout", "series"}
+)
+"""Attributes that OME-Zarr 0.4 has among the others, and 0.5 in `ome`."""
+
+_VERSIONED: Final = ("image-label", "plate", "well")
+"""Objects that have a version of their own in 0.4, besides each of the multiscales."""
+
+CONVENTIONS: Final = (
+    {
+        "uuid": "d35379db-88df-4056-af3a-620245f8e347",
+        "name": "multiscales",
+        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v0.1/schema.json",
+        "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v0.1/README.md",
+        "description": "Multiscale layout of zarr datasets",
+    },
+    {
+        "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
+        "name": "spatial",
+        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
+        "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
+        "description": "Spatial coordinate information",
+    },
+)
+"""The zarr-conventions of a multiscale group; multiscales first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One dimension of an image."""
+
+    name: str
+    """Name of the dimension."""
+    type: str | None = "space"
+    """"space", "time", "channel" or another word; None where nothing is known."""
+    unit: str | None = None
+    """Its unit, such as "micrometer" or "second"."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the axis as OME-Zarr writes it."""
+        kind = {} if self.type is None else {"type": self.type}
+        return {"name": self.name, **kind, **({} if self.unit is None else {"unit": self.unit})}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The array of one level, and where its elements lie."""
+
+    path: str
+    """Path of the array, from the group that has the documents."""
+    scale: tuple[float, ...]
+    """Distance between neighbours along each axis, in its unit."""
+    translation: tuple[float, ...]
+    """Position of the first element."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the dataset as OME-Zarr writes it."""
+        scale = {"type": "scale", "scale": list(self.scale)}
+        translation = {"type": "translation", "translation": list(self.translation)}
+        return {"path": self.path, "coordinateTransformations": [scale, translation]}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image in several resolutions.
+
+    Raises
+    ------
+    ValueError
+        If it has no datasets, or the scale or translation of one does not fit the axes.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    datasets: tuple[Dataset, ...]
+    """Its levels, the finest first."""
+    method: str = ""
+    """How a level was made from the next finer one, in a word."""
+    description: str = ""
+    """The same in a sentence."""
+
+    def __post_init__(self) -> None:
+        if not self.datasets:
+            msg = f"the image {self.name!r} needs at least one dataset"
+            raise ValueError(msg)
+        for each in self.datasets:
+            if not len(self.axes) == len(each.scale) == len(each.translation):
+                msg = f"{each} must have a scale and a translation for each of the {len(self.axes)} axes"
+                raise ValueError(msg)
+
+    def document(self) -> dict[str, Any]:
+        """Return the entry of `multiscales` in OME-Zarr 0.5; 0.4 adds a version."""
+        how = {"metadata": {"description": self.description}} if self.description else {}
+        return {
+            "name": self.name,
+            "axes": [axis.document() for axis in self.axes],
+            "datasets": [dataset.document() for dataset in self.datasets],
+            **({"type": self.method} if self.method else {}),
+            **how,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How a viewer should first show a channel."""
+
+    label: str
+    limits: tuple[float, float]
+    """The values that are black and white at first."""
+    extent: tuple[float, float]
+    """The values that a viewer may let people choose between."""
+    color: str = "FFFFFF"
+    """Six hexadecimal digits."""
+    active: bool = True
+    """Whether it is shown at first."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the channel as `omero` has it."""
+        (start, end), (least, most) = self.limits, self.extent
+        window = {"start": start, "end": end, "min": least, "max": most}
+        return {"label": self.label, "color": self.color, "active": self.active, "window": window}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A level in the plane, for the conventions `multiscales` and `spatial`."""
+
+    asset: str
+    """Path of its group."""
+    shape: tuple[int, int]
+    """Rows and columns."""
+    transform: tuple[float, float, float, float, float, float]
+    """(a, b, c, d, e, f) with x = a * column + b * row + c and y = d * column + e * row + f."""
+    factor: tuple[float, float] = (1.0, 1.0)
+    """Rows and columns of the level before it to one of this level."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """Where its first pixel lies in pixels of the level before it."""
+
+
+def ome(images: Sequence[Image], channels: Sequence[Channel] = (), name: str = "", model: str = "") -> dict[str, Any]:
+    """Return what `ome` holds for Zarr v3, by version 0.5: `multiscales`, and `omero` if there are channels.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        Viewers show the first.
+    channels : sequence of Channel
+        How to show the channels of the first image.
+    name : str
+        What viewers call the image.
+    model : str
+        "greyscale" or "color"; by default the one that fits the number of channels.
+    """
+    document = {"version": V3_VERSION, "multiscales": [image.document() for image in images]}
+    if not channels:
+        return document
+    model = model or ("greyscale" if len(channels) == 1 else "color")
+    described = [channel.document() for channel in channels]
+    return document | {"omero": {"name": name, "channels": described, "rdefs": {"model": model}}}
+
+
+def spatial(
+    levels: Sequence[Placed],
+    *,
+    dims: tuple[str, str] = ("y", "x"),
+    method: str = "",
+    bounds: tuple[float, float, float, float] | None = None,
+) -> dict[str, Any]:
+    """Return the attributes of zarr-conventions for a v3 group: `multiscales` and `spatial`.
+
+    Parameters
+    ----------
+    levels : sequence of Placed
+        The finest first; each is derived from the one before it.
+    dims : pair of str
+        The dimensions of rows and columns.
+    method : str
+        How a level was made from the one before it.
+    bounds : four floats, optional
+        The least x and y and the greatest; by default those of the corners of the finest level.
+    """
+    finest = levels[0]
+    resampled = {"resampling_method": method} if method else {}
+    pairs = zip(levels, [None, *levels], strict=False)
+    return {
+        "zarr_conventions": [dict(convention) for convention in CONVENTIONS],
+        "multiscales": {"layout": [_layout(level, finer) for level, finer in pairs], **resampled},
+        "spatial:dimensions": list(dims),
+        "spatial:bbox": list(bounds or _bounds(finest)),
+        "spatial:transform_type": "affine",
+        "spatial:registration": "pixel",
+    }
+
+
+def _layout(level: Placed, finer: Placed | None) -> dict[str, Any]:
+    relative = {"scale": list(level.factor), "translation": list(level.shift)}
+    derived = {} if finer is None else {"derived_from": finer.asset, "transform": relative}
+    placed = {"spatial:shape": list(level.shape), "spatial:transform": list(level.transform)}
+    return {"asset": level.asset, **derived, **placed}
+
+
+def _bounds(level: Placed) -> tuple[float, float, float, float]:
+    """Return the least x and y and the greatest of a level's corners."""
+    a, b, c, d, e, f = level.transform
+    height, width = level.shape
+    corners = [(col * a + row * b + c, col * d + row * e + f) for row in (0, height) for col in (0, width)]
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def in_format(attrs: Mapping[str, Any], zarr_format: int, members: Container[str] = ()) -> dict[str, Any]:
+    """Return the attributes of a group with its OME-Zarr metadata as `zarr_format` has them.
+
+    Versions other than 0.4 and 0.5 stay as they are: they differ in more than the places.
+
+    Parameters
+    ----------
+    attrs : mapping
+        All attributes of the group.
+    zarr_format : {2, 3}
+        The format in which they are written.
+    members : container of str
+        Names of the group's members: `labels` is OME's list only where it names members.
+
+    Examples
+    --------
+    >>> in_format({"title": "cells", "plate": {"version": "0.4", "wells": []}}, 3)
+    {'title': 'cells', 'ome': {'version': '0.5', 'plate': {'wells': []}}}
+    >>> in_format({"ome": {"version": "0.5", "labels": ["nuclei"]}}, 2)
+    {'labels': ['nuclei']}
+    """
+    within = attrs.get("ome")
+    if zarr_format == 3 and within is None and _is_v2_ome(attrs, members):  # noqa: PLR2004
+        moved = {name: _without_version(name, value) for name, value in attrs.items() if name in OME_KEYS}
+        rest = {name: value for name, value in attrs.items() if name not in OME_KEYS}
+        return rest | {"ome": {"version": V3_VERSION, **moved}}
+    if zarr_format == 2 and isinstance(within, Mapping) and within.get("version") == V3_VERSION:  # noqa: PLR2004
+        moved = {name: _with_version(name, value) for name, value in within.items() if name != "version"}
+        rest = {name: value for name, value in attrs.items() if name != "ome"}
+        return (_without_layout(rest) if "multiscales" in moved else rest) | moved
+    return dict(attrs)
+
+
+def dimensions(attrs: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the axes of every array that a group's OME-Zarr metadata describes, by path.
+
+    OME-Zarr 0.5 wants arrays to name their dimensions as the axes do; those of 0.4 have no names.
+
+    Examples
+    --------
+    >>> axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    >>> dimensions({"multiscales": [{"axes": axes, "datasets": [{"path": "0"}, {"path": "1"}]}]})
+    {'0': ('y', 'x'), '1': ('y', 'x')}
+    """
+    within = attrs.get("ome", attrs)
+    images = within.get("multiscales") if isinstance(within, Mapping) else None
+    described = [image for image in images if _is_image(image)] if isinstance(images, list) else []
+    return {
+        dataset["path"]: tuple(axis["name"] for axis in image["axes"])
+        for image in described
+        for dataset in image["datasets"]
+    }
+
+
+def _is_image(value: Any) -> bool:
+    """Return whether a value is one of the multiscales, with axes and paths as OME-Zarr has them since 0.4."""
+    if not isinstance(value, Mapping):
+        return False
+    axes, datasets = value.get("axes"), value.get("datasets")
+    return _have(axes, "name") and _have(datasets, "path")
+
+
+def _have(values: Any, name: str) -> bool:
+    """Return whether `values` is a list of objects that each have a text of this name."""
+    if not isinstance(values, list):
+        return False
+    return all(isinstance(value, Mapping) and isinstance(value.get(name), str) for value in values)
+
+
+def _is_v2_ome(attrs: Mapping[str, Any], members: Container[str]) -> bool:
+    """Return whether a group's attributes are OME-Zarr 0.4's: an image's, labels', a label's, a plate's, a well's."""
+    if "multiscales" in attrs:  # which labels and images have, so nothing else decides
+        images = attrs["multiscales"]
+        return isinstance(images, list) and bool(images) and all(map(_is_v2_image, images))
+    if any(_is_v2_object(attrs.get(name), kind) for name, kind in (("plate", "wells"), ("well", "images"))):
+        return True
+    labels = attrs.get("labels")
+    named = isinstance(labels, list) and bool(labels) and all(name in members for name in labels)
+    return named or attrs.get("bioformats2raw.layout") is not None
+
+
+def _is_v2_object(value: Any, inside: str) -> bool:
+    return isinstance(value, Mapping) and value.get("version", V2_VERSION) == V2_VERSION and inside in value
+
+
+def _is_v2_image(value: Any) -> bool:
+    """Return whether one of the multiscales is of 0.4: versions before it have no axes, or only their names."""
+    return _is_image(value) and _is_v2_object(value, "datasets")
+
+
+def _without_version(name: str, value: Any) -> Any:
+    if name == "multiscales" and isinstance(value, list):
+        return [_unversioned(each) for each in value]
+    return _unversioned(value) if name in _VERSIONED else value
+
+
+def _unversioned(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in value.items() if name != "version"}
+
+
+def _with_version(name: str, value: Any) -> Any:
+    if name == "multiscales":
+        return [{**each, "version": V2_VERSION} for each in value]
+    return {**value, "version": V2_VERSION} if name in _VERSIONED else value
+
+
+def _without_layout(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes without the convention `multiscales`, whose key is OME's on v2."""
+    rest = {name: value for name, value in attrs.items() if name != "multiscales"}
+    others = [each for each in rest.pop("zarr_conventions", []) if each.get("name") != "multiscales"]
+    return rest | ({"zarr_conventions": others} if others else {})
