@@ -20,9 +20,8 @@ from cost import nucleus_near_the_tip
 from kernels import TILES, tile
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
-from mandeldask.fractal import nucleus, orbits
+from mandeldask.fractal.escape.perturbation import nucleus, orbit_source, prepared_reference
 from mandeldask.fractal.geometry import Grid
-from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
@@ -61,7 +60,11 @@ def windows() -> dict[str, tuple[Grid, int, tuple[str, ...]]]:
 
 def forget() -> None:
     """Let references be computed anew."""
-    for module, most in ((neighborhood, neighborhood.MAX_BYTES), (nucleus, 4096), (orbits, orbits.MAX_BYTES)):
+    for module, most in (
+        (prepared_reference, prepared_reference.MAX_BYTES),
+        (nucleus, 4096),
+        (orbit_source, orbit_source.MAX_BYTES),
+    ):
         for name in ("_shared", "_kept"):
             if hasattr(module, name):
                 setattr(module, name, type(getattr(module, name))(most))

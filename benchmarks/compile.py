@@ -110,9 +110,10 @@ def one_line(x: float) -> float:
 
 def unused() -> list[str]:
     """Return the names of kernels that have not been compiled or loaded."""
-    from mandeldask.fractal import kernels
+    from mandeldask.fractal import escape
 
-    modules = [import_module(f"{kernels.__name__}.{module.name}") for module in pkgutil.iter_modules(kernels.__path__)]
+    prefix = f"{escape.__name__}."
+    modules = [import_module(module.name) for module in pkgutil.walk_packages(escape.__path__, prefix)]
     found = {id(value): value for module in modules for value in vars(module).values() if hasattr(value, "signatures")}
     return [f"{value.__module__}.{value.__name__}" for value in found.values() if not value.signatures]
 

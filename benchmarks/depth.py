@@ -10,12 +10,11 @@ import argparse
 import time
 from statistics import median
 
-from mandeldask.fractal import orbits
+from mandeldask.fractal.escape.perturbation import orbit_source, prepared_reference
+from mandeldask.fractal.escape.perturbation.stage import answer_by_perturbation
+from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
-from mandeldask.fractal.kernels import neighborhood
-from mandeldask.fractal.kernels.perturbation import answer_by_perturbation
-from mandeldask.fractal.kernels.tile import Tile
-from mandeldask.fractal.sharing import Shared
+from mandeldask.shared_cache import Shared
 
 MISIUREWICZ = "-0.10109636384562216102578544573864+0.95628651080914150077109605773165j"
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
@@ -39,10 +38,10 @@ def pixels(center: str, width: str, maxiter: int, side: int) -> tuple[float, int
 
 def reference(center: str, width: str, maxiter: int, side: int) -> tuple[float, int, int]:
     """Return CPU seconds of the shared reference, its table included, computed anew; its length and its bits."""
-    neighborhood._shared = Shared(neighborhood.MAX_BYTES)  # noqa: SLF001
-    orbits._kept = Shared(orbits.MAX_BYTES)  # noqa: SLF001
+    prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
+    orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
     start = time.thread_time()
-    near = neighborhood.neighborhood_for(Grid.window(center, width, (side, side)), maxiter)
+    near = prepared_reference.neighborhood_for(Grid.window(center, width, (side, side)), maxiter)
     return time.thread_time() - start, len(near.reference), near.reference.bits
 
 

@@ -28,11 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fractal.oracle import wrong_pixels
 from fractal.published import FLAKE, W22
-from mandeldask.fractal import orbits
+from mandeldask.fractal.escape.perturbation import orbit_source, prepared_reference
 from mandeldask.fractal.geometry import Axis, Grid
-from mandeldask.fractal.kernels import neighborhood
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.sharing import Shared
+from mandeldask.shared_cache import Shared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +67,8 @@ def grid(image: Image) -> Grid:
 
 def ours(image: Image) -> tuple[float, NDArray[np.int64]]:
     """Return CPU seconds and counts; the reference orbit is computed anew."""
-    neighborhood._shared = Shared(neighborhood.MAX_BYTES)  # noqa: SLF001
-    orbits._kept = Shared(orbits.MAX_BYTES)  # noqa: SLF001
+    prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
+    orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
     start = time.process_time()
     counts = Mandelbrot(image.maxiter)(grid(image))["iterations"]
     return time.process_time() - start, counts.astype(np.int64)

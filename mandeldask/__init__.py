@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mandeldask.app import create_app as create_app
     from mandeldask.app import serve as serve
-    from mandeldask.fractal.depth import suggest_maxiter as suggest_maxiter
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
+    from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
     from mandeldask.lazy.export import export as export
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
@@ -32,7 +32,7 @@ _MODULES = {
     "open_pyramid": "mandeldask.lazy.tree",
     "render": "mandeldask.picture",
     "serve": "mandeldask.app",
-    "suggest_maxiter": "mandeldask.fractal.depth",
+    "suggest_maxiter": "mandeldask.fractal.suggest_maxiter",
     "to_mapping": "mandeldask.zarrview.mapping",
     "to_store": "mandeldask.zarrview.store",
     "window": "mandeldask.lazy.window",

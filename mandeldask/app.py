@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from mandeldask.budget import limited
-from mandeldask.fractal.exchange import Exchange
-from mandeldask.fractal.orbits import coming_from
-from mandeldask.fractal.permalink import from_spec
+from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
+from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
+from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.web.application import create_app as create_web_app

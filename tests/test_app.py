@@ -13,7 +13,7 @@ import xarray as xr
 
 import mandeldask as md
 import mandeldask.web
-from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.place_url import as_spec
 
 SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
 PICTURE = xr.DataArray(np.arange(6).reshape(2, 3), dims=("y", "x"), name="picture")

@@ -11,10 +11,10 @@ import pytest
 
 from fractal.places import PLACES
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
+from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
+from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
-from mandeldask.fractal.kernels.tile import Tile
 from mandeldask.fractal.mandelbrot import Mandelbrot, _stages
-from mandeldask.fractal.orbits import coming_from, kept_orbit
 
 
 def test_a_flag_is_the_contexts_own():

@@ -25,7 +25,7 @@ import servers
 from mandeldask.cli import commands, options, text
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.place_url import as_spec
 
 
 def run(capsys, *arguments):

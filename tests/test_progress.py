@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mandeldask.cancellation import current
-from mandeldask.fractal import reference
+from mandeldask.fractal.escape.perturbation import reference_orbit
+from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
 from mandeldask.fractal.rationals import as_point
-from mandeldask.fractal.reference import ReferenceOrbit
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.threads import stoppable_threads
 from mandeldask.progress import Work, listening, tell
@@ -32,7 +32,7 @@ def test_a_listener_is_the_contexts_own():
 
 @pytest.mark.parametrize(("center", "iterations"), [("1j", 50_000), ("-1.5+0.3j", 8)])
 def test_long_references_tell_how_far_they_are_to_their_end(monkeypatch, center, iterations):
-    monkeypatch.setattr(reference, "_LONG_S", 0.0)
+    monkeypatch.setattr(reference_orbit, "_LONG_S", 0.0)
     told = []
     with listening(lambda *one: told.append(one)):
         orbit = ReferenceOrbit.start(as_point(center), 500).extended(50_000)

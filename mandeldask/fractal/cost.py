@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import exponent_of
-from mandeldask.fractal.reference import iteration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.tile import Stage, Tile
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.kernels.tile import Stage, Tile
 
 
 class Kernel(Protocol):
@@ -87,7 +87,7 @@ class Mandelbrot:
         return self._answered(grid).answered
 
     def _answered(self, grid: Grid) -> Tile:
-        from mandeldask.fractal.kernels.tile import Space, Tile  # noqa: PLC0415  as in _stages
+        from mandeldask.fractal.escape.tile import Space, Tile  # noqa: PLC0415  as in _stages
 
         height, width = grid.shape
         spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
@@ -96,7 +96,7 @@ class Mandelbrot:
             if tile.open.size:
                 stage(tile)
         if tile.period is not None:
-            from mandeldask.fractal.kernels.interior import find_periods  # noqa: PLC0415
+            from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415
 
             find_periods(tile)
         return tile
@@ -105,14 +105,14 @@ class Mandelbrot:
 @cache
 def _stages() -> tuple[Stage, ...]:
     """Return the stages, from cheap to strong; the last answers whatever is open."""
-    from mandeldask.fractal.kernels.absolute import (  # noqa: PLC0415  numba only when it computes
+    from mandeldask.fractal.escape.direct.exterior_fields_stage import answer_outside  # noqa: PLC0415
+    from mandeldask.fractal.escape.direct.float64_stage import (  # noqa: PLC0415  numba only when it computes
         answer_absolutely,
         answer_early,
     )
-    from mandeldask.fractal.kernels.blocks import answer_blocks  # noqa: PLC0415
-    from mandeldask.fractal.kernels.doubled import answer_doubled, answer_tripled  # noqa: PLC0415
-    from mandeldask.fractal.kernels.interior import answer_cycles  # noqa: PLC0415
-    from mandeldask.fractal.kernels.outside import answer_outside  # noqa: PLC0415
+    from mandeldask.fractal.escape.direct.multidouble_stage import answer_doubled, answer_tripled  # noqa: PLC0415
+    from mandeldask.fractal.escape.proofs.interior_stage import answer_cycles  # noqa: PLC0415
+    from mandeldask.fractal.escape.proofs.quadtree_stage import answer_blocks  # noqa: PLC0415
 
     return (
         answer_blocks,
@@ -128,9 +128,15 @@ def _stages() -> tuple[Stage, ...]:
 
 def _answer_at_any_depth(tile: Tile) -> None:
     """Answer all that is open: by reference orbits, then by whole numbers. Most tiles never load what this takes."""
-    from mandeldask.fractal.kernels.exact import answer_exactly  # noqa: PLC0415  as in _stages
-    from mandeldask.fractal.kernels.perturbation import answer_by_perturbation  # noqa: PLC0415
+    from mandeldask.fractal.escape.exact.stage import answer_exactly  # noqa: PLC0415  as in _stages
+    from mandeldask.fractal.escape.perturbation.prepared_reference import neighborhood_for  # noqa: PLC0415
+    from mandeldask.fractal.escape.perturbation.stage import answer_by_perturbation, is_worth_a_reference  # noqa: PLC0415
+    from mandeldask.fractal.escape.proofs.minibrot_stage import answer_minibrot  # noqa: PLC0415
 
-    for stage in (answer_by_perturbation, answer_exactly):
+    if is_worth_a_reference(tile):
+        near = neighborhood_for(tile.grid, tile.maxiter)
+        answer_minibrot(tile, near.reference)
         if tile.open.size:
-            stage(tile)
+            answer_by_perturbation(tile, near)
+    if tile.open.size:
+        answer_exactly(tile)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from mandeldask.fractal.permalink import from_spec
+from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.rationals import Point, as_fraction, as_point
 
 PAGE_WIDTH = 1024

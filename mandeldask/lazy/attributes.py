@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mandeldask.fractal.units import in_pixels
+from mandeldask.fractal.escape.units import in_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

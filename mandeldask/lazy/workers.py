@@ -14,9 +14,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.orbits import WORTH_SHARING_S, coming_from, kept_orbit
+from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, coming_from, kept_orbit
+from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
 from mandeldask.fractal.rationals import as_key
-from mandeldask.fractal.reference import iteration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
     from mandeldask.fractal.geometry import Grid
     from mandeldask.fractal.mandelbrot import Kernel
     from mandeldask.fractal.rationals import Point
-    from mandeldask.fractal.reference import ReferenceOrbit
 
 PIECE_S = 0.5
 """Seconds that an orbit is computed for at a request: it goes on only while someone asks on."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 import mandeldask as md
-from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.place_url import as_spec
 from mandeldask.fractal.places import Place, as_place
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_point

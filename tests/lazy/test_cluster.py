@@ -51,9 +51,9 @@ def test_lazily_indexed_windows_go_to_the_workers_too(cluster):
 
 def test_kernels_are_compiled_once_and_cached_on_disk(cluster, expected):
     def compiled():
-        from mandeldask.fractal import kernels
+        from mandeldask.fractal import escape
 
-        folder = os.environ.get("NUMBA_CACHE_DIR") or Path(kernels.__file__).parent
+        folder = os.environ.get("NUMBA_CACHE_DIR") or Path(escape.__file__).parent
         return sorted(str(path) for path in Path(folder).rglob("*.nbi"))
 
     window(chunks=64).compute()
@@ -89,26 +89,25 @@ def test_numba_starts_no_threading_layer(cluster):
 
 def count_steps(pause_s=0.0):
     """Have a worker count the iterations of reference orbits that it computes, with a pause after every piece."""
-    from mandeldask.fractal import reference
+    from mandeldask.fractal.escape.perturbation import reference_orbit
 
-    walk = reference._Walker.walk
-    reference.walked = 0
+    walk = reference_orbit._Walker.walk
+    reference_orbit.walked = 0
 
     def counted(walker, steps):
         before = walker.m
         walk(walker, steps)
-        reference.walked += walker.m - before
+        reference_orbit.walked += walker.m - before
         time.sleep(pause_s)
 
-    reference._Walker.walk = counted
+    reference_orbit._Walker.walk = counted
 
 
 def test_workers_share_long_reference_orbits(cluster):
     def steps_and_neighborhoods():
-        from mandeldask.fractal import reference
-        from mandeldask.fractal.kernels import neighborhood
+        from mandeldask.fractal.escape.perturbation import prepared_reference, reference_orbit
 
-        return reference.walked, len(neighborhood._shared._values)
+        return reference_orbit.walked, len(prepared_reference._shared._values)
 
     def whole():
         return deep.compute(scheduler="synchronous")
@@ -133,9 +132,9 @@ def test_tasks_are_short_enough_to_be_waited_for(cluster):
 @pytest.mark.slow  # ending a cluster takes seconds
 def test_a_worker_lost_while_it_computes_an_orbit_for_all_is_replaced():
     def steps_and_process():
-        from mandeldask.fractal import reference
+        from mandeldask.fractal.escape.perturbation import reference_orbit
 
-        return reference.walked, os.getpid()
+        return reference_orbit.walked, os.getpid()
 
     deep = md.window("1j", "1e-1000", (32, 32), maxiter=40_000, chunks=16)
     with (

@@ -13,7 +13,7 @@ from mandeldask.app import PLACE_S, Limits, serve
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.place_url import as_spec
 from web_cluster import dask
 from web_server import until
 

@@ -11,7 +11,7 @@ import zarr
 
 import mandeldask as md
 from mandeldask.app import Limits, create_app, serve
-from mandeldask.fractal.permalink import as_spec
+from mandeldask.fractal.place_url import as_spec
 
 PLACE = md.Pyramid(levels=4, tilesize=32, maxiter=300, center="-0.75+0.1j", width="0.001")
 

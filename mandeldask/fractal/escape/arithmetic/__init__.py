@@ -1,0 +1,1 @@
+"""Numbers with bounds on their rounding: steps, double-double, triple-double, balls, Taylor models, positions."""

@@ -1,0 +1,79 @@
+"""Double-double arithmetic: numbers of 106 bits as unevaluated sums ``high + low`` of two float64.
+
+The error bounds of `add` and `multiply` are those of Joldes, Muller and Popescu (ACM TOMS 44, 2017),
+https://doi.org/10.1145/3121432, rounded up. Multiply-adds stand where they are written and nowhere else, so that every
+machine rounds alike.
+"""
+
+from __future__ import annotations
+
+from numba.core.types import float64
+from numba.extending import intrinsic
+
+from mandeldask.fractal.escape.arithmetic.jit import inlined
+
+
+@intrinsic
+def fma(_context, _a, _b, _c):
+    """Return ``a * b + c``, rounded once: an instruction where the machine has it, else a call of the C library."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.fma(*arguments)
+
+    return float64(float64, float64, float64), generate
+
+
+@inlined
+def two_sum(a, b):
+    """Return ``a + b`` rounded, and exactly what the rounding lost."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@inlined
+def fast_two_sum(a, b):
+    """Return the same as `two_sum`, for ``|a| >= |b|``."""
+    total = a + b
+    return total, b - (total - a)
+
+
+@inlined
+def two_product(a, b):
+    """Return ``a * b`` rounded, and exactly what the rounding lost, unless it underflows."""
+    product = a * b
+    return product, fma(a, b, -product)
+
+
+@inlined
+def add(a_high, a_low, b_high, b_low):
+    """Return ``a + b`` with a relative error below 2^-104 of ``|a| + |b|``."""
+    high, low = two_sum(a_high, b_high)
+    return fast_two_sum(high, low + (a_low + b_low))
+
+
+@inlined
+def multiply(a_high, a_low, b_high, b_low):
+    """Return ``a * b`` with a relative error below 2^-102."""
+    high, low = two_product(a_high, b_high)
+    return fast_two_sum(high, low + (a_high * b_low + a_low * b_high))
+
+
+@inlined
+def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
+    """Return ``z^2 + c`` as ``x, x_low, y, y_low``, with an error below 2^-97 for ``|z|, |c| <= 2.1``.
+
+    The high parts are multiplied and added exactly, all that this leaves is added up, and the sum is split once.
+    """
+    xx, xx_low = two_product(x, x)
+    yy, yy_low = two_product(y, y)
+    real, rest = two_sum(xx, -yy)
+    real, rest_of_c = two_sum(real, cx)
+    low = (xx_low - yy_low) + (rest + rest_of_c) + cx_low
+    low = fma(x + x, x_low, fma(-(y + y), y_low, low))
+    xy, xy_low = two_product(x + x, y)
+    imag, rest = two_sum(xy, cy)
+    imag_low = fma(x + x, y_low, fma(y + y, x_low, xy_low + rest + cy_low))
+    x, x_low = fast_two_sum(real, low)
+    y, y_low = fast_two_sum(imag, imag_low)
+    return x, x_low, y, y_low

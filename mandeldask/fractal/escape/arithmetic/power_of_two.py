@@ -1,0 +1,40 @@
+"""Powers of two, and the exponents of float64, by their bits: calls of the C library would cost a pixel its time."""
+
+from __future__ import annotations
+
+from numba.core.types import float64, int64
+from numba.extending import intrinsic
+
+from mandeldask.fractal.escape.arithmetic.jit import inlined
+
+
+@intrinsic
+def _as_float(_context, _bits):
+    """Return the float64 of 64 bits."""
+
+    def generate(context, builder, _signature, arguments):
+        return builder.bitcast(arguments[0], context.get_value_type(float64))
+
+    return float64(int64), generate
+
+
+@intrinsic
+def _as_bits(_context, _value):
+    """Return the 64 bits of a float64."""
+
+    def generate(context, builder, _signature, arguments):
+        return builder.bitcast(arguments[0], context.get_value_type(int64))
+
+    return int64(float64), generate
+
+
+@inlined
+def power(exponent):
+    """Return 2^exponent, 0 below 2^-1000 and at most 2^1000."""
+    return _as_float((min(exponent, 1000) + 1023) << 52) if exponent > -1000 else 0.0
+
+
+@inlined
+def exponent_above(value):
+    """Return the least e with ``value < 2^e``, for normal numbers above 0."""
+    return (_as_bits(value) >> 52) - 1022

@@ -1,0 +1,182 @@
+"""Counts of the pixels of a block, told by the block's polynomial while its iterates are on both sides of |z| = 2.
+
+A block is 4 by 4 parts of 4 by 4 pixels. Of a part, the polynomial in its middle is looked at, and how far the part can
+reach from there; once that does not tell its side, the polynomial at each of its pixels. Bounds:
+docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import taylor_model
+from mandeldask.fractal.escape.arithmetic.jit import inner
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDE = 4
+"""Pixels along a part, and parts along a block."""
+BLOCK = SIDE * SIDE
+PARTS = SIDE * SIDE
+_WHOLE, _APART, _DONE = range(3)
+"""States of a part: all of it is inside still; its pixels are looked at; none of them is known to be inside still."""
+_HOPELESS = 2.0**-4
+"""Error of the polynomial from which on few pixels can be told."""
+_REACH = 4.0
+"""Polynomials are iterated while |b_0| is at most this."""
+_TAU = 0.7072
+"""Bound on |t| in a block."""
+_ROUNDING = 2.0**-44
+"""More than evaluating polynomial and slope loses, times SPREAD + 1."""
+_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * PARTS, PARTS)
+"""Rows of what `look` works in: of parts, t of the middle, iterate and slope there, bounds on |z| in the part; of the
+pixels of one part, t from its middle, and which leave now."""
+
+
+class Room(NamedTuple):
+    """What `look` works in, for as many blocks as there are discs."""
+
+    parts: NDArray[np.float64]
+    """Where parts lie in a block and what the last look saw, in rows."""
+    states: NDArray[np.int64]
+    """States of the parts of each block, shape (blocks, parts)."""
+    pending: NDArray[np.float64]
+    """Which of their pixels are inside still, where the part is not done: shape (blocks, parts, pixels)."""
+
+
+class Answers(NamedTuple):
+    """Where counts go that are known, of a tile that lies in a frame of whole blocks."""
+
+    counts: NDArray[np.uint32]
+    """Shape (height * width,)."""
+    known: NDArray[np.bool_]
+    """Which were written, likewise."""
+    shape: tuple[int, int]
+    """Height and width of the tile."""
+    before: tuple[int, int]
+    """Rows and columns of the frame before the tile's first."""
+
+
+NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
+"""For those who want no counts."""
+
+
+def room(dtx: float, dty: float) -> Room:
+    """Return new room, for blocks whose pixels are `dtx` and `dty` apart in t."""
+    parts = np.zeros(11 * PARTS)
+    row, col = np.divmod(np.arange(PARTS), SIDE)
+    for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
+        parts[first : first + PARTS] = (pixels * col + shift) * dtx
+        parts[first + PARTS : first + 2 * PARTS] = (pixels * row + shift) * dty
+    discs = taylor_model.DISCS
+    return Room(parts, np.zeros((discs, PARTS), np.int64), np.zeros((discs, PARTS, PARTS)))
+
+
+@inner
+def begin(room, k):
+    """Let all of block `k` be inside."""
+    for i in range(PARTS):
+        room.states[k, i] = _WHOLE
+        for j in range(PARTS):
+            room.pending[k, i, j] = 1.0
+
+
+@inner
+def look(w, k, n, room, corners, answers):
+    """Look at pixels that were inside before, now that disc `k` is at iterate n; return whether some still are.
+
+    Writes the counts of those that left, n - 1. `corners` has the row and column of the frame where each block begins.
+    """
+    r, states, top, left = room.parts, room.states, corners[k, 0], corners[k, 1]
+    error, spread, reach = w[taylor_model.ERROR + k], w[taylor_model.SPREAD + k], w[taylor_model.REACH + k]
+    if reach + error < 2.0 - 2.0**-40:
+        return True
+    if not (error < _HOPELESS and reach - spread < _REACH):
+        return False
+    b = taylor_model.numbers(w, k)
+    size = sqrt(r[_AX] ** 2 + r[_AY] ** 2) * (1.0 + 2.0**-40)
+    error += _ROUNDING * (spread + 1.0) + 0.5 * taylor_model.bend(b, _TAU) * size * size
+    for i in range(PARTS):
+        x, y = taylor_model.evaluate(b, r[_TX + i], r[_TY + i])
+        dx, dy = taylor_model.slope(b, r[_TX + i], r[_TY + i])
+        r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i] = x, y, dx, dy
+        margin, modulus = error + sqrt(dx * dx + dy * dy) * size, sqrt(x * x + y * y)
+        r[_NEAREST + i], r[_FARTHEST + i] = modulus - margin, modulus + margin
+    inside = False
+    for i in range(PARTS):
+        row, col = top + i // SIDE * SIDE, left + i % SIDE * SIDE
+        if states[k, i] == _WHOLE:
+            if r[_NEAREST + i] > 2.0 + 2.0**-40:
+                _write_all(answers, row, col, n - 1)
+                states[k, i] = _DONE
+            elif not r[_FARTHEST + i] < 2.0 - 2.0**-40:
+                states[k, i] = _APART
+        if states[k, i] == _APART:
+            leave, stay = _look_at_pixels(r, i, room.pending[k, i], error)
+            if leave > 0.0:
+                _write(answers, row, col, r, n - 1)
+            states[k, i] = _APART if stay > 0.0 else _DONE
+        inside |= states[k, i] != _DONE
+    return inside
+
+
+@inner
+def _look_at_pixels(r, i, pending, error):
+    """Look at those pixels of part `i` that are `pending`; return how many leave and how many stay."""
+    x, y, dx, dy = r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i]
+    far, near = (2.0 + error) ** 2 * (1.0 + 2.0**-40), max(2.0 - error, 0.0) ** 2 * (1.0 - 2.0**-40)
+    leave = stay = 0.0
+    for j in range(PARTS):
+        ax, ay = r[_AX + j], r[_AY + j]
+        px, py = x + (dx * ax - dy * ay), y + (dx * ay + dy * ax)
+        m, was = px * px + py * py, pending[j]
+        leaves, stays = was if m > far else 0.0, was if m < near else 0.0
+        r[_LEAVES + j] = leaves
+        pending[j] = stays
+        leave += leaves
+        stay += stays
+    return leave, stay
+
+
+@inner
+def _write_all(answers, top, left, count):
+    """Write the count of all pixels of a part, as far as they are in the tile: most counts are told so."""
+    height, width = answers.shape
+    top, left = top - answers.before[0], left - answers.before[1]
+    for row in range(max(top, 0), min(top + SIDE, height)):
+        first = row * width + left
+        if left >= 0 and left + SIDE <= width:
+            for j in range(SIDE):
+                answers.counts[first + j] = count
+            for j in range(SIDE):
+                answers.known[first + j] = True
+        else:
+            for j in range(max(0, -left), min(SIDE, width - left)):
+                answers.counts[first + j], answers.known[first + j] = count, True
+
+
+@inner
+def _write(answers, top, left, r, count):
+    """Write the count of the pixels of a part that leave, as far as they are in the tile."""
+    height, width = answers.shape
+    top, left = top - answers.before[0], left - answers.before[1]
+    for row in range(max(top, 0), min(top + SIDE, height)):
+        for col in range(max(left, 0), min(left + SIDE, width)):
+            if r[_LEAVES + (row - top) * SIDE + col - left] > 0.0:
+                answers.counts[row * width + col] = count
+                answers.known[row * width + col] = True
+
+
+@inner
+def finish(room, k, corners, count, answers):
+    """Write `count` for the pixels of block `k` that are inside still."""
+    for i in range(PARTS):
+        if room.states[k, i] != _DONE:
+            for j in range(PARTS):
+                room.parts[_LEAVES + j] = room.pending[k, i, j]
+            row, col = corners[k, 0] + i // SIDE * SIDE, corners[k, 1] + i % SIDE * SIDE
+            _write(answers, row, col, room.parts, count)

@@ -1,0 +1,252 @@
+"""The stage for fields well outside the set: pixels of a block that leave together go side by side until far out.
+
+There a block's series lasts until its pixels leave, and they leave within a few iterations of each other. So what is
+known of all of them at once, the bounds too, need not be carried by each: a step takes five operations, nine with the
+derivative, and nothing branches on a single pixel. Bounds: docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import taylor_model
+from mandeldask.fractal.escape.arithmetic.float64_step import differentiate, iterate
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.positions import as_pair, positions
+from mandeldask.fractal.escape.direct import block_counts, block_series
+from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.limits import FINEST
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.tile import Tile
+
+_TOLERANCE = 2.0**-32
+"""Error at which a block's series stops: the flight doubles it, relatively, at every step."""
+_SQUARE = 4
+"""Blocks along a square of them, of which one is tried first: along the set's edge few part."""
+_WATCHED = 8
+"""Iterations in which all pixels of a block have to leave."""
+_APART = 2.0**20
+"""Modulus at which a pixel is too far ahead of those that are still inside."""
+_LARGEST = 2.0**200
+"""More than the modulus of any iterate."""
+_FARTHEST = 8.0
+"""Distance from 0 up to which positions are exact."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+
+LANES = block_series.BLOCK**2
+# Rows of a workspace, as in `lanes`. SURELY and MAYBE count the iterates surely and possibly within |z| <= 2.
+_ROW = LANES + 8
+X, Y, CX, CY, DX, DY, SURELY, MAYBE, TX, TY = range(0, 10 * _ROW, _ROW)
+_SIZE = 10 * _ROW
+_SMOOTH, _DISTANCE = X, DX
+"""Rows for the fields of lanes that are far out."""
+
+
+def answer_outside(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose blocks leave together, if fields are wanted."""
+    steps = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
+    if not tile.wants_orbits or max(map(abs, steps)) < FINEST:
+        return
+    frame, top, left = block_series.frame(tile.grid)
+    re, im, flag = positions(frame.re), positions(frame.im), tile.cancellation.flag
+    wanted = block_series.blocks(tile.open, tile.grid.shape, (top, left), frame.shape)
+    squares = wanted.reshape(wanted.shape[0] // _SQUARE, _SQUARE, wanted.shape[1] // _SQUARE, _SQUARE)
+    sample = np.zeros(wanted.shape, np.bool_)
+    sample[1::_SQUARE, 1::_SQUARE] = squares.any((1, 3))
+    starts = block_series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
+    squares &= starts.parting.reshape(squares.shape).any((1, 3), keepdims=True)
+    starts = block_series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
+    answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
+    _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, flag)
+    tile.close("outside", answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
+
+
+@kernel
+def _run(starts, re, im, steps, maxiter, answers, smooths, distances, flag):
+    """Answer what can be answered of the blocks that part."""
+    w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
+    _spread(w, steps[0] / rho, steps[1] / rho)
+    for block in range(starts.n.size):
+        top, left = block // cols * block_series.BLOCK, block % cols * block_series.BLOCK
+        c = abs(re[left + block_series.BLOCK // 2]) + abs(im[top + block_series.BLOCK // 2]) + rho
+        if flag[0] or not starts.parting[block] or c > _FARTHEST:
+            continue
+        _enter(
+            w, taylor_model.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances
+        )
+        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, distances)
+        if n > 0:
+            _measure(w, float(n), smooths, distances)
+            corner = top - answers.before[0], left - answers.before[1]
+            _write(w, starts.n[block], corner, answers, smooths, distances)
+
+
+@inner
+def _spread(w, dtx, dty):
+    """Write to TX and TY where lanes lie in a block, row by row, in units of its radius."""
+    for i in range(LANES):
+        w[TX + i] = (i % block_series.BLOCK - block_series.BLOCK // 2) * dtx
+        w[TY + i] = (i // block_series.BLOCK - block_series.BLOCK // 2) * dty
+
+
+@inner
+def _enter(w, b, rho, re, im, derivative):
+    """Evaluate the polynomial `b` of a block whose first column and row are at re[0] and im[0]."""
+    for i in range(LANES):
+        x, y = taylor_model.evaluate(b, w[TX + i], w[TY + i])
+        w[X + i], w[Y + i] = 2.0 * x, 2.0 * y
+        w[SURELY + i] = w[MAYBE + i] = 0.0
+    if derivative is not None:
+        over = 1.0 / rho
+        for i in range(LANES):
+            dx, dy = taylor_model.slope(b, w[TX + i], w[TY + i])
+            w[DX + i], w[DY + i] = dx * over, dy * over
+    for row in range(block_series.BLOCK):
+        entry, cy = w[row * block_series.BLOCK :], 2.0 * im[row]
+        for col in range(block_series.BLOCK):
+            entry[CX + col], entry[CY + col] = 2.0 * re[col], cy
+
+
+@inner
+def _leave(w, n, error, rho, c, maxiter, derivative):
+    """Advance lanes from the iterate n until all are far out; return which iterate that is, 0 if nothing is proved.
+
+    r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
+    """
+    r, q, z, p, size = error, 8.0 * error / rho, 2.0, 0.0, LANES
+    if derivative is not None:
+        p = _extremes(w, DX, DY)[1]
+    last = min(n + _WATCHED, maxiter)
+    while size > 0:
+        if n == last or z > _APART:
+            return 0
+        q = (2.0 * ((z + r) * q + r * p) + ROUNDING * (z * p + 1.0)) * _OUTWARD
+        r, p = ((2.0 * z + r) * r + ROUNDING * (z * z + c)) * _OUTWARD, (2.0 * z * p + 1.0) * _OUTWARD
+        size = _watch(w, (16.0 + 4.0 * r) * r * _OUTWARD + 2.0**-46, derivative)
+        z = 0.5 * _extremes(w, X, Y)[1]
+        n += 1
+    t, p = 0.5 * _extremes(w, X, Y)[0], 1.0
+    if derivative is not None:
+        p = _extremes(w, DX, DY)[0]
+    steps = _flight(n, z, t, r / t, p, q / p, c, derivative)
+    if steps < 0:
+        return 0
+    _advance(w, steps, derivative)
+    return n + steps
+
+
+@inner
+def _flight(n, z, t, e, p, f, c, derivative):
+    """Return how many steps take lanes far out, or -1 where the fields are not proved then.
+
+    For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.
+    """
+    far, steps = sqrt(FAR_OUT * (1.0 + c * c)) * _OUTWARD, 0
+    while t <= far and z < _LARGEST:
+        if not (t * t > 1.01 * c and t * p > 1.0):
+            return -1
+        f = ((1.0 + e) * f + e + 2.0 * ROUNDING) * (2.0 * t * p / (2.0 * t * p - 1.0)) * _OUTWARD
+        e = ((2.0 + e) * e + 2.0 * ROUNDING) * (t * t / (t * t - c)) * _OUTWARD
+        p, t, z = (2.0 * t * p - 1.0) / _OUTWARD, (t * t - c) / _OUTWARD, (z * z + c) * _OUTWARD
+        steps += 1
+    known = e * e < WORST and f * f < WORST_SLOPE
+    if derivative is None:
+        known = e * e < tolerated(n + steps)
+    return steps if known and z < _LARGEST else -1
+
+
+@inner
+def _watch(w, margin, derivative):
+    """Advance lanes by an iteration, count it where it is inside, and return how many may not have left."""
+    low, high, size = 16.0 - margin, 16.0 + margin, 0
+    if derivative is not None:
+        _differentiate(w)
+    for i in range(LANES):
+        x, y, _ = iterate(w[X + i], w[Y + i], 0.0, w[CX + i], w[CY + i])
+        m = x * x + y * y
+        w[X + i], w[Y + i] = x, y
+        w[SURELY + i] += 1.0 if m < low else 0.0
+        w[MAYBE + i] += 1.0 if m <= high else 0.0
+        size += 1 if m <= high else 0
+    return size
+
+
+@inner
+def _advance(w, steps, derivative):
+    """Advance lanes by so many iterations."""
+    for _ in range(steps):
+        if derivative is not None:
+            _differentiate(w)
+        for i in range(LANES):
+            w[X + i], w[Y + i], _ = iterate(w[X + i], w[Y + i], 0.0, w[CX + i], w[CY + i])
+
+
+@inner
+def _differentiate(w):
+    """Write dz/dc of the next iterate."""
+    for i in range(LANES):
+        w[DX + i], w[DY + i] = differentiate(w[X + i], w[Y + i], w[DX + i], w[DY + i])
+
+
+@inner
+def _extremes(w, x, y):
+    """Return bounds on the least and the greatest modulus of the numbers in the rows x and y."""
+    least = greatest = w[x] * w[x] + w[y] * w[y]
+    for i in range(1, LANES):
+        m = w[x + i] * w[x + i] + w[y + i] * w[y + i]
+        least, greatest = min(least, m), max(greatest, m)
+    return sqrt(least) / _OUTWARD, sqrt(greatest) * _OUTWARD
+
+
+@inner
+def _measure(w, n, smooths, distances):
+    """Write the fields of lanes far out, over their orbits."""
+    if distances is not None:
+        for i in range(LANES):
+            m = 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i])
+            w[_DISTANCE + i] = distance(m, w[DX + i] * w[DX + i] + w[DY + i] * w[DY + i])
+    if smooths is not None:
+        for i in range(LANES):
+            w[_SMOOTH + i] = smooth(n, 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i]))
+
+
+@inner
+def _write(w, n, corner, answers, smooths, distances):
+    """Write what is proved of the lanes that lie in the tile; the block has its corner at that row and column."""
+    (top, left), (height, width) = corner, answers.shape
+    first, size = max(0, -left), min(block_series.BLOCK, width - left) - max(0, -left)
+    for row in range(max(0, -top), min(block_series.BLOCK, height - top)):
+        lanes, pixel = w[row * block_series.BLOCK + first :], (top + row) * width + left + first
+        doubts = 0
+        for i in range(size):
+            doubts += 1 if lanes[SURELY + i] != lanes[MAYBE + i] else 0
+        if doubts == 0:
+            _write_row(lanes, n, pixel, size, answers, smooths, distances)
+        elif doubts < size:
+            for i in range(size):
+                if lanes[SURELY + i] == lanes[MAYBE + i]:
+                    _write_row(lanes[i:], n, pixel + i, 1, answers, smooths, distances)
+
+
+@inner
+def _write_row(lanes, n, pixel, size, answers, smooths, distances):
+    """Write so many pixels of a row, in loops that are vectorised: slices have no index below 0."""
+    counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
+    for i in range(size):
+        counts[i] = np.uint32(np.int32(n + lanes[SURELY + i]))
+    for i in range(size):
+        known[i] = True
+    if smooths is not None:
+        row = smooths[pixel : pixel + size]
+        for i in range(size):
+            row[i] = lanes[_SMOOTH + i]
+    if distances is not None:
+        row = distances[pixel : pixel + size]
+        for i in range(size):
+            row[i] = lanes[_DISTANCE + i]

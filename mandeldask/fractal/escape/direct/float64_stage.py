@@ -1,0 +1,236 @@
+"""The stage for most pixels: float64 orbits in lockstep lanes, each from the iterate where its block's series ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import taylor_model
+from mandeldask.fractal.escape.arithmetic.float64_step import DERIVATIVE_SHARE, ROUNDING, SCALE, STEPS
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, positions
+from mandeldask.fractal.escape.direct import block_counts, block_series, lanes
+from mandeldask.fractal.escape.fields import WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.limits import FINEST
+from mandeldask.fractal.escape.tile import unmarked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.tile import Tile
+
+EARLY = 1024
+"""Iterations after which a proof that the pixel never leaves is cheaper than going on."""
+_SHARE_APART = 2.0**-4
+"""What of `WORST` is left for a lane that is APART: errors grow from there, those of the fields little."""
+_KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
+"""Rows of lanes that have been flown far out: whether they are known well enough, and their fields."""
+_PROVEN, _LONGER, _UNSURE = range(3)
+"""Verdicts on a pixel; LONGER means that it takes more iterations."""
+_LONG_BLOCKS = 4
+"""Blocks of steps between two looks at orbits longer than `EARLY`; others would be watched too often at their end."""
+_BATCH = 64
+"""Places vacant before new pixels come: fewer would make watching them dear, more would leave lanes idle."""
+CLOSE = 2.0**-64
+"""Spacing below which most long orbits get no proof in float64: 65 % at 2^-78, after 7,800 iterations."""
+
+
+class _Places(NamedTuple):
+    """Where pixels are, as the kernels need it."""
+
+    re: NDArray[np.float64]
+    """Positions of the columns of whole blocks."""
+    im: NDArray[np.float64]
+    """Positions of their rows."""
+    dre: float
+    dim: float
+    rho: float
+    """Radius of a block."""
+    width: int
+    """Columns of the tile."""
+    before: tuple[int, int]
+    """Rows and columns of the blocks before the tile's first."""
+
+
+def answer_early(tile: Tile) -> None:
+    """Answer the open pixels of `tile` that leave within `EARLY` iterations; the rest may be proved to stay."""
+    verdicts = _verdicts(tile, tile.open, min(EARLY, tile.maxiter))
+    tile.undecidable = tile.open[verdicts == _UNSURE]
+    tile.close("absolute, early", verdicts == _PROVEN)
+
+
+def answer_absolutely(tile: Tile) -> None:
+    """Answer the open pixels of `tile` that `answer_early` was too short for, where that is the cheapest way.
+
+    Counts of pixels closer than `CLOSE` are had for less around a reference, whose blocks go on for longer.
+    """
+    far = max(abs(tile.grid.re.step), abs(tile.grid.im.step)) >= CLOSE
+    if tile.maxiter > EARLY and (far or tile.wants_orbits):
+        longer = ~np.isin(tile.open, tile.undecidable, assume_unique=True)
+        proven = np.zeros(tile.open.size, np.bool_)
+        proven[longer] = _verdicts(tile, tile.open[longer], tile.maxiter) == _PROVEN
+        tile.close("absolute", proven)
+
+
+def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
+    """Follow `pixels` for `limit` iterations, write the answers that are proved, and tell which pixels they are of."""
+    dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
+    if max(abs(dre), abs(dim)) < FINEST:
+        return np.full(pixels.size, _LONGER, np.int8)
+    frame, above, left = block_series.frame(tile.grid)
+    re, im, rho = positions(frame.re), positions(frame.im), block_series.radius(dre, dim)
+    flag = tile.cancellation.flag
+    wanted = block_series.blocks(pixels, tile.grid.shape, (above, left), frame.shape).ravel()
+    tolerance = block_series.SHORT if tile.maxiter <= EARLY else block_series.COARSE
+    if tile.wants_orbits:
+        tolerance = block_series.TOLERANCE
+    known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
+    answers = block_counts.Answers(tile.counts, known, tile.grid.shape, (above, left))
+    starts = block_series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, answers, flag)
+    places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
+    verdicts = np.zeros(tile.counts.size, np.int8)
+    rest, fields = pixels, (tile.smooth, tile.distance)
+    if known.size:
+        rest = unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
+    _run(lanes.room(), starts, places, tile.maxiter, limit, rest, tile.counts, *fields, verdicts, flag)
+    return verdicts if pixels.size == verdicts.size else verdicts[pixels]
+
+
+@kernel
+def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
+    """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
+    w, watched, vacancies, order, done, flags = room
+    blocks = 1 if limit <= EARLY else _LONG_BLOCKS
+    active = alive = following = clock = size = 0
+    while not flag[0]:
+        if alive <= lanes.LANES - _BATCH:
+            while following < pixels.size and alive + size + block_series.BLOCK <= lanes.LANES:
+                run, block = _enter(starts, places, pixels, following, watched, size, distances)
+                following += run
+                if starts.n[block] >= maxiter:
+                    continue  # all of it stays, which is what a tile begins with
+                if starts.parting[block]:
+                    size += run
+                else:
+                    for k in range(run):
+                        order[k] = size + k
+                    end = lanes.join(w, order, run, clock, watched, vacancies, alive, distances)
+                    active, alive = max(active, end), alive + run
+            if alive + size == 0:
+                break
+            if smooths is None and distances is None:
+                lanes.watch(watched, size)
+            else:
+                lanes.watch_flight(watched, size, distances)
+            going = lanes.part(watched, size, limit, order, flags, done)
+            end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
+            if smooths is not None or distances is not None:
+                lanes.gather(watched, done, size - going, distances)
+                _measure(watched, size - going, maxiter, smooths, distances)
+            _write(watched, done, size - going, maxiter, counts, verdicts)
+            active, alive, size = max(active, end), alive + going, 0
+        lanes.advance(w, active, blocks, distances)
+        leaving = lanes.look(w, active, limit - clock - blocks * STEPS, order, flags)
+        lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, distances)
+        alive, size = alive - leaving, size + leaving
+        clock += blocks * STEPS
+        if following == pixels.size and 4 * alive <= 3 * active:
+            lanes.close(w, active, order, vacancies, alive, distances)
+            active = alive
+
+
+@inner
+def _enter(starts, places, pixels, i, w, size, derivative):
+    """Append pixel `i` and those after it in its row and block, where the block's series ends.
+
+    Returns how many these are, and the block.
+    """
+    re, im, width, rho = places.re, places.im, places.width, places.rho
+    above, left = places.before
+    row = pixels[i] // width
+    col = pixels[i] - row * width
+    along = (col + left) % block_series.BLOCK
+    run = _run_length(pixels, i, min(block_series.BLOCK - along, width - col))
+    row, col = row + above, col + left
+    block = row // block_series.BLOCK * (re.size // block_series.BLOCK) + col // block_series.BLOCK
+    entry, cxs, b = w[size:], re[col : col + run], taylor_model.coefficients(starts.real[block], starts.imag[block])
+    dtx, tx = places.dre / rho, float(along - block_series.BLOCK // 2)
+    ty = (row % block_series.BLOCK - block_series.BLOCK // 2) * (places.dim / rho)
+    s = 4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40) + ROUNDING
+    cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(pixels[i])
+    for j in range(block_series.BLOCK):  # those past the run are overwritten by the next
+        x, y = taylor_model.evaluate(b, (tx + j) * dtx, ty)
+        entry[lanes.X + j], entry[lanes.Y + j] = 2.0 * x, 2.0 * y
+        entry[lanes.S + j], entry[lanes.CY + j] = s, cy
+        entry[lanes.BORN + j], entry[lanes.PIXEL + j] = n, pixel + j
+    for j in range(run):
+        entry[lanes.CX + j] = 2.0 * cxs[j]
+    if derivative is not None:
+        q = (8.0 * starts.error[block] / rho) ** 2 / DERIVATIVE_SHARE
+        for j in range(block_series.BLOCK):
+            dx, dy = taylor_model.slope(b, (tx + j) * dtx, ty)
+            entry[lanes.DX + j], entry[lanes.DY + j], entry[lanes.Q + j] = dx / rho, dy / rho, q
+    return run, block
+
+
+@inner
+def _run_length(pixels, i, most):
+    """Return how many pixels from `i` on follow each other in a row, at most `most`."""
+    most = min(most, pixels.size - i)
+    if pixels[i + most - 1] == pixels[i] + most - 1:  # they ascend
+        return most
+    run = 1
+    while pixels[i + run] == pixels[i] + run:
+        run += 1
+    return run
+
+
+@inner
+def _measure(w, size, maxiter, smooths, distances):
+    """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
+    lanes.fly(w, size, distances)
+    for i in range(size):
+        m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
+        worst = WORST if distances is not None else tolerated(w[lanes.BORN + i] + w[lanes.FLOWN + i])
+        known = (m > lanes.APART) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
+        known &= w[lanes.S + i] < SCALE * _SHARE_APART * worst * m
+        if distances is not None:
+            dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
+            known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < WORST_SLOPE * dm)
+        w[_KNOWN + i] = 1.0 if known else 0.0
+    lanes.fly_far(w, size, distances)
+    if distances is not None:
+        for i in range(size):
+            m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
+            w[_DISTANCE + i] = distance(0.25 * m, dm)
+    if smooths is not None:
+        for i in range(size):
+            n = w[lanes.BORN + i] + w[lanes.FLOWN + i] + lanes.REMAINING
+            w[_SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
+    for i in range(size):
+        escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
+        if not escapes or w[lanes.UNSURE + i] > 0.0:
+            continue
+        if w[_KNOWN + i] == 0.0:
+            w[lanes.UNSURE + i] = 1.0
+            continue
+        pixel = lanes.index(w[lanes.PIXEL + i])
+        if smooths is not None:
+            smooths[pixel] = w[_SMOOTH + i]
+        if distances is not None:
+            distances[pixel] = w[_DISTANCE + i]
+
+
+@inner
+def _write(w, order, size, maxiter, counts, verdicts):
+    """Write the counts that were proved of the lanes listed in `order`, and the verdicts on the others."""
+    for k in range(size):
+        i = lanes.index(order[k])
+        pixel, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]
+        count = min(int(w[lanes.BORN + i] + inside), maxiter)
+        ends = (inside < STEPS) | (count == maxiter)
+        if ends & (w[lanes.UNSURE + i] == 0.0):
+            counts[pixel] = count
+        else:
+            verdicts[pixel] = _UNSURE if ends else _LONGER

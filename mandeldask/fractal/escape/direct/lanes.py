@@ -1,0 +1,351 @@
+"""Many pixels in lockstep: loops over the lanes of a workspace, each short enough for the compiler to vectorise.
+
+Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again. One not surely inside at the end of a
+block leaves, as it was before the block, to be watched step by step among others that left and others that are new.
+Its place stays behind, and goes on to infinity, until another lane takes it. Nothing branches on a single lane, which
+no processor could predict. Where `derivative` is None, lanes have none.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.float64_step import (
+    DERIVATIVE_GROWTH,
+    FAR_ROUNDING,
+    GROWTH,
+    STEPS,
+    amplify,
+    differentiate,
+    iterate,
+    slope_square,
+    unsure,
+)
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.fractal.escape.arithmetic.layout import workspace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LANES = 512
+"""Pixels in flight: what a step reads and writes fits the first-level cache."""
+FLIGHT = 48
+"""Steps in which lanes that left pass APART: near c = -2 they go slowly at first."""
+APART = 64.0
+"""|2z|^2 past which a lane needs no bounds any more: what is known there is known far out."""
+REMAINING = 3
+"""Steps from there that take any lane far out."""
+_HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
+"""What half a block of steps pays in advance."""
+_SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
+"""What two steps of the flight pay in advance: they may be few, or many."""
+NOBODY = -1e18
+"""BORN of a place that a lane left behind."""
+
+# A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
+# and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
+_ROWS = range(0, 16 * (LANES + 16), LANES + 16)
+X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
+"""BORN is the clock's time at z_0; of lanes that are watched, the count before the block."""
+INSIDE, NEAREST, UNSURE, FLOWN = OLD_X, OLD_Y, OLD_S, OLD_DX
+"""Of lanes that are watched, which have no past: how many iterates of the block are within |z| <= 2, the least distance
+of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done until APART."""
+_INDEX = 2**40 - 1
+"""Mask that an index passes unchanged."""
+
+
+class Room(NamedTuple):
+    """What one computation works in."""
+
+    lanes: NDArray[np.float64]
+    watched: NDArray[np.float64]
+    """Lanes that are watched step by step."""
+    vacancies: NDArray[np.int64]
+    """Vacant places: where some lanes are alive, ``LANES - alive``."""
+    order: NDArray[np.int64]
+    done: NDArray[np.int64]
+    flags: NDArray[np.int64]
+    """Space for lists of lanes."""
+
+
+def room() -> Room:
+    """Return new room, all places vacant."""
+    vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
+    vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
+    return Room(workspace(_ROWS.stop), workspace(_ROWS.stop), vacancies, order, done, flags)
+
+
+@inlined
+def index(value):
+    """Return `value` as an index that the compiler sees is not one from the end: looking costs more than the access."""
+    return int(value) & _INDEX
+
+
+@inner
+def advance(w, active, blocks, derivative):
+    """Advance lanes by `blocks` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
+    if derivative is not None:
+        _advance_slopes(w, active, blocks)
+        return
+    for i in range(active):
+        x, y, s = w[X + i], w[Y + i], w[S + i]
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = x, y, s
+        w[X + i], w[Y + i], w[S + i] = _advanced(x, y, s, w[CX + i], w[CY + i])
+    for _ in range(2 * blocks - 1):
+        for i in range(active):
+            w[X + i], w[Y + i], w[S + i] = _advanced(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+
+
+@inlined
+def _advanced(x, y, s, cx, cy):
+    """Return z and S half a block of steps later: a longer chain keeps processors waiting, a shorter one memory."""
+    s *= _HALF_GROWTH
+    for _ in range(STEPS // 2):
+        x, y, s = iterate(x, y, s, cx, cy)
+    return x, y, s
+
+
+@inner
+def _advance_slopes(w, active, blocks):
+    """Do what `advance` does, for lanes with dz/dc."""
+    for i in range(active):
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
+    for _ in range(2 * blocks):
+        for i in range(active):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i] * _HALF_GROWTH, w[CX + i], w[CY + i]
+            dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _HALF_SLOPES_GROWTH
+            for _ in range(STEPS // 4):
+                q, p = amplify(x, y, s, q, slope_square(dx, dy))
+                dx, dy = differentiate(x, y, dx, dy)
+                x, y, s = iterate(x, y, s, cx, cy)
+                q, _ = amplify(x, y, s, q, p)
+                dx, dy = differentiate(x, y, dx, dy)
+                x, y, s = iterate(x, y, s, cx, cy)
+            w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i] = x, y, s, dx, dy, q
+
+
+@inner
+def look(w, active, last, order, flags):
+    """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
+
+    `order` and `flags` are of `Room`.
+    """
+    for i in range(active):
+        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        born = w[BORN + i]
+        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (born < last) | (born == NOBODY)
+        flags[i] = 0 if stays else 1
+    leaving = 0
+    for i in range(active):
+        order[index(leaving)] = i
+        leaving += flags[i]
+    return leaving
+
+
+@inner
+def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative):
+    """Append the lanes listed in `order` to `watched`, as they were before the block; their places are vacant."""
+    for k in range(leaving):
+        i, j = index(order[k]), size + k
+        vacancies[LANES - alive + k] = i
+        watched[X + j], watched[Y + j], watched[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+        watched[CX + j], watched[CY + j] = w[CX + i], w[CY + i]
+        watched[BORN + j], watched[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
+        w[BORN + i] = NOBODY
+    if derivative is not None:
+        for k in range(leaving):
+            i, j = index(order[k]), size + k
+            watched[DX + j], watched[DY + j], watched[Q + j] = w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i]
+
+
+@inner
+def watch(w, size):
+    """Advance lanes by STEPS iterations, looking at every iterate, and count those within |z| <= 2.
+
+    S stays what it is for the first iterate outside: no later one has to be known to be there.
+    """
+    for i in range(size):
+        w[INSIDE + i], w[NEAREST + i] = -1.0, 16.0
+        w[S + i] *= GROWTH
+    for _ in range(STEPS // 2):
+        for i in range(size):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            inside, nearest = w[INSIDE + i], w[NEAREST + i]
+            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
+            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
+            w[X + i], w[Y + i], w[S + i], w[INSIDE + i], w[NEAREST + i] = x, y, s, inside, nearest
+    _conclude(w, size)
+
+
+@inlined
+def _watched(x, y, s, cx, cy, inside, nearest):
+    """Look at an iterate and return the next, with what was seen so far."""
+    inside, nearest = _seen(x, y, inside, nearest)
+    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
+    return next_x, next_y, next_s if x * x + y * y <= 16.0 else s, inside, nearest
+
+
+@inner
+def _conclude(w, size):
+    """Look at the last iterate of lanes that were watched."""
+    for i in range(size):
+        w[INSIDE + i], nearest = _seen(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
+        w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
+
+
+@inlined
+def _seen(x, y, inside, nearest):
+    """Look at an iterate: return how many were within |z| <= 2 so far, and how near one came to the circle."""
+    m = x * x + y * y
+    return inside + (1.0 if m <= 16.0 else 0.0), min(nearest, abs(m - 16.0))
+
+
+@inner
+def part(w, size, limit, order, flags, done):
+    """List in `order` the watched lanes that go on, and in `done` the others; return how many go on."""
+    for i in range(size):
+        goes = (w[INSIDE + i] == STEPS) & (w[UNSURE + i] == 0.0) & (w[BORN + i] + STEPS < limit)
+        flags[i] = 1 if goes else 0
+    going = 0
+    for i in range(size):
+        order[index(going)] = done[index(i - going)] = i
+        going += flags[i]
+    return going
+
+
+@inner
+def join(w, order, going, clock, watched, vacancies, alive, derivative):
+    """Move the watched lanes listed in `order` to vacant places, as of `clock`; return the end of the places taken."""
+    end = 0
+    for k in range(going):
+        i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+        end = max(end, j + 1)
+        w[X + j], w[Y + j], w[S + j] = watched[X + i], watched[Y + i], watched[S + i]
+        w[CX + j], w[CY + j], w[PIXEL + j] = watched[CX + i], watched[CY + i], watched[PIXEL + i]
+        w[BORN + j] = watched[BORN + i] - clock
+    if derivative is not None:
+        for k in range(going):
+            i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+            w[DX + j], w[DY + j], w[Q + j] = watched[DX + i], watched[DY + i], watched[Q + i]
+    return end
+
+
+@inner
+def close(w, active, order, vacancies, alive, derivative):
+    """Move lanes from the end to vacant places, so that the first `alive` are all."""
+    free = 0
+    for i in range(alive):
+        order[index(free)] = i
+        free += w[BORN + i] == NOBODY
+    moving = 0
+    for i in range(alive, active):
+        vacancies[index(moving)] = i
+        moving += w[BORN + i] != NOBODY
+    for k in range(free):
+        i, j = index(order[k]), index(vacancies[k])
+        w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
+        w[CX + i], w[CY + i], w[BORN + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[BORN + j], w[PIXEL + j]
+        if derivative is not None:
+            w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
+    for k in range(LANES - alive):
+        vacancies[k] = LANES - 1 - k
+
+
+@inner
+def gather(w, order, size, derivative):
+    """Move the watched lanes listed in `order`, ascending, to the front."""
+    for k in range(size):
+        i = index(order[k])
+        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN):
+            w[row + k] = w[row + i]
+        if derivative is not None:
+            w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
+        order[k] = k
+
+
+@inner
+def watch_flight(w, size, derivative):
+    """Do what `watch` does, but let lanes stay where they get APART, and tell in FLOWN after how many steps."""
+    for i in range(size):
+        w[INSIDE + i], w[NEAREST + i], w[FLOWN + i] = -1.0, 16.0, 0.0
+        w[S + i] *= GROWTH
+    for _ in range(STEPS // 2):
+        if derivative is None:
+            for i in range(size):
+                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
+                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
+                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+        else:
+            for i in range(size):
+                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
+                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
+                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
+                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
+                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+    _conclude(w, size)
+
+
+@inner
+def fly(w, size, derivative):
+    """Advance lanes until all that left |z| <= 2 are APART, FLIGHT steps at most."""
+    for i in range(size):
+        w[S + i] *= GROWTH ** (FLIGHT // STEPS)
+    for _ in range(FLIGHT // 2):
+        near = 0
+        for i in range(size):
+            m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+            near += 1 if (m <= APART) & (w[INSIDE + i] < STEPS) else 0
+        if near == 0:
+            break
+        for i in range(size):
+            x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+            if derivative is not None:
+                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
+                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
+            x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+            if derivative is not None:
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
+            w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+
+
+@inner
+def fly_far(w, size, derivative):
+    """Advance lanes that are APART by REMAINING steps, without bounds."""
+    for i in range(size):
+        x, y, cx, cy = w[X + i], w[Y + i], w[CX + i], w[CY + i]
+        if derivative is not None:
+            dx, dy = w[DX + i], w[DY + i]
+        for _ in range(REMAINING):
+            if derivative is not None:
+                dx, dy = differentiate(x, y, dx, dy)
+            x, y, _ = iterate(x, y, 0.0, cx, cy)
+        w[X + i], w[Y + i] = x, y
+        if derivative is not None:
+            w[DX + i], w[DY + i] = dx, dy
+
+
+@inlined
+def _onward(x, y, s, cx, cy, flown):
+    """Return the next iterate, its S and how many steps were done; or where it is APART already, the same again."""
+    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
+    m = x * x + y * y
+    on, next_s = m <= APART, next_s + FAR_ROUNDING * m * m
+    return next_x if on else x, next_y if on else y, next_s if on else s, flown + (1.0 if on else 0.0)
+
+
+@inlined
+def _slope_onward(x, y, s, dx, dy, q, p):
+    """Do for dz/dc what `_onward` does."""
+    next_q, next_p = amplify(x, y, s, q, p)
+    next_dx, next_dy = differentiate(x, y, dx, dy)
+    on = x * x + y * y <= APART
+    return next_dx if on else dx, next_dy if on else dy, next_q if on else q, next_p

@@ -1,0 +1,313 @@
+"""The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
+
+Like `lanes`, with 106 and 159 bits: a block of steps runs unchecked, a lane not surely inside after it leaves as it was
+before, and those that left are followed together, looked at after every step. docs/explanation/exactness.md has the
+bounds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic import tripledouble as td
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, clipped, positions
+from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
+from mandeldask.fractal.escape.fields import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.limits import FINEST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.geometry import Axis
+
+_DOUBLED = 2.0**-97
+"""More than a double-double step with |z| <= 2.1 loses, the error of c included."""
+_TRIPLED = 2.0**-145
+"""The same of a triple-double step."""
+_SLOPE = 2.0**-49
+"""More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+_MOST = 2.0**-10
+"""A bound past which nothing is decided any more."""
+_FINE, _FINE_FOR_FIELDS, _FEW = 2.0**-52, 2.0**-62, 4096
+"""Spacings below which more than so many pixels cost less around a reference: orbits there begin much later."""
+LANES = 64
+"""Pixels in flight."""
+STEPS = 16
+"""Iterations of a block."""
+
+# Rows of a workspace, as in `lanes`. The first ten are what a step changes, the next ten what they were before.
+# A row has room for lanes that left to gather until they are worth a loop.
+_ROW = 2 * LANES + 8
+X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = range(0, 10 * _ROW, _ROW)
+_OLD = 10 * _ROW
+CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = range(2 * _OLD, 3 * _OLD, _ROW)
+_SIZE = 3 * _OLD
+N = BORN
+"""Of lanes that left: the iterations done."""
+
+
+def answer_doubled(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
+    if _pays(tile):
+        _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im), tripled=None)
+
+
+def answer_tripled(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
+    if _pays(tile):
+        rows, cols = np.divmod(tile.open, tile.grid.re.size)
+        _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), tripled=True)
+
+
+def _pays(tile: Tile) -> bool:
+    """Whether orbits of their own take the open pixels less time than a reference would, if they can be told apart."""
+    step = max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im))
+    fine = _FINE_FOR_FIELDS if tile.wants_orbits else _FINE
+    return step >= fine or (step >= FINEST and tile.open.size <= _FEW)
+
+
+def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the positions of those `pixels` that occur, shape (3, size); the others are not computed."""
+    triples = np.zeros((3, axis.size))
+    for i in set(pixels.tolist()):
+        triples[:, i] = as_triple(clipped(axis[i]))
+    return triples
+
+
+def _answer(
+    tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None
+) -> None:
+    """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
+    proven = np.zeros(tile.open.size, np.bool_)
+    w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
+    _run(w, gone, re, im, tripled, tile.maxiter, tile.open, tile.counts, tile.smooth, tile.distance, proven, flag)
+    tile.close(stage, proven)
+
+
+@kernel
+def _run(w, gone, re, im, tripled, maxiter, pixels, counts, smooths, distances, proven, flag):
+    """Send `pixels` through the lanes of `w`; those that left gather in `gone`."""
+    active = following = clock = size = 0
+    while not flag[0]:
+        if active <= LANES // 2:
+            active, following = _enter(re, im, pixels, following, clock, w, active)
+        if active == 0 or size > LANES:
+            _finish(gone, size, maxiter, tripled, pixels, counts, smooths, distances, proven)
+            size = 0
+        if active == 0:
+            break
+        for i in range(_OLD):
+            w[_OLD + i] = w[i]
+        _advance(w, active, tripled, distances)
+        _look(w, active, clock + 2 * STEPS - maxiter)
+        active, size = _leave(w, active, gone, size, clock)
+        clock += STEPS
+
+
+@inner
+def _enter(re, im, pixels, following, clock, w, active):
+    """Append the next pixels, at z_0 = 0; return how many are active, and the next to come."""
+    while following < pixels.size and active < LANES:
+        row = pixels[following] // re.shape[1]
+        col = pixels[following] - row * re.shape[1]
+        for at in range(0, _OLD, _ROW):
+            w[at + active] = 0.0
+        for part in range(re.shape[0]):
+            w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
+        w[BORN + active], w[PIXEL + active] = clock, following
+        active += 1
+        following += 1
+    return active, following
+
+
+@inner
+def _advance(w, active, tripled, derivative):
+    """Advance lanes by STEPS iterations, unchecked."""
+    for _ in range(STEPS):
+        if derivative is not None:
+            for i in range(active):
+                w[DX + i], w[DY + i], w[Q + i] = _differentiate(
+                    w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i]
+                )
+        if tripled is None:
+            for i in range(active):
+                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
+        else:
+            for i in range(active):
+                x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+                w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
+                w[Y + i], w[Y_LOW + i], w[Y_LOWEST + i], w[R + i] = y, y_low, y_lowest, r
+
+
+@inner
+def _look(w, active, first):
+    """Mark as GOING the lanes surely inside, and born too late to be done in the next block."""
+    for i in range(active):
+        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0
+
+
+@inner
+def _leave(w, active, gone, size, clock):
+    """Move the other lanes, as they were before, to `gone` and close the gaps; return how many are here and there."""
+    for i in range(active - 1, -1, -1):
+        if w[GOING + i] == 0.0:
+            active -= 1
+            for at in range(0, _OLD, _ROW):
+                gone[at + size], w[at + i] = w[_OLD + at + i], w[at + active]
+            for at in range(CX, _SIZE, _ROW):
+                gone[at + size], w[at + i] = w[at + i], w[at + active]
+            gone[N + size] = clock - gone[BORN + size]
+            size += 1
+    return active, size
+
+
+@inner
+def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, proven):
+    """Follow the lanes that left to their ends, and write what is proven."""
+    while _stay(w, size, maxiter):
+        _move(w, size, tripled, distances)
+    if smooths is not None or distances is not None:
+        while _fly(w, size, maxiter):
+            _move(w, size, tripled, distances)
+    for i in range(size):
+        j = int(w[PIXEL + i])
+        proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances)
+
+
+@inner
+def _stay(w, size, maxiter):
+    """Mark as GOING the lanes surely inside and not at the cap; return whether any is. COUNT: what is proven, or -1."""
+    count = 0
+    for i in range(size):
+        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        n, inside = w[N + i], gap < 0.0
+        w[COUNT + i] = (n if inside else n - 1.0) if sure else -1.0
+        going = sure & inside & (n < maxiter)
+        w[GOING + i] = 1.0 if going else 0.0
+        count += 1 if going else 0
+    return count > 0
+
+
+@inner
+def _fly(w, size, maxiter):
+    """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
+    count = 0
+    for i in range(size):
+        x, y, cx, cy, n = w[X + i], w[Y + i], w[CX + i], w[CY + i], w[COUNT + i]
+        going = (x * x + y * y <= FAR_OUT * (1.0 + cx * cx + cy * cy)) & (n >= 0.0) & (n < maxiter)
+        w[GOING + i] = 1.0 if going else 0.0
+        count += 1 if going else 0
+    return count > 0
+
+
+@inner
+def _move(w, size, tripled, derivative):
+    """Advance the lanes that are GOING by one iteration."""
+    if derivative is not None:
+        for i in range(size):
+            dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i])
+            going = w[GOING + i] > 0.0
+            w[DX + i] = dx if going else w[DX + i]
+            w[DY + i] = dy if going else w[DY + i]
+            w[Q + i] = q if going else w[Q + i]
+    for i in range(size):
+        going = w[GOING + i] > 0.0
+        if tripled is None:
+            x, x_low, y, y_low, r = _iterate_doubled(w, i)
+        else:
+            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+            w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
+            w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
+        w[X + i] = x if going else w[X + i]
+        w[X_LOW + i] = x_low if going else w[X_LOW + i]
+        w[Y + i] = y if going else w[Y + i]
+        w[Y_LOW + i] = y_low if going else w[Y_LOW + i]
+        w[R + i] = r if going else w[R + i]
+        w[N + i] += w[GOING + i]
+
+
+@inner
+def _write(w, i, pixel, maxiter, counts, smooths, distances):
+    """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
+    count = w[COUNT + i]
+    if (
+        (smooths is not None or distances is not None)
+        and 0.0 <= count < maxiter
+        and not _write_fields(w, i, pixel, smooths, distances)
+    ):
+        return False
+    if count >= 0.0:
+        counts[pixel] = int(count)
+    return count >= 0.0
+
+
+@inner
+def _write_fields(w, i, pixel, smooths, distances):
+    """Write the fields of a lane far out, if they are all proven; return whether they are."""
+    m = w[X + i] ** 2 + w[Y + i] ** 2
+    worst = WORST if distances is not None else tolerated(w[N + i])
+    if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
+        return False
+    if distances is not None:
+        dm = w[DX + i] ** 2 + w[DY + i] ** 2
+        if not w[Q + i] ** 2 < WORST_SLOPE * dm:
+            return False
+        distances[pixel] = distance(m, dm)
+    if smooths is not None:
+        smooths[pixel] = smooth(w[N + i], m)
+    return True
+
+
+@inlined
+def _iterate_doubled(w, i):
+    """Return the next iterate of a lane and the next r."""
+    x, y = w[X + i], w[Y + i]
+    r = _error(x, y, w[R + i], _DOUBLED)
+    cx, cx_low, cy, cy_low = w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i]
+    x, x_low, y, y_low = dd.iterate(x, w[X_LOW + i], y, w[Y_LOW + i], cx, cx_low, cy, cy_low)
+    return x, x_low, y, y_low, r
+
+
+@inlined
+def _iterate_tripled(w, i):
+    """Return the next iterate of a lane and the next r."""
+    x, y = w[X + i], w[Y + i]
+    r = _error(x, y, w[R + i], _TRIPLED)
+    x, x_low, x_lowest, y, y_low, y_lowest = td.iterate(
+        x, w[X_LOW + i], w[X_LOWEST + i], y, w[Y_LOW + i], w[Y_LOWEST + i],
+        w[CX + i], w[CX_LOW + i], w[CX_LOWEST + i], w[CY + i], w[CY_LOW + i], w[CY_LOWEST + i],
+    )  # fmt: skip
+    return x, x_low, x_lowest, y, y_low, y_lowest, r
+
+
+@inlined
+def _error(x, y, r, rounding):
+    """Return a bound on the error of the iterate after z = x + iy with a bound r."""
+    return ((2.0 * np.sqrt(x * x + y * y) + r) * r + rounding) * _OUTWARD
+
+
+@inlined
+def _differentiate(x, y, r, dx, dy, q):
+    """Return the next dz/dc, in float64, and the bound q on its distance from the exact one."""
+    modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
+    q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
+    return (x + x) * dx - (y + y) * dy + 1.0, (x + x) * dy + (y + y) * dx, q
+
+
+@inlined
+def _gap(x, x_low, y, y_low, r):
+    """Return |z|^2 - 4, and whether the exact iterate surely lies on the same side."""
+    xx, xx_low = dd.two_product(x, x)
+    yy, yy_low = dd.two_product(y, y)
+    m, m_low = dd.two_sum(xx, yy)
+    gap = (m - 4.0) + (m_low + (xx_low + yy_low) + 2.0 * (x * x_low + y * y_low))
+    return gap, (abs(gap) > 4.5 * r + _DOUBLED) & (r < _MOST)

@@ -1,0 +1,1 @@
+"""The last stage: integers of any size, which decide every pixel."""

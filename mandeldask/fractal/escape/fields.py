@@ -1,0 +1,90 @@
+"""Smooth escape time and distance estimate from an iterate far out.
+
+With the potential ``G = lim ln|z_n| / 2^n``, which is the same for every bailout:
+
+- ``smooth = -log2(G / ln 2)``, that is ``n - log2(log2|z_n|)`` far out: n + 1 where ``|z_(n+1)| = 2``, could z leave
+  without c;
+- ``distance = 2 |z_n| ln|z_n| / |dz_n/dc|`` far out, in plane units, that is ``2 G / |G'|``: near the set at most 4
+  times the distance to it, and no less than the distance (Koebe).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.doubledouble import fma
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+
+FAR_OUT = 2.0**24
+"""An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
+WORST = 2.0**-30
+"""Square of the greatest relative error of z far out for which a field is given."""
+WORST_SLOPE = 2.0**-28
+"""The same of dz/dc: the two together leave `distance` a ten-thousandth."""
+
+ROUNDING = 2.0**-49
+"""More than a float64 step of z or dz/dc loses, relative to its terms."""
+
+_LOG2_OF_E = 1.4426950408889634
+_HALF_ROOT = 0x3FE6A09E667F3BCD
+"""The bits of 0.7071: numbers are split into a power of two and what is at least that."""
+_TWO_TO_52 = 0x4330000000000000
+"""The bits of 2^52, to which the bits of an integer add up as it does."""
+
+
+@inlined
+def log2(value):
+    """Return the binary logarithm of a positive normal number to 2^-24: the same on every machine, unlike libm's.
+
+    In operations on integers that every vector unit has.
+    """
+    bits = np.float64(value).view(np.int64) - _HALF_ROOT
+    exponent = np.int64(((bits >> 52) + 1024 & 2047) | _TWO_TO_52).view(np.float64) - (2.0**52 + 1024.0)
+    part = np.int64((bits & (2**52 - 1)) + _HALF_ROOT).view(np.float64)  # 0.71 to 1.41
+    t = (part - 1.0) / (part + 1.0)  # ln(part) = 2 artanh(t), |t| < 0.172
+    tt = t * t
+    series = fma(tt, fma(tt, fma(tt, 2.0 / 7.0, 2.0 / 5.0), 2.0 / 3.0), 2.0)
+    return fma(_LOG2_OF_E * t, series, exponent)
+
+
+@inlined
+def smooth(n, m):
+    """Return the smooth escape time from ``m = |z_n|^2`` far out."""
+    return n + 1.0 - log2(log2(m))
+
+
+@inlined
+def tolerated(n):
+    """Return what `WORST` may be where only `smooth` is given: to 10^-5 of itself."""
+    return WORST * min(max(1.0, 0.25 * n), 128.0) ** 2
+
+
+@inlined
+def distance(m, dm):
+    """Return the distance estimate from ``m = |z_n|^2`` and ``dm = |dz_n/dc|^2`` far out."""
+    return np.sqrt(m / dm) * log2(m) / _LOG2_OF_E
+
+
+@inner
+def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
+    """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
+
+    ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent; r and q bound
+    the errors of z_n and of g. NaN where they do not prove the fields.
+    """
+    c2 = c_x * c_x + c_y * c_y
+    far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
+    while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
+        modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
+        q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * (1.0 + 2.0**-40)
+        r = ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * (1.0 + 2.0**-40)
+        g_x, g_y = 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
+        x, y = x * x - y * y + c_x, 2.0 * x * y + c_y
+        square, n = x * x + y * y, n + 1
+    slope = g_x * g_x + g_y * g_y
+    if not (r * r < WORST * square and q * q < WORST_SLOPE * slope):
+        return math.nan, math.nan
+    return smooth(n, square), distance(square, slope) * power(-exponent)

@@ -1,0 +1,1 @@
+"""Stages that iterate differences from a reference orbit, and the reference orbits themselves."""

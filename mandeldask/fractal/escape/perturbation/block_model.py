@@ -1,0 +1,243 @@
+"""The iterates that blocks of pixels have in common, at any depth: polynomials in c around a reference orbit.
+
+On the disc ``c = c_0 + rho t`` of a block, ``z_n = Z_m + 2^E (b_0 + a_1 t + ... + a_5 t^5)`` up to 2^E times an error.
+Sixteen blocks that share m and E advance together, each in a lane of a workspace: docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
+
+_FITS = 2.0**-34
+"""What a step may drop past degree 5, per sum of the coefficients: far below a pixel's share of the block."""
+_COEFFICIENT_ERROR = 2.0**-49
+"""Per what a step adds up to coefficients, as in `series`."""
+_CENTER_ERROR = 2.0**-98
+"""More than a double-double step loses, per (2 |2 Z + dz| + |Z|) |b_0| and per |dc|, as in `refined`."""
+SHIFT_ERROR = 2.0**-46
+"""What evaluating a polynomial or moving its middle loses, per sum of the coefficients."""
+_CIRCLE = 2.0 - 2.0**-30
+"""All pixels of a block stay below this."""
+_OUT = 2.0 + 2.0**-30
+"""A block whose pixels all are past this has left."""
+
+# Rows of a workspace, as in `lanes`: what a step changes, the same before the step, and the rest: dc, the iterations
+# done at m = 0, where the block is, a bound on |dz - b_0|, what the last step dropped, and what becomes of the block.
+LANES = 16
+_ROW = LANES + 4
+_STATE = 15
+X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = range(0, _STATE * _ROW, _ROW)
+OLD = _STATE * _ROW
+"""How far behind a row the same is, as it was before the last step."""
+DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = range(2 * OLD, 2 * OLD + 10 * _ROW, _ROW)
+SIZE = 2 * OLD + 10 * _ROW
+GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
+"""What becomes of a block; LASTS comes to maxiter inside."""
+
+# A record, of a block that waits: its state, and where it is.
+BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = range(_STATE, _STATE + 6)
+RECORD = _STATE + 6
+
+
+@inlined
+def norm(x, y):
+    """Return |x| + |y|, a bound on a modulus."""
+    return abs(x) + abs(y)
+
+
+@inner
+def largest(w, active):
+    """Return a bound on |dz|, in units."""
+    most = 0.0
+    for i in range(active):
+        most = max(most, abs(w[X + i]) + abs(w[Y + i]) + w[SPREAD + i] + w[E + i])
+    return most
+
+
+@inner
+def rescale(w, active, factor):
+    """Multiply lanes by a power of two: they are kept far from where float64 ends."""
+    for row in range(0, OLD, _ROW):
+        for i in range(active):
+            w[row + i] *= factor
+    for i in range(active):
+        w[SPREAD + i] *= factor
+
+
+@inner
+def remember(w):
+    """Copy the state of all lanes to where what was before a step is."""
+    for i in range(OLD):
+        w[OLD + i] = w[i]
+
+
+@inner
+def replace(w, i, last):
+    """Put lane `last` into the place of lane `i`."""
+    for row in range(0, SIZE, _ROW):
+        w[row + i] = w[row + last]
+
+
+@inner
+def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_most):
+    """Do one step: z^2 + c as ``(2 Z + factor b) b + dc``, for the middle in double-double."""
+    modulus_z = np.hypot(z_x, z_y)
+    rho *= dc_scale
+    for i in range(active):
+        x, x_low, y, y_low, e = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[E + i]
+        a1x, a1y, a2x, a2y, a3x, a3y = w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i]
+        a4x, a4y, a5x, a5y = w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i]
+        # |a_i| |a_j| with i + j > 5
+        m1, m2, m3, m4, m5 = norm(a1x, a1y), norm(a2x, a2y), norm(a3x, a3y), norm(a4x, a4y), norm(a5x, a5y)
+        t4 = m5 + m4
+        t3 = t4 + m3
+        t2 = t3 + m2
+        spread = t2 + m1
+        dropped = factor * (m1 * m5 + m2 * t4 + m3 * t3 + m4 * t2 + m5 * spread)
+        zx, zx_low = dd.add(z_x, z_x_low, factor * x, factor * x_low)
+        zy, zy_low = dd.add(z_y, z_y_low, factor * y, factor * y_low)
+        tx, tx_low = dd.add(zx, zx_low, z_x, z_x_low)
+        ty, ty_low = dd.add(zy, zy_low, z_y, z_y_low)
+        slope = 2.0 * (np.sqrt(zx * zx + zy * zy) + factor * spread) + 2.0**-100 * modulus_z
+        w[E + i] = (
+            (slope + factor * e) * e
+            + _COEFFICIENT_ERROR * (slope * spread + rho)
+            + dropped
+            + _CENTER_ERROR * ((2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most)
+        ) * (1.0 + 2.0**-40) + FLOOR
+        dx, dy, f1x, f1y, f2x, f2y = zx + zx, zy + zy, factor * a1x, factor * a1y, factor * a2x, factor * a2y
+        s1x, s1y, s2x, s2y = f1x + f1x, f1y + f1y, f2x + f2x, f2y + f2y
+        b1x, b1y = dx * a1x - dy * a1y + rho, dx * a1y + dy * a1x
+        b2x, b2y = dx * a2x - dy * a2y + (f1x * a1x - f1y * a1y), dx * a2y + dy * a2x + s1x * a1y
+        b3x, b3y = dx * a3x - dy * a3y + (s1x * a2x - s1y * a2y), dx * a3y + dy * a3x + (s1x * a2y + s1y * a2x)
+        b4x = dx * a4x - dy * a4y + ((s1x * a3x - s1y * a3y) + (f2x * a2x - f2y * a2y))
+        b4y = dx * a4y + dy * a4x + ((s1x * a3y + s1y * a3x) + s2x * a2y)
+        b5x = dx * a5x - dy * a5y + ((s1x * a4x - s1y * a4y) + (s2x * a3x - s2y * a3y))
+        b5y = dx * a5y + dy * a5x + ((s1x * a4y + s1y * a4x) + (s2x * a3y + s2y * a3x))
+        w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i] = b1x, b1y, b2x, b2y, b3x, b3y
+        w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i], w[DROPPED + i] = b4x, b4y, b5x, b5y, dropped
+        w[SPREAD + i] = norm(b1x, b1y) + norm(b2x, b2y) + norm(b3x, b3y) + norm(b4x, b4y) + norm(b5x, b5y)
+        xx, xx_low = dd.multiply(tx, tx_low, x, x_low)
+        yy, yy_low = dd.multiply(ty, ty_low, y, y_low)
+        xy, xy_low = dd.multiply(tx, tx_low, y, y_low)
+        yx, yx_low = dd.multiply(ty, ty_low, x, x_low)
+        xx, xx_low = dd.add(xx, xx_low, -yy, -yy_low)
+        xy, xy_low = dd.add(xy, xy_low, yx, yx_low)
+        w[X + i], w[X_LOW + i] = dd.add(xx, xx_low, dc_scale * w[DCX + i], dc_scale * w[DCX_LOW + i])
+        w[Y + i], w[Y_LOW + i] = dd.add(xy, xy_low, dc_scale * w[DCY + i], dc_scale * w[DCY_LOW + i])
+
+
+@inner
+def look(w, active, z_x, z_y, scale, at_end, left):
+    """Write to WHAT what becomes of each lane at Z, `left` iterations before maxiter; return how many go on."""
+    going = 0
+    for i in range(active):
+        x, y, spread = scale * w[X + i], scale * w[Y + i], w[SPREAD + i]
+        modulus = np.sqrt((z_x + x) * (z_x + x) + (z_y + y) * (z_y + y))
+        reach = scale * (spread + w[E + i])
+        fits = (w[DROPPED + i] <= _FITS * spread) & (modulus + reach < _CIRCLE)
+        stays = (modulus * modulus >= x * x + y * y) & (not at_end)
+        lasts = w[N0 + i] >= left
+        inside = LASTS if lasts else (GOES_ON if stays else REBASES)
+        w[WHAT + i] = inside if fits else (LEAVES if modulus - reach > _OUT else ENDS)
+        going += 1 if fits & stays & (not lasts) else 0
+    return going
+
+
+@inner
+def keep(w, i, m, exponent, side, record):
+    """Write lane `i`, as it was before its last step, into `record`."""
+    for row in range(_STATE):
+        record[row] = w[OLD + row * _ROW + i]
+    record[BROW], record[BCOL], record[BSIDE] = w[ROW + i], w[COL + i], side
+    record[BN0], record[BM], record[BEXPONENT] = w[N0 + i], m, exponent
+
+
+@inner
+def restore(w, i, record, factor):
+    """Load the state in `record`, times a power of two, into lane `i`."""
+    for k in range(_STATE):
+        w[k * _ROW + i] = record[k] * factor
+    w[SPREAD + i] = _spread(record) * factor
+
+
+@inner
+def _spread(record):
+    """Return the sum of the parts of the coefficients in a record."""
+    total = 0.0
+    for k in range(_STATE - 10, _STATE):
+        total += abs(record[k])
+    return total
+
+
+@inner
+def spread_before(w, i):
+    """Return the same sum of lane `i` before its last step."""
+    total = 0.0
+    for row in range(OLD + A1X, 2 * OLD, _ROW):
+        total += abs(w[row + i])
+    return total
+
+
+@inner
+def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
+    """Write lane `i`, now at Z_m, into `record` with dz = Z + dz."""
+    scale = power(exponent)
+    x, x_low = dd.add(z_x, z_x_low, scale * w[X + i], scale * w[X_LOW + i])
+    y, y_low = dd.add(z_y, z_y_low, scale * w[Y + i], scale * w[Y_LOW + i])
+    lost = error + 2.0**-100 * (norm(z_x, z_y) + scale * norm(w[X + i], w[Y + i]))
+    shift = math.frexp(max(norm(x, y), scale * w[SPREAD + i]))[1]
+    factor = power(-shift)
+    record[0], record[1], record[2], record[3] = x * factor, x_low * factor, y * factor, y_low * factor
+    record[4] = (scale * w[E + i] + lost) * (1.0 + 2.0**-40) * factor
+    for row in range(5, _STATE):
+        record[row] = w[row * _ROW + i] * scale * factor
+    record[BROW], record[BCOL], record[BSIDE] = w[ROW + i], w[COL + i], side
+    record[BN0], record[BM], record[BEXPONENT] = w[N0 + i] + m, 0, shift
+
+
+@inner
+def shift(w, i, tx, ty, shrink):
+    """Let lane `i` be the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
+    w[E + i] = w[E + i] * (1.0 + 2.0**-40) + SHIFT_ERROR * w[SPREAD + i]
+    x, y = value(w, A1X, i, tx, ty)
+    w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
+    w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)
+    for derivative in range(5):  # by Horner's scheme, which tells one after another
+        for k in range(4, max(derivative, 1) - 1, -1):
+            row = A1X + (k - 1) * 2 * _ROW + i
+            x, y = w[row + 2 * _ROW], w[row + 3 * _ROW]
+            w[row] += tx * x - ty * y
+            w[row + _ROW] += tx * y + ty * x
+    factor, spread = shrink, 0.0
+    for row in range(A1X, OLD, 2 * _ROW):
+        w[row + i] *= factor
+        w[row + _ROW + i] *= factor
+        spread += norm(w[row + i], w[row + _ROW + i])
+        factor *= shrink
+    w[SPREAD + i] = spread
+
+
+@inner
+def value(w, first, i, tx, ty):
+    """Return ``a_1 t + ... + a_5 t^5`` of lane `i` at t = tx + i ty, where a_1 is in row `first`."""
+    x = y = 0.0
+    for row in range(first + 8 * _ROW, first - 1, -2 * _ROW):
+        x, y = x + w[row + i], y + w[row + _ROW + i]
+        x, y = tx * x - ty * y, tx * y + ty * x
+    return x, y
+
+
+@inner
+def is_apart(w, i, z_x, z_y, scale):
+    """Return whether lane `i`, before its last step at Z, gained nothing by the reference."""
+    x, y = scale * w[OLD + X + i], scale * w[OLD + Y + i]
+    z2 = (z_x + x) ** 2 + (z_y + y) ** 2
+    return 2.0 ** (2 * NEAR_ZERO) < z2 < APART * (x * x + y * y)

@@ -1,0 +1,318 @@
+"""Blocks of pixels at any depth: followed as polynomials, cut where these no longer fit, and handed over as pixels.
+
+A block whose polynomial no longer fits is cut into sixteen; one that must be rebased goes on at m = 0; the smallest
+hand their pixels over, each at an iterate of its own, with a bound on its error: docs/explanation/exactness.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.perturbation import pixel_pool
+from mandeldask.fractal.escape.perturbation.block_model import (
+    A1X,
+    BCOL,
+    BEXPONENT,
+    BM,
+    BN0,
+    BROW,
+    BSIDE,
+    COL,
+    DCX,
+    DCX_LOW,
+    DCY,
+    DCY_LOW,
+    ENDS,
+    GOES_ON,
+    LANES,
+    LASTS,
+    LEAVES,
+    N0,
+    OLD,
+    REBASES,
+    RECORD,
+    ROW,
+    SHIFT_ERROR,
+    SIZE,
+    WHAT,
+    E,
+    X,
+    Y,
+    advance,
+    is_apart,
+    keep,
+    largest,
+    look,
+    norm,
+    rebase,
+    remember,
+    replace,
+    rescale,
+    restore,
+    shift,
+    spread_before,
+    value,
+)
+from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR
+from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.perturbation.pixel_pool import Orbit
+
+SIDE = 16
+"""Pixels along the smallest blocks."""
+_PARTS = 4
+"""Blocks along each side of a block that is cut."""
+_LARGEST = SIDE * _PARTS**2
+"""Pixels along the largest."""
+_DEEP, _TINY = -450, -150
+"""Exponents below which dz^2 is nothing beside 2 Z dz, and below which Z = 0 needs an exponent of its own."""
+
+
+class Frame(NamedTuple):
+    """Where the blocks are, relative to the reference in units of 2^exponent."""
+
+    re: np.ndarray
+    """Columns of whole blocks, high and low, shape (2, width)."""
+    im: np.ndarray
+    """Rows, shape (2, height)."""
+    exponent: int
+    most: float
+    """The greatest |dc|."""
+    step_x: float
+    """From a column to the next."""
+    step_y: float
+    """From a row to the next."""
+
+
+def hand_over(
+    orbit: Orbit,
+    frame: Frame,
+    wanted: NDArray[np.bool_],
+    maxiter: int,
+    u: float,
+    pool: NDArray[np.float64],
+    later: NDArray[np.float64],
+    whole: NDArray[np.int64],
+    flag: NDArray[np.uint8],
+) -> tuple[int, int]:
+    """Write every wanted pixel where its block's polynomial ends: into `whole`, `later` or `pool`.
+
+    Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
+
+    Parameters
+    ----------
+    wanted : bool, shape (height, width)
+        Which pixels of the tile are.
+    u : float
+        ``S / r^2`` in `pool`.
+    whole
+        As `Answers` has it.
+
+    Returns
+    -------
+    int, int
+        The numbers of pixels in `pool`, block after block, and in `later`.
+    """
+    rows, cols = wanted.shape
+    side = side_for(wanted.shape)
+    capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
+    cut, rebased = np.zeros((2, capacity, RECORD))
+    corners = [
+        (row, col)
+        for row in range(0, rows, side)
+        for col in range(0, cols, side)
+        if wanted[row : row + side, col : col + side].any()
+    ]
+    for record, (row, col) in zip(rebased, corners, strict=False):
+        record[BROW], record[BCOL], record[BSIDE], record[BEXPONENT] = row, col, side, frame.exponent
+    sizes: tuple[int, int] = _advance_all(
+        workspace(SIZE), cut, rebased, len(corners), orbit, frame, wanted, maxiter, u, pool, later, whole, flag
+    )
+    return sizes
+
+
+def side_for(shape: tuple[int, int]) -> int:
+    """Return the side of the blocks to begin with: the smallest that covers `shape`, or the largest."""
+    side = SIDE
+    while side < min(max(shape), _LARGEST):
+        side *= _PARTS
+    return side
+
+
+@kernel
+def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, whole, flag):
+    """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
+
+    Returns the numbers of pixels in `pool` and in `later`.
+    """
+    orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
+    last = orbit_x.size - 1
+    cuts = size = waiting = 0
+    while (cuts or rebases) and not flag[0]:
+        if cuts:
+            cuts -= 1
+            m, exponent = int(cut[cuts, BM]), int(cut[cuts, BEXPONENT])
+            side = int(cut[cuts, BSIDE]) // _PARTS
+            rho = _radius(frame, side)
+            active = _load_parts(w, cut[cuts], side, rho * _PARTS, wanted, frame)
+        else:
+            m, exponent = 0, int(rebased[rebases - 1, BEXPONENT])
+            side = int(rebased[rebases - 1, BSIDE])
+            rho = _radius(frame, side)
+            active = _load_rebased(w, rebased, rebases, exponent, side, frame)
+            rebases -= active
+        while active and not flag[0]:
+            most = largest(w, active)
+            if not (2.0**-40 <= most <= 2.0**40 or most == 0.0):
+                shift = max(math.frexp(most)[1], frame.exponent - exponent - 60)
+                rescale(w, active, power(-shift))
+                exponent, most = exponent + shift, most * power(-shift)
+            z_x, z_y = orbit_x[m], orbit_y[m]
+            after, factor = exponent, power(exponent) if exponent > _DEEP else 0.0
+            deep = exponent < _TINY and max(abs(z_x), abs(z_y)) < TINY
+            if deep:  # dz^2 is all there is: it and dc choose the exponent
+                after = max(frame.exponent, 2 * exponent + 2 * math.frexp(most)[1])
+                factor = power(2 * exponent - after)
+            remember(w)
+            dc_scale = power(frame.exponent - after)
+            at_end = m + 1 == last
+            lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64
+            going = 0
+            if m == last or (deep and m > 0) or lost:
+                for i in range(active):
+                    w[WHAT + i] = ENDS
+            else:
+                advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
+                going = look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1))
+            if going < active:
+                for i in range(active - 1, -1, -1):
+                    what = w[WHAT + i]
+                    if what == GOES_ON:
+                        continue
+                    if what == LEAVES or what == LASTS:  # noqa: PLR1714, SIM109  a tuple would have to be compiled
+                        _answer(w, i, side, wanted, w[N0 + i] + m if what == LEAVES else maxiter, whole)
+                    elif what == REBASES:
+                        error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
+                        rebase(
+                            w, i, m + 1, after, side, orbit_x[m + 1], low_x[m + 1], orbit_y[m + 1], low_y[m + 1], error,
+                            rebased[rebases],
+                        )  # fmt: skip
+                        rebases += 1
+                    elif side > SIDE:
+                        keep(w, i, m, exponent, side, cut[cuts])
+                        cuts += 1
+                    elif is_apart(w, i, z_x, z_y, power(exponent)):
+                        w[N0 + i] += m
+                        waiting = _hand_over(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
+                    else:
+                        size = _hand_over(w, i, m, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
+                    active -= 1
+                    replace(w, i, active)
+            exponent = after
+            m += 1
+    return size, waiting
+
+
+@inner
+def _radius(frame, side):
+    """Return the distance from the middle of a block to its corners, rounded up."""
+    return 0.5 * side * np.hypot(frame.step_x, frame.step_y) * (1.0 + 2.0**-20)
+
+
+@inner
+def _is_wanted(wanted, row, col, side):
+    """Return whether the block has wanted pixels."""
+    for i in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[i, j]:
+                return True
+    return False
+
+
+@inner
+def _load_rebased(w, waiting, size, exponent, side, frame):
+    """Take up to `LANES` blocks of one side and similar exponents from the end of `waiting`; return how many."""
+    active = 0
+    while active < size and active < LANES:
+        record = waiting[size - 1 - active]
+        if record[BSIDE] != side or abs(record[BEXPONENT] - exponent) > 30:
+            break
+        factor = power(int(record[BEXPONENT]) - exponent)
+        restore(w, active, record, factor)
+        _place(w, active, int(record[BROW]), int(record[BCOL]), side, record[BN0], frame)
+        active += 1
+    return active
+
+
+@inner
+def _load_parts(w, parent, side, rho, wanted, frame):
+    """Cut `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
+    active = 0
+    for part in range(_PARTS**2):
+        row = int(parent[BROW]) + part // _PARTS * side
+        col = int(parent[BCOL]) + part % _PARTS * side
+        if not _is_wanted(wanted, row, col, side):
+            continue
+        restore(w, active, parent, 1.0)
+        off_x, off_y = part % _PARTS - 0.5 * (_PARTS - 1), part // _PARTS - 0.5 * (_PARTS - 1)
+        shift(w, active, off_x * side * frame.step_x / rho, off_y * side * frame.step_y / rho, 1.0 / _PARTS)
+        _place(w, active, row, col, side, parent[BN0], frame)
+        active += 1
+    return active
+
+
+@inner
+def _place(w, i, row, col, side, n0, frame):
+    """Write where lane `i` is."""
+    middle_row, middle_col = row + side // 2, col + side // 2
+    w[DCX + i], w[DCX_LOW + i] = frame.re[0, middle_col], frame.re[1, middle_col]
+    w[DCY + i], w[DCY_LOW + i] = frame.im[0, middle_row], frame.im[1, middle_row]
+    w[N0 + i], w[ROW + i], w[COL + i] = n0, row, col
+
+
+@inner
+def _answer(w, i, side, wanted, count, whole):
+    """Answer the pixels of a lane, which share a count."""
+    row, col = int(w[ROW + i]), int(w[COL + i])
+    for k in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[k, j]:
+                pixel = k * wanted.shape[1] + j
+                whole[0, pixel], whole[1, pixel] = count, True
+
+
+@inner
+def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
+    """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz at m; return the new size."""
+    scale = 1.0
+    if z_x or z_y:
+        scale, exponent = power(exponent), 0
+    spread = spread_before(w, i)
+    x, y = z_x + scale * w[OLD + X + i], z_y + scale * w[OLD + Y + i]
+    lost = SHIFT_ERROR * spread * scale + 2.0**-51 * (norm(x, y) + norm(z_x, z_y))
+    r = (scale * w[OLD + E + i] + lost) * (1.0 + 2.0**-40)
+    s = u * (r * r * (1.0 + 2.0**-40) + FLOOR)
+    row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
+    for k in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[k, j]:
+                t_x, t_y = value(w, OLD + A1X, i, (j - col - side // 2) * step_x, (k - row - side // 2) * step_y)
+                pool[size, pixel_pool.X], pool[size, pixel_pool.Y] = x + scale * t_x, y + scale * t_y
+                pool[size, pixel_pool.S], pool[size, pixel_pool.APART], pool[size, pixel_pool.EXPONENT] = (
+                    s,
+                    APART,
+                    exponent,
+                )
+                pool[size, pixel_pool.DONE], pool[size, pixel_pool.M] = w[N0 + i], m
+                pool[size, pixel_pool.PIXEL] = k * wanted.shape[1] + j
+                size += 1
+    return size

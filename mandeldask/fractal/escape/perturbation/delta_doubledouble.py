@@ -1,0 +1,339 @@
+"""Delta orbits in double-double, in lanes of their own pace, for the pixels that float64 leaves open.
+
+The recurrence, rebasing and decisions are those of `delta` and `groups`, with r carried as it is, and a bound q on the
+error of the derivative g beside it. An ordinary step is done by all lanes in loops that vectorise; a lane that is done,
+must be rebased or rescaled, or stands at a zero of the reference, is attended to alone before.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.fields import fields_at
+from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
+from mandeldask.fractal.escape.perturbation.delta_step import MARGIN, beyond_circle, edge_in_units
+from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
+
+_STEP = 2.0**-98
+"""More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
+_SLOPE = 2.0**-49
+"""More than a float64 step of g loses, per |z g| and per what is added."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+_MOST_W = 2.0**80
+"""|w|^2 is kept below this and above its inverse."""
+_LOOK = 64
+"""Iterations between two looks at the cancellation flag."""
+
+# Rows of a workspace, as in `lanes`: what a step changes; what it needs to know of the pixel: N iterations done, the
+# index M into the reference, dz = w 2^EXPONENT, and which PIXEL it is; then Z, z and CALL (must it be attended to?) at
+# this iteration. A row has a place of its own for every lane in every array.
+LANES = 64
+_ROW = LANES + 8
+_ROWS = range(0, 27 * _ROW, _ROW)
+X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = _ROWS[:18]
+REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[18:]
+SIZE = _ROWS.stop
+
+
+class DoubledPlace(NamedTuple):
+    """Where pixels are, relative to the reference."""
+
+    x: np.ndarray
+    """Real parts of dc by pixel, shape (2, pixels), high and low, in units of 2^exponent."""
+    y: np.ndarray
+    """Imaginary parts."""
+    exponent: int
+    spacing: float
+    """From a pixel to the next, in units of 2^exponent."""
+
+
+@kernel
+def follow_refined(w, orbit, place, maxiter, whole, fields, flag):
+    """Write the counts, and the fields if they are wanted, that can be proven; `w` is a workspace of that `SIZE`."""
+    active = following = 0
+    while not flag[0]:
+        while active < LANES and following < place.x.shape[1]:
+            _enter(w, active, place, following)
+            active, following = active + 1, following + 1
+        if active == 0:
+            break
+        for _ in range(_LOOK):
+            _gather(w, active, orbit.x, orbit.x_low, orbit.y, orbit.y_low)
+            if _look(w, active, maxiter):
+                for i in range(active - 1, -1, -1):
+                    if w[CALL + i] > 0.0 and not _attend(w, i, orbit, place, maxiter, whole, fields):
+                        active -= 1
+                        for row in range(0, SIZE, _ROW):
+                            w[row + i] = w[row + active]
+            if fields is not None:
+                _differentiate(w, active, place.spacing)
+            _step(w, active)
+
+
+@inner
+def _enter(w, i, place, pixel):
+    """Put a pixel at z_0 = 0 into lane `i`."""
+    for row in range(0, SIZE, _ROW):
+        w[row + i] = 0.0
+    w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
+    w[DC_Y + i], w[DC_Y_LOW + i] = place.y[0, pixel], place.y[1, pixel]
+    w[PIXEL + i] = pixel
+    _set_exponent(w, i, place.exponent, place.exponent)
+
+
+@inner
+def _set_exponent(w, i, exponent, dc_exponent):
+    """Say in which units lane `i` is."""
+    w[EXPONENT + i] = exponent
+    w[SCALE + i] = power(exponent) if exponent > DEEP else 0.0
+    w[DC_SCALE + i] = power(dc_exponent - exponent)
+
+
+@inner
+def _gather(w, active, x, x_low, y, y_low):
+    """Fetch the Z of every lane; call those at the end of the reference."""
+    last = x.size - 1
+    for i in range(active):
+        m = int(w[M + i])
+        w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = x[m], x_low[m], y[m], y_low[m]
+        w[CALL + i] = 1.0 if m == last else 0.0
+
+
+@inner
+def _look(w, active, maxiter):
+    """Find every z, and CALL the lanes for which an ordinary step is not all; return whether there are any."""
+    calls = 0
+    for i in range(active):
+        scale = w[SCALE + i]
+        x, y = scale * w[X + i], scale * w[Y + i]
+        zx, zx_low = dd.add(w[REF_X + i], w[REF_X_LOW + i], x, scale * w[X_LOW + i])
+        zy, zy_low = dd.add(w[REF_Y + i], w[REF_Y_LOW + i], y, scale * w[Y_LOW + i])
+        w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
+        z2, w2 = zx * zx + zy * zy, w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        reference2 = w[REF_X + i] * w[REF_X + i] + w[REF_Y + i] * w[REF_Y + i]
+        stays = (z2 + _doubt(scale * w[R + i]) <= 4.0) & (z2 >= x * x + y * y) & (w[N + i] < maxiter)
+        ordinary = (w2 < _MOST_W) & (w2 > 1.0 / _MOST_W) & ((reference2 > TINY * TINY) | (scale > 2.0**TINY_EXPONENT))
+        call = (w[CALL + i] > 0.0) | (not stays) | (not ordinary)
+        w[CALL + i] = 1.0 if call else 0.0
+        calls += 1 if call else 0
+    return calls > 0
+
+
+@inlined
+def _doubt(r):
+    """Return how far |z|^2 must be from 4 to tell the side, where the error of z is at most `r`."""
+    error = r + MARGIN
+    return error * (4.0 + error)
+
+
+@inner
+def _attend(w, i, orbit, place, maxiter, whole, fields):
+    """Do with lane `i` what must be done before its next ordinary step; return False where there is none."""
+    last = orbit.x.size - 1
+    while True:
+        _rescale(w, i, place.exponent)
+        m, scale, exponent, pixel = int(w[M + i]), w[SCALE + i], int(w[EXPONENT + i]), int(w[PIXEL + i])
+        ref_x, ref_x_low, ref_y, ref_y_low = orbit.x[m], orbit.x_low[m], orbit.y[m], orbit.y_low[m]
+        reference = np.hypot(ref_x, ref_y)
+        zx, zx_low = dd.add(ref_x, ref_x_low, scale * w[X + i], scale * w[X_LOW + i])
+        zy, zy_low = dd.add(ref_y, ref_y_low, scale * w[Y + i], scale * w[Y_LOW + i])
+        z2, at_zero = zx * zx + zy * zy, reference < TINY and exponent < TINY_EXPONENT
+        if not at_zero:
+            beyond, doubt = z2 - 4.0, _doubt(scale * w[R + i])
+            if abs(beyond) <= doubt:
+                beyond, doubt = _at_edge(w, i, m, exponent, orbit, ref_x, ref_y)
+            if beyond - doubt > 0.0:
+                whole[0, pixel], whole[1, pixel] = w[N + i] - 1.0, True
+                if fields is not None:
+                    _write_fields(w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, whole, fields)
+                return False
+            if not beyond + doubt <= 0.0:
+                return False
+        if w[N + i] >= maxiter:
+            whole[0, pixel], whole[1, pixel] = maxiter, True
+            return False
+        if at_zero:
+            _pass_zero(w, i, m, exponent, orbit, place, fields)
+            continue
+        modulus = scale * np.hypot(w[X + i], w[Y + i])
+        if m > 0 and (m == last or z2 < modulus * modulus):
+            error = orbit.error * power(orbit.error_exponent) if m == last else 0.0
+            lost = 2.0**-100 * (reference + modulus) + error
+            _rebase(w, i, zx, zx_low, zy, zy_low, scale, 0, lost, place.exponent)
+        else:
+            w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = ref_x, ref_x_low, ref_y, ref_y_low
+            w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
+            return True
+
+
+@inner
+def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
+    """Return |z|^2 - 4 of lane `i` near the circle, in its units, and how wrong it may be: infinitely elsewhere."""
+    edge = _found(orbit.edge_at, m)
+    if orbit.edge_at[edge] != m:
+        return 0.0, np.inf
+    excess, error = edge_in_units(orbit.edge[edge], exponent)
+    return beyond_circle(w[X + i], w[Y + i], w[R + i], z_x, z_y, w[SCALE + i], excess, error)
+
+
+@inner
+def _found(indices, m):
+    """Return the first place whose index is not before m; the last of the ascending `indices` never is."""
+    low, high = 0, indices.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if indices[middle] < m:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
+def _rescale(w, i, dc_exponent):
+    """Keep the w of lane `i` far from where float64 ends."""
+    largest = max(abs(w[X + i]), abs(w[Y + i]))
+    if largest * largest > 0.25 * _MOST_W or 0.0 < largest * largest < 4.0 / _MOST_W:
+        exponent = int(w[EXPONENT + i])
+        shift = max(math.frexp(largest)[1], dc_exponent - exponent - 60)
+        factor = power(-shift)
+        for row in range(X, SCALE, _ROW):
+            w[row + i] *= factor
+        _set_exponent(w, i, exponent + shift, dc_exponent)
+
+
+@inner
+def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
+    """Let lane `i` start over with dz = z up to `lost`, in units of 2^exponent; its own are `factor` of these."""
+    for row in range(R, SCALE, _ROW):
+        w[row + i] *= factor
+    w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
+    w[R + i] += lost
+    w[M + i] = 0.0
+    _set_exponent(w, i, exponent, dc_exponent)
+    if factor == 0.0:  # dz is lost beside Z, and g with it
+        w[Q + i] = np.inf
+
+
+@inner
+def _pass_zero(w, i, m, exponent, orbit, place, fields):
+    """Do a step of lane `i` past a Z that may be 0 or below float64, or let it start over there.
+
+    z and Z are taken in units of one power of two, so that neither Z nor dz is lost beside the other.
+    """
+    tiny, at_end = _found(orbit.tiny_at, m), m == orbit.x.size - 1
+    tiny_exponent = orbit.tiny_exponent[tiny]
+    unit = max(exponent, tiny_exponent)
+    if at_end and orbit.error > 0.0:
+        unit = max(unit, orbit.error_exponent)
+    factor = power(tiny_exponent - unit)
+    ref_x, ref_x_low = orbit.tiny[tiny, 0] * factor, orbit.tiny[tiny, 2] * factor
+    ref_y, ref_y_low = orbit.tiny[tiny, 1] * factor, orbit.tiny[tiny, 3] * factor
+    factor = power(exponent - unit)
+    zx, zx_low = dd.add(ref_x, ref_x_low, w[X + i] * factor, w[X_LOW + i] * factor)
+    zy, zy_low = dd.add(ref_y, ref_y_low, w[Y + i] * factor, w[Y_LOW + i] * factor)
+    reference, modulus, z_modulus = np.hypot(ref_x, ref_y), np.hypot(w[X + i], w[Y + i]), np.hypot(zx, zy)
+    if m > 0 and (at_end or z_modulus < modulus * factor):
+        lost = 2.0**-100 * (reference + modulus * factor)
+        lost += orbit.error * power(orbit.error_exponent - unit) if at_end else 0.0
+        _rebase(w, i, zx, zx_low, zy, zy_low, factor, unit, lost, place.exponent)
+        return
+    after = place.exponent
+    if modulus > 0.0:
+        size = math.frexp(modulus)[1] + exponent
+        after = max(after, 2 * size, tiny_exponent + size + 2)
+    _set_exponent(w, i, after, place.exponent)
+    r, to_after = w[R + i] * factor, power(unit + exponent - after)
+    if fields is not None:
+        _differentiate_past_zero(w, i, zx, zy, z_modulus, reference, r, to_after, place.spacing)
+    tx, tx_low = dd.add(zx, zx_low, ref_x, ref_x_low)
+    ty, ty_low = dd.add(zy, zy_low, ref_y, ref_y_low)
+    slope = 2.0 * z_modulus * (1.0 + 2.0**-48) + 2.0**-100 * reference + r
+    product = (2.0 * (abs(tx) + abs(ty)) + reference) * (abs(w[X + i]) + abs(w[Y + i]))
+    w[R + i] = (w[R + i] * slope * to_after + _lost(product * to_after, w, i)) * _OUTWARD + 2.0**-900
+    _multiply_add(w, i, tx * to_after, tx_low * to_after, ty * to_after, ty_low * to_after)
+    w[M + i] += 1.0
+    w[N + i] += 1.0
+
+
+@inner
+def _differentiate_past_zero(w, i, zx, zy, modulus, reference, r, to_after, spacing):
+    """Do the step of the derivative of lane `i`, where z is known to `r`; `to_after` brings a product to new units."""
+    gx, gy, added = w[GX + i], w[GY + i], w[DC_SCALE + i] * spacing
+    slope = abs(gx) + abs(gy)
+    q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus + reference) * slope
+    w[Q + i] = (q * to_after + _SLOPE * added) * _OUTWARD
+    w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) * to_after + added, 2.0 * (zx * gy + zy * gx) * to_after
+
+
+@inner
+def _differentiate(w, active, spacing):
+    """Do an ordinary step of the derivatives, g' = 2 z g + spacing, and of the bounds on their errors."""
+    for i in range(active):
+        zx, zy, gx, gy = w[ZX + i], w[ZY + i], w[GX + i], w[GY + i]
+        modulus, slope = np.sqrt(zx * zx + zy * zy), abs(gx) + abs(gy)
+        r, added = w[SCALE + i] * w[R + i], spacing * w[DC_SCALE + i]
+        q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus * slope + added)
+        w[Q + i] = q * _OUTWARD
+        w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) + added, 2.0 * (zx * gy + zy * gx)
+
+
+@inner
+def _step(w, active):
+    """Do an ordinary step: w' = (Z + z) w + dc."""
+    for i in range(active):
+        zx, zy, x, y, r = w[ZX + i], w[ZY + i], w[X + i], w[Y + i], w[R + i]
+        tx, tx_low = dd.add(zx, w[ZX_LOW + i], w[REF_X + i], w[REF_X_LOW + i])
+        ty, ty_low = dd.add(zy, w[ZY_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i])
+        reference = abs(w[REF_X + i]) + abs(w[REF_Y + i])
+        slope = 2.0 * np.sqrt(zx * zx + zy * zy) * (1.0 + 2.0**-48) + 2.0**-100 * reference + w[SCALE + i] * r
+        lost = _lost((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
+        w[R + i] = (r * slope + lost) * _OUTWARD + 2.0**-900
+        _multiply_add(w, i, tx, tx_low, ty, ty_low)
+        w[N + i] += 1.0
+        w[M + i] += 1.0
+
+
+@inlined
+def _lost(product, w, i):
+    """Return more than the roundings of a step of lane `i` lose, from |2 t w| + |Z w|."""
+    return _STEP * (product + w[DC_SCALE + i] * (abs(w[DC_X + i]) + abs(w[DC_Y + i])))
+
+
+@inlined
+def _multiply_add(w, i, tx, tx_low, ty, ty_low):
+    """Replace the w of lane `i` by t w + dc: as `doubledouble.iterate`, with what is left added up and split once."""
+    x, x_low, y, y_low, scale = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[DC_SCALE + i]
+    xx, xx_low = dd.two_product(tx, x)
+    yy, yy_low = dd.two_product(ty, y)
+    real, rest = dd.two_sum(xx, -yy)
+    real, rest_of_c = dd.two_sum(real, scale * w[DC_X + i])
+    low = (xx_low - yy_low) + (rest + rest_of_c) + scale * w[DC_X_LOW + i]
+    low = dd.fma(tx, x_low, dd.fma(tx_low, x, dd.fma(-ty, y_low, dd.fma(-ty_low, y, low))))
+    xy, xy_low = dd.two_product(tx, y)
+    yx, yx_low = dd.two_product(ty, x)
+    imag, rest = dd.two_sum(xy, yx)
+    imag, rest_of_c = dd.two_sum(imag, scale * w[DC_Y + i])
+    imag_low = (xy_low + yx_low) + (rest + rest_of_c) + scale * w[DC_Y_LOW + i]
+    imag_low = dd.fma(tx, y_low, dd.fma(tx_low, y, dd.fma(ty, x_low, dd.fma(ty_low, x, imag_low))))
+    w[X + i], w[X_LOW + i] = dd.fast_two_sum(real, low)
+    w[Y + i], w[Y_LOW + i] = dd.fast_two_sum(imag, imag_low)
+
+
+@inner
+def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, whole, fields):
+    """Write the fields of lane `i`, which has just escaped; where they are not proven, nor is the pixel."""
+    reach = power(place.exponent)
+    smooth, distance = fields_at(
+        w[N + i], zx, zy, w[SCALE + i] * w[R + i], c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i],
+        w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
+    )  # fmt: skip
+    fields[0, pixel], fields[1, pixel] = smooth, distance
+    whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

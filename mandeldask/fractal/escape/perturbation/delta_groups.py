@@ -1,0 +1,335 @@
+"""Groups of pixels that follow one reference orbit in step: leaps, safe steps, and looks at who must leave.
+
+All pixels of a group share the index m into the reference, so that Z_m is one number for all of them. A pixel leaves
+when it escapes, when it reaches the cap, when its error grows past use, or when it must be rebased (|z| < |dz|): then
+it waits, with dz = z, for the next generation of groups, which starts at m = 0. One whose dz falls far behind the
+others' waits too, to go on from where it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.fields import fields_at
+from mandeldask.fractal.escape.perturbation import pixel_pool
+from mandeldask.fractal.escape.perturbation.bla import BASE, longest_leap
+from mandeldask.fractal.escape.perturbation.delta_step import (
+    CIRCLE,
+    DC_X,
+    DC_Y,
+    DONE,
+    FLOOR,
+    GROUP,
+    GX,
+    GY,
+    LIMIT,
+    MARK,
+    NEAR,
+    OPEN,
+    PIXEL,
+    REBASE,
+    STAY,
+    Q,
+    S,
+    X,
+    Y,
+    advance,
+    advance_slope,
+    classify,
+    classify_at_zero,
+    decide_at_edge,
+    leap,
+    leap_slope,
+    lose,
+    moduli,
+    move,
+    move_twice,
+    pass_zero,
+    rebase,
+    replace,
+    rescale,
+    set_aside,
+)
+from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEEP = -450
+"""Exponent of dz below which scale * w * w is nothing beside 2 Z w, where |Z| >= 2^-300."""
+
+TINY_EXPONENT = -150
+"""Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
+
+SPREAD = 64
+"""Binary orders of magnitude that dz may cover in a group when it begins."""
+
+_FAR_BEHIND = 100
+"""Orders of magnitude below the largest dz at which a pixel leaves the group, whose exponent serves it badly."""
+
+_SAFE = 2.0**-5
+"""|dz / Z| up to which steps are taken without a look."""
+
+
+def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+    """Return the places of the first `size` pixels of `pool` as `follow` takes them: by m, then by the size of dz."""
+    m, exponent = pool[:size, pixel_pool.M], pool[:size, pixel_pool.EXPONENT]
+    # numpy sorts short numbers by digits; so far below the largest all are as good as 0
+    below = np.maximum(exponent - exponent.max(initial=-np.inf), -(2.0**15)).astype(np.int16)
+    return np.lexsort((below, m))
+
+
+@kernel
+def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, whole, fields, flag):
+    """Follow the reference with all groups of pixels until all have left.
+
+    Parameters
+    ----------
+    w : float64, shape (SIZE,)
+        A workspace for a group.
+    pool : float64, shape (capacity, numbers by pixel)
+        The pixels.
+    order : int64, shape (pixels,)
+        Their places in `pool`: neighbours of one m and similar dz make a group.
+    later : float64, shape (capacity, numbers by pixel)
+        Another pool, for those that wait.
+    waiting : int
+        How many wait there already.
+    whole, fields
+        As `Answers` has them.
+
+    Returns
+    -------
+    int
+        How many wait there now, each at the m of its row.
+    """
+    orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
+    radius, first = table.radius, table.first
+    last = orbit_x.size - 1
+    begun = 0
+    while begun < order.size:
+        m, tiny, edge = int(pool[order[begun], pixel_pool.M]), 0, 0
+        count, exponent = _gather(w, pool, order, begun, place, fields)
+        begun += count
+        most, deadline = moduli(w, count, bound), _deadline(w, count, maxiter)
+        while count and not flag[0]:
+            tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
+            if most > 2.0**60 or 0.0 < most < 2.0**-60:
+                shift = max(math.frexp(most)[1], place.exponent - exponent - 60)
+                rescale(w, count, shift)
+                exponent, most = exponent + shift, most * power(-shift)
+                count, waiting = _leave_behind(w, count, exponent, later, waiting, m, bound, place.exponent, fields)
+            scale = power(exponent) if exponent > DEEP else 0.0
+            dc_scale = power(place.exponent - exponent)
+            dc_size, spacing = place.most * dc_scale, place.spacing * dc_scale
+
+            if m < deadline:
+                entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
+                if steps:
+                    most = _leap(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, fields)
+                    m += steps
+                    continue
+                start = m
+                m, most = _safe_steps(
+                    w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields
+                )
+                if m > start:
+                    continue
+
+            z_x, z_y, z_exponent = orbit_x[m], orbit_y[m], 0
+            at_zero = tiny_at[tiny] == m and exponent < TINY_EXPONENT
+            at_edge = edge_at[edge] == m
+            if at_zero:
+                z_x, z_y, z_exponent = orbit.tiny[tiny, 0], orbit.tiny[tiny, 1], orbit.tiny_exponent[tiny]
+                classify_at_zero(w, count, z_x, z_y, z_exponent, exponent)
+                leaving = count
+            else:  # at m = 0 nobody is rebased: there z is dz
+                leaving = classify(w, count, z_x, z_y, scale, bound, NEAR if m else 4.0)
+                if leaving and at_edge:
+                    decide_at_edge(w, count, z_x, z_y, scale, bound, orbit.edge[edge], exponent)
+            if leaving or m >= deadline or m == last:
+                count, waiting = _let_go(
+                    w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
+                    orbit, place, bound, maxiter, whole, fields,
+                )  # fmt: skip
+                if not count:
+                    break
+                if m >= deadline:
+                    deadline = _deadline(w, count, maxiter)
+            if at_zero:
+                after = _exponent_past_zero(z_x, z_y, z_exponent, exponent, most, place.exponent)
+                pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields)
+                exponent = after
+            else:
+                _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields)
+            most = moduli(w, count, bound)
+            m += 1
+    return waiting
+
+
+@inner
+def _gather(w, pool, order, begin, place, fields):
+    """Load the group that begins with ``pool[order[begin]]`` under one exponent; return how many it has, and that."""
+    m, some_exponent = pool[order[begin], pixel_pool.M], pool[order[begin], pixel_pool.EXPONENT]
+    width, exponent, end = place.dc_x.size, place.exponent, begin
+    while end < min(begin + GROUP, order.size):
+        j = order[end]
+        if pool[j, pixel_pool.M] != m or abs(pool[j, pixel_pool.EXPONENT] - some_exponent) >= SPREAD:
+            break
+        exponent = max(exponent, int(pool[j, pixel_pool.EXPONENT]))
+        end += 1
+    their_exponent, factor = exponent, 1.0
+    for k in range(begin, end):
+        j, i = order[k], k - begin
+        if pool[j, pixel_pool.EXPONENT] != their_exponent:
+            their_exponent = int(pool[j, pixel_pool.EXPONENT])
+            factor = power(their_exponent - exponent)
+        w[X + i], w[Y + i] = pool[j, pixel_pool.X] * factor, pool[j, pixel_pool.Y] * factor
+        w[S + i], w[LIMIT + i] = pool[j, pixel_pool.S] * factor * factor, pool[j, pixel_pool.APART]
+        w[DONE + i], w[PIXEL + i] = pool[j, pixel_pool.DONE], pool[j, pixel_pool.PIXEL]
+        pixel = int(w[PIXEL + i])
+        row = pixel // width
+        w[DC_X + i], w[DC_Y + i] = place.dc_x[pixel - row * width], place.dc_y[row]
+        if fields is not None:
+            w[GX + i], w[GY + i] = pool[j, pixel_pool.GX] * factor, pool[j, pixel_pool.GY] * factor
+            lost = factor == 0.0 and pool[j, pixel_pool.Q] > 0.0
+            w[Q + i] = np.inf if lost else pool[j, pixel_pool.Q] * factor * factor + FLOOR
+    return end - begin, exponent
+
+
+@inner
+def _deadline(w, count, maxiter):
+    """Return the m at which the first pixel comes to the cap, or one before it."""
+    latest = 0.0
+    for i in range(count):
+        latest = max(latest, w[DONE + i])
+    return maxiter - int(latest)
+
+
+@inner
+def _next(indices, i, m):
+    """Return the first place from `i` on whose index is not before m; the last of `indices` never is."""
+    while indices[i] < m:
+        i += 1
+    return i
+
+
+@inner
+def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fields):
+    """Take out the pixels whose dz is far below the others', to wait at m; return how many stay and wait."""
+    for i in range(count - 1, -1, -1):
+        size = max(abs(w[X + i]), abs(w[Y + i]), np.sqrt(w[S + i] / bound.u))
+        shift = max(math.frexp(size)[1], dc_exponent - exponent)
+        if shift < -_FAR_BEHIND:
+            set_aside(w, i, later, waiting, exponent, shift, bound, m, fields)
+            waiting += 1
+            count -= 1
+            replace(w, i, count)
+    return count, waiting
+
+
+@inner
+def _leap(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
+    """Do the `steps` steps of an entry of the table, whose row of `maps` is given; return the new bound on |w|."""
+    a_x, a_y, b_x, b_y, b_most = maps[0], maps[1], maps[2], maps[3], maps[4]
+    if fields is not None:
+        leap_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound)
+    a_most = np.hypot(a_x, a_y)
+    lose(w, count, a_most * (1.0 + 2.0**-50), b_most, steps, dc_size, bound)
+    leap(w, count, a_x, a_y, b_x * dc_scale, b_y * dc_scale)
+    return (a_most * most + b_most * dc_size) * (1.0 + 2.0**-20)
+
+
+@inner
+def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields):
+    """Do the steps that `most` shows to be safe: nobody can escape or need rebasing. Return m and the bound on |w|.
+
+    Stops where a leap may begin.
+    """
+    last = orbit_x.size - 1
+    start, end = m, m
+    a_most, b_most = 1.0, 0.0
+    while end < last and 2.0**-90 < most < 2.0**90:
+        modulus = np.sqrt(orbit_x[end] ** 2 + orbit_y[end] ** 2)
+        size = scale * most
+        if size > _SAFE * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < TINY_EXPONENT):
+            break
+        growth = 2.0 * (modulus + size) * (1.0 + 2.0**-40)
+        a_most, b_most = growth * a_most, growth * b_most + 1.0 + 2.0**-40
+        most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
+        end += 1
+        if (end - 1) & ((1 << BASE) - 1) == 0:
+            break
+    if end == start:
+        return m, most
+    if fields is not None:
+        for k in range(start, end):
+            _step(w, count, orbit_x[k], orbit_y[k], scale, dc_scale, dc_size, spacing, bound, fields)
+        return end, most
+    lose(w, count, a_most, b_most, end - start + 1, dc_size, bound)
+    while m + 1 < end:
+        move_twice(w, count, orbit_x[m], orbit_y[m], orbit_x[m + 1], orbit_y[m + 1], scale, dc_scale)
+        m += 2
+    if m < end:
+        move(w, count, orbit_x[m], orbit_y[m], scale, dc_scale)
+    return end, most
+
+
+@inner
+def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
+    """Do one step past Z = (z_x, z_y), of the derivatives too where they are followed."""
+    if fields is not None:
+        advance_slope(w, count, z_x, z_y, scale, spacing, bound)
+    advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound)
+
+
+@inner
+def _let_go(
+    w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
+    orbit, place, bound, maxiter, whole, fields,
+):  # fmt: skip
+    """Take out the pixels that leave at Z_m, and write what is known of them; return how many stay and wait."""
+    error = orbit.error if m == last else 0.0
+    for i in range(count - 1, -1, -1):
+        n, mark, pixel = w[DONE + i] + m, w[MARK + i], int(w[PIXEL + i])
+        stays = mark == STAY or mark == REBASE  # noqa: PLR1714  a tuple would have to be compiled
+        if mark == STAY and n < maxiter and m < last:
+            continue
+        if n > maxiter or (n == maxiter and stays):
+            whole[0, pixel], whole[1, pixel] = maxiter, True
+        elif stays:
+            rebase(w, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m, fields)
+            waiting += 1
+        elif mark == OPEN:
+            whole[0, pixel] = n
+        else:
+            whole[0, pixel], whole[1, pixel] = n - 1, True
+            if fields is not None:
+                reach = power(place.exponent)
+                smooth, distance = fields_at(
+                    n, z_x + scale * w[X + i], z_y + scale * w[Y + i], scale * np.sqrt(w[S + i] / bound.u),
+                    orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i],
+                    w[GX + i], w[GY + i], np.sqrt(w[Q + i]), exponent, place.spacing * power(place.exponent - exponent),
+                )  # fmt: skip
+                fields[0, pixel], fields[1, pixel] = smooth, distance
+                whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
+        count -= 1
+        replace(w, i, count)
+    return count, waiting
+
+
+@inner
+def _exponent_past_zero(z_x, z_y, z_exponent, exponent, most, dc_exponent):
+    """Return the exponent after a step past a Z that float64 may not hold: of the largest of 2 Z dz, dz^2 and dc."""
+    after = dc_exponent
+    if most > 0.0:
+        w_exponent = math.frexp(most)[1]
+        after = max(after, 2 * (exponent + w_exponent))
+        if z_x != 0.0 or z_y != 0.0:
+            after = max(after, z_exponent + exponent + w_exponent + 2)
+    return after

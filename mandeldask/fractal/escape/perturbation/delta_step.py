@@ -1,0 +1,372 @@
+"""Delta orbits: many pixels' differences from one reference orbit, advanced together, with a bound on their error.
+
+A pixel's orbit is ``z = Z_m + dz``, and ``dz`` is kept as ``scale * w`` with one power of two for a whole group, so
+that float64 serves at any depth (K. I. Martin 2013, "Superfractalthing maths"; Zhuoran 2021 on rebasing). For every
+pixel ``S >= U * r**2`` bounds the error ``|w - w_exact| <= r``; docs/explanation/exactness.md derives every constant.
+A group of pixels is in a workspace, a row for each number of a pixel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import contracted, inner
+from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
+from mandeldask.fractal.escape.perturbation import pixel_pool
+
+LINEAR = 256.0 * 2.0**-106
+"""What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
+
+SQUARE = 384.0 * 2.0**-106
+"""What the roundings of one step add to r^2 per |dz|^2 |w|^2."""
+
+LEAPED = 10.0 * 2.0**-53
+"""What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
+
+SLOPE = 2.0**-93
+"""Four times the square of what the roundings of one step add to the error of g, per |z g| and per what is added."""
+
+FLOOR = 2.0**-900
+"""More than any underflow, squared; added to S at every step."""
+
+_LEAST = 2.0**-450
+"""A rebased dz is not taken for smaller than this beside what it was, lest what underflowed outgrow `FLOOR`."""
+
+MARGIN = 2.0**-47
+"""More than what rounding does to |z| < 16 when it is compared with 2."""
+
+CIRCLE = 2.0 - 2.0**-20
+"""A bound on |z| below this proves that a pixel has not escaped."""
+
+NEAR_ZERO = -8
+"""Exponent of z up to which a pixel must be followed around a reference: kept as z it would be lost."""
+
+NEAR = 4.0**NEAR_ZERO
+"""|z|^2 of the same."""
+
+APART = 2.0**8
+"""|z / dz|^2 below which a pixel no longer gains by its reference, if its plain orbit was not tried in vain."""
+
+STAY, OUT, REBASE, OPEN = 0.0, 1.0, 2.0, 3.0
+"""What is to become of a pixel at this iteration."""
+
+GROUP = 512
+"""Pixels in a group: what a step touches of them fits a level-1 cache of 32 KiB."""
+
+_ROW = GROUP + 8
+"""Rows a power of two apart would share lines of the cache."""
+
+X, Y, GX, GY, S, Q, DC_X, DC_Y, LIMIT, DONE, PIXEL, MARK = range(0, 12 * _ROW, _ROW)
+"""What `pixels` says of pools, LIMIT being its APART; dc in the units of `Place`; and what becomes of the pixel."""
+
+SIZE = 12 * _ROW
+"""Numbers in a workspace."""
+
+
+class Bound(NamedTuple):
+    """Constants of the error bound for orbits of up to n steps: a step may lose the factor 1 + 1/n in S."""
+
+    kappa: float
+    """1/n."""
+    growth: float
+    """4 (1 + 1/n)^2, for |dz'/dz|^2 <= growth * |z|^2."""
+    u: float
+    """S / r^2."""
+    added: float
+    """S per squared rounding of one step."""
+    slack: float
+    """What the rounding of Z adds to |z|^2, per |Z|^2."""
+
+
+def bound_for(steps: int) -> Bound:
+    """Return the constants that lose the least for orbits of up to `steps` iterations."""
+    kappa = 1.0 / max(16, steps)
+    u = 0.5 * (1.0 + 1.0 / kappa)
+    return Bound(
+        kappa=kappa,
+        growth=4.0 * (1.0 + kappa) ** 2 * (1.0 + 2.0**-46),
+        u=u,
+        added=u * (1.0 + 1.0 / kappa) * (1.0 + 2.0**-40),
+        slack=(1.0 + 1.0 / kappa) * 32.0 * 2.0**-106,
+    )
+
+
+@contracted
+def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
+    """Do one step of the first `count` pixels past Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
+
+    Checks nothing; `scale` may be 0 where dz is too small to matter beside Z.
+    """
+    modulus2 = z_x * z_x + z_y * z_y
+    scale2 = scale * scale
+    slack = bound.slack * modulus2
+    linear = bound.added * LINEAR * modulus2
+    square = bound.added * SQUARE * scale2
+    constant = bound.added * (LINEAR * dc_size**2 + FLOOR)
+    for i in range(count):
+        x, y, s = w[X + i], w[Y + i], w[S + i]
+        zx, zy = z_x + scale * x, z_y + scale * y
+        tx, ty = zx + z_x, zy + z_y
+        w2 = x * x + y * y
+        z2 = zx * zx + (zy * zy + slack) + scale2 * s
+        w[S + i] = bound.growth * z2 * s + ((linear + square * w2) * w2 + constant)
+        w[X + i] = tx * x - ty * y + dc_scale * w[DC_X + i]
+        w[Y + i] = tx * y + ty * x + dc_scale * w[DC_Y + i]
+
+
+@contracted
+def advance_slope(w, count, z_x, z_y, scale, spacing, bound):
+    """Do the same step of the derivatives g = dw/d(pixel), g' = 2 z g + spacing, and of their bounds. Before `advance`.
+
+    q is the square of a bound on the error of g.
+    """
+    scale2, rounding = scale * scale, SLOPE / bound.kappa
+    constant = rounding * spacing**2 + FLOOR
+    for i in range(count):
+        zx, zy = z_x + scale * w[X + i], z_y + scale * w[Y + i]
+        x, y = w[GX + i], w[GY + i]
+        z2, error2 = zx * zx + zy * zy, scale2 * w[S + i]
+        w[Q + i] = bound.growth * (z2 + 2.0 * error2) * w[Q + i] + (
+            (16.5 * error2 + rounding * z2) * (x * x + y * y) + constant
+        )
+        w[GX + i] = 2.0 * (zx * x - zy * y) + spacing
+        w[GY + i] = 2.0 * (zx * y + zy * x)
+
+
+@inner
+def classify(w, count, z_x, z_y, scale, bound, near):
+    """Mark what becomes of each pixel at Z; return how many do not simply stay: most often none.
+
+    A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
+    ``|z|^2 + (4 + R) R <= 4`` and ``|z|^2 - (4 + R) R > 4``.
+    """
+    scale2 = scale * scale
+    per_u = scale2 * (1.0 + 2.0**-40) / bound.u
+    staying = 0
+    for i in range(count):
+        x, y = w[X + i], w[Y + i]
+        zx, zy = z_x + scale * x, z_y + scale * y
+        z2, w2 = zx * zx + zy * zy, scale2 * (x * x + y * y)
+        error = np.sqrt(w[S + i] * per_u) + MARGIN
+        error *= 4.0 + error
+        inside = (z2 + error <= 4.0) & (error < 0.25)
+        stays = inside & ((z2 >= w[LIMIT + i] * w2) | ((z2 >= w2) & (z2 < near)))
+        w[MARK + i] = STAY if stays else (REBASE if inside else (OUT if z2 - error > 4.0 else OPEN))
+        staying += stays
+    return count - staying
+
+
+@inner
+def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
+    """Decide more than `classify` did where Z is near the circle, as `edge` tells: a row of those of `Orbit`."""
+    excess, error = edge_in_units(edge, exponent)
+    per_u = (1.0 + 2.0**-40) / bound.u
+    for i in range(count):
+        if w[MARK + i] != OPEN:
+            continue
+        r = np.sqrt(w[S + i] * per_u)
+        beyond, doubt = beyond_circle(w[X + i], w[Y + i], r, z_x, z_y, scale, excess, error)
+        if beyond - doubt > 0.0:
+            w[MARK + i] = OUT
+        elif beyond + doubt <= 0.0:
+            w[MARK + i] = STAY
+
+
+@inner
+def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
+    """Return |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 in units of dz, and how wrong it may be.
+
+    There ``dz = scale (x + iy)``; in these units too, `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z.
+    """
+    w2 = x * x + y * y
+    modulus = np.sqrt(w2)
+    if not scale * (modulus + r) < 0.25:
+        return 0.0, np.inf
+    beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
+    doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + 2.0**-48 * (abs(excess) + 4.0 * modulus + scale * w2)
+    return beyond, doubt + 5.0 * error
+
+
+@inner
+def edge_in_units(edge, exponent):
+    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent; `edge` is a row of those of `Orbit`."""
+    excess = edge[0] * power(int(edge[1]) - exponent)
+    error, shift = edge[2], int(edge[3]) - exponent
+    if error:
+        error = error * power(shift) if shift < 900 else np.inf
+    return excess, error
+
+
+@contracted
+def lose(w, count, a_most, b_most, steps, dc_size, bound):
+    """Let errors grow by `steps` steps to come, of which ``a_most |w| + b_most |dc|`` bounds what becomes of w."""
+    a2 = a_most * a_most
+    # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: of many steps at once all may lose
+    kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
+    added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * LEAPED) ** 2
+    linear = added * a2
+    constant = added * (b_most * dc_size) ** 2 + bound.added * FLOOR
+    for i in range(count):
+        x, y = w[X + i], w[Y + i]
+        w[S + i] = kept * w[S + i] + (linear * (x * x + y * y) + constant)
+
+
+@contracted
+def leap(w, count, a_x, a_y, b_x, b_y):
+    """Do many steps at once by the bilinear approximation w' = A w + B dc; `lose` before."""
+    for i in range(count):
+        x, y, d_x, d_y = w[X + i], w[Y + i], w[DC_X + i], w[DC_Y + i]
+        w[X + i] = (a_x * x - a_y * y) + (b_x * d_x - b_y * d_y)
+        w[Y + i] = (a_x * y + a_y * x) + (b_x * d_y + b_y * d_x)
+
+
+@contracted
+def move(w, count, z_x, z_y, scale, dc_scale):
+    """Do one step past Z = (z_x, z_y), without its bound: `lose` before."""
+    z_x, z_y = 2.0 * z_x, 2.0 * z_y
+    for i in range(count):
+        x, y = w[X + i], w[Y + i]
+        tx, ty = z_x + scale * x, z_y + scale * y
+        w[X + i] = tx * x - ty * y + dc_scale * w[DC_X + i]
+        w[Y + i] = tx * y + ty * x + dc_scale * w[DC_Y + i]
+
+
+@contracted
+def move_twice(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
+    """Do two steps, past Z and past the next one: half the traffic with memory."""
+    z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y
+    for i in range(count):
+        x, y = w[X + i], w[Y + i]
+        d_x, d_y = dc_scale * w[DC_X + i], dc_scale * w[DC_Y + i]
+        tx, ty = z_x + scale * x, z_y + scale * y
+        x, y = tx * x - ty * y + d_x, tx * y + ty * x + d_y
+        tx, ty = next_x + scale * x, next_y + scale * y
+        w[X + i] = tx * x - ty * y + d_x
+        w[Y + i] = tx * y + ty * x + d_y
+
+
+@inner
+def leap_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
+    """Do the same steps of the derivatives, g' = A g + B spacing, and of their bounds."""
+    a2 = a_x * a_x + a_y * a_y
+    kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
+    lost = (1.0 + 1.0 / (steps * bound.kappa)) * steps**2 * SLOPE
+    linear, constant = lost * a2, lost * (b_most * spacing) ** 2 + FLOOR
+    for i in range(count):
+        x, y = w[GX + i], w[GY + i]
+        w[Q + i] = kept * w[Q + i] + (linear * (x * x + y * y) + constant)
+        w[GX + i] = a_x * x - a_y * y + b_x * spacing
+        w[GY + i] = a_x * y + a_y * x + b_y * spacing
+
+
+@inner
+def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
+    """Do as `classify` at a Z below float64, where nothing escapes and any dz beside it may be the larger."""
+    larger = max(z_exponent, exponent)
+    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
+    for i in range(count):
+        x, y = w[X + i] * w_factor, w[Y + i] * w_factor
+        nearer = np.hypot(z_x * z_factor + x, z_y * z_factor + y) < np.hypot(x, y)
+        w[MARK + i] = REBASE if nearer else STAY
+
+
+@inner
+def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields):
+    """Do one step past a Z that may be 0 or below float64, from the scale 2^exponent to 2^after."""
+    # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
+    larger = max(exponent, z_exponent)
+    w_factor, factor, dc_scale = (
+        power(exponent - larger),
+        power(larger + exponent - after),
+        power(place.exponent - after),
+    )
+    z_x, z_y = z_x * power(z_exponent - larger), z_y * power(z_exponent - larger)
+    z_modulus = np.hypot(z_x, z_y)
+    for i in range(count):
+        x, y, r = w[X + i], w[Y + i], np.sqrt(w[S + i] / bound.u)
+        zx, zy = z_x + x * w_factor, z_y + y * w_factor
+        tx, ty = zx + z_x, zy + z_y
+        w_modulus, modulus = np.hypot(x, y), np.hypot(zx, zy)
+        w[X + i] = (tx * x - ty * y) * factor + dc_scale * w[DC_X + i]
+        w[Y + i] = (tx * y + ty * x) * factor + dc_scale * w[DC_Y + i]
+        if fields is not None:
+            g_x, g_y, error, lost = w[GX + i], w[GY + i], r * w_factor, np.sqrt(SLOPE)
+            w[GX + i] = 2.0 * (zx * g_x - zy * g_y) * factor + place.spacing * dc_scale
+            w[GY + i] = 2.0 * (zx * g_y + zy * g_x) * factor
+            size = abs(g_x) + abs(g_y)
+            q = 2.0 * ((modulus + error) * np.sqrt(w[Q + i]) + error * size)
+            q += lost * (z_modulus + w_modulus * w_factor) * size
+            w[Q + i] = (q * factor + lost * dc_scale * place.spacing) ** 2 * (1.0 + 2.0**-40) + FLOOR
+        r = r * factor * (2.0 * modulus + 2.0**-48 * z_modulus + r * w_factor) + 2.0**-47 * (
+            factor * (z_modulus + w_modulus * w_factor) * w_modulus + dc_scale * place.most
+        )
+        w[S + i] = bound.u * (r * r * (1.0 + 2.0**-30) + FLOOR)
+
+
+@inner
+def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, fields):
+    """Put pixel `i` with dz = Z + dz into place `k` of a pool; Z may be wrong by `error` besides its rounding."""
+    larger = max(z_exponent, exponent)
+    if error > 0.0:
+        larger = max(larger, error_exponent)
+    z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
+    w_x, w_y = w[X + i] * w_factor, w[Y + i] * w_factor
+    x, y = z_x * z_factor + w_x, z_y * z_factor + w_y
+    sizes = (abs(z_x) + abs(z_y)) * z_factor + (abs(w_x) + abs(w_y))
+    r = np.sqrt(w[S + i] / bound.u) * w_factor + 2.0**-50 * sizes
+    r += error * power(error_exponent - larger)
+    shift = exponent_above(max(abs(x), abs(y), r, _LEAST))
+    factor = power(-shift)
+    pool[k, pixel_pool.X], pool[k, pixel_pool.Y] = x * factor, y * factor
+    pool[k, pixel_pool.S] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
+    pool[k, pixel_pool.APART] = w[LIMIT + i] if larger + shift > NEAR_ZERO else APART
+    pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = larger + shift, w[DONE + i] + m
+    pool[k, pixel_pool.PIXEL], pool[k, pixel_pool.M] = w[PIXEL + i], 0.0
+    if fields is not None:
+        pool[k, pixel_pool.GX], pool[k, pixel_pool.GY] = w[GX + i] * w_factor * factor, w[GY + i] * w_factor * factor
+        pool[k, pixel_pool.Q] = w[Q + i] * (w_factor * factor) ** 2 + FLOOR if w_factor > 0.0 else np.inf  # a lost g
+
+
+@inner
+def set_aside(w, i, pool, k, exponent, shift, bound, m, fields):
+    """Put pixel `i`, which stays at Z_m, into place `k` of a pool, its dz in units 2^shift larger."""
+    factor = power(-shift)
+    pool[k, pixel_pool.X], pool[k, pixel_pool.Y], pool[k, pixel_pool.APART] = (
+        w[X + i] * factor,
+        w[Y + i] * factor,
+        APART,
+    )
+    pool[k, pixel_pool.S] = w[S + i] * factor * factor + bound.u * FLOOR
+    pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = exponent + shift, w[DONE + i]
+    pool[k, pixel_pool.PIXEL], pool[k, pixel_pool.M] = w[PIXEL + i], m
+    if fields is not None:
+        pool[k, pixel_pool.GX], pool[k, pixel_pool.GY] = w[GX + i] * factor, w[GY + i] * factor
+        pool[k, pixel_pool.Q] = w[Q + i] * factor * factor + FLOOR
+
+
+@inner
+def moduli(w, count, bound):
+    """Return a bound on |w| + r of all pixels."""
+    most_w2 = most_s = 0.0
+    for i in range(count):
+        most_w2 = max(most_w2, w[X + i] * w[X + i] + w[Y + i] * w[Y + i])
+        most_s = max(most_s, w[S + i])
+    return (np.sqrt(most_w2) + np.sqrt(most_s / bound.u)) * (1.0 + 2.0**-40)
+
+
+@inner
+def rescale(w, count, by):
+    """Multiply the pixels by 2^-by, for a scale that is multiplied by 2^by."""
+    factor = power(-by)
+    for row in range(X, DC_X, _ROW):
+        for i in range(count):
+            w[row + i] *= factor if row < S else factor * factor
+
+
+@inner
+def replace(w, i, last):
+    """Put pixel `last` into the place of pixel `i`."""
+    for row in range(0, SIZE, _ROW):
+        w[row + i] = w[row + last]

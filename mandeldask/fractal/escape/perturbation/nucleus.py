@@ -1,0 +1,167 @@
+"""Nuclei as references: where a short orbit that returns to 0 serves as well as one of `maxiter` iterations.
+
+A nucleus of period p is a C with Z_p = 0. One within reach shows by the size of the first Newton step from the middle
+that leads to it; R. Munafo calls the method "Newton-Raphson zooming", https://mrob.com/pub/muency/newtonraphsonzooming.html.
+Nothing is proven here and nothing has to be: no answer depends on which reference was chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import frexp, hypot, ldexp
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
+from mandeldask.fractal.escape.perturbation.reference_orbit import fixed_point, iteration_seconds, steps_between_looks
+from mandeldask.fractal.rationals import Point
+from mandeldask.shared_cache import Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LEAST_S = 0.05
+"""Seconds of a reference orbit that are worth a search."""
+
+_SHARE = 16
+"""A nucleus must have a period of at most a sixteenth of `maxiter`: finding it takes about ten times its period."""
+
+_MOST_STEPS = 24
+"""Newton steps; about ten take it from a bit to all."""
+
+_LOOK = 256
+"""Iterates of a slope alone between two looks at the cancellation flag."""
+
+_SETTLED_BITS = 150
+"""A last step shorter than 2^(this - bits) leaves less than 2^50 times less: Z_p is then 0 but for its own error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a search found, to be shared."""
+
+    nucleus: Point | None
+    nbytes: int = 1
+
+
+_shared: Shared[_Chosen] = Shared(4096)  # of them
+
+
+class _Slope(NamedTuple):
+    """dZ_n/dC, ``(x + iy) * 2**exponent``."""
+
+    x: float
+    y: float
+    exponent: int
+
+    def after(self, z_x: float, z_y: float) -> _Slope:
+        """Return dZ_{n+1}/dC = 2 Z_n dZ_n/dC + 1."""
+        one = ldexp(1.0, -self.exponent) if self.exponent < 1000 else 0.0
+        x, y = 2.0 * (z_x * self.x - z_y * self.y) + one, 2.0 * (z_x * self.y + z_y * self.x)
+        shift = frexp(max(abs(x), abs(y)))[1]
+        return _Slope(ldexp(x, -shift), ldexp(y, -shift), self.exponent + shift)
+
+
+def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | None:
+    """Return a nucleus closer than 2^reach to `center`, or None where there is none that saves much of an orbit.
+
+    Parameters
+    ----------
+    center : Point
+        The reference otherwise.
+    reach : int
+        Pixels are closer than 2^reach to `center`.
+    bits : int
+        Fractional bits that orbits are computed with; the nucleus has as many.
+    maxiter : int
+        Iterations that the orbit of `center` would have.
+    """
+    if maxiter * iteration_seconds(bits) < _LEAST_S:
+        return None
+
+    def chosen(_: _Chosen | None) -> _Chosen:
+        period = _period(center, bits, reach - 1, maxiter // _SHARE)
+        nucleus = None if period is None else _nucleus(center, period, bits)
+        return _Chosen(nucleus if nucleus is not None and _is_near(nucleus, center, reach) else None)
+
+    return _shared.get((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
+
+
+def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
+    """Return the nucleus of a period that Newton's method finds from `start`, or None where it finds none.
+
+    Parameters
+    ----------
+    start : Point
+        A point of the component, or one near it.
+    period : int
+        Of the nucleus, or a multiple.
+    bits : int
+        Fractional bits that it is found to.
+    """
+    return _shared.get((start, period, bits), lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
+
+
+def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
+    """Return the first n up to `most` such that Newton's step to a zero of Z_n is shorter than 2^reach."""
+    slope, cancellation = _Slope(0.0, 0.0, 0).after(0.0, 0.0), current()
+    for n, (x, y) in enumerate(_points(center, bits, most), 1):
+        if hypot(x, y) < ldexp(hypot(slope.x, slope.y), max(-1000, min(1000, slope.exponent + reach))):
+            return n
+        if n % _LOOK == 0:
+            cancellation.check()
+        slope = slope.after(x, y)
+    return None
+
+
+def _points(center: Point, bits: int, most: int) -> Iterator[tuple[float, float]]:
+    """Yield Z_1, ..., Z_most; the orbit is computed no farther than twice what is taken."""
+    begin, length = 1, 256
+    while begin <= most:
+        orbit = orbit_of(center, bits, min(length, most))
+        yield from zip(orbit.x[begin:].tolist(), orbit.y[begin:].tolist(), strict=True)
+        if orbit.ended:
+            return
+        begin, length = len(orbit) + 1, 2 * length
+
+
+def _nucleus(start: Point, period: int, bits: int) -> Point | None:
+    """Return the nucleus that Newton's method finds from `start`, or None where it does not converge."""
+    c_x, c_y = (fixed_point(part, bits) for part in start)
+    last = None
+    for _ in range(_MOST_STEPS):
+        step = _newton_step(c_x, c_y, period, bits)
+        if step is None:
+            return None
+        c_x, c_y = c_x - step[0], c_y - step[1]
+        size = max(int(abs(part)).bit_length() for part in step)
+        if size < _SETTLED_BITS:
+            return Point(Fraction(int(c_x), 1 << bits), Fraction(int(c_y), 1 << bits))
+        if last is not None and size > last:
+            return None
+        last = size
+    return None
+
+
+def _newton_step(c_x: Any, c_y: Any, period: int, bits: int) -> tuple[Any, Any] | None:
+    """Return Z_period / (dZ_period/dC), in integers as C is, or None where there is none."""
+    cancellation, look = current(), steps_between_looks(bits)
+    drop = max(0, bits - 900)
+    unit, slope = 2.0 ** (drop - bits), _Slope(0.0, 0.0, 0)
+    x = y = c_x * 0
+    for n in range(period):
+        if n % look == 0:
+            cancellation.check()
+        slope = slope.after(float(x >> drop) * unit, float(y >> drop) * unit)
+        x, y = (((x - y) * (x + y)) >> bits) + c_x, ((x * y) >> (bits - 1)) + c_y
+    square, shift = slope.x**2 + slope.y**2, slope.exponent + 60
+    if square == 0.0 or shift < 0 or x.bit_length() > bits + 8:
+        return None
+    inverse_x, inverse_y = int(ldexp(slope.x / square, 60)), int(ldexp(-slope.y / square, 60))
+    return (x * inverse_x - y * inverse_y) >> shift, (x * inverse_y + y * inverse_x) >> shift
+
+
+def _is_near(one: Point, other: Point, reach: int) -> bool:
+    """Whether two points are closer than 2^reach; False for some that are hardly."""
+    return max(abs(one.re - other.re), abs(one.im - other.im)) < Fraction(2) ** (reach - 1)

@@ -1,0 +1,109 @@
+"""Long reference orbits in a folder, for the processes of a machine: computed once, by whoever comes first.
+
+The folder must be theirs alone, since what lies in it is unpickled.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, kept_orbit
+from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit, iteration_seconds
+from mandeldask.fractal.rationals import as_key
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  no POSIX: two processes may compute the same orbit at the same time
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mandeldask.fractal.rationals import Point
+
+MAX_BYTES = 512 << 20
+"""Bytes of orbits that stay in the folder."""
+
+_LOOK_S = 0.005
+"""Seconds between two looks whether another process is done, and at the cancellation flag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A source of orbits, as `orbit_source.coming_from` takes it, that looks into a folder first.
+
+    Several processes that ask for an orbit at a time wait for one of them; where that one is killed, the next computes.
+    """
+
+    folder: Path
+    """Where the orbits lie."""
+
+    def __call__(self, center: Point, bits: int, length: int) -> ReferenceOrbit:
+        """Return an orbit; parameters as those of `kept_orbit`."""
+        if length * iteration_seconds(bits) < WORTH_SHARING_S:
+            return kept_orbit(center, bits, length)
+        name = sha256(f"{as_key(*center)} {bits}".encode()).hexdigest()
+        return kept_orbit(center, bits, length, lambda mine: self._fetched(self.folder / name, mine, length))
+
+    def _fetched(self, path: Path, mine: ReferenceOrbit, length: int) -> ReferenceOrbit:
+        """Return the orbit at `path` or `mine`, extended if it must be, and then kept there."""
+        with _alone(path.with_suffix(".lock")):
+            there = _loaded(path)
+            longest = mine if there is None or len(there) < len(mine) else there
+            orbit = longest.extended(length)
+            if orbit is not there:
+                self._save(orbit, path)
+            return orbit
+
+    def _save(self, orbit: ReferenceOrbit, path: Path) -> None:
+        """Write an orbit whole or not at all; a full disk costs the others their share, not this one its answer."""
+        with suppress(OSError), NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
+            pickle.dump(orbit, file, pickle.HIGHEST_PROTOCOL)
+            Path(file.name).replace(path)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Drop the orbits written first where there are too many bytes, never the last."""
+        orbits = [path for path in self.folder.iterdir() if not path.suffix]
+        held = 0
+        for path in sorted(orbits, key=lambda orbit: orbit.stat().st_mtime_ns, reverse=True):
+            kept, held = held, held + path.stat().st_size
+            if kept and held > MAX_BYTES:
+                path.unlink()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time into the block. A killed one lets go; those that wait raise `Cancelled`."""
+    try:
+        file = path.open("w")
+    except OSError:  # a folder that has gone, or is full, is of no use, and no fault of the orbit's
+        yield
+        return
+    cancellation = current()
+    with file:
+        while fcntl is not None:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            cancellation.check()
+            time.sleep(_LOOK_S)
+        yield
+
+
+def _loaded(path: Path) -> ReferenceOrbit | None:
+    """Return the orbit at `path`; None where there is none to be read."""
+    try:
+        with path.open("rb") as file:
+            orbit: ReferenceOrbit = pickle.load(file)  # noqa: S301  the folder is ours alone
+    except OSError:
+        return None
+    return orbit

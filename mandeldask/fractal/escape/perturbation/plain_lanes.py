@@ -1,0 +1,176 @@
+"""Orbits that have left their reference, in plain lanes until they escape or come near 0 again.
+
+Nothing is gained by a reference while ``|dz|`` is no smaller than ``|z|``. Most pixels then escape soon; one that comes
+near 0 waits there to be rebased, and one that float64 cannot follow stays as it was.
+"""
+
+from __future__ import annotations
+
+from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
+from mandeldask.fractal.escape.perturbation import pixel_pool
+from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
+
+LANES = 256
+"""Pixels in flight."""
+
+# Rows of a workspace, as in `lanes`. NEAREST is the least |2z|^2 of a block; of a lane that left, that of where it is.
+_ROW = LANES + 8
+X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
+FOLLOWED = OLD_X
+"""Of lanes that left: the steps that they were followed; they have no past."""
+SIZE = 12 * _ROW
+_PROVEN = -1.0
+"""Marks a pixel of a pool, in place of how long it was followed."""
+
+
+@kernel
+def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, flag):
+    """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
+
+    Takes out those whose counts are proven, and moves others on to where they come near 0. `w` and `leavers` are
+    workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row.
+    """
+    active = following = clock = 0
+    while not flag[0]:
+        if active <= LANES // 2:
+            active, following = _enter(pool, size, c_x, c_y, u, following, clock, w, active)
+        if active == 0:
+            break
+        _advance(w, active)
+        _look(w, active, maxiter - clock - STEPS)
+        active, left = _leave(w, active, leavers)
+        if left:
+            _follow(leavers, left)
+            for i in range(left):
+                k = int(leavers[PLACE + i])
+                n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixel_pool.PIXEL])
+                if n >= 0:
+                    whole[0, pixel], whole[1, pixel] = n, True
+                    pool[k, pixel_pool.DONE] = _PROVEN
+                elif leavers[NEAREST + i] < 4.0 * NEAR:
+                    _put_back(leavers, i, clock, u, pool, k)
+                else:
+                    pool[k, pixel_pool.APART] = 1.0
+        clock += STEPS
+    return _without(pool, size)
+
+
+@inner
+def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
+    """Append the next pixels; return how many are active, and the next to come."""
+    while following < size and active < LANES:
+        k = following
+        following += 1
+        exponent = int(pool[k, pixel_pool.EXPONENT])
+        if exponent <= NEAR_ZERO or pool[k, pixel_pool.APART] < APART:
+            continue
+        scale, pixel = 2.0 * power(exponent), int(pool[k, pixel_pool.PIXEL])
+        row = pixel // c_x.size
+        w[X + active], w[Y + active] = scale * pool[k, pixel_pool.X], scale * pool[k, pixel_pool.Y]
+        w[S + active] = SCALE / u * scale * scale * pool[k, pixel_pool.S] * (1.0 + 2.0**-40) + ROUNDING
+        w[CX + active], w[CY + active] = 2.0 * c_x[pixel - row * c_x.size], 2.0 * c_y[row]
+        w[BORN + active], w[PLACE + active] = pool[k, pixel_pool.DONE] - clock, k
+        active += 1
+    return active, following
+
+
+@inner
+def _advance(w, active):
+    """Advance lanes by a block of steps, unchecked; keep what they were, and how near to 0 they came."""
+    for i in range(active):
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[S + i] *= GROWTH
+        w[NEAREST + i] = 16.0
+    for _ in range(STEPS):
+        for i in range(active):
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            w[NEAREST + i] = min(w[NEAREST + i], x * x + y * y)
+            w[X + i], w[Y + i], w[S + i] = x, y, s
+
+
+@inner
+def _look(w, active, last):
+    """Mark as LEAVING the lanes not surely inside, those that were near 0, and those born too long ago to go on."""
+    for i in range(active):
+        m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
+        w[LEAVING + i] = 0.0 if stays else 1.0
+
+
+@inner
+def _leave(w, active, leavers):
+    """Move leaving lanes, as they were before, to `leavers`; return how many stay and how many leave."""
+    size = 0
+    for i in range(active - 1, -1, -1):
+        if w[LEAVING + i] > 0.0:
+            active -= 1
+            leavers[X + size], leavers[Y + size], leavers[S + size] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+            w[X + i], w[Y + i], w[S + i] = w[X + active], w[Y + active], w[S + active]
+            for row in (CX, CY, BORN, PLACE):
+                leavers[row + size] = w[row + i]
+                w[row + i] = w[row + active]
+            size += 1
+    return active, size
+
+
+@inner
+def _proven_count(w, i, clock, maxiter):
+    """Return the count of lane `i`, surely inside where it is and surely outside after that; else -1."""
+    x, y, s = w[X + i], w[Y + i], w[S + i]
+    n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
+    m = x * x + y * y
+    if unsure(m, s) or not m < 16.0:
+        return -1
+    if n >= maxiter:
+        return maxiter
+    x, y, s = iterate(x, y, s * GROWTH, w[CX + i], w[CY + i])
+    m = x * x + y * y
+    return n if m > 16.0 and not unsure(m, s) else -1
+
+
+@inner
+def _follow(w, size):
+    """Advance lanes to the first of the next iterates that is near 0, or to the last within |z| <= 2.
+
+    Writes to FOLLOWED how far, and to NEAREST the |z|^2 that they have there.
+    """
+    for i in range(size):
+        w[S + i] *= GROWTH
+        w[FOLLOWED + i] = 0.0
+        w[NEAREST + i] = 16.0
+    for _ in range(STEPS):
+        for i in range(size):
+            x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
+            m = x * x + y * y
+            goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR)
+            w[X + i] = x if goes else w[X + i]
+            w[Y + i] = y if goes else w[Y + i]
+            w[S + i] = s if goes else w[S + i]
+            w[NEAREST + i] = m if goes else w[NEAREST + i]
+            w[FOLLOWED + i] += 1.0 if goes else 0.0
+
+
+@inner
+def _put_back(w, i, clock, u, pool, k):
+    """Write lane `i`, near 0, to place `k` of the pool."""
+    x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
+    shift = exponent_above(max(abs(x), abs(y), 2.0**-60))
+    factor = power(-shift)
+    pool[k, pixel_pool.X], pool[k, pixel_pool.Y] = x * factor, y * factor
+    pool[k, pixel_pool.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
+    pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
+
+
+@inner
+def _without(pool, size):
+    """Close the gaps that `done` pixels leave in `pool`; return how many are left."""
+    left = 0
+    for k in range(size):
+        if pool[k, pixel_pool.DONE] != _PROVEN:
+            if left < k:
+                for j in range(pool.shape[1]):
+                    pool[left, j] = pool[k, j]
+            left += 1
+    return left

@@ -1,0 +1,167 @@
+"""A Neighborhood: a reference orbit made ready for the pixels around it, shared by tiles, levels and threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from math import ldexp
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.escape.perturbation.bla import Bilinear, bilinear
+from mandeldask.fractal.escape.perturbation.nucleus import good_nucleus
+from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
+from mandeldask.fractal.escape.perturbation.pixel_pool import Orbit
+from mandeldask.fractal.rationals import Point, exponent_of
+from mandeldask.shared_cache import Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit, Scaled, Tiny
+    from mandeldask.fractal.geometry import Grid
+
+_FAR = 2**40
+"""An index that no orbit reaches, and more than any exponent."""
+
+_LOOK = 4096
+"""Points of an orbit that are put into arrays between two looks at the cancellation flag."""
+
+_SPARE_BITS = 202
+"""Bits of the reference past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
+
+MAX_BYTES = 256 << 20
+"""Bytes of neighbourhoods that a process keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighborhood:
+    """All that pixels with |dc| < 2^exponent need of one reference orbit."""
+
+    reference: ReferenceOrbit
+    """The orbit."""
+    exponent: int
+    """Reach in the plane, as a power of two."""
+    orbit: Orbit
+    """The orbit as arrays for the kernels."""
+    table: Bilinear
+    """Its bilinear approximations."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.reference.nbytes + self.table.nbytes
+
+
+_shared: Shared[Neighborhood] = Shared(MAX_BYTES)
+
+
+def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> Neighborhood:
+    """Return the Neighborhood of `center` that reaches 2^exponent, with an orbit as long as `maxiter` needs.
+
+    Parameters
+    ----------
+    center : Point
+        The reference, exact.
+    exponent : int
+        All pixels are closer than 2^exponent to it.
+    finest : int
+        Pixels are 2^finest apart, or farther: sets the precision.
+    maxiter : int
+        Iterations that a pixel may need.
+    """
+
+    def fits(kept: Neighborhood) -> bool:
+        return kept.reference.ended or len(kept.reference) >= maxiter
+
+    def make(_: Neighborhood | None) -> Neighborhood:
+        reference = orbit_of(center, _bits(finest), maxiter)
+        return Neighborhood(
+            reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
+        )
+
+    return _shared.get((center, exponent, finest), fits, make)
+
+
+def neighborhood_for(grid: Grid, maxiter: int) -> Neighborhood:
+    """Return the Neighborhood that `grid` shares with its neighbours."""
+    finest = finest_of(grid)
+    center, reach = reference_point(grid, finest, maxiter)
+    return neighborhood_of(center, reach, finest, maxiter)
+
+
+def finest_of(grid: Grid) -> int:
+    """Return the `finest` that serves `grid` and levels up to 2^8 finer."""
+    return exponent_of(min(abs(grid.re.step), abs(grid.im.step))) - 9
+
+
+def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:
+    """Return a reference for `grid` and its neighbours, and its reach; parameters as those of `neighborhood_of`."""
+    center, reach = lattice_point(grid)
+    nucleus = good_nucleus(center, reach, _bits(finest), maxiter)
+    return (center, reach) if nucleus is None else (nucleus, reach + 1)
+
+
+def lattice_point(grid: Grid) -> tuple[Point, int]:
+    """Return the point near `grid` of a lattice coarse enough for its neighbours to share, and its reach.
+
+    The reach, 16 to 64 times the extent of `grid`, is an exponent: every pixel is closer than ``2**exponent``.
+    """
+    extent = max(abs(grid.re.step) * grid.re.size, abs(grid.im.step) * grid.im.size)
+    exponent = exponent_of(extent) + 4
+    cell = Fraction(2) ** exponent
+    middle = (axis.start + axis.size // 2 * axis.step for axis in (grid.re, grid.im))
+    return Point(*(round(part / cell) * cell for part in middle)), exponent
+
+
+def _bits(finest: int) -> int:
+    """Return the fractional bits of orbits for pixels 2^finest apart."""
+    return max(128, _SPARE_BITS - finest)
+
+
+def _as_arrays(reference: ReferenceOrbit) -> Orbit:
+    """Return the reference as arrays for the kernels."""
+    tiny, edge = reference.tiny, reference.edge
+    tiny_exponent = [_exponent(entry) for entry in tiny]
+    return Orbit(
+        x=reference.x,
+        y=reference.y,
+        x_low=reference.x_low,
+        y_low=reference.y_low,
+        tiny_at=_column(chain((entry.m for entry in tiny), (_FAR,))),
+        tiny=np.array([[_ldexp(part, -e) for part in entry[1:]] for entry, e in zip(tiny, tiny_exponent, strict=True)]),
+        tiny_exponent=np.array(tiny_exponent),
+        edge_at=_column(chain((entry.m for entry in edge), (_FAR,))),
+        edge=_column(chain.from_iterable((*entry.excess, *entry.error) for entry in edge), np.float64).reshape(-1, 4),
+        error=reference.error.mantissa,
+        error_exponent=reference.error.exponent,
+    )
+
+
+def _column(values: Iterable[float], dtype: type = np.int64) -> NDArray[Any]:
+    """Return `values` as an array; looks at the cancellation flag, since next to -2 there are as many as iterations."""
+    return np.fromiter(_watched(values), dtype)
+
+
+def _watched(values: Iterable[float]) -> Iterator[float]:
+    """Yield `values`, looking at the cancellation flag now and then."""
+    cancellation = current()
+    for i, value in enumerate(values):
+        if i % _LOOK == 0:
+            cancellation.check()
+        yield value
+
+
+def _exponent(point: Tiny) -> int:
+    """Return the exponent of the larger part; that of 0 is below any other, so that nothing is small beside it."""
+    return max((part.exponent for part in (point.x, point.y) if part.mantissa), default=-_FAR)
+
+
+def _ldexp(value: Scaled, exponent: int) -> float:
+    """Return ``value * 2**exponent`` as a float, 0 far below the others."""
+    return ldexp(value.mantissa, max(value.exponent + exponent, -1000))

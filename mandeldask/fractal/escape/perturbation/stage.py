@@ -1,0 +1,196 @@
+"""The stage for pixels too close together for float64: perturbation of reference orbits.
+
+After C. Heiland-Allen, "Deep zoom theory and practice" (2021), and Zhuoran's rebasing, with a bound on every error, so
+that a pixel is answered only where its count is proven, whatever the reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
+from mandeldask.fractal.escape.limits import FINEST
+from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
+from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over, side_for
+from mandeldask.fractal.escape.perturbation.delta_doubledouble import DoubledPlace, follow_refined
+from mandeldask.fractal.escape.perturbation.delta_groups import arrange, follow
+from mandeldask.fractal.escape.perturbation.delta_step import bound_for
+from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, pools, put_at_start
+from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
+from mandeldask.fractal.escape.perturbation.prepared_reference import (
+    Neighborhood,
+    finest_of,
+    neighborhood_for,
+    neighborhood_of,
+)
+from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
+from mandeldask.fractal.escape.units import in_pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.geometry import Axis, Grid
+    from mandeldask.fractal.rationals import Point
+
+_MOST_REFERENCES = 12
+"""Further references tried for the pixels that outlive the first."""
+
+_REFINED_S = 12e-9
+"""Seconds of a step in double-double: a further reference must cost less than to refine what the last one left."""
+
+_WORTHWHILE = 8
+"""Open pixels for which a further reference costs less than answering them one by one."""
+
+
+def is_worth_a_reference(tile: Tile) -> bool:
+    """Whether a reference orbit pays: not for a few pixels that double-double can reach."""
+    return tile.open.size >= _WORTHWHILE or max(abs(tile.grid.re.step), abs(tile.grid.im.step)) <= FINEST
+
+
+def answer_by_perturbation(tile: Tile, near: Neighborhood | None = None) -> None:
+    """Answer the open pixels of `tile`, around a shared reference, `near`, then around pixels that outlived it."""
+    near = near or neighborhood_for(tile.grid, tile.maxiter)
+    lived, refined = _answer_around(tile, near), False
+    for _ in range(_MOST_REFERENCES):
+        before = tile.open
+        if before.size < _WORTHWHILE:
+            break
+        if not refined and lived.sum() * _REFINED_S < tile.maxiter * iteration_seconds(near.reference.bits):
+            _refine(tile, near)
+            lived, refined = lived[np.isin(before, tile.open, assume_unique=True)], True
+            continue
+        near = neighborhood_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
+        lived, refined = _answer_around(tile, near), False
+        if tile.open.size > 0.9 * before.size:
+            break
+    if tile.open.size and not refined:
+        _refine(tile, near)
+
+
+def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
+    """Return the open pixel amid those that lived longest: references that outlive pixels serve them best."""
+    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    oldest = lived >= np.quantile(lived, 0.9)
+    row, col = np.median(rows[oldest]), np.median(cols[oldest])
+    nearest = np.argmin(np.where(oldest, np.hypot(rows - row, cols - col), np.inf))
+    return tile.grid.point(int(rows[nearest]), int(cols[nearest]))
+
+
+def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
+    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed.
+
+    Pixels wait in a pool until they are followed around the reference in groups. Where counts are enough, they begin
+    where the polynomials of their blocks end, and end in plain lanes.
+    """
+    grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
+    frame = _framed(grid, near)
+    place = _place(grid, near, frame)
+    flag, plain = tile.cancellation.flag, not tile.wants_orbits
+    w, (pool, later) = workspace(delta_step.SIZE), pools(tile.open.size, slopes=not plain)
+    if plain:
+        size, waiting = hand_over(
+            near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, flag
+        )
+        c, lanes = (
+            (positions(grid.re)[0], positions(grid.im)[0]),
+            (workspace(plain_lanes.SIZE), workspace(plain_lanes.SIZE)),
+        )
+        order = np.arange(size)
+    else:
+        rows, cols = np.divmod(tile.open, grid.re.size)
+        tile.cancellation.check()
+        blocks = (cols // 32).astype(np.uint16), (rows // 16).astype(np.uint16)  # numpy sorts short numbers by digits
+        put_at_start(pool, tile.open[np.lexsort(blocks)], tile.cancellation)
+        order, waiting = arrange(pool, tile.open.size), 0
+    while order.size or waiting:
+        waiting = follow(
+            w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
+            answers.whole, answers.fields, flag,
+        )  # fmt: skip
+        tile.cancellation.check()
+        pool, later = later, pool
+        if plain:
+            waiting = follow_plain(*lanes, pool, waiting, *c, tile.maxiter, bound.u, answers.whole, flag)
+        order, waiting = arrange(pool, waiting), 0
+    if tile.open.size < tile.counts.size:
+        fields = None if answers.fields is None else answers.fields[:, tile.open]
+        answers = Answers(answers.whole[:, tile.open], fields)
+    return _close(tile, "perturbation", answers)
+
+
+def _wanted(tile: Tile) -> NDArray[np.bool_]:
+    """Return which pixels are open, shape (height, width)."""
+    if tile.open.size == tile.counts.size:
+        return np.ones(tile.grid.shape, np.bool_)
+    wanted = np.zeros(tile.counts.size, np.bool_)
+    wanted[tile.open] = True
+    return wanted.reshape(tile.grid.shape)
+
+
+def _framed(grid: Grid, near: Neighborhood) -> Frame:
+    """Return where the blocks of `grid` are."""
+    side = side_for(grid.shape)
+    height, width = (-(-size // side) * side for size in grid.shape)
+    re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
+    im = positions(replace(grid.im, size=height), near.reference.center.im, near.exponent)
+    most = float(np.hypot(np.abs(re[0]).max(), np.abs(im[0]).max())) * (1 + 2.0**-40)
+    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near))
+
+
+def _place(grid: Grid, near: Neighborhood, frame: Frame) -> Place:
+    """Return where the pixels are."""
+    height, width = grid.shape
+    dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
+    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(grid.re, near)))
+
+
+def _spacing(axis: Axis, near: Neighborhood) -> float:
+    """Return the step of `axis` in the units of `near`."""
+    return float(axis.step / Fraction(2) ** near.exponent)
+
+
+def _blank_answers(tile: Tile, size: int) -> Answers:
+    return Answers(np.zeros((2, size), np.int64), np.full((2, size), np.nan) if tile.wants_orbits else None)
+
+
+def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
+    """Write what is proven into `tile`; return how long each of the other pixels was followed."""
+    counts, proven = answers.whole[0], answers.whole[1] != 0
+    which = slice(None) if proven.all() else proven
+    pixels = tile.open[which]
+    tile.counts[pixels] = counts[which]
+    if answers.fields is not None:
+        smooth, distance = answers.fields[:, which]
+        if tile.smooth is not None:
+            tile.smooth[pixels] = smooth
+        if tile.distance is not None:
+            unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
+            tile.distance[pixels] = np.minimum(distance * unit, np.finfo(np.float32).max)
+    tile.close(stage, proven)
+    lived: NDArray[np.int64] = counts[~proven]
+    return lived
+
+
+def _refine(tile: Tile, near: Neighborhood) -> None:
+    """Answer what double-double can prove around the same reference."""
+    tile.cancellation.check()
+    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    reference, exponent = near.reference, near.exponent
+    place = DoubledPlace(
+        each_position(tile.grid.re, reference.center.re, exponent, cols),
+        each_position(tile.grid.im, reference.center.im, exponent, rows),
+        exponent,
+        abs(_spacing(tile.grid.re, near)),
+    )
+    answers = _blank_answers(tile, tile.open.size)
+    flag = tile.cancellation.flag
+    follow_refined(
+        workspace(delta_doubledouble.SIZE), near.orbit, place, tile.maxiter, answers.whole, answers.fields, flag
+    )
+    _close(tile, "refined perturbation", answers)

@@ -1,0 +1,91 @@
+"""What can be proven of all c in one disc: a common count, or an attracting cycle of a common period."""
+
+from __future__ import annotations
+
+from mandeldask.fractal.escape.arithmetic.ball import OUTWARD, certainly_in, certainly_out, modulus_of
+from mandeldask.fractal.escape.arithmetic.jit import inner
+from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period
+
+FAILED, BROKEN, SPLIT, PROVEN = range(4)
+"""Verdicts on a disc. BROKEN: too large; SPLIT: too large, but a smaller one in its middle can be answered."""
+
+PATIENCE = 1024
+"""Iterates after which a middle without escape or cycle says FAILED. Most cycles of period 100 show before."""
+
+_LONGEST = 1 << 16
+"""Iterates of one disc at most: below 1 ms, between two looks at the cancellation flag."""
+
+_ROUNDING = 2.0**-46
+"""More than what rounding moves z and b by in one step while |z|, |c| <= 2.5 and |b|, rho <= 2: 68.1 units of 2^-53."""
+
+_FIRST_WINDOW = 8
+
+
+@inner
+def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
+    """Return the verdict on the disc of c, its count, its period (0 if not proven), the steps taken, and the last z.
+
+    `probe` is the radius of the smallest disc worth a split, 0 to stop where the disc itself breaks. In windows of
+    doubling length, the nearest return to a window's first iterate is tried as a cycle if the orbit contracts until
+    then.
+    """
+    x, y, bx, by, errors = cx, cy, rho, 0.0, (0.0, 0.0)
+    share, whole, n, window = probe / rho, True, 1, _FIRST_WINDOW
+    longest = min(maxiter, _LONGEST)
+    while True:
+        end = min(window, (longest if whole else min(longest, PATIENCE)) + 1)
+        x, y, bx, by, errors, n, candidate = _walk(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end)
+        if n > longest:
+            return (PROVEN if whole and longest == maxiter else FAILED), maxiter, 0, longest, x, y
+        if n < window or (n > PATIENCE and not whole):
+            modulus, spread = modulus_of(x, y), modulus_of(bx, by)
+            if whole:
+                if certainly_out(modulus, spread + errors[0]):
+                    return PROVEN, n - 1, 0, n, x, y
+                if probe == 0.0:
+                    return BROKEN, maxiter, 0, n, x, y
+                whole = False
+            else:
+                return (SPLIT if certainly_out(modulus, share * spread + errors[1]) else FAILED), n - 1, 0, n, x, y
+        else:
+            for size in (rho, probe):
+                period = attracting_period(cx, cy, size, x, y, candidate) if 0 < candidate <= PATIENCE else 0
+                if period:
+                    return (PROVEN if size == rho else SPLIT), maxiter, period, n, x, y
+                if whole:
+                    break
+            window *= 2
+
+
+@inner
+def _walk(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end):
+    """Iterate a disc until `end`, or until it (its `share`, if not `whole`) is not certainly within |z| <= 2.
+
+    The iterates of all c = cx + i cy + rho t, |t| <= 1, are ``x + i y + (bx + i by) t`` up to the first error; up to
+    the second where |t| is at most `share`. Returns all that changed, and how long after the start the orbit came
+    nearest to it, 0 if it had not contracted.
+    """
+    error, small_error = errors
+    x0, y0, start, slope, nearest, candidate = x, y, n, 1.0, 1e300, 0
+    while n < end:
+        modulus, spread = modulus_of(x, y), modulus_of(bx, by)
+        if not certainly_in(modulus, spread + error if whole else share * spread + small_error):
+            break
+        error = _next_error(modulus, spread, error)
+        small_error = _next_error(modulus, share * spread, small_error)
+        bx, by = 2.0 * (x * bx - y * by) + rho, 2.0 * (x * by + y * bx)
+        x, y = x * x - y * y + cx, 2.0 * x * y + cy
+        n += 1
+        slope *= 2.0 * modulus
+        distance = abs(x - x0) + abs(y - y0)
+        if distance < nearest:
+            nearest = distance
+            candidate = n - start if slope < 1.0 else 0
+    return x, y, bx, by, (error, small_error), n, candidate
+
+
+@inner
+def _next_error(modulus: float, spread: float, error: float) -> float:
+    """Return the error after one step from z + b t, where |z| is at most `modulus` and |b t| at most `spread`."""
+    reach = spread + error
+    return (reach * reach + 2.0 * modulus * error + _ROUNDING) * OUTWARD

@@ -1,0 +1,113 @@
+"""A stage for pixels whose orbits have run long without escaping: attracting cycles, proven pixel by pixel.
+
+To be run between a first stage of orbits, cut off after some hundred iterates, and the rest of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.positions import positions
+from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period, periodic_point
+from mandeldask.fractal.escape.proofs.disc_of_c import PATIENCE, PROVEN, judge
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.geometry import Axis
+
+_FARTHEST = 8
+"""Grids that reach farther out are not looked at: nothing there stays."""
+
+_ONE_POINT = 2.0**-50
+"""Extent of a grid that is one point to float64, and so has been tried as a block already."""
+
+_COST = 64
+"""Iterates of a pixel among many in lockstep that take the time of one step here."""
+
+_CREDIT = 1 << 14
+"""Steps allowed before the first success, besides 1/32 of what iterating on would take."""
+
+
+def answer_cycles(tile: Tile) -> None:
+    """Answer open pixels of `tile` whose orbits are drawn into a cycle, while that is quicker than iterating on."""
+    if max(abs(axis.step) * axis.size for axis in (tile.grid.im, tile.grid.re)) < _ONE_POINT:
+        return
+    periods = _periods(tile, tile.maxiter, tile.open)
+    if tile.period is not None:
+        tile.period[tile.open] = periods
+    tile.close("cycles", periods > 0)
+
+
+def find_periods(tile: Tile) -> None:
+    """Write the period of every pixel that does not escape and that a cycle can be proven for; closes nothing."""
+    if tile.period is None:
+        return
+    pixels = np.flatnonzero((tile.counts == tile.maxiter) & (tile.period == 0))
+    tile.period[pixels] = _periods(tile, 1 << 30, pixels)
+    tile.cancellation.check()
+
+
+def attracting_periods(
+    c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, maxiter: int, flag: NDArray[np.uint8]
+) -> NDArray[np.uint32]:
+    """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
+
+    Gives up where successes are too few to save what they cost, beside orbits of up to `maxiter` iterates. The proof
+    allows for an error of `rho` in every iterate, whatever causes it.
+    """
+    periods = np.zeros(c_x.size, np.uint32)
+    _fill(c_x, c_y, rho, maxiter, periods, flag)
+    return periods
+
+
+def _periods(tile: Tile, maxiter: int, pixels: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return the periods proven for `pixels`."""
+    im, re = _positions(tile.grid.im), _positions(tile.grid.re)
+    rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
+    rows, cols = np.divmod(pixels, re.size)
+    tile.cancellation.check()
+    return attracting_periods(re[cols], im[rows], rho, maxiter, tile.cancellation.flag)
+
+
+def _positions(axis: Axis) -> NDArray[np.float64]:
+    """Return the nearest float64 to every position; infinity, at which no orbit stays, beyond `_FARTHEST`."""
+    ends = abs(axis[0]), abs(axis[-1])
+    if max(ends) > _FARTHEST:
+        return np.full(axis.size, np.inf)
+    high: NDArray[np.float64] = positions(axis)[0]
+    return high
+
+
+@kernel
+def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
+    """Prove pixels, the last one's cycle first: neighbours share it more often than not."""
+    gain = maxiter // _COST
+    credit, cycle, x, y = _CREDIT + c_x.size * gain // 32, 0, 0.0, 0.0
+    for i in range(c_x.size):
+        if flag[0] or credit < 0:
+            return
+        cx, cy = c_x[i], c_y[i]
+        found = 0
+        if cycle:
+            credit -= 8 * cycle
+            found, x, y = _continued(cx, cy, rho, x, y, cycle)
+        if not found:
+            verdict, _, cycle, steps, x, y = judge(cx, cy, rho, 0.0, min(PATIENCE, gain))
+            credit -= steps
+            found = cycle if verdict == PROVEN else 0
+        if found:
+            cycle = found
+            periods[i] = found
+            credit += gain
+
+
+@inner
+def _continued(cx: float, cy: float, rho: float, x: float, y: float, cycle: int) -> tuple[int, float, float]:
+    """Return the period proven from x + iy, on the cycle of a neighbour, 0 if that fails; and the point on its own."""
+    x, y, converged = periodic_point(cx, cy, x, y, cycle)
+    return attracting_period(cx, cy, rho, x, y, cycle) if converged else 0, x, y

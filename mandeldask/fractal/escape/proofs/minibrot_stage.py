@@ -1,0 +1,189 @@
+"""Proofs that pixels inside a minibrot never escape: around its nucleus, p iterations are one of w' = w^2 + c'.
+
+With w = A z, where A is the slope of p - 1 iterations around the nucleus of period p, ``f_c^p`` becomes ``w^2 + K dc``
+up to an error that is bounded for all of |w| <= 2.5. A disc of w that returns into itself despite that error proves, as
+in `cycles`, that c is in the set: docs/explanation/proofs.md.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.positions import FAR, positions
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
+from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
+from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
+    from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.rationals import Point
+
+_LEAST_STEPS = 1 << 25
+"""Iterations that pixels could take, for which a proof is tried: finding a nucleus takes milliseconds."""
+
+_SHARE = 16
+"""As in `nucleus`: periods up to a sixteenth of `maxiter` are worth being found."""
+
+_RETURNED = 2.0**-20
+"""A reference that ends closer to 0 than this is the orbit of a nucleus."""
+
+_REACH = 2.5
+"""|w| up to which the error is bounded: as far as discs go in `cycles`."""
+_MOST_C = 2.1
+"""|c'| of pixels that are tried."""
+_PROBED = 37
+"""One pixel of so many is tried first: where none is inside hardly any is, and most tiles are outside."""
+_STEP = 2.0**-49
+"""More than roundings of one step of A and B lose, per what is added up: 16 units of 2^-53, of which 6 are needed."""
+_OUTWARD = 1.0 + 2.0**-40
+_POSITION = 2.0**-46
+"""More than rounding moves c', of at most `_MOST_C`, by."""
+_GOOD = 2.0**-8
+"""An error above this leaves little to prove."""
+_LEAST_Z = 2.0**-900
+"""Points of the orbit below this are rounded too coarsely."""
+_FLOOR = 2.0**-900
+_LARGE = 400
+"""An exponent that makes any error too large."""
+
+
+class Renormalization(NamedTuple):
+    """The map w' = w^2 + c' that a minibrot is."""
+
+    nucleus: Point
+    slope: complex
+    """c' = slope 2^exponent (c - nucleus)."""
+    exponent: int
+    error: float
+    """Bound on how far off w' is, for |w| <= 2.5 and |c'| <= 2.1."""
+
+
+def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
+    """Answer open pixels of `tile` that the nucleus at the end of `reference`, or the one it shows, proves to stay."""
+    if tile.maxiter * tile.open.size < _LEAST_STEPS:
+        return
+    orbit = _nucleus_orbit(reference, tile.maxiter)
+    found = None if orbit is None else _renormalization(orbit)
+    if found is None:
+        return
+    axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
+    most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
+    if most * Fraction(2) ** found.exponent > FAR:
+        return  # hardly a pixel can be near the nucleus
+    re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
+    im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
+    if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
+        return
+    if _stay(tile, found, re, im, tile.open[::_PROBED]).any():
+        tile.close("minibrot", _stay(tile, found, re, im, tile.open))
+
+
+def _stay(
+    tile: Tile, found: Renormalization, re: NDArray[np.float64], im: NDArray[np.float64], pixels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which of `pixels`, at `re` and `im` from the nucleus, are proven to stay."""
+    rows, cols = np.divmod(pixels, tile.grid.re.size)
+    c = found.slope * (re[cols] + 1j * im[rows])
+    near = np.flatnonzero(np.abs(c) <= _MOST_C)
+    periods = attracting_periods(
+        c.real[near], c.imag[near], found.error + _POSITION, tile.maxiter, tile.cancellation.flag
+    )
+    proven = np.zeros(pixels.size, np.bool_)
+    proven[near[periods > 0]] = True
+    return proven
+
+
+def _least(values: NDArray[np.float64]) -> float:
+    """Return the least distance from 0 along an axis."""
+    return abs(float(np.clip(0.0, values.min(), values.max())))
+
+
+def _nucleus_orbit(reference: ReferenceOrbit, maxiter: int) -> ReferenceOrbit | None:
+    """Return the orbit of a nucleus up to its return to 0: `reference`, or that of its nearest return to 0."""
+    moduli = np.hypot(reference.x, reference.y)
+    if reference.ended and moduli[-1] < _RETURNED:
+        return reference
+    most = min(len(reference), maxiter // _SHARE)
+    if most < 1:
+        return None
+    period = 1 + int(np.argmin(moduli[1 : most + 1]))
+    nucleus = nucleus_of_period(reference.center, period, reference.bits)
+    return None if nucleus is None else orbit_of(nucleus, reference.bits, period)
+
+
+def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:
+    """Return the map of the minibrot around the nucleus whose orbit is given, or None where its error is too large.
+
+    That is the case too where the orbit does not return to 0.
+    """
+    a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent = _follow(orbit.x, orbit.y, len(orbit))
+    parts = (*_end(orbit), orbit.error, (lost, exponent))
+    error = math.hypot(a_x, a_y) * sum(_ldexp(abs(value), shift + a_exponent) for value, shift in parts) * _OUTWARD
+    if not error < _GOOD:
+        return None
+    slope = complex(a_x, a_y) * complex(b_x, b_y)
+    return Renormalization(orbit.center, slope, a_exponent + b_exponent, error)
+
+
+def _end(orbit: ReferenceOrbit) -> tuple[tuple[float, int], ...]:
+    """Return the parts of the last point, mantissas with exponents."""
+    last = orbit.tiny[-1]
+    return (last.x, last.y) if last.m == len(orbit) else ((float(orbit.x[-1]), 0), (float(orbit.y[-1]), 0))
+
+
+def _ldexp(value: float, exponent: int) -> float:
+    """Return ``value * 2**exponent``, rounded up where that is far from 1."""
+    return math.inf if value > 0.0 and exponent > _LARGE else math.ldexp(value, min(max(exponent, -1000), _LARGE))
+
+
+@kernel
+def _follow(z_x, z_y, period):
+    """Return A, B and the bound on what they leave of dz after `period` iterations, each with its exponent.
+
+    ``dz_period = A z^2 + B dc`` up to that bound, for |A z| <= `_REACH` and |A B dc| <= 1.01 `_MOST_C`.
+    """
+    a_x, a_y, a_exponent, b_x, b_y, b_exponent = 1.0, 0.0, 0, 1.0, 0.0, 0
+    for j in range(1, period):
+        x, y = 2.0 * z_x[j], 2.0 * z_y[j]
+        if not max(abs(x), abs(y)) > _LEAST_Z:
+            return 1.0, 0.0, 0, 1.0, 0.0, 0, np.inf, 0
+        a_x, a_y = x * a_x - y * a_y, x * a_y + y * a_x
+        b_x, b_y = x * b_x - y * b_y + power(-b_exponent), x * b_y + y * b_x
+        a_x, a_y, a_exponent = _scaled(a_x, a_y, a_exponent)
+        b_x, b_y, b_exponent = _scaled(b_x, b_y, b_exponent)
+    a, b = np.hypot(a_x, a_y), np.hypot(b_x, b_y)
+    # alpha, beta: bounds on |A_j z^2| and |B_j dc|, and lost: on what they leave of dz, in units of 2^exponent
+    square, square_exponent = _REACH**2 / (a * a) * _OUTWARD, -2 * a_exponent
+    dc, dc_exponent = 1.01 * _MOST_C / (a * b), -a_exponent - b_exponent
+    exponent = max(square_exponent, dc_exponent)
+    alpha, beta, lost = square * power(square_exponent - exponent), dc * power(dc_exponent - exponent), 0.0
+    for j in range(1, period):
+        added, scale = dc * power(dc_exponent - exponent), math.ldexp(1.0, max(exponent, -1000))
+        growth, most = 2.0 * np.hypot(z_x[j], z_y[j]), alpha + beta + lost
+        lost = (growth * lost + scale * most**2 + _STEP * (growth * (alpha + beta) + added)) * _OUTWARD + _FLOOR
+        alpha, beta = growth * alpha * _OUTWARD, (growth * beta + added) * _OUTWARD + _FLOOR
+        most = alpha + beta + lost
+        if not most < 2.0**300:
+            return a_x, a_y, a_exponent, b_x, b_y, b_exponent, np.inf, 0
+        if most > 2.0**60 or most < 2.0**-60:
+            shift = math.frexp(most)[1]
+            alpha, beta, lost = alpha * power(-shift), beta * power(-shift), lost * power(-shift)
+            exponent += shift
+    return a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent
+
+
+@inner
+def _scaled(x, y, exponent):
+    """Return a complex number in units of the power of two just above it."""
+    shift = math.frexp(max(abs(x), abs(y)))[1]
+    factor = power(-shift)
+    return x * factor, y * factor, exponent + shift

@@ -1,0 +1,169 @@
+"""The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
+
+A quad-tree of blocks, largest first. A block is a disc of c, of which may be proven that all of it escapes after the
+same count, or stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a disc of the
+smallest size in its middle does not fail: along the edge of the set little can be proven, and trying must cost little.
+What a formula proves is not tried.
+"""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.positions import as_pair
+from mandeldask.fractal.escape.proofs.cardioid_and_disc import (
+    OUTSIDE,
+    UNDECIDED,
+    component_at,
+    component_of,
+    components,
+    real_segment,
+    unit_exponent,
+)
+from mandeldask.fractal.escape.proofs.disc_of_c import BROKEN, FAILED, PROVEN, SPLIT, judge
+from mandeldask.fractal.rationals import Point
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.tile import Tile
+
+LEAF = 8
+"""Blocks of at most this many pixels a side are not split."""
+
+_PROBED = 64
+"""Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
+
+_ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
+"""Steps of discs allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
+
+_FARTHEST = 64
+"""Grids that reach farther out are left to the orbits, which end there at once: here floats must hold the step."""
+
+
+def answer_blocks(tile: Tile) -> None:
+    """Answer the pixels of `tile` that formulas prove and the blocks that discs prove; all must be open."""
+    grid = tile.grid
+    proven = np.zeros(tile.counts.size, np.bool_)
+    segment = real_segment(grid)
+    proven[segment.start : segment.stop] = True
+    middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
+    frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
+    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) <= _FARTHEST:
+        steps = as_pair(grid.im.step, exponent + 1)[0], as_pair(grid.re.step, exponent + 1)[0]
+        known = components(middle, exponent)
+        period = np.empty(0, np.uint32) if tile.period is None else tile.period
+        escapes = not tile.wants_orbits
+        queue, flag = _queue(grid.shape), tile.cancellation.flag
+        _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
+    tile.close("blocks", proven)
+
+
+def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return room for all blocks, by row first row, end of rows, first column, end of columns: the first is all."""
+    height, width = shape
+    queue = np.empty((height * width // 4 + 64, 4), np.int64)
+    queue[0] = 0, height, 0, width
+    return queue
+
+
+@kernel
+def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
+    """Answer blocks, largest first.
+
+    `frame` has the middles of rows and columns and their distances, `steps` half the distances in units of `known`.
+    """
+    im, im_step, re, re_step = frame
+    height, width = shape
+    rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
+    leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
+    first, last, allowance = 0, 1, _ALLOWANCE
+    while first < last and not flag[0]:
+        top, bottom, left, right = queue[first, 0], queue[first, 1], queue[first, 2], queue[first, 3]
+        first += 1
+        rows, cols = bottom - top, right - left
+        side = max(rows, cols)
+        y, x = top + bottom - height, left + right - width
+        component = component_of(known, x * steps[1], y * steps[0], max(rows * abs(steps[0]), cols * abs(steps[1])))
+        if OUTSIDE < component < UNDECIDED:
+            _answer(top, bottom, left, right, width, maxiter, maxiter, component, counts, period, proven)
+            continue
+        if component == UNDECIDED and side <= LEAF:
+            _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven)
+            continue
+        verdict, count, cycle = FAILED, maxiter, 0
+        if allowance > 0 and (component == OUTSIDE or side > _PROBED):
+            rho = _radius(rows, cols, im_step, re_step) + rounding
+            probe = leaf if LEAF < side <= _PROBED else 0.0
+            cx, cy = re + 0.5 * x * re_step, im + 0.5 * y * im_step
+            verdict, count, cycle, taken, _, _ = judge(cx, cy, rho, probe, maxiter)
+            allowance -= taken
+            if count < maxiter and not escapes:
+                verdict = FAILED
+        if verdict == PROVEN:
+            allowance += _STEPS_A_PIXEL * rows * cols
+            _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven)
+        elif component == UNDECIDED or verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
+            last = _split(queue, last, top, bottom, left, right)
+
+
+@inner
+def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven):
+    """Write the answer of a block."""
+    for row in range(top, bottom):
+        start, stop = row * width + left, row * width + right
+        _paint(proven, start, stop, 1)
+        if count < maxiter:  # else it is there already
+            _paint(counts, start, stop, count)
+        if period.size:
+            _paint(period, start, stop, cycle)
+
+
+@inner
+def _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven):
+    """Write the answers of those pixels of a block that are certainly inside a component."""
+    height, width = shape
+    for row in range(top, bottom):
+        v = (2 * row - (height - 1)) * steps[0]
+        for col in range(left, right):
+            component = component_at(known, (2 * col - (width - 1)) * steps[1], v)
+            if component != OUTSIDE:
+                proven[row * width + col] = True
+                if period.size:
+                    period[row * width + col] = component
+
+
+@inner
+def _paint(values: Any, start: int, stop: int, value: Any) -> None:
+    part = values[start:stop]
+    for i in range(part.size):
+        part[i] = value
+
+
+@inner
+def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
+    """Put a block behind `last`; return the new end."""
+    queue[last, 0], queue[last, 1], queue[last, 2], queue[last, 3] = top, bottom, left, right
+    return last + 1
+
+
+@inner
+def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
+    """Put the halves or quarters of a block, as square as can be, behind `last`; return the new end."""
+    rows, cols = bottom - top, right - left
+    row_step = -(-rows // 2) if 2 * rows > cols else rows
+    col_step = -(-cols // 2) if 2 * cols > rows else cols
+    for row in range(top, bottom, row_step):
+        for col in range(left, right, col_step):
+            last = _put(queue, last, row, min(row + row_step, bottom), col, min(col + col_step, right))
+    return last
+
+
+@inner
+def _radius(rows: int, cols: int, im_step: float, re_step: float) -> float:
+    """Return the distance from the middle of a block to its farthest pixel, rounded up."""
+    return 0.5 * hypot(im_step * (rows - 1), re_step * (cols - 1)) * (1.0 + 2.0**-40)

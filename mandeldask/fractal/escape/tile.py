@@ -1,0 +1,157 @@
+"""Tile: the workspace that the stages of one computation share while they answer its pixels.
+
+A stage answers the pixels whose value it can prove and leaves the others open; stages run from cheap to strong, and
+the last one can prove anything. So no stage needs to know another, and none has to guess.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mandeldask.cancellation import Cancellation, current
+from mandeldask.fractal.escape.arithmetic.jit import kernel
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Grid
+
+
+_KEPT = 1 << 20
+"""Pixels of the largest tile whose space is kept for the next: fresh memory costs milliseconds, page by page."""
+
+_ALL_MARKED = 0x0101010101010101
+"""Eight marks at once, True each."""
+
+_kept = threading.local()
+
+
+class Space(NamedTuple):
+    """What a tile of `size` pixels needs in any case, to be used by one tile at a time."""
+
+    counts: NDArray[np.uint32]
+    """Space for the counts, shape (size,)."""
+    pixels: NDArray[np.int64]
+    """All pixels, 0 to size - 1."""
+    open: NDArray[np.int64]
+    """Space for those that the first stage leaves open."""
+    rest: NDArray[np.int64]
+    """Space for a list that a stage makes for itself."""
+
+    @classmethod
+    def fresh(cls, size: int) -> Self:
+        """Return new space."""
+        return cls(np.empty(size, np.uint32), np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64))
+
+    @classmethod
+    def kept(cls, size: int) -> Self:
+        """Return this thread's own space, which the next call returns again."""
+        if size > _KEPT:
+            return cls.fresh(size)
+        space = getattr(_kept, "space", None)
+        if space is None or space.counts.size < size:
+            space = _kept.space = cls.fresh(size)
+        return cls(space.counts[:size], space.pixels[:size], space.open[:size], space.rest[:size])
+
+
+@dataclass(slots=True, eq=False)
+class Tile:
+    """Answers at the pixels of a grid, kept flat: pixel (row, col) is at ``row * width + col``.
+
+    Every pixel begins as one that does not escape: its count is `maxiter`, its `smooth` and `distance` are NaN and its
+    `period` is 0 (not known). So a stage that proves "never escapes" has only to close the pixel.
+    """
+
+    grid: Grid
+    """Where the pixels are."""
+    maxiter: int
+    """Greatest escape count."""
+    space: Space
+    """What is kept for the next tile."""
+    counts: NDArray[np.uint32]
+    """Escape counts, shape (height * width,)."""
+    smooth: NDArray[np.float32] | None
+    """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
+    distance: NDArray[np.float32] | None
+    """Distance estimates in the unit that `units.in_pixels` tells, or None; as `smooth`."""
+    period: NDArray[np.uint32] | None
+    """Periods of attracting cycles, or None."""
+    open: NDArray[np.int64]
+    """Pixels that no stage has answered yet, ascending."""
+    undecidable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Pixels that float64 orbits are not good enough for, ascending: longer ones would not be either."""
+    answered: dict[str, int] = field(default_factory=dict)
+    """Pixels answered by each stage so far, in the order in which the stages ran."""
+    cancellation: Cancellation = field(default_factory=current)
+    """Stages without the GIL poll its flag, and raise by its `check`."""
+
+    @classmethod
+    def blank(
+        cls, grid: Grid, maxiter: int, fields: tuple[str, ...] = ("iterations",), space: Space | None = None
+    ) -> Self:
+        """Return a Tile with every pixel open, in `space` of its size if that is given."""
+        size = grid.im.size * grid.re.size
+        space = space or Space.fresh(size)
+        space.counts.fill(maxiter)
+        return cls(
+            grid=grid,
+            maxiter=maxiter,
+            space=space,
+            counts=space.counts,
+            smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
+            distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
+            period=np.zeros(size, np.uint32) if "period" in fields else None,
+            open=space.pixels,
+        )
+
+    @property
+    def wants_orbits(self) -> bool:
+        """Whether the count alone is no answer for a pixel that escapes."""
+        return self.smooth is not None or self.distance is not None
+
+    def close(self, stage: str, proven: NDArray[np.bool_]) -> None:
+        """Take out of `open` the pixels ``open[proven]``, credited to `stage`.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If the computation was cancelled: what a stage left half done must not count as answered.
+        """
+        self.cancellation.check()
+        before = self.open.size
+        first = self.open is self.space.pixels
+        self.open = unmarked(self.open, proven, self.space.open if first else np.empty(before, np.int64))
+        self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
+
+
+def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], room: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of `pixels` that are not marked, in `room` of their size; all of them as they are."""
+    words = marks[: marks.size // 8 * 8].view(np.int64)
+    left: NDArray[np.int64] = room[: _leave(pixels, marks, words, room)] if marks.any() else pixels
+    return left
+
+
+@kernel
+def _leave(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
+    """Write to `left` what is not marked; return how many. Most marks are like their neighbours: eight are a word."""
+    size = 0
+    for word in range(words.size):
+        if words[word] != _ALL_MARKED:
+            for i in range(8 * word, 8 * word + 8):
+                left[size] = pixels[i]
+                size += not marks[i]
+    for i in range(8 * words.size, marks.size):
+        left[size] = pixels[i]
+        size += not marks[i]
+    return size
+
+
+Stage = Callable[[Tile], None]
+"""Writes the fields of the open pixels that it can prove and closes them."""

@@ -1,1 +1,0 @@
-"""Numba kernels: scalars and vectors in, fields out. Nothing imports these modules before something computes."""

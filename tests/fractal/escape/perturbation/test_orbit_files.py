@@ -1,0 +1,120 @@
+"""Reference orbits that processes share through a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.fractal.escape.perturbation import orbit_files, orbit_source
+from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
+from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
+from mandeldask.fractal.rationals import as_point
+from mandeldask.shared_cache import Shared
+
+SEAHORSE = as_point("-0.743643887037158704752191506114774+0.131825904205311970493132056385139j")
+BITS, LENGTH = 400, 50_000
+
+
+@pytest.fixture
+def another_process(monkeypatch):
+    """Forget what this process keeps, as another would know nothing of it."""
+
+    def forget():
+        monkeypatch.setattr(orbit_source, "_kept", Shared(orbit_source.MAX_BYTES))
+
+    forget()
+    return forget
+
+
+@pytest.fixture
+def walked(monkeypatch):
+    """How far orbits were extended."""
+    lengths = []
+    extended = ReferenceOrbit.extended
+
+    def told(orbit, length):
+        longer = extended(orbit, length)
+        lengths.append(len(longer) - len(orbit))
+        return longer
+
+    monkeypatch.setattr(ReferenceOrbit, "extended", told)
+    return lengths
+
+
+def test_an_orbit_is_fetched_as_it_was_computed_and_extended_from_there(tmp_path, another_process, walked):
+    first = Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    another_process()
+    fetched = Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    assert fetched is not first
+    np.testing.assert_array_equal(fetched.x, first.x)
+    longer = Exchange(tmp_path)(SEAHORSE, BITS, LENGTH + 1000)
+    another_process()
+    assert len(Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)) == LENGTH + 1000
+    assert sum(walked) == LENGTH + 1000
+    expected = ReferenceOrbit.start(SEAHORSE, BITS).extended(LENGTH + 1000)
+    np.testing.assert_array_equal(longer.y, expected.y)
+    assert longer.state == expected.state
+
+
+def test_short_orbits_are_not_worth_a_file(tmp_path, another_process):
+    Exchange(tmp_path)(SEAHORSE, BITS, 100)
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_ask_at_a_time_compute_it_once(tmp_path):
+    code = """
+import json, sys
+from pathlib import Path
+from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
+from mandeldask.fractal.rationals import as_point
+from mandeldask.fractal.escape.perturbation.reference_orbit import _Walker
+walked, walk = [], _Walker.walk
+def counted(walker, steps):
+    before = walker.m
+    walk(walker, steps)
+    walked.append(walker.m - before)
+_Walker.walk = counted
+input()
+orbit = Exchange(Path(sys.argv[1]))(as_point(sys.argv[2]), 400, 300_000)
+print(json.dumps([sum(walked), len(orbit), float(orbit.x.sum())]))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path), "-0.75+0.0000001j"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in running:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    assert sorted(steps for steps, _, _ in told) == [0, 0, 300_000]
+    assert len({(length, total) for _, length, total in told}) == 1
+
+
+def test_whoever_waits_can_be_cancelled(tmp_path, another_process):
+    Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    (lock,) = tmp_path.glob("*.lock")
+    another_process()
+    given_up = Cancellation()
+    given_up.cancel()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with cancellable(given_up), pytest.raises(Cancelled):
+            Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    assert len(Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)) == LENGTH
+
+
+def test_the_folder_is_bounded(tmp_path, another_process, monkeypatch):
+    monkeypatch.setattr(orbit_files, "MAX_BYTES", 3 * 4 * 8 * LENGTH)  # two orbits and a half
+    for bits in (400, 401, 402, 403):
+        Exchange(tmp_path)(SEAHORSE, bits, LENGTH)
+    assert len([path for path in tmp_path.iterdir() if not path.suffix]) == 2
+
+
+def test_a_folder_that_has_gone_costs_no_answer(tmp_path, another_process):
+    assert len(Exchange(tmp_path / "gone")(SEAHORSE, BITS, LENGTH)) == LENGTH
+    assert not list(tmp_path.iterdir())
