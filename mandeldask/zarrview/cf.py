@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mandeldask.zarrview.formats import V3_ATTRS
+from mandeldask.zarrview.attributes import V3_ATTRS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

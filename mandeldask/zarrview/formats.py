@@ -1,12 +1,7 @@
-"""V2 and V3: each owns its metadata documents, its chunk keys and its encoding, so that the two views cannot drift.
-
-Attributes named `zarr_v2` or `zarr_v3` (dicts) are merged into the attributes of that format and left out of the
-other: OME-Zarr 0.4 and 0.5, for example, claim the same names for different things.
-"""
+"""V2 and V3: each owns its metadata documents, its chunk keys and its encoding, so that the two views cannot drift."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from operator import mod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
@@ -15,7 +10,7 @@ import numcodecs
 import numpy as np
 from zarr.codecs import GzipCodec
 
-from mandeldask.multiscales import in_format
+from mandeldask.zarrview.attributes import DIMENSIONS, attributes
 from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.stored import Stored, template
@@ -24,10 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mandeldask.zarrview.nodes import Node
-
-V2_ATTRS: Final = "zarr_v2"
-V3_ATTRS: Final = "zarr_v3"
-DIMENSIONS: Final = "_ARRAY_DIMENSIONS"
 
 DEFAULT: Final = "default"
 """gzip at level 1: what a browser decodes without WebAssembly, and the same bytes every time."""
@@ -172,16 +163,3 @@ Format = V2 | V3
 
 def _dims(array: Array) -> tuple[str, ...]:
     return array.dims if array.dims is not None else tuple(f"dim_{axis}" for axis in range(len(array.shape)))
-
-
-def attributes(node: Node, number: int) -> dict[str, Any]:
-    """Return the attributes of `node` in Zarr format `number`: the other format's left out, OME-Zarr's translated."""
-    own, other = (V2_ATTRS, V3_ATTRS) if number == 2 else (V3_ATTRS, V2_ATTRS)  # noqa: PLR2004
-    shared = {name: value for name, value in node.attrs.items() if name not in {own, other}}
-    merged = shared | dict(node.attrs.get(own, {}))
-    return in_format(merged, number, node.members) if isinstance(node, Group) else merged
-
-
-def to_json(document: Any) -> bytes:
-    """Return the bytes of a metadata document. NaN and infinity are written as zarr-python writes them."""
-    return json.dumps(document, separators=(",", ":")).encode()

@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from importlib import import_module
-from math import prod
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Made = TypeVar("Made")
 
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
-
-CHUNK_BYTES = 2**20
-"""Size of decoded chunks, at most, where nothing says how an array is divided."""
 
 _RESERVED = {"", ".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 
@@ -97,21 +95,6 @@ def checked_name(name: Any) -> str:
     return name
 
 
-def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return chunks of at most `CHUNK_BYTES`, halving the longest side of `shape` until they fit.
-
-    Examples
-    --------
-    >>> default_chunks((2**59, 2**59), 1), default_chunks((10, 0), 8), default_chunks((), 8)
-    ((1024, 1024), (10, 1), ())
-    """
-    chunks = [max(1, size) for size in shape]
-    while chunks and max(chunks) > 1 and prod(chunks) * itemsize > CHUNK_BYTES:
-        longest = chunks.index(max(chunks))
-        chunks[longest] = -(-chunks[longest] // 2)
-    return tuple(chunks)
-
-
 def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
     """Return `node` with what `wrap` makes of every array's `read` in its place."""
     if isinstance(node, Group):
@@ -119,24 +102,20 @@ def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
     return replace(node, read=wrap(node.read))
 
 
-_KINDS = {
-    "dask": "mandeldask.zarrview.kinds.dask_arrays",
-    "pandas": "mandeldask.zarrview.kinds.pandas_tables",
-    "pyarrow": "mandeldask.zarrview.kinds.arrow_tables",
-    "scipy": "mandeldask.zarrview.kinds.scipy_sparse",
-    "sparse": "mandeldask.zarrview.kinds.pydata_sparse",
-    "xarray": "mandeldask.zarrview.kinds.xarrays",
-    "zarr": "mandeldask.zarrview.kinds.zarr_nodes",
-}
-"""Module that registers the types of a package. It is imported once such an object is seen, so the package is too."""
+FAMILIES: dict[str, str] = {}
+"""Module that registers the types of a package, by the package's name, or of a protocol, by the method's.
+
+A module is imported once such an object is seen, so its package is too. Packages come before protocols.
+"""
 
 _loaded: set[str] = set()
 
 
-def _load_kinds(kind: type) -> bool:
-    """Import the registrations for `kind`'s packages; return whether there were new ones."""
-    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
-    modules = {_KINDS[package] for package in packages & _KINDS.keys()} - _loaded
+def _load_families(kind: type) -> bool:
+    """Import the registrations for `kind`'s packages, or else its protocols; return whether there were new ones."""
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__} & FAMILIES.keys()
+    protocols = {name for name in FAMILIES if name.startswith("__") and hasattr(kind, name)}
+    modules = {FAMILIES[name] for name in packages} - _loaded or {FAMILIES[name] for name in protocols} - _loaded
     for module in modules:
         import_module(module)
     _loaded.update(modules)
@@ -159,10 +138,8 @@ def as_node(tree: Any) -> Node:
     ValueError
         If a name cannot be used in Zarr.
     """
-    if _load_kinds(type(tree)):
+    if _load_families(type(tree)):
         return as_node(tree)
-    if hasattr(tree, "__arrow_c_stream__"):
-        return import_module("mandeldask.zarrview.kinds.arrow_tables").arrow_node(tree)  # type: ignore[no-any-return]
     msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
     raise TypeError(msg)
 
@@ -175,7 +152,7 @@ def _(tree: Node) -> Node:
 
 @as_node.register(Mapping)
 def _(tree: Mapping[str, Any]) -> Node:
-    if _load_kinds(type(tree)):  # a Dataset is a Mapping as well
+    if _load_families(type(tree)):  # a Dataset is a Mapping as well
         return as_node(tree)
     return Group({name: named(member(name, partial(as_node, below)), name) for name, below in tree.items()})
 
@@ -195,17 +172,3 @@ def named(node: Node, name: str) -> Node:
     if isinstance(node, Array) and node.dims is None:
         return replace(node, dims=tuple(f"{name}_{axis}" for axis in range(len(node.shape))))
     return node
-
-
-@as_node.register(np.ndarray)
-@as_node.register(np.generic)
-@as_node.register(bool)
-@as_node.register(int)
-@as_node.register(float)
-@as_node.register(complex)
-@as_node.register(str)
-@as_node.register(bytes)
-def _(tree: Any) -> Node:
-    if _load_kinds(type(tree)):
-        return as_node(tree)
-    return import_module("mandeldask.zarrview.kinds.numpy_arrays").array_node(np.asanyarray(tree))  # type: ignore[no-any-return]

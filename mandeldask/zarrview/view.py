@@ -7,8 +7,8 @@ from functools import cached_property
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mandeldask.zarrview.attributes import to_json
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.formats import Format, to_json
 from mandeldask.zarrview.identity import digest
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
 from mandeldask.zarrview.pool import Pool
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zarr.abc.store import ByteRequest, Store
+
+    from mandeldask.zarrview.formats import Format
 
 
 @dataclass(frozen=True, slots=True)

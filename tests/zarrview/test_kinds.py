@@ -16,8 +16,9 @@ import pytest
 import xarray as xr
 import zarr
 
+from mandeldask.zarrview.chunking import CHUNK_BYTES, default_chunks
 from mandeldask.zarrview.kinds.sparse_arrays import sparse_node
-from mandeldask.zarrview.nodes import CHUNK_BYTES, Array, Group, as_node, default_chunks
+from mandeldask.zarrview.nodes import Array, Group, as_node
 from mandeldask.zarrview.store import to_store
 from zarrview.patterns import Counted
 

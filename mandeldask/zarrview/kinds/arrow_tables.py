@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
+from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.identity import unique
 from mandeldask.zarrview.kinds.pandas_tables import column_node
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks, member
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,12 +34,20 @@ class Slices:
         return values
 
 
+@runtime_checkable
+class Stream(Protocol):
+    """Anything that speaks Arrow: a frame or a series of polars, of DuckDB, of whatever comes."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Return a capsule of an ArrowArrayStream."""
+
+
+@as_node.register(Stream)
 @as_node.register(pa.Table)
 @as_node.register(pa.RecordBatch)
 @as_node.register(pa.ChunkedArray)
 @as_node.register(pa.Array)
-def arrow_node(tree: Any) -> Node:
-    """Return the Group of a table, or the Array of a column, that has an `__arrow_c_stream__` or is pyarrow's."""
+def _(tree: Any) -> Node:
     if isinstance(tree, (pa.ChunkedArray, pa.Array)):
         return replace(_column(tree), dims=None)
     if not isinstance(tree, (pa.Table, pa.RecordBatch)):

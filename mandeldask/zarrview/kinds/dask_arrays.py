@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 
-from mandeldask.zarrview.kinds.numpy_arrays import dense
-from mandeldask.zarrview.nodes import Array, as_node, default_chunks
+from mandeldask.zarrview.blocks import dense
+from mandeldask.zarrview.chunking import block_chunks
+from mandeldask.zarrview.kinds.numpy_arrays import with_conventions
+from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,23 +33,5 @@ class Computed:
 @as_node.register(da.Array)
 def _(tree: da.Array) -> Array:
     if tree.dtype.kind in "OMm":
-        from mandeldask.zarrview.kinds.xarrays import array_of_dates_or_objects  # noqa: PLC0415  xarray costs 0.3 s
-
-        return array_of_dates_or_objects(tree)
-    return Array(tree.shape, tree.dtype, Computed(tree), dask_chunks(tree), fingerprint=tree.name)
-
-
-def dask_chunks(data: da.Array) -> tuple[int, ...]:
-    """Return Zarr chunks for a dask array: its largest block along each dimension.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not known before computing.
-    """
-    if any(size != size for size in data.shape):  # noqa: PLR0124  NaN is the one that is not itself
-        msg = f"a dask array of unknown shape {data.shape} has no Zarr chunks; call compute_chunk_sizes() first"
-        raise ValueError(msg)
-    if not data.shape:
-        return default_chunks((), 1)
-    return tuple(max(1, *blocks) if blocks else 1 for blocks in data.chunks)
+        return with_conventions(tree)
+    return Array(tree.shape, tree.dtype, Computed(tree), block_chunks(tree.shape, tree.chunks), fingerprint=tree.name)

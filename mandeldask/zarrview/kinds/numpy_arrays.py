@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mandeldask.zarrview.blocks import dense
+from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.identity import identity
-from mandeldask.zarrview.nodes import Array, default_chunks
+from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,17 +27,26 @@ class Indexed:
         return dense(self.data[window])
 
 
-def dense(window: Any) -> NDArray[Any]:
-    """Return the elements of a window as an ndarray, which sparse arrays refuse to become unless asked by name."""
-    return np.asarray(window.todense() if hasattr(window, "todense") else window)
+def with_conventions(data: Any) -> Array:
+    """Return the Array of an array of dates, durations or objects: what CF conventions make of them."""
+    from xarray import Variable  # noqa: PLC0415  0.3 s of import, for those who have such arrays
+
+    node = as_node(Variable(tuple(f"dim_{axis}" for axis in range(data.ndim)), data))
+    return replace(cast("Array", node), dims=None)
 
 
-def array_node(data: NDArray[Any]) -> Array:
-    """Return the Array of an ndarray; dates, durations and objects become what CF conventions make of them."""
+@as_node.register(np.ndarray)
+@as_node.register(np.generic)
+@as_node.register(bool)
+@as_node.register(int)
+@as_node.register(float)
+@as_node.register(complex)
+@as_node.register(str)
+@as_node.register(bytes)
+def _(tree: Any) -> Array:
+    data = np.asanyarray(tree)
     if data.dtype.kind in "OMm":
-        from mandeldask.zarrview.kinds.xarrays import array_of_dates_or_objects  # noqa: PLC0415  xarray costs 0.3 s
-
-        return array_of_dates_or_objects(data)
+        return with_conventions(data)
     return Array(
         shape=data.shape,
         dtype=data.dtype,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.identity import digest, identity
-from mandeldask.zarrview.nodes import Array, default_chunks
+from mandeldask.zarrview.nodes import Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ semi-private encoding functions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,11 @@ from xarray.backends.zarr import encode_zarr_attr_value, encode_zarr_variable
 from xarray.conventions import encode_dataset_coordinates
 from xarray.indexes import PandasIndex
 
+from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
+from mandeldask.zarrview.chunking import block_chunks, default_chunks
 from mandeldask.zarrview.identity import digest, identity
-from mandeldask.zarrview.kinds.dask_arrays import dask_chunks
-from mandeldask.zarrview.kinds.numpy_arrays import dense
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, default_chunks, member
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -110,13 +110,6 @@ def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): encode(value) for name, value in attrs.items()}
 
 
-def array_of_dates_or_objects(data: Any) -> Array:
-    """Return the Array of a plain array of datetimes, timedeltas or objects, encoded as a variable's would be."""
-    dims = tuple(f"dim_{axis}" for axis in range(data.ndim))
-    node = variable_node(xr.Variable(dims, data))
-    return replace(node, dims=None)
-
-
 def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     """Return the Array of a variable.
 
@@ -167,7 +160,7 @@ def _chunks(variable: xr.Variable) -> tuple[int, ...]:
     """Return the chunks that the variable's encoding asks for, or else those of its dask array."""
     asked = variable.encoding.get("chunks")
     if asked is None and variable.chunks is not None:
-        return dask_chunks(variable.data)
+        return block_chunks(variable.shape, variable.chunks)
     if asked is None:
         return default_chunks(variable.shape, max(1, variable.dtype.itemsize))
     return tuple(max(1, int(size)) for size in asked)

@@ -10,8 +10,8 @@ import zarr
 from zarr.abc.store import Store
 
 from mandeldask.multiscales import dimensions
+from mandeldask.zarrview.attributes import DIMENSIONS
 from mandeldask.zarrview.cf import decoded_missing, with_missing
-from mandeldask.zarrview.formats import DIMENSIONS
 from mandeldask.zarrview.identity import unique
 from mandeldask.zarrview.kinds.numpy_arrays import Indexed
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member, named
