@@ -11,10 +11,10 @@ from math import isqrt, log2
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.escape.proofs.closed_form import known_period
+from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
 from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, Followed, follow
 from mandeldask.fractal.escape.exact.ties import is_proven_tie
-from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
+from mandeldask.fractal.escape.proofs.closed_form import known_period
 
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
@@ -23,6 +23,9 @@ FEWEST_BITS = 192
 """Fractional bits to begin with, unless more are known to be needed: the stages before this one had 159."""
 
 _WORD = 64
+
+_WHOLE_INSIDE = 13
+"""Gaussian integers with |z| <= 2: an orbit that is inside for longer repeats itself."""
 
 _NEAR = 4
 """A |re c| or |im c| up to this is what compiled orbits take."""
@@ -82,6 +85,10 @@ def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tup
     """
     if known_period(c) is not None:  # chaotic real orbits would cost a bit of precision for every iterate
         return maxiter, None
+    if c.re.denominator == c.im.denominator == 1:
+        count = _whole_count(c, maxiter)
+        if count == maxiter or not fields:
+            return count, None
     inside, bits = 0, -(-bits // _WORD) * _WORD
     while True:
         followed = _followed(c, maxiter, bits, inside, fields)
@@ -91,6 +98,16 @@ def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tup
             inside = followed.undecided
         else:
             bits = _more(bits)
+
+
+def _whole_count(c: Point, maxiter: int) -> int:
+    """Return the escape count of a Gaussian integer: if it does not leave soon, it never does."""
+    z = cx, cy = int(c.re), int(c.im)
+    for n in range(_WHOLE_INSIDE + 1):
+        if z[0] * z[0] + z[1] * z[1] > 4:
+            return min(n, maxiter)
+        z = z[0] * z[0] - z[1] * z[1] + cx, 2 * z[0] * z[1] + cy
+    return maxiter
 
 
 def steps_between_looks(bits: int) -> int:

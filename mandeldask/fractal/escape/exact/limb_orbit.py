@@ -6,15 +6,16 @@ digit, ``error 2^exponent``. docs/explanation/exactness.md derives the bounds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log2, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
-from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.arithmetic.limbs import add, leading, square
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import FAR_OUT
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ _LEAST = 2.0**-1000
 _INSIDE, _OUTSIDE, _UNSURE = range(3)
 
 
-class Followed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Followed:
     """How far an orbit was decided."""
 
     count: int | None
@@ -151,7 +153,7 @@ def _follow(c, c_signs, maxiter, inside, fields, room, told, flag):
         error = ((2.0 * modulus + radius) * error + rounding * unit) * _OUTWARD
         if error > 2.0**_RENORM:
             error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
-        sign = add(x, x_sign, y, y_sign, xy)
+        add(x, x_sign, y, y_sign, xy)
         square(xy, y)
         y_sign = add(y, 0, zz, 1, y)
         y_sign = add(y, y_sign, c[1], c_signs[1], y)
@@ -175,8 +177,8 @@ def _side(zz, room, modulus, radius, error, exponent):
     room[size - 1] = 4
     within = add(zz, 0, room, 1, room)
     excess, limb = leading(room)
-    excess *= power(_WORD * limb - exponent)
-    if excess * (1.0 - 2.0**-40) > (2.0 * modulus + radius) * error * _OUTWARD + 2.0 * size * max(power(-exponent), _LEAST):
+    excess *= power(_WORD * limb - exponent) * (1.0 - 2.0**-40)
+    if excess > (2.0 * modulus + radius) * error * _OUTWARD + 2.0 * size * max(power(-exponent), _LEAST):
         return _INSIDE if within else _OUTSIDE
     return _UNSURE
 

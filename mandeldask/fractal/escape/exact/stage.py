@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.exact.bigint_ball import FEWEST_BITS, escape
+from mandeldask.fractal.escape.units import in_pixels
 from mandeldask.fractal.pyramid import MAX_MAXITER
 from mandeldask.fractal.rationals import exponent_of
-from mandeldask.fractal.escape.units import in_pixels
 
 if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import lcm
 from typing import TYPE_CHECKING
 
 from mandeldask.fractal.escape.arithmetic.whole_numbers import product
@@ -12,6 +11,9 @@ if TYPE_CHECKING:
 
 _PRIME = 2**61 - 1
 """What does not hold modulo this does not hold."""
+
+_LATEST = 64
+"""Numbers of 2^this bits nobody writes out."""
 
 _SHARE = 16
 """Bits that a proof may take for each bit that orbits of this precision have."""
@@ -32,9 +34,13 @@ def is_proven_tie(c: Point, n: int, bits: int) -> bool:
     >>> [is_proven_tie(as_point(c), 1, 128) for c in ("1.2+1.6j", "1.2+1.7j", "1.25+1.5j", "0.56+1.92j")]
     [True, False, False, True]
     """
-    q = lcm(c.re.denominator, c.im.denominator)
+    if n > _LATEST or c.re.denominator % 2 == 0 or c.im.denominator % 2 == 0:
+        return False
+    q = c.re.denominator  # a common multiple: the least would take longer to find than this to use
+    if c.im.denominator != q:
+        q = product(q, c.im.denominator)
     length = q.bit_length()
-    if (q % 2 == 0 and q > 1) or length << n > max(_SHARE * bits, 4 * length):
+    if length << n > max(_SHARE * bits, 4 * length):
         return False
     a = c.re.numerator * (q // c.re.denominator), c.im.numerator * (q // c.im.denominator)
     return _holds_modulo(a, q, n) and _holds(a, q, n)
@@ -56,4 +62,4 @@ def _holds(a: tuple[int, int], q: int, n: int) -> bool:
     for _ in range(n - 1):
         x, y = product(x - y, x + y) + product(a[0], power), 2 * product(x, y) + product(a[1], power)
         power = product(product(power, power), q)
-    return product(x, x) + product(y, y) == 4 * product(power, q)
+    return bool(product(x, x) + product(y, y) == 4 * product(power, q))

@@ -7,7 +7,6 @@ the set, which is closed. For real c in [-2, 1/4] the orbit of 0 stays in [-b, b
 
 from __future__ import annotations
 
-from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
@@ -46,7 +45,7 @@ def known_period(c: Point) -> int | None:
 def _sides(c: Point) -> tuple[int, int]:
     """Return for the cardioid and the disc -1 inside, 0 on the edge, 1 outside.
 
-    c is read to as many bits as that takes. Both formulas are whole numbers over 256 q^4, with q the denominator of c:
+    c is read to as many bits as that takes. Both formulas are whole numbers over 256 q^4, with q a common denominator:
     once they are known better than that and may still be 0, they are.
     """
     bits, most = _FEW_BITS, 0
@@ -55,7 +54,7 @@ def _sides(c: Point) -> tuple[int, int]:
         sides = _side(_cardioid(x, y, bits), 3 * bits + _CARDIOID_BITS), _side(_disc(x, y, bits), bits + _DISC_BITS)
         if min(sides) < 0 or 0 not in sides or (most and bits > most):
             return sides
-        most = most or 4 * lcm(c.re.denominator, c.im.denominator).bit_length() + 24
+        most = most or 4 * sum(part.denominator.bit_length() for part in c) + 24
         bits = min(2 * bits, most + 1)
 
 
