@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -31,14 +31,28 @@ class Cancellation:
         0, or 1 once cancelled; kernels without the GIL read it in place.
     """
 
-    __slots__ = ("flag",)
+    __slots__ = ("_callbacks", "flag")
 
     def __init__(self) -> None:
         self.flag: NDArray[np.uint8] = np.zeros(1, np.uint8)
+        self._callbacks: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
         """Ask computations under this flag to stop."""
         self.flag[0] = 1
+        for callback in tuple(self._callbacks):
+            callback()
+
+    @contextmanager
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Call `callback` if `cancel` is called inside the block: it stops work that has a flag of its own."""
+        self._callbacks.append(callback)
+        try:
+            if self.cancelled:
+                callback()
+            yield
+        finally:
+            self._callbacks.remove(callback)
 
     @property
     def cancelled(self) -> bool:

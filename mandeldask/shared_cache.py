@@ -1,16 +1,121 @@
-"""What is dear to compute and used by many tiles: kept by key, computed once however many threads ask, bounded."""
+"""A cache bounded in memory that computes each value once, however many threads and event loops ask for it."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mandeldask.cancellation import current
+from mandeldask.flights import Flights, Seat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+
+V = TypeVar("V")
+
+
+class SharedCache(Generic[V]):
+    """The most recently used values, and the flights of those that are being computed.
+
+    Parameters
+    ----------
+    most : int
+        Cost of the values kept at most. A value that costs more is returned and not kept; 0 keeps none.
+    cost : callable
+        What a value costs, such as its bytes; 1 for each by default.
+
+    Attributes
+    ----------
+    size : int
+        Cost of the values kept now.
+    hits, misses, evictions : int
+        Values found, not found, and dropped to make room.
+    """
+
+    def __init__(self, most: int, cost: Callable[[V], int] = lambda _: 1) -> None:
+        self.most = most
+        self.hits = self.misses = self.evictions = self.size = 0
+        self._cost = cost
+        self._lock = threading.RLock()
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self.flights = Flights(self._lock)
+
+    def get(self, key: Hashable) -> V | None:
+        """Return the value of `key`, or None; counts a hit or a miss."""
+        with self._lock:
+            if key not in self._values:
+                self.misses += 1
+                return None
+            self.hits += 1
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep `value` as the most recent one; the least recently used ones are dropped."""
+        cost = self._cost(value)
+        with self._lock:
+            self.drop(key)
+            if cost > self.most:
+                return
+            self._values[key] = value
+            self.size += cost
+            while self.size > self.most:
+                self.drop(next(iter(self._values)))
+                self.evictions += 1
+
+    def drop(self, key: Hashable) -> None:
+        """Forget the value of `key`."""
+        with self._lock:
+            if key in self._values:
+                self.size -= self._cost(self._values.pop(key))
+
+    def ask(self, key: Hashable, compute: Callable[[], V], *, keep: bool = True) -> V | Seat[V]:
+        """Return the value of `key`, or a place in the flight that computes it. It is looked for once.
+
+        Parameters
+        ----------
+        key : hashable
+            Equal keys mean equal values.
+        compute : callable
+            Returns the value.
+        keep : bool
+            Whether a value that had to be computed is kept.
+        """
+        with self._lock:
+            if key in self._values:
+                self.hits += 1
+                self._values.move_to_end(key)
+                return self._values[key]
+            self.misses += 1
+            return self.flights.join(key, self._kept(key, compute) if keep else compute)
+
+    def read(self, key: Hashable, compute: Callable[[], V]) -> V:
+        """Return the value of `key`, computed in this thread or by the one that computes it already."""
+        found = self.ask(key, compute)
+        if not isinstance(found, Seat):
+            return found
+        with found:
+            return found.read()
+
+    def _kept(self, key: Hashable, compute: Callable[[], V]) -> Callable[[], V]:
+        def computed() -> V:
+            value = compute()
+            self.put(key, value)  # before the flight ends, so that no later caller misses both
+            return value
+
+        return computed
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Return whether the value of `key` is kept; counts nothing."""
+        return key in self._values
+
+    def __len__(self) -> int:
+        """Return the number of values kept."""
+        return len(self._values)
+
 
 _LOOK_S = 0.005
 """Seconds between two looks of a thread that waits at the cancellation flag."""

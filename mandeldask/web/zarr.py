@@ -17,10 +17,14 @@ from mandeldask.web.load import ClientGone, while_connected
 from mandeldask.web.messages import Refusal, Reply, Request, problem
 from mandeldask.web.representation import Representation
 from mandeldask.web.urgency import urgency, urgency_of
+from mandeldask.zarrview.entries import Chunk, Document
+from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.pool import Busy
-from mandeldask.zarrview.view import Chunk, Document
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from typing import Any
+
     from starlette.types import Receive, Scope, Send
 
     from mandeldask.web.catalog import Catalog, Found
@@ -64,9 +68,20 @@ class Zarr:
         root = _ROOT.fullmatch(request.path)
         if root is None or _ESCAPED_SLASH.search(scope.get("raw_path") or b""):  # %2F would be an alias of /
             raise Refusal(404, "there are only /zarr/v2 and /zarr/v3")
+        try:
+            return await self._found(request, int(root[1]), root[2] or "", scope, receive)
+        except Changed:  # what is there now may be read
+            pass
+        try:
+            return await self._found(request, int(root[1]), root[2] or "", scope, receive)
+        except Changed as error:
+            raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
+
+    async def _found(self, request: Request, number: int, path: str, scope: Scope, receive: Receive) -> Reply:
+        """Return the reply for what is at `path` now."""
         grant: Grant = scope["auth"]
-        found = await self.catalog.find(int(root[1]), root[2] or "", grant)
-        entry = found.view.find(found.key)
+        found = await self.catalog.find(number, path, grant)
+        entry = await found.view.lookup(found.key)
         observation = scope["observation"]
         if isinstance(entry, Document):
             observation.route = "document"
@@ -76,7 +91,7 @@ class Zarr:
             observation.route = "chunk"
             return await _chunk_reply(request, found, entry, grant, receive)
         observation.route = "listing"
-        return _listing(request, found, grant)
+        return await _listing(request, found, grant)
 
 
 def _representation(found: Found, entry: Document | Chunk, grant: Grant) -> Representation:
@@ -90,19 +105,20 @@ async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Gran
     if decided is not None:
         return decided
     began = time.perf_counter()
-    body = found.view.cached(chunk)  # past a busy pool
-    if body is None:
-        body = await _computed(request, found, chunk, receive)
+    urgency.set(urgency_of(request.headers))  # for a computation that begins here
+    body = found.view.ask(chunk)
+    if not isinstance(body, bytes):
+        with body as seat:
+            body = await _computed(request, found.view.landed(chunk, seat), receive)
     milliseconds = (time.perf_counter() - began) * 1000
     return shown.reply(request, body).plus(("server-timing", f"chunk;dur={milliseconds:.1f}"))
 
 
-async def _computed(request: Request, found: Found, chunk: Chunk, receive: Receive) -> bytes:
+async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
     """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
-    urgency.set(urgency_of(request.headers))
     try:
-        return await while_connected(found.view.get(chunk), receive)
-    except ClientGone:
+        return await while_connected(work, receive)
+    except (ClientGone, Changed):
         raise
     except TooDear as error:
         raise Refusal(403, str(error)) from None
@@ -113,23 +129,16 @@ async def _computed(request: Request, found: Found, chunk: Chunk, receive: Recei
         raise Refusal(500, "computing this chunk failed; the server's log says why") from None
 
 
-def _listing(request: Request, found: Found, grant: Grant) -> Reply:
+async def _listing(request: Request, found: Found, grant: Grant) -> Reply:
     """Return the names right below a group or array, asked for with or without the trailing slash."""
-    names = members(found, found.key.removesuffix("/"))
+    names = await found.view.names_at(found.key.removesuffix("/"))
     if not names:
         raise Refusal(404, "there is nothing of this name")
     shown = Representation(_listing_etag(names), HTML, found.lifetime, grant.private)
     return shown.decided(request) or shown.reply(request, page(request.path, names))
 
 
-def members(found: Found, path: str) -> list[str]:
-    """Return the documents and members right below the node `path`; empty where there is no such node."""
-    prefix = f"{path}/" if path else ""
-    below = (key.removeprefix(prefix).partition("/") for key in found.view.list(prefix))
-    return list(dict.fromkeys(name + slash for name, slash, _ in below))
-
-
-def _listing_etag(names: list[str]) -> str:
+def _listing_etag(names: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

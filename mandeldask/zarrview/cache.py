@@ -1,13 +1,12 @@
-"""A cache of encoded tiles, bounded in bytes."""
+"""The tile cache: encoded chunks in memory, bounded in bytes, each computed once; counted for those who watch."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.shared_cache import SharedCache
+
 if TYPE_CHECKING:
-    from collections.abc import Hashable
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -19,7 +18,11 @@ ENTRY_BYTES = 400
 would otherwise take more than twice its bound."""
 
 
-class TileCache:
+def _cost(tile: bytes) -> int:
+    return len(tile) + ENTRY_BYTES
+
+
+class TileCache(SharedCache[bytes]):
     """The most recently used tiles, up to `max_bytes` of them; safe to share between threads and views.
 
     Parameters
@@ -35,41 +38,15 @@ class TileCache:
         if max_bytes < 0:
             msg = f"max_bytes must not be negative, not {max_bytes}"
             raise ValueError(msg)
+        super().__init__(max_bytes, _cost)
         self.max_bytes = max_bytes
         self.directory = directory
-        self.hits = self.misses = self.evictions = self.computes = self.loads = self.damaged = self.size = 0
-        self._lock = threading.Lock()
-        self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
+        self.computes = self.loads = self.damaged = 0
 
-    def get(self, key: Hashable, *, misses: bool = True) -> bytes | None:
-        """Return the tile of `key`, or None; counts a hit, or a miss if `misses`."""
-        with self._lock:
-            tile = self._tiles.get(key)
-            if tile is None:
-                self.misses += misses
-                return None
-            self.hits += 1
-            self._tiles.move_to_end(key)
-            return tile
-
-    def put(self, key: Hashable, tile: bytes) -> None:
-        """Keep `tile` as the most recent one; the least recently used ones go."""
-        with self._lock:
-            self._drop(key)
-            cost = len(tile) + ENTRY_BYTES
-            if cost > self.max_bytes:
-                return
-            self._tiles[key] = tile
-            self.size += cost
-            while self.size > self.max_bytes:
-                self._drop(next(iter(self._tiles)))
-                self.evictions += 1
-
-    def computed(self, key: Hashable, tile: bytes) -> None:
-        """Keep a tile that was just computed; counts it."""
+    def computed(self) -> None:
+        """Count a tile that was computed."""
         with self._lock:
             self.computes += 1
-        self.put(key, tile)
 
     def loaded(self, *, good: bool) -> None:
         """Count a tile or shard that was read from the directory, or found damaged there."""
@@ -77,17 +54,5 @@ class TileCache:
             self.loads += good
             self.damaged += not good
 
-    def _drop(self, key: Hashable) -> None:
-        tile = self._tiles.pop(key, None)
-        self.size -= 0 if tile is None else len(tile) + ENTRY_BYTES
-
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.max_bytes, self.directory)  # another process starts with none of the tiles
-
-    def __contains__(self, key: Hashable) -> bool:
-        """Return whether the tile of `key` is in memory; counts nothing."""
-        return key in self._tiles
-
-    def __len__(self) -> int:
-        """Return the number of tiles in memory."""
-        return len(self._tiles)

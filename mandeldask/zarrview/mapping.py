@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
-from mandeldask.zarrview.store import zarr_format_of
-from mandeldask.zarrview.view import Document, ZarrView
+from mandeldask.zarrview.store import warn_of_skipped, zarr_format_of
+from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -20,10 +20,10 @@ class ZarrViewMapping(Mapping[str, bytes]):
         self.view = view
 
     def __getitem__(self, key: str) -> bytes:
-        entry = self.view.find(key)
-        if entry is None:
+        content = self.view.content_of(key)
+        if content is None:
             raise KeyError(key)
-        return entry.content if isinstance(entry, Document) else self.view.read(entry)
+        return content
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.view.find(key) is not None
@@ -35,13 +35,14 @@ class ZarrViewMapping(Mapping[str, bytes]):
         return sum(1 for _ in self.view.list())
 
 
-def to_mapping(
+def to_mapping(  # noqa: PLR0913  what is shown, where it is kept
     tree: Any,
     zarr_format: Literal[2, 3] = 2,
     *,
     cache: TileCache | None = None,
     cache_bytes: int = DEFAULT_BYTES,
     workers: int | None = None,
+    strict: bool = False,
     **codecs: Any,
 ) -> ZarrViewMapping:
     """Return any tree as a Mapping from Zarr keys to bytes, computed when they are read.
@@ -56,4 +57,6 @@ def to_mapping(
     (['.zattrs', '.zgroup', '.zmetadata', 'a/.zarray', 'a/.zattrs'], True, False)
     """
     cache = TileCache(cache_bytes) if cache is None else cache
-    return ZarrViewMapping(ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers))
+    view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
+    warn_of_skipped(view, strict=strict)
+    return ZarrViewMapping(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from importlib import import_module
@@ -18,7 +18,15 @@ Made = TypeVar("Made")
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
 
+Version = Callable[[], Hashable]
+"""Returns what a node depends on now, such as the inode, size and mtime of a file. It is asked again and again, so it
+must be cheap; None means that nothing is known, and then nothing that was read is kept."""
+
 _RESERVED = {"", ".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
+
+
+class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
+    """The source changed while it was read. What was read is dropped; to ask again may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,13 @@ class Array:
     missing: Any = None
     """CF's `_FillValue`: v2's fill value and v3's attribute `_FillValue`; None if no value means "missing"."""
     fingerprint: str = ""
-    """Identity of the content: equal only where every element is equal."""
+    """Identity of the content, as of `version`: equal only where every element is equal."""
+    version: Version | None = None
+    """What the array depends on now; None: it never changes."""
+    as_of: Hashable = None
+    """What `version` returned before the node was opened; None: it is asked right afterwards."""
+    reopen: Callable[[], Node] | None = None
+    """Returns the node as of its present version; None: the group that holds it is asked for it again."""
 
     def __post_init__(self) -> None:
         if len(self.chunks) != len(self.shape) or any(chunk < 1 for chunk in self.chunks):
@@ -72,16 +86,35 @@ class Group:
     """
 
     members: Mapping[str, Node] = field(default_factory=dict)
-    """Groups and arrays by name, in order."""
+    """Groups and arrays by name, in order. Any Mapping will do: one that is not a dict may open a member when it is
+    asked for it, and may hold other members after a new `version`."""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes, of JSON's types."""
+    version: Version | None = None
+    """What the group and everything below it depend on now; None: no name, attribute or member ever changes, but for
+    members that have a version themselves. Where not `consolidate`, members that are groups or arrays of their own,
+    such as the files of a folder, do not depend on it."""
+    as_of: Hashable = None
+    """What `version` returned before the node was opened; None: it is asked right afterwards."""
+    reopen: Callable[[], Node] | None = None
+    """Returns the node as of its present version; None: the group that holds it is asked for it again."""
+    consolidate: bool = True
+    """Whether the group's documents may hold those of everything below; False where that would open many sources."""
+    fingerprint: str = ""
+    """Identity of the whole, for groups that are not `consolidate`; of its members unless given."""
 
     def __post_init__(self) -> None:
-        for name in self.members:
-            checked_name(name)
+        if isinstance(self.members, dict):  # names of others are checked when they are asked for
+            for name in self.members:
+                checked_name(name)
 
 
 Node: TypeAlias = Group | Array
+
+
+def is_name(name: str) -> bool:
+    """Return whether `name` can be one segment of a Zarr path."""
+    return not (name in _RESERVED or "/" in name or "\0" in name)
 
 
 def checked_name(name: Any) -> str:
@@ -89,17 +122,49 @@ def checked_name(name: Any) -> str:
     if not isinstance(name, str):
         msg = f"names of members must be strings, not {name!r}"
         raise TypeError(msg)
-    if name in _RESERVED or "/" in name or "\0" in name:
+    if not is_name(name):
         msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or holds '/' or NUL"
         raise ValueError(msg)
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapped(Mapping[str, "Node"]):
+    """Members of a group with other reads, made when they are asked for."""
+
+    members: Mapping[str, Node]
+    wrap: Callable[[Read], Read]
+
+    def __getitem__(self, name: str) -> Node:
+        return with_reads(self.members[name], self.wrap)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.members
+
+
+@dataclass(frozen=True, slots=True)
+class _Reopened:
+    """Reopens a node with other reads."""
+
+    reopen: Callable[[], Node]
+    wrap: Callable[[Read], Read]
+
+    def __call__(self) -> Node:
+        return with_reads(self.reopen(), self.wrap)
+
+
 def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
-    """Return `node` with what `wrap` makes of every array's `read` in its place."""
+    """Return `node` with what `wrap` makes of every array's `read` in its place; no member is opened for it."""
+    reopen = None if node.reopen is None else _Reopened(node.reopen, wrap)
     if isinstance(node, Group):
-        return replace(node, members={name: with_reads(member, wrap) for name, member in node.members.items()})
-    return replace(node, read=wrap(node.read))
+        return replace(node, members=Wrapped(node.members, wrap), reopen=reopen)
+    return replace(node, read=wrap(node.read), reopen=reopen)
 
 
 FAMILIES: dict[str, str] = {}

@@ -28,6 +28,10 @@ def _step_back(niceness: int) -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
+SIDE_THREADS = 4
+"""Threads for what is short: opening sources, writing documents, looks at the shelf."""
+
+
 class Pool(ThreadPoolExecutor):
     """A thread pool that refuses work rather than let it queue without end.
 
@@ -41,6 +45,11 @@ class Pool(ThreadPoolExecutor):
         Calls that may wait for a thread; any number by default.
     niceness : int
         How far the threads step back behind others, an event loop's above all, from 0 to 19 (Linux only).
+
+    Attributes
+    ----------
+    side : ThreadPoolExecutor
+        A few threads more, for what must not wait behind kernels.
     """
 
     def __init__(self, workers: int | None = None, queue: int | None = None, *, niceness: int = 0) -> None:
@@ -49,6 +58,7 @@ class Pool(ThreadPoolExecutor):
         self._pending = 0
         self._count_lock = threading.Lock()
         super().__init__(self.workers, "zarrview", _step_back, (niceness,))
+        self.side = ThreadPoolExecutor(SIDE_THREADS, "zarrview-side", _step_back, (niceness,))
 
     @property
     def running(self) -> int:
@@ -80,6 +90,11 @@ class Pool(ThreadPoolExecutor):
             raise
         future.add_done_callback(self._left)
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  inherited
+        """End the threads."""
+        self.side.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
     def _left(self, _: Future[Any] | None = None) -> None:
         with self._count_lock:

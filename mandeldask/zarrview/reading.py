@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mandeldask.cancellation import current
+from mandeldask.flights import Flights, Seat
 from mandeldask.zarrview.codecs import padded
-from mandeldask.zarrview.flights import Flights
 from mandeldask.zarrview.keys import window
+from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.parts import part
-from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.shards import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from zarr.abc.store import ByteRequest
 
     from mandeldask.zarrview.cache import TileCache
+    from mandeldask.zarrview.entries import Chunk
+    from mandeldask.zarrview.pool import Pool
     from mandeldask.zarrview.shelf import Shelf
-    from mandeldask.zarrview.stored import Stored
-    from mandeldask.zarrview.view import Chunk
 
 Coords = tuple[int, ...]
-
-LOADERS = 2
-"""Threads that look on the shelf."""
 
 
 class Reader:
@@ -50,118 +48,128 @@ class Reader:
         self.cache = cache
         self.shelf = shelf
         self._pool = pool
-        self._loaders = None if shelf is None else Pool(LOADERS)
-        self._flights = Flights()
+        self._loading = Flights()
+        self._shards = Flights()
 
-    def cached(self, chunk: Chunk) -> bytes | None:
-        """Return the bytes of a chunk that is in memory; a shard would have to be assembled."""
-        stored: Stored = chunk.stored
-        return None if stored.shard else self.cache.get((stored.identity, chunk.coords), misses=False)
+    def ask(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes | Seat[bytes]:
+        """Return the bytes of a chunk if they are in memory, else a place in the flight that makes them."""
+        if chunk.stored.shard is None:
+            return self._ask(chunk, chunk.coords)
+        shard = chunk.identity, chunk.coords, repr(request)
+        return self._shards.join(shard, partial(self._assembled, chunk, request))
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""
         if _in_loop():  # codecs need a thread's loop to themselves
             elsewhere: Future[bytes] = self._pool.submit(self.read, chunk, request)
             return elsewhere.result()
-        shard = chunk.stored.shard
-        if shard is None:
-            return part(self._read_tile(chunk.stored, chunk.coords, chunk.key), request)
-        plan = Plan.of(shard, chunk.coords, chunk.stored.encoder.length, request)
-        raw = self._shelved(chunk, plan)
-        if raw is not None:
-            return part(raw, request)
-        tiles = {place: self._read_tile(chunk.stored, coords) for place, coords in plan.chunks.items()}
-        return self._joined(chunk, plan, tiles)
+        found = self.ask(chunk, request)
+        if isinstance(found, Seat):
+            with found:
+                kept = self._loaded(chunk)
+                found = found.read() if kept is None else kept
+        return self._part(chunk, found, request)
 
     async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in the reader's own threads."""
-        shard = chunk.stored.shard
-        if shard is None:
-            return part(await self._get_tile(chunk.stored, chunk.coords, chunk.key), request)
-        here = asyncio.get_running_loop().run_in_executor
-        plan = await here(self._pool, Plan.of, shard, chunk.coords, chunk.stored.encoder.length, request)
-        raw = await here(self._pool, self._shelved, chunk, plan)
-        if raw is not None:
-            return part(raw, request)
-        tiles = await _all({place: self._get_tile(chunk.stored, coords) for place, coords in plan.chunks.items()})
-        return await here(self._pool, self._joined, chunk, plan, tiles)
+        found = self.ask(chunk, request)
+        if isinstance(found, Seat):
+            with found:
+                found = await self.landed(chunk, found)
+        return self._part(chunk, found, request)
 
-    def _read_tile(self, stored: Stored, coords: Coords, key: str | None = None) -> bytes:
-        name = (stored.identity, coords)
-        tile = self.cache.get(name)
-        return self._flights.read(name, partial(self._compute, stored, coords, key)) if tile is None else tile
+    async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
+        """Return what comes of a place that `ask` returned for a chunk."""
+        if self.shelf is not None and chunk.stored.shard is None:  # past a pool that may be busy computing
+            key = chunk.identity, chunk.coords
+            kept = await self._loading.get(key, partial(self._loaded, chunk), self._pool.side)
+            if kept is not None:
+                return kept
+        return await seat.get(self._pool)
 
-    async def _get_tile(self, stored: Stored, coords: Coords, key: str | None = None) -> bytes:
-        name = (stored.identity, coords)
-        tile = self.cache.get(name)
-        if tile is None and self._loaders is not None:  # past a pool that may be busy computing
-            here = asyncio.get_running_loop().run_in_executor
-            tile = await here(self._loaders, self._loaded, stored, coords, key)
-        if tile is not None:
-            return tile
-        return await self._flights.get(name, partial(self._compute, stored, coords, key), self._pool)
+    @staticmethod
+    def _part(chunk: Chunk, found: bytes, request: ByteRequest | None) -> bytes:
+        return part(found, request) if chunk.stored.shard is None else found
 
-    def _compute(self, stored: Stored, coords: Coords, key: str | None) -> bytes:
-        """Return the encoded tile at `coords`; `key` is its own key, if it is not within a shard."""
-        name = (stored.identity, coords)
-        kept = self._loaded(stored, coords, key)
-        if kept is not None:
-            return kept
+    def _ask(self, chunk: Chunk, coords: Coords) -> bytes | Seat[bytes]:
+        """Return the tile at `coords`, the chunk itself or one within the shard."""
+        return self.cache.ask((chunk.identity, coords), partial(self._compute, chunk, coords), keep=chunk.keep)
+
+    def _compute(self, chunk: Chunk, coords: Coords) -> bytes:
+        """Return the encoded tile at `coords`.
+
+        Raises
+        ------
+        Changed
+            If the source is of another version now than when it was opened.
+        """
+        stored = chunk.stored
         block = stored.array.read(window(coords, stored.tile, stored.array.shape))
         current().check()
+        if chunk.changed():
+            msg = f"the source of {chunk.key} changed while it was read"
+            raise Changed(msg)
         tile = stored.encoder.encode(padded(block, stored.tile, stored.encoder.spec.fill_value))
-        self.cache.computed(name, tile)
-        self._save(key, tile)
+        self.cache.computed()
+        if stored.shard is None:
+            self._save(chunk, tile)
         return tile
 
-    def _loaded(self, stored: Stored, coords: Coords, key: str | None) -> bytes | None:
-        """Return a tile from the shelf, now in memory too; None if it is not there."""
-        kept = self._load(key, stored.encoder.accepts)
+    def _loaded(self, chunk: Chunk) -> bytes | None:
+        """Return a chunk from the shelf, now in memory too; None if it is not there, or a shard."""
+        if chunk.stored.shard is not None:
+            return None
+        kept = self._load(chunk, chunk.stored.encoder.accepts)
         if kept is not None:
-            self.cache.put((stored.identity, coords), kept)
+            self.cache.put((chunk.identity, chunk.coords), kept)
         return kept
 
-    def _load(self, key: str | None, accepts: Callable[[bytes], bool]) -> bytes | None:
-        """Return what the shelf holds under `key`, unless it is damaged."""
-        raw = None if self.shelf is None or key is None else self.shelf.load(key)
+    def _load(self, chunk: Chunk, accepts: Callable[[bytes], bool]) -> bytes | None:
+        """Return what the shelf holds of a chunk or shard, unless it is damaged."""
+        raw = None if self.shelf is None else self.shelf.load(chunk.kept_as)
         if raw is None:
             return None
         good = accepts(raw)
         self.cache.loaded(good=good)
         return raw if good else None
 
-    def _save(self, key: str | None, raw: bytes) -> None:
-        if self.shelf is not None and key is not None:
-            self.shelf.save(key, raw)
+    def _save(self, chunk: Chunk, raw: bytes) -> None:
+        if self.shelf is not None and chunk.keep:
+            self.shelf.save(chunk.kept_as, raw)
+
+    def _assembled(self, chunk: Chunk, request: ByteRequest | None) -> bytes:
+        """Return the bytes of a shard that `request` asks for; its tiles are computed side by side."""
+        shard = chunk.stored.shard
+        assert shard is not None  # noqa: S101  for mypy
+        plan = Plan.of(shard, chunk.coords, chunk.stored.encoder.length, request)
+        raw = self._shelved(chunk, plan)
+        if raw is not None:
+            return part(raw, request)
+        with ExitStack() as seats:
+            asked = {place: self._ask(chunk, coords) for place, coords in plan.chunks.items()}
+            waited = [seats.enter_context(seat) for seat in asked.values() if isinstance(seat, Seat)]
+            for seat in waited[1:]:
+                seat.offer(self._pool)
+            tiles = {place: seat.read() if isinstance(seat, Seat) else seat for place, seat in asked.items()}
+        raw = plan.joined(tiles)
+        if plan.whole and plan.request is None:
+            self._save(chunk, raw)
+        return raw
 
     def _shelved(self, chunk: Chunk, plan: Plan) -> bytes | None:
         """Return a whole shard from the shelf, and remember its tiles; None if they are in memory already."""
-        names = {place: (chunk.stored.identity, coords) for place, coords in plan.chunks.items()}
+        names = {place: (chunk.identity, coords) for place, coords in plan.chunks.items()}
         if self.shelf is None or all(name in self.cache for name in names.values()):
             return None
         encoder, shard = chunk.stored.encoder, plan.shard
-        raw = self._load(chunk.key, partial(shard.accepts, encoder=encoder, coords=chunk.coords))
+        raw = self._load(chunk, partial(shard.accepts, encoder=encoder, coords=chunk.coords))
         if raw is not None:
-            tiles = shard.split(raw)
-            for place, name in names.items():
-                self.cache.put(name, tiles[place] or b"")
+            self._remember(names, shard.split(raw))
         return raw
 
-    def _joined(self, chunk: Chunk, plan: Plan, tiles: Mapping[int, bytes]) -> bytes:
-        raw = plan.joined(tiles)
-        if plan.whole and plan.request is None:
-            self._save(chunk.key, raw)
-        return raw
-
-
-async def _all(work: Mapping[int, Coroutine[Any, Any, bytes]]) -> dict[int, bytes]:
-    """Return what each coroutine returns. The first error cancels the others, and so their computations."""
-    tasks = [asyncio.ensure_future(one) for one in work.values()]
-    try:
-        return dict(zip(work, await asyncio.gather(*tasks), strict=True))
-    finally:
-        for task in tasks:
-            task.cancel()
+    def _remember(self, names: Mapping[int, tuple[str, Coords]], tiles: list[bytes | None]) -> None:
+        for place, name in names.items():
+            self.cache.put(name, tiles[place] or b"")
 
 
 def _in_loop() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import zarr
@@ -11,9 +12,9 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
+from mandeldask.zarrview.documents import CONSOLIDATED
 from mandeldask.zarrview.formats import DEFAULT, V2, V3, Format
-from mandeldask.zarrview.parts import part
-from mandeldask.zarrview.view import Document, ZarrView
+from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -65,23 +66,13 @@ class ZarrViewStore(Store):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return the bytes of `key`, or some of them; None if there is no such key."""
-        entry = self.view.find(key)
-        if entry is None:
-            return None
-        if isinstance(entry, Document):
-            return _buffer(part(entry.content, byte_range), prototype)
-        return _buffer(await self.view.get(entry, byte_range), prototype)
+        return _buffer(await self.view.content_at(key, byte_range), prototype)
 
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what `get` does, computed in this thread."""
-        entry = self.view.find(key)
-        if entry is None:
-            return None
-        if isinstance(entry, Document):
-            return _buffer(part(entry.content, byte_range), prototype)
-        return _buffer(self.view.read(entry, byte_range), prototype)
+        return _buffer(self.view.content_of(key, byte_range), prototype)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -92,14 +83,14 @@ class ZarrViewStore(Store):
 
     async def exists(self, key: str) -> bool:
         """Return whether there is such a key, without computing."""
-        return self.view.find(key) is not None
+        return await self.view.lookup(key) is not None
 
     async def getsize(self, key: str) -> int:
         """Return the number of bytes of a key. A chunk must be computed for that; a document need not."""
-        entry = self.view.find(key)
-        if entry is None:
+        content = await self.view.content_at(key)
+        if content is None:
             raise FileNotFoundError(key)
-        return len(entry.content if isinstance(entry, Document) else await self.view.get(entry))
+        return len(content)
 
     async def list(self) -> AsyncIterator[str]:
         """Yield the keys of all metadata documents."""
@@ -113,10 +104,8 @@ class ZarrViewStore(Store):
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names of documents and members below a path."""
-        below = f"{prefix.rstrip('/')}/".lstrip("/")
-        names = dict.fromkeys(key.removeprefix(below).partition("/")[0] for key in self.view.list(below))
-        for name in names:
-            yield name
+        for name in await self.view.names_at(prefix.strip("/")) or ():
+            yield name.removesuffix("/")
 
     async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002
         """Refuse: the store is read-only."""
@@ -131,8 +120,8 @@ class ZarrViewStore(Store):
         raise ValueError(msg)
 
 
-def _buffer(content: bytes, prototype: BufferPrototype | None) -> Buffer:
-    return (prototype or default_buffer_prototype()).buffer.from_bytes(content)
+def _buffer(content: bytes | None, prototype: BufferPrototype | None) -> Buffer | None:
+    return None if content is None else (prototype or default_buffer_prototype()).buffer.from_bytes(content)
 
 
 def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
@@ -158,13 +147,14 @@ def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
     return V2(codecs.get("compressor", DEFAULT), codecs.get("filters", "auto"))
 
 
-def to_store(
+def to_store(  # noqa: PLR0913  what is shown, where it is kept
     tree: Any,
     zarr_format: Literal[2, 3] = 3,
     *,
     cache: TileCache | None = None,
     cache_bytes: int = DEFAULT_BYTES,
     workers: int | None = None,
+    strict: bool = False,
     **codecs: Any,
 ) -> ZarrViewStore:
     """Return any tree as a read-only zarr Store whose chunks are computed when they are read.
@@ -181,6 +171,9 @@ def to_store(
         Bytes of encoded chunks to keep in memory, where no `cache` is given.
     workers : int, optional
         Threads that compute.
+    strict : bool
+        Whether a part of the tree that cannot be shown is an error. It is left out with a warning by default, and
+        named in the attribute `skipped` of its group.
     **codecs
         ``compressor`` and ``filters`` (numcodecs) in v2; ``compressors``, ``filters``, ``serializer`` and ``shards``
         in v3. gzip at level 1 unless given.
@@ -188,9 +181,9 @@ def to_store(
     Raises
     ------
     TypeError
-        If the tree is of no known kind, or holds a dtype that the format cannot.
+        If the tree is of no known kind, or is an array of a dtype that the format cannot hold.
     ValueError
-        If there is no such format, or a name in the tree cannot be used in Zarr.
+        If there is no such format, or a name in the tree cannot be used in Zarr; if `strict`, for what cannot be shown.
 
     Examples
     --------
@@ -200,14 +193,26 @@ def to_store(
     """
     cache = TileCache(cache_bytes) if cache is None else cache
     view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
+    warn_of_skipped(view, strict=strict)
     _warn_of_misreading(view)
     return ZarrViewStore(view)
 
 
+def warn_of_skipped(view: ZarrView, *, strict: bool) -> None:
+    """Warn of each part of a tree that a format cannot show, or raise ValueError if `strict`."""
+    for path, reason in view.skipped().items():
+        msg = f"/{path} is left out: {reason}"
+        if strict:
+            raise ValueError(msg)
+        warnings.warn(msg, UserWarning, stacklevel=3)
+
+
 def _warn_of_misreading(view: ZarrView) -> None:
     """Warn once if the zarr-python here divides in floats and an array is too long for that."""
-    longest = max((size for _, array in view.arrays() for size in array.shape), default=0)
-    if longest > EXACT_IN_FLOATS and tuple(map(int, zarr.__version__.split(".")[:2])) < (3, 2):
+    if tuple(map(int, zarr.__version__.split(".")[:2])) >= (3, 2):
+        return
+    arrays = islice(view.arrays(), CONSOLIDATED)  # to open more for a warning would take long
+    if any(size > EXACT_IN_FLOATS for _, array in arrays for size in array.shape):
         msg = (
             f"zarr-python {zarr.__version__} misreads unaligned slices of arrays longer than 2**53 elements: it "
             "skips the last chunk and returns uninitialised memory. Read whole chunks there, or use zarr-python 3.2"

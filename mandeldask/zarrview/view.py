@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mandeldask.zarrview.attributes import to_json
+from mandeldask.flights import Flights
+from mandeldask.zarrview import documents
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.identity import digest
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node
+from mandeldask.zarrview.entries import Chunk, Document
+from mandeldask.zarrview.identity import digest, unique
+from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_node
+from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
+from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.reading import Reader
 from mandeldask.zarrview.shelf import Shelf
-from mandeldask.zarrview.stored import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from zarr.abc.store import ByteRequest, Store
 
+    from mandeldask.flights import Seat
+    from mandeldask.zarrview.entries import Entry
     from mandeldask.zarrview.formats import Format
+    from mandeldask.zarrview.opened import Opened
+    from mandeldask.zarrview.stored import Stored
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A metadata document."""
-
-    content: bytes
-    """JSON text in UTF-8."""
-    media_type: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
-    """A chunk that exists in the grid of an array, computed or not."""
-
-    key: str
-    """Its key in the view."""
-    coords: tuple[int, ...]
-    """Its place in the chunk grid."""
-    stored: Stored
-    """The array it belongs to."""
-    media_type: str = "application/octet-stream"
-
-
-Entry: TypeAlias = Document | Chunk
+CHANGING = "chunks of a tree that changes, by their identity"
+"""What marks a shelf of such chunks."""
 
 
 class ZarrView:
     """What a tree looks like as a Zarr store of one format: keys to metadata documents and chunks.
 
-    Nothing but `read` and `get` computes, and they compute one chunk. The tree is taken never to change.
+    Nothing but `read` and `get` computes, and they compute one chunk. Members of the tree are opened when they are
+    asked for; those that have a version are opened anew when it moves.
 
     Parameters
     ----------
@@ -69,11 +55,13 @@ class ZarrView:
         Threads to share with other views, instead.
     directory : str, Path or Store, optional
         Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
+    refresh : float
+        Seconds for which the version of a node is believed before it is asked for again.
 
     Raises
     ------
     TypeError
-        If the tree is of no known kind, or holds a dtype that the format cannot.
+        If the tree is of no known kind, or is one array of a dtype that the format cannot hold.
     ValueError
         If a name in the tree cannot be used in Zarr.
     """
@@ -87,96 +75,147 @@ class ZarrView:
         workers: int | None = None,
         pool: Pool | None = None,
         directory: str | Path | Store | None = None,
+        refresh: float = REFRESH_S,
     ) -> None:
         self.root: Node = as_node(root)
+        documents.check(self.root, format)
         self.format = format
         self.cache = TileCache() if cache is None else cache
         self.workers = workers
+        self.refresh = refresh
         self._pool = pool
         self._directory = directory or self.cache.directory
-        self._nodes = dict(_walk(self.root))
-        self._paths = list(self._nodes)
-        self._stored: dict[str, Stored] = {}
-        self._documents: dict[str, Mapping[str, Document]] = {}
-        for path, node in self._nodes.items():
-            self._check(path, node)
+        self._tree = OpenedTree(self.root, refresh)
+        self._flights = Flights()
+        self._unique = unique()
         if self._directory is not None:
             self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
 
-    def _check(self, path: str, node: Node) -> None:
-        try:
-            if isinstance(node, Array):
-                self.format.check(node)
-            to_json(dict(node.attrs))
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in {'/' + path!r}")
-            raise
+    @cached_property
+    def pool(self) -> Pool:
+        """Threads that compute chunks."""
+        return self._pool or Pool(self.workers)
 
     @cached_property
     def _reader(self) -> Reader:
         target = self._directory
-        shelf = None if target is None else Shelf(target, self.content, self._contents())
-        return Reader(self.cache, shelf, self._pool or Pool(self.workers))
+        if target is None:
+            shelf = None
+        elif self.is_fixed:
+            shelf = Shelf(target, self.content, self._contents())
+        else:
+            shelf = Shelf(target, CHANGING, ())
+        return Reader(self.cache, shelf, self.pool)
 
     def find(self, key: str) -> Entry | None:
         """Return what `key` names, or None. Keys are strict: each thing has one. Never computes a chunk.
+
+        It may open a source or write documents: call it in a thread, or use `lookup`.
 
         Parameters
         ----------
         key : str
             Such as ``"zarr.json"`` or ``"0/iterations/c/3/1"``, without a leading slash.
         """
+        return self._find(key, may_open=True)
+
+    async def lookup(self, key: str) -> Entry | None:
+        """Return what `find` does; what would have to be opened or written is, in a thread, once for all who ask."""
+        return await self._aside(("find", key), partial(self._find, key))
+
+    async def names_at(self, path: str) -> tuple[str, ...] | None:
+        """Return what `names` does, made in a thread where it takes more than a look."""
+        return await self._aside(("names", path), partial(self._names, path))
+
+    async def _aside(self, key: tuple[str, str], work: Callable[..., T]) -> T:
+        """Return what `work` returns, from here if it has all at hand, else from a thread."""
+        try:
+            return work(may_open=False)
+        except NotAtHand:
+            return await self._flights.get(key, partial(work, may_open=True), self.pool.side)
+
+    def _find(self, key: str, *, may_open: bool) -> Entry | None:
         path, _, name = key.rpartition("/")
         if name in self.format.names:
-            return self._document(path, name) if path or "/" not in key else None
+            return self._document(path, name, may_open=may_open) if path or "/" not in key else None
         segments = key.split("/")
-        node: Node = self.root
-        for depth in range(len(segments)):
-            if isinstance(node, Array):
-                return self._chunk(key, "/".join(segments[:depth]), segments[depth:])
-            below = node.members.get(segments[depth])
-            if below is None:
-                return None
-            node = below
-        return None
-
-    def _document(self, path: str, name: str) -> Document | None:
-        if path not in self._nodes:
+        found = self._tree.resolve(segments, may_open=may_open)
+        if found is None or not isinstance(found[0].node, Array):
             return None
-        if path not in self._documents:
-            self._documents[path] = self._written(path)
-        return self._documents[path].get(name)
+        opened, used = found
+        return self._chunk(key, opened, segments[used:], may_open=may_open)
 
-    def _written(self, path: str) -> Mapping[str, Document]:
-        """Return the documents of one node as they are served: groups know everything below them."""
-        prefix = f"{path}/" if path else ""
-        documents = self.format.documents(self._described(path))
-        if isinstance(self._nodes[path], Group):
-            below = islice(self._paths, self._paths.index(path) + 1, None)
-            inside = takewhile(lambda other: other.startswith(prefix), below)  # what is in a group follows it
-            named = {other.removeprefix(prefix): self.format.documents(self._described(other)) for other in inside}
-            documents = self.format.consolidated({"": documents} | named)
-        return {name: Document(to_json(document)) for name, document in documents.items()}
+    def _document(self, path: str, name: str, *, may_open: bool) -> Document | None:
+        opened = self._opened(path, may_open=may_open)
+        return None if opened is None else self._written(opened, may_open=may_open).documents.get(name)
 
-    def _described(self, path: str) -> Group | Stored:
-        node = self._nodes[path]
-        return node if isinstance(node, Group) else self._store(path, node)
+    def _opened(self, path: str, *, may_open: bool = True) -> Opened | None:
+        """Return the node at `path`."""
+        segments = path.split("/") if path else []
+        found = self._tree.resolve(segments, may_open=may_open)
+        return None if found is None or found[1] < len(segments) else found[0]
 
-    def _store(self, path: str, node: Array) -> Stored:
-        if path not in self._stored:
-            self._stored[path] = self.format.store(node)
-        return self._stored[path]
+    def _written(self, opened: Opened, *, may_open: bool = True) -> Written:
+        kept = opened.written
+        if kept is not None and not (kept.watched and self._tree.is_due(kept.checked)):
+            return kept
+        if not may_open:
+            raise NotAtHand
+        return self._flights.read(opened, partial(self._write, opened))
 
-    def _chunk(self, key: str, path: str, segments: list[str]) -> Chunk | None:
-        stored = self._stored.get(path) or self._store(path, self._nodes[path])  # type: ignore[arg-type]
-        coords = self.format.parse_chunk_key(segments, stored.grid)
-        return None if coords is None else Chunk(key, coords, stored)
+    def _write(self, opened: Opened) -> Written:
+        kept = opened.written
+        if kept is None or kept.is_stale():
+            shown = self._can_show(opened.node)
+            kept = documents.written(opened.node, self.format) if shown else Written({}, (), (), 0.0)
+            opened.written = kept
+        return kept
+
+    def _can_show(self, node: Node) -> bool:
+        try:
+            documents.check(node, self.format)
+        except (TypeError, ValueError):
+            return False  # its group says why
+        return True
+
+    def _chunk(self, key: str, opened: Opened, segments: list[str], *, may_open: bool) -> Chunk | None:
+        if opened.stored is None and not may_open:
+            raise NotAtHand
+        stored = self._stored(opened)
+        coords = None if stored is None else self.format.parse_chunk_key(segments, stored.grid)
+        if stored is None or coords is None:
+            return None
+        versions = opened.versions
+        if not versions:
+            return Chunk(key, coords, stored, stored.identity, key)
+        identity = digest(stored.identity, *versions) if None not in versions else unique()
+        kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
+        return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
+
+    def _stored(self, opened: Opened) -> Stored | None:
+        """Return an array as the format stores it; None if it cannot."""
+        if opened.stored is None:
+            if not self._can_show(opened.node):
+                return None
+            opened.stored = self.format.store(opened.node)  # type: ignore[arg-type]
+        return opened.stored
 
     def etag(self, entry: Entry) -> str:
         """Return a strong entity tag, quoted: equal tags mean equal bytes. Never computes a chunk."""
         if isinstance(entry, Document):
             return f'"{digest(entry.content)}"'
-        return f'"{digest(entry.stored.identity, entry.coords)}"'
+        return f'"{digest(entry.identity, entry.coords)}"'
+
+    def ask(self, chunk: Chunk) -> bytes | Seat[bytes]:
+        """Return the encoded bytes of a chunk if they are in memory, else a place in the flight that makes them.
+
+        Leave the place, by a ``with`` block, and wait in it by `landed`.
+        """
+        return self._reader.ask(chunk)
+
+    async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
+        """Return what comes of a place that `ask` returned."""
+        return await self._reader.landed(chunk, seat)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the encoded bytes of a chunk, or those that `request` asks for, computed in this thread.
@@ -184,10 +223,6 @@ class ZarrView:
         Raises whatever reading the source raises; failures are not kept.
         """
         return self._reader.read(chunk, request)
-
-    def cached(self, chunk: Chunk) -> bytes | None:
-        """Return the encoded bytes of a chunk if they are in memory; otherwise it is `get` that counts the miss."""
-        return self._reader.cached(chunk)
 
     async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return what `read` does, computed in the view's own threads.
@@ -197,38 +232,107 @@ class ZarrView:
         Raises
         ------
         Busy
-            If the pool's queue is full. Otherwise whatever reading the source raises.
+            If the pool's queue is full.
+        Changed
+            If the source changed while it was read. Otherwise whatever reading the source raises.
         """
         return await self._reader.get(chunk, request)
 
-    def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield the path and node of every array."""
-        yield from ((path, node) for path, node in self._nodes.items() if isinstance(node, Array))
+    def content_of(self, key: str, request: ByteRequest | None = None) -> bytes | None:
+        """Return the bytes under `key`, or those that `request` asks for; None if there is no such key.
+
+        A source that changes while it is read is read once more.
+        """
+        try:
+            return self._content_of(key, request)
+        except Changed:
+            return self._content_of(key, request)
+
+    def _content_of(self, key: str, request: ByteRequest | None) -> bytes | None:
+        entry = self.find(key)
+        if isinstance(entry, Chunk):
+            return self.read(entry, request)
+        return None if entry is None else part(entry.content, request)
+
+    async def content_at(self, key: str, request: ByteRequest | None = None) -> bytes | None:
+        """Return what `content_of` does, computed in the view's own threads."""
+        try:
+            return await self._content_at(key, request)
+        except Changed:
+            return await self._content_at(key, request)
+
+    async def _content_at(self, key: str, request: ByteRequest | None) -> bytes | None:
+        entry = await self.lookup(key)
+        if isinstance(entry, Chunk):
+            return await self.get(entry, request)
+        return None if entry is None else part(entry.content, request)
+
+    def names(self, path: str = "") -> tuple[str, ...] | None:
+        """Return the documents and members right below the node at `path`, members with a slash; None if there is none.
+
+        No member is opened that the group's own documents do not hold.
+        """
+        return self._names(path, may_open=True)
+
+    def _names(self, path: str, *, may_open: bool) -> tuple[str, ...] | None:
+        opened = self._opened(path, may_open=may_open)
+        written = None if opened is None else self._written(opened, may_open=may_open)
+        if written is None or not written.documents:
+            return None
+        return (*written.documents, *(f"{name}/" for name in written.members))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of metadata documents that start with `prefix`; chunks are too many to list."""
-        for path in self._nodes:
-            for name in self._names(path):
-                key = f"{path}/{name}" if path else name
+        path = prefix.rpartition("/")[0]
+        below = f"{path}/" if path else ""
+        for name in self.names(path) or ():
+            key = below + name
+            if not name.endswith("/"):
                 if key.startswith(prefix):
                     yield key
+            elif key.startswith(prefix) or prefix == key:
+                yield from self.list(key)
 
-    def _names(self, path: str) -> tuple[str, ...]:
-        return tuple(self.format.document_names(self._nodes[path]))
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """Yield the path and node of the root and everything below it that the format can show; opens it all."""
+        root = self.root
+        yield "", root
+        if isinstance(root, Group):
+            yield from documents.walk(documents.as_shown(root, self.format), self.format)
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield the path and node of every array that the format can show; opens them all."""
+        yield from ((path, node) for path, node in self.nodes() if isinstance(node, Array))
+
+    def skipped(self) -> dict[str, str]:
+        """Return why parts of the tree cannot be shown in this format, by path."""
+        return dict(documents.skipped_below(self.root, self.format))
+
+    @cached_property
+    def is_fixed(self) -> bool:
+        """Whether nothing in the tree ever changes, as far as its groups may be opened to know."""
+        nodes = (node for _, node in self.nodes())
+        return all(node.version is None and getattr(node, "consolidate", True) for node in nodes)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Depends on every document and every array's content; the same in every process where sources allow."""
-        contents = [self._described(path) for path in self._nodes]
-        identities = [stored.identity for stored in contents if isinstance(stored, Stored)]
-        return digest(*self._nodes, *identities, *(document for _, document in self._contents()))
+        """Depends on every document and every array's content; the same in every process where sources allow.
+
+        Of trees that change it says which tree it is, and not what it holds.
+        """
+        if not self.is_fixed:
+            return digest(self.format.number, getattr(self.root, "fingerprint", "") or self._unique)
+        arrays = self._identities("identity")
+        return digest(*arrays, *(part for item in self._contents() for part in item))
 
     @cached_property
     def content(self) -> str:
         """Depends on what the chunks hold and how they are encoded, and not on attributes or versions of libraries."""
-        stored = ((path, self._described(path)) for path in self._nodes)
-        arrays = [part for path, array in stored if isinstance(array, Stored) for part in (path, array.content)]
-        return digest(self.format.number, *arrays)
+        return digest(self.format.number, *self._identities("content"))
+
+    def _identities(self, which: str) -> Iterator[str]:
+        for path, array in self.arrays():
+            yield from (path, getattr(self.format.store(array), which))
 
     def _contents(self) -> Iterator[tuple[str, bytes]]:
         for key in self.list():
@@ -243,15 +347,11 @@ class ZarrView:
         return hash(self.fingerprint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.root, self.format, self.cache, self.workers, self._directory)
+        options = {"cache": self.cache, "workers": self.workers, "directory": self._directory, "refresh": self.refresh}
+        return _restored, (self.root, self.format, options, self._unique)
 
 
-def _restored(root: Node, format: Format, cache: TileCache, workers: int | None, directory: Any) -> ZarrView:  # noqa: A002
-    return ZarrView(root, format, cache=cache, workers=workers, directory=directory)
-
-
-def _walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
-    yield path, node
-    if isinstance(node, Group):
-        for name, member in node.members.items():
-            yield from _walk(member, f"{path}/{name}" if path else name)
+def _restored(root: Node, format: Format, options: dict[str, Any], own: str) -> ZarrView:  # noqa: A002
+    view = ZarrView(root, format, **options)
+    view._unique = own  # noqa: SLF001  the same tree, if it changes
+    return view

@@ -31,7 +31,7 @@ FORMATS = pytest.mark.parametrize(
 
 
 def cost(cache):
-    return sum(len(tile) + ENTRY_BYTES for tile in cache._tiles.values())
+    return sum(len(tile) + ENTRY_BYTES for tile in cache._values.values())
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000))), st.integers(0, 5000))
@@ -103,7 +103,7 @@ def view_on(target, form, source=None, data=DATA, **options):
 
 
 def chunks(view):
-    grid = dict(view.arrays())["g/a"] and view._described("g/a").grid
+    grid = view.format.store(dict(view.arrays())["g/a"]).grid
     return [view.find("g/a/" + view.format.chunk_key(coords)) for coords in product(*map(range, grid))]
 
 

@@ -22,8 +22,8 @@ DATA["nan"] = np.array([[np.nan, np.inf, -np.inf]])
 def shelf(request, tmp_path_factory):
     target = tmp_path_factory.mktemp("shelf")
     view = ZarrView(DATA, request.param, cache=TileCache(directory=target))
-    for path, _ in view.arrays():
-        for coords in product(*map(range, view._described(path).grid)):
+    for path, array in view.arrays():
+        for coords in product(*map(range, view.format.store(array).grid)):
             view.read(view.find(f"{path}/{view.format.chunk_key(coords)}"))
     return view.format.number, target
 

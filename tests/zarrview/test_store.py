@@ -170,7 +170,7 @@ def test_memory_stays_flat_over_many_reads():
         view.read(view.find(f"0/pattern/c/3/{col}"))
     assert view.cache.size <= 2**20
     assert view.cache.evictions == 37
-    assert len(view._reader._flights._flights) == 0
+    assert len(view.cache.flights) == 0
 
 
 def test_threads_go_with_their_store():

@@ -6,10 +6,11 @@ import pytest
 from zarr.core.buffer import cpu
 from zarr.testing.store import StoreTests
 
+from mandeldask.zarrview.entries import Document
 from mandeldask.zarrview.formats import V3
 from mandeldask.zarrview.nodes import Group
 from mandeldask.zarrview.store import ZarrViewStore
-from mandeldask.zarrview.view import Document, ZarrView
+from mandeldask.zarrview.view import ZarrView
 
 
 class WrittenView(ZarrView):
@@ -19,12 +20,14 @@ class WrittenView(ZarrView):
         super().__init__(Group(), V3())
         self.written = {}
 
-    def find(self, key):
+    def _find(self, key, *, may_open):
         raw = self.written.get(key)
         return None if raw is None else Document(raw)
 
-    def list(self, prefix=""):
-        yield from [key for key in self.written if key.startswith(prefix)]
+    def _names(self, path, *, may_open):
+        below = f"{path}/" if path else ""
+        parts = (key.removeprefix(below).partition("/") for key in self.written if key.startswith(below))
+        return tuple(dict.fromkeys(name + slash for name, slash, _ in parts))
 
     @property
     def fingerprint(self):

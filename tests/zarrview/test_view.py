@@ -14,9 +14,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.view import Chunk, Document, ZarrView
+from mandeldask.zarrview.view import ZarrView
 from zarrview.patterns import Counted, deep_tree, pattern
 
 FORMATS = pytest.mark.parametrize("form", [V2(), V3()], ids=["v2", "v3"])

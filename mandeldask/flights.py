@@ -1,0 +1,202 @@
+"""Single flight: callers that ask for a value that is being computed wait for it, in threads and event loops alike."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from concurrent.futures import Executor
+
+T = TypeVar("T")
+
+LOOK_S = 0.02
+"""Seconds between two looks at the cancellation flag, in a thread that waits for another."""
+
+
+class Flight(Generic[T]):
+    """One computation, run by the first thread that comes to it."""
+
+    __slots__ = ("_compute", "_context", "_lock", "_queued", "_started", "cancellation", "future", "waiters")
+
+    def __init__(self, compute: Callable[[], T]) -> None:
+        self.future: Future[T] = Future()
+        self.cancellation = Cancellation()
+        self.waiters = 0
+        self._compute = compute
+        self._context = copy_context()
+        self._lock = threading.Lock()
+        self._started = False
+        self._queued: Future[None] | None = None
+
+    def submit(self, pool: Executor, *, refusable: bool = False) -> None:
+        """Have `pool` run it, once. If the pool refuses, all who wait get its error, unless `refusable`."""
+        with self._lock:
+            if self._started or self._queued is not None:
+                return
+            try:
+                self._queued = pool.submit(self.run)
+            except RuntimeError as error:
+                if not refusable:
+                    self._started = True
+                    self.future.set_exception(error)
+
+    def cancel(self) -> None:
+        """Stop it: leave the queue, or have the kernel stop."""
+        self.cancellation.cancel()
+        if self._queued is not None:
+            self._queued.cancel()
+
+    def run(self) -> None:
+        """Compute in this thread, unless another has begun to."""
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+        try:
+            result = self._context.run(self._cancellable)
+        except Exception as error:  # noqa: BLE001  belongs to those who wait
+            self.future.set_exception(error)
+        except BaseException:  # Ctrl-C is this thread's own
+            self.future.set_exception(Cancelled("the thread that computed it was interrupted"))
+            raise
+        else:
+            self.future.set_result(result)
+
+    def _cancellable(self) -> T:
+        with cancellable(self.cancellation):
+            self.cancellation.check()
+            return self._compute()
+
+
+class Seat(Generic[T]):
+    """The place of one caller in a flight; leaving its ``with`` block gives the place up.
+
+    When the last caller leaves before the end, the computation is cancelled.
+    """
+
+    __slots__ = ("_flight", "_flights", "_key", "_left")
+
+    def __init__(self, flights: Flights, key: Hashable, flight: Flight[T]) -> None:
+        self._flights = flights
+        self._key = key
+        self._flight = flight
+        self._left = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the place up; doing so twice is fine."""
+        self._flights.leave(self)
+
+    def read(self) -> T:
+        """Return the value, computed in this thread, or by the one that computes it already.
+
+        A thread never waits for work that is still queued: it does the work itself, so pools cannot deadlock.
+
+        Raises
+        ------
+        Cancelled
+            If this thread's own computation is cancelled while it waits. Otherwise what the computation raises.
+        """
+        outer = current()
+        with outer.calling(self.leave):  # a cancelled caller waits for nothing any more
+            self._flight.run()
+            while True:
+                try:
+                    return self._flight.future.result(LOOK_S)
+                except TimeoutError:
+                    if self._flight.future.done():
+                        raise
+                outer.check()
+
+    def offer(self, pool: Executor) -> None:
+        """Have a thread of `pool` compute it, if there is one to spare: `read` need not wait for it."""
+        self._flight.submit(pool, refusable=True)
+
+    async def get(self, pool: Executor) -> T:
+        """Return the value, computed in `pool`. Raises what the computation and the pool raise."""
+        self._flight.submit(pool)
+        await _done(self._flight.future)
+        return self._flight.future.result()
+
+
+class Flights:
+    """Computations under way, by key.
+
+    Parameters
+    ----------
+    lock : threading.RLock, optional
+        Held while a caller joins or leaves; a cache that shares it can look and join in one step.
+    """
+
+    def __init__(self, lock: threading.RLock | None = None) -> None:
+        self._lock: Any = lock or threading.RLock()
+        self._flights: dict[Hashable, Flight[Any]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of computations under way."""
+        return len(self._flights)
+
+    def join(self, key: Hashable, compute: Callable[[], T]) -> Seat[T]:
+        """Return a place in the flight of `key`; there will be one that runs `compute` if there is none."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is None:
+                flight = self._flights[key] = Flight(compute)
+            flight.waiters += 1
+            return Seat(self, key, flight)
+
+    def read(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns, computed in this thread, or by the one that computes it already."""
+        with self.join(key, compute) as seat:
+            return seat.read()
+
+    async def get(self, key: Hashable, compute: Callable[[], T], pool: Executor) -> T:
+        """Return what `compute` returns, computed in `pool`."""
+        with self.join(key, compute) as seat:
+            return await seat.get(pool)
+
+    def leave(self, seat: Seat[Any]) -> None:
+        """Give up a place; the last one to do so cancels the computation."""
+        flight, key = seat._flight, seat._key  # noqa: SLF001  its other half
+        with self._lock:
+            if seat._left:  # noqa: SLF001
+                return
+            seat._left = True  # noqa: SLF001
+            flight.waiters -= 1
+            landed = flight.future.done()
+            if (landed or not flight.waiters) and self._flights.get(key) is flight:
+                del self._flights[key]  # later callers start afresh
+            if not landed and not flight.waiters:
+                flight.cancel()
+
+
+async def _done(future: Future[Any]) -> None:
+    """Wait until `future` is done, without cancelling it when the wait is cancelled."""
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def wake(_: Future[Any]) -> None:
+        try:
+            loop.call_soon_threadsafe(_resolve, waiter)
+        except RuntimeError:  # the loop was closed while its task waited
+            return
+
+    future.add_done_callback(wake)
+    await waiter
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,48 @@
+"""What the keys of a view name: metadata documents and chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mandeldask.zarrview.stored import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A metadata document."""
+
+    content: bytes
+    """JSON text in UTF-8."""
+    media_type: str = "application/json"
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """A chunk that exists in the grid of an array, computed or not."""
+
+    key: str
+    """Its key in the view."""
+    coords: tuple[int, ...]
+    """Its place in the chunk grid."""
+    stored: Stored
+    """The array it belongs to."""
+    identity: str
+    """Depends on the array's elements, its encoding and its version."""
+    kept_as: str
+    """Its key where chunks are kept for longer."""
+    changed: Callable[[], bool] = field(default=_never, repr=False)
+    """Whether the array is of another version now."""
+    keep: bool = True
+    """Whether its bytes may be kept: not if the source cannot say which version they are of."""
+    media_type: str = "application/octet-stream"
+
+
+Entry: TypeAlias = Document | Chunk

@@ -1,0 +1,205 @@
+"""The nodes of a tree that were opened last: resolved by path, and opened anew when their version moves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from mandeldask.shared_cache import SharedCache
+from mandeldask.zarrview.nodes import Array, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+    from mandeldask.zarrview.entries import Document
+    from mandeldask.zarrview.nodes import Node, Version
+    from mandeldask.zarrview.stored import Stored
+
+MOST = 2000
+"""Nodes remembered. An opened array takes some 10 kB with its metadata."""
+
+REFRESH_S = 1.0
+"""Seconds for which a version that was asked for is believed."""
+
+GONE = object()
+"""Version of a source that cannot be asked: its file is gone, or the disk is."""
+
+
+class NotAtHand(Exception):  # noqa: N818  an answer
+    """Something would have to be opened, written or asked for its version."""
+
+
+def asked(version: Version | None) -> Hashable:
+    """Return the present version of a source; `GONE` if it cannot be asked."""
+    try:
+        return None if version is None else version()
+    except Exception:  # noqa: BLE001  the source says what is wrong when it is opened
+        return GONE
+
+
+@dataclass(slots=True)
+class Written:
+    """The documents of a node as they were written."""
+
+    documents: Mapping[str, Document]
+    """By name."""
+    members: tuple[str, ...]
+    """Names of a group's members that are shown."""
+    watched: tuple[tuple[Version, Hashable], ...]
+    """Versions of what is below, and their values: other values make the documents stale."""
+    checked: float
+    """When they were asked for, by the monotonic clock."""
+
+    def is_stale(self) -> bool:
+        """Return whether something below is of another version now."""
+        since = time.monotonic()
+        stale = any(asked(version) != value for version, value in self.watched)
+        if not stale:
+            self.checked = since
+        return stale
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """A node as of one version, and what was made of it."""
+
+    path: str
+    """Where it is in the tree; "" for the root."""
+    node: Node
+    above: Opened | None
+    """The group that it was taken from."""
+    version: Hashable
+    """What it depends on; None where it is fixed, or cannot say."""
+    asked: float
+    """When its version was asked for, by the monotonic clock."""
+    stored: Stored | None = None
+    """An array as a view's format stores it, once that was needed."""
+    written: Written | None = None
+    """Its documents, once they were written."""
+
+    def lineage(self) -> Iterator[Opened]:
+        """Yield all on whose version the node depends: itself, and the groups that it is part of."""
+        opened: Opened | None = self
+        while opened is not None:
+            if opened.node.version is not None:
+                yield opened
+            above = opened.above
+            opened = above if above is not None and getattr(above.node, "consolidate", False) else None
+
+    @property
+    def versions(self) -> tuple[Hashable, ...]:
+        """Values of all versions that the node depends on."""
+        return tuple(each.version for each in self.lineage())
+
+    def changed(self) -> bool:
+        """Return whether the node is of another version now, asked at once."""
+        for each in self.lineage():
+            if each.version is not None and asked(each.node.version) != each.version:
+                each.asked = -inf
+                return True
+        return False
+
+
+class OpenedTree:
+    """A tree whose nodes are opened when they are asked for.
+
+    Parameters
+    ----------
+    root : Group or Array
+        The tree.
+    refresh : float
+        Seconds for which a version is believed.
+    most : int
+        Nodes remembered.
+    """
+
+    def __init__(self, root: Node, refresh: float = REFRESH_S, most: int = MOST) -> None:
+        self.refresh = refresh
+        self._root = self._as_opened("", root, None)
+        self._opened: SharedCache[Opened] = SharedCache(most)
+
+    def resolve(self, segments: Sequence[str], *, may_open: bool = True) -> tuple[Opened, int] | None:
+        """Return the node that `segments` lead to, or the array on the way, and how many of them were followed.
+
+        None if there is no such node.
+
+        Raises
+        ------
+        NotAtHand
+            Unless `may_open`, if a node would have to be opened or asked for its version.
+        """
+        opened, path = self._current_root(may_open=may_open), ""
+        for place, name in enumerate(segments):
+            if isinstance(opened.node, Array):
+                return opened, place
+            path = f"{path}/{name}" if path else name
+            below = self._member(opened, name, path, may_open=may_open)
+            if below is None:
+                return None
+            opened = below
+        return opened, len(segments)
+
+    def is_due(self, since: float) -> bool:
+        """Return whether what was asked at `since` must be asked again."""
+        return time.monotonic() - since >= self.refresh
+
+    def _current_root(self, *, may_open: bool) -> Opened:
+        root = self._root
+        if self._has_moved(root, may_open=may_open):
+            node = root.node.reopen() if root.node.reopen else root.node
+            root = self._root = self._as_opened("", node, None)
+        return root
+
+    def _member(self, above: Opened, name: str, path: str, *, may_open: bool) -> Opened | None:
+        kept = self._opened.get(path)
+        if kept is not None and kept.above is not above:
+            kept = None
+        if kept is not None and not self._has_moved(kept, may_open=may_open):
+            return kept
+        if not is_name(name):
+            return None
+        if not may_open:
+            raise NotAtHand
+        return self._opened.flights.read((above, name), partial(self._open, above, name, path, kept))
+
+    def _open(self, above: Opened, name: str, path: str, kept: Opened | None) -> Opened | None:
+        reopen = kept.node.reopen if kept is not None else None
+        try:
+            node = reopen() if reopen else present(above.node.members[name])  # type: ignore[union-attr]
+        except (KeyError, FileNotFoundError):  # it is gone
+            self._opened.drop(path)
+            return None
+        opened = self._as_opened(path, node, above)
+        self._opened.put(path, opened)
+        return opened
+
+    def _has_moved(self, opened: Opened, *, may_open: bool) -> bool:
+        if opened.node.version is None or not self.is_due(opened.asked):
+            return False
+        if not may_open:
+            raise NotAtHand
+        since = time.monotonic()
+        value = asked(opened.node.version)
+        if value is None or value != opened.version:
+            return True
+        opened.asked = since
+        return False
+
+    def _as_opened(self, path: str, node: Node, above: Opened | None) -> Opened:
+        since = time.monotonic()
+        return Opened(path, node, above, version_of(node), since)
+
+
+def present(node: Node) -> Node:
+    """Return a node as of its present version; a group may have held it for long."""
+    if node.reopen is None or node.as_of is None or asked(node.version) == node.as_of:
+        return node
+    return node.reopen()
+
+
+def version_of(node: Node) -> Hashable:
+    """Return the version that a node was opened at."""
+    return asked(node.version) if node.as_of is None else node.as_of
