@@ -6,7 +6,7 @@ PORT ?= 8000
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
-.PHONY: demo test test-slow lint types layers docs setup clean
+.PHONY: demo test test-slow lint types layers docs site setup clean
 
 demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
 	$(BIN)/mandeldask serve --port $(PORT)
@@ -29,6 +29,9 @@ layers: setup  ## imports point down only
 
 docs: setup  ## every code block of README and docs runs
 	$(BIN)/python -m pytest -p no:cacheprovider README.md docs
+
+site: setup  ## build the manual into build/site, readable offline
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 setup: $(VENV)/.dev
 
@@ -62,4 +65,4 @@ tests/clients/node_modules/.installed: tests/clients/package.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) tests/clients/node_modules
+	rm -rf $(VENV) build dist tests/clients/node_modules

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.mapping import to_mapping as to_mapping
     from mandeldask.zarrview.store import to_store as to_store
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",

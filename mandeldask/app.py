@@ -201,6 +201,7 @@ def serve(  # noqa: PLR0913  the options of a server
     public: bool = False,
     workers: int = 1,
     drain_s: float = DRAIN_S,
+    connections: int = 0,
     started: Callable[[str], object] | None = None,
     **options: Any,
 ) -> Handle | None:
@@ -222,6 +223,9 @@ def serve(  # noqa: PLR0913  the options of a server
         Processes that share the port, long reference orbits, and the cache in `cache_dir`.
     drain_s : float
         Seconds that requests in flight are given to finish.
+    connections : int
+        Connections that each process holds; 0 for three quarters of the descriptors that it may open. Beyond, the one
+        that has been idle longest is closed.
     started : callable, optional
         Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests.
     **options
@@ -237,19 +241,31 @@ def serve(  # noqa: PLR0913  the options of a server
     OSError
         If the port is taken; the message is one line that names a free one.
     ValueError
-        If `host` is open to others and there is neither a key nor `public`, or `workers` is out of its range.
+        If `host` is open to others and there is neither a key nor `public`, or `workers` or `connections` is out of its
+        range.
     """
     keys = bool(Settings(api_keys=options.get("api_keys", ())).api_keys)
     check_exposure(host, keys=keys, public=public)
     if workers < 1 or (background and workers > 1):
         msg = f"workers must be at least 1, and 1 in the background, not {workers}"
         raise ValueError(msg)
+    if connections < 0:
+        msg = f"connections must be at least 0, not {connections}"
+        raise ValueError(msg)
     if background:
-        return serve_in_background(create_app(tree, **options), host, port or 0, drain_s=drain_s)
+        app = create_app(tree, **options)
+        return serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
     with TemporaryDirectory(prefix="mandeldask-orbits-") if workers > 1 else nullcontext() as orbits:
         make = partial(create_app, tree, orbits=orbits, **options)
-        bound_to = PORT if port is None else port
-        serve_in_foreground(make, host, bound_to, workers=workers, drain_s=drain_s, started=started)
+        serve_in_foreground(
+            make,
+            host,
+            PORT if port is None else port,
+            workers=workers,
+            drain_s=drain_s,
+            connections=connections,
+            started=started,
+        )
     return None
 
 

@@ -1,8 +1,10 @@
 """The public surface: what other people's code imports."""
 
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import mandeldask as md
 
@@ -25,6 +27,12 @@ def test_public_names_are_these():
     assert all(callable(getattr(md, name)) for name in PUBLIC)
 
 
+def test_every_public_name_is_in_the_manual():
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "python.md").read_text("utf-8")
+    documented = re.findall(r"^\.\. auto(?:function|class):: (\w+)", page, re.MULTILINE)
+    assert sorted(documented) == PUBLIC
+
+
 def test_no_module_hides_a_public_name():
     """Importing ``mandeldask.<name>`` would bind the module over the function."""
     modules = {module.name for module in pkgutil.iter_modules(md.__path__)}
@@ -42,3 +50,10 @@ def test_import_brings_no_heavy_package():
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert found.strip() == "[]"
+
+
+def test_the_version_is_the_same_everywhere():
+    root = Path(__file__).parents[1]
+    assert f"version: {md.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+    assert f"Version {md.__version__} " in (root / "README.md").read_text("utf-8")
+    assert f"## {md.__version__} " in (root / "CHANGELOG.md").read_text("utf-8")

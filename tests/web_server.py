@@ -55,9 +55,11 @@ def until(condition, seconds=10):
 
 
 @contextlib.contextmanager
-def process(**options):
-    """A server in a process of its own, and its address."""
+def process(shell="", **options):
+    """A server in a process of its own, started after the commands `shell`, and its address."""
     command = [sys.executable, str(PROCESS), json.dumps({"port": 0, **options})]
+    if shell:
+        command = ["sh", "-c", f'{shell} && exec "$@"', "sh", *command]
     with (
         tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would fill and stop the server
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,

@@ -45,6 +45,14 @@ def serve(
     queue: Annotated[
         int, typer.Option(min=0, help="Tiles that may wait; more are answered 503.", rich_help_panel=SERVER)
     ] = 256,
+    connections: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Connections that a process holds; 0 for three quarters of the descriptors it may open.",
+            rich_help_panel=SERVER,
+        ),
+    ] = 0,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -118,6 +126,7 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        connections=connections,
         public=public,
         api_keys=tuple(api_key or ()),
         allow_origins=tuple(allow_origin or (VIZARR,)),

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
+from mandeldask.web.cutoff import CutOff
 from mandeldask.web.keys import ApiKeys
 from mandeldask.web.messages import as_json, problem
 from mandeldask.web.metrics import Metrics, Observe
@@ -109,7 +110,7 @@ def create_app(
     metrics.watch(cache, pool)
     routes = _routes(catalog, metrics, pool, cluster)
     # A refused request is counted, and readable across origins.
-    wrapped = Observe(Cors(ApiKeys(routes, settings.api_keys), settings.allow_origins), metrics)
+    wrapped = Observe(Cors(CutOff(ApiKeys(routes, settings.api_keys)), settings.allow_origins), metrics)
     return Application(wrapped, catalog, metrics, settings)
 
 

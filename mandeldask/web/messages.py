@@ -29,11 +29,10 @@ class Request:
     @classmethod
     def of(cls, scope: Scope) -> Request:
         """Return the Request of an ASGI HTTP scope."""
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return cls(scope["method"], scope["path"], headers)
+        fields: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        return cls(scope["method"], scope["path"], {name: ", ".join(values) for name, values in fields.items()})
 
 
 @dataclass(frozen=True, slots=True)

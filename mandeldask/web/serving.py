@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal, Self
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from mandeldask.web.connections import Connections
 from mandeldask.web.listening import is_loopback, listen
+from mandeldask.web.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -91,8 +93,12 @@ class Handle:
         self.stop()
 
 
-def serve_in_background(app: Application, host: str, port: int, *, drain_s: float = DRAIN_S) -> Handle:
+def serve_in_background(
+    app: Application, host: str, port: int, *, drain_s: float = DRAIN_S, connections: int = 0
+) -> Handle:
     """Serve `app` from a thread with an event loop of its own; returns once it accepts requests.
+
+    Parameters are those of `serve_in_foreground`.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def serve_in_background(app: Application, host: str, port: int, *, drain_s: floa
         If the server did not start.
     """
     bound = listen(host, port)
-    server = uvicorn.Server(_config(app, drain_s))
+    server = uvicorn.Server(_config(app, drain_s, connections))
     thread = threading.Thread(target=server.run, args=([bound],), name="mandeldask-server", daemon=True)
     thread.start()
     while not server.started:
@@ -121,6 +127,7 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
     *,
     workers: int = 1,
     drain_s: float = DRAIN_S,
+    connections: int = 0,
     started: Callable[[str], object] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in flight finish within `drain_s` seconds and return.
@@ -131,6 +138,10 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
         Makes the application, in each worker process where there are several; it must pickle then.
     workers : int
         Processes that accept requests at the one port.
+    drain_s : float
+        Seconds that requests in flight are given to finish.
+    connections : int
+        Connections that each process holds; 0 for three quarters of the descriptors that it may open.
     started : callable, optional
         Called with the address once it accepts requests.
 
@@ -142,9 +153,9 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
     with listen(host, port) as bound, _signals_end_quietly():
         announce = partial(started, address_of(bound)) if started else lambda: None
         if workers == 1:
-            _Announcing(_config(make(), drain_s), announce).run([bound])
+            _Announcing(_config(make(), drain_s, connections), announce).run([bound])
         else:
-            config = _config(make, drain_s, workers)
+            config = _config(make, drain_s, connections, workers)
             _AnnouncingWorkers(config, announce, [bound]).run()
 
 
@@ -183,11 +194,14 @@ def address_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: Application | Callable[[], Application], drain_s: float, workers: int = 1) -> uvicorn.Config:
+def _config(
+    app: Application | Callable[[], Application], drain_s: float, connections: int, workers: int = 1
+) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         factory=workers > 1,
         workers=workers,
+        http=partial(BoundedProtocol, connections=Connections(connections)),  # type: ignore[arg-type] # made by a call
         access_log=False,
         log_config=None,
         headers=[("server", f"mandeldask/{version('mandeldask')}")],

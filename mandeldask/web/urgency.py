@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ USUAL = 3
 PREFETCH = 6
 """Urgency of what nobody looks at yet."""
 
-_URGENCY = re.compile(r"(?:^|,)\s*u\s*=\s*([0-7])\s*(?:,|$)")
+_LEVELS = frozenset("01234567")
 
 urgency: ContextVar[int] = ContextVar("mandeldask_urgency", default=USUAL)
 """The urgency of the request that a computation is for, 0 (most urgent) to 7; threads of the pool inherit it."""
@@ -29,8 +28,9 @@ def urgency_of(headers: Mapping[str, str]) -> int:
     >>> urgency_of({"priority": "u=1, i"}), urgency_of({"sec-purpose": "prefetch"}), urgency_of({})
     (1, 6, 3)
     """
-    stated = _URGENCY.search(headers.get("priority", ""))
-    if stated is not None:
-        return int(stated[1])
+    for parameter in headers.get("priority", "").split(","):
+        name, _, value = (part.strip() for part in parameter.partition("="))
+        if name == "u" and value in _LEVELS:
+            return int(value)
     purposes = headers.get("sec-purpose", ""), headers.get("purpose", "")
     return PREFETCH if any(purpose.startswith("prefetch") for purpose in purposes) else USUAL

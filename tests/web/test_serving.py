@@ -207,3 +207,19 @@ def test_unknown_settings_are_refused():
 def test_names_that_cannot_be_in_a_url_are_refused():
     with pytest.raises(ValueError, match="a/b"):
         create_app({"a/b": np.arange(3)})
+
+
+def test_requests_that_the_deadline_cuts_off_are_answered_503_and_told_in_a_line():
+    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+        client.get("/healthz")
+        replies = []
+        asking = threading.Thread(target=lambda: replies.append(client.get(SLOW.format(160))))
+        asking.start()
+        time.sleep(0.3)
+        running.terminate()
+        assert running.wait(10) == 0
+        asking.join()
+        assert replies[0].status_code == 503
+        assert replies[0].json() == {"detail": "the server is stopping"}
+        running.errors.seek(0)
+        assert "Traceback" not in running.errors.read()

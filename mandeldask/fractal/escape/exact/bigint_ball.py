@@ -1,25 +1,42 @@
-"""The last resort: the exact escape count of one point, in ball arithmetic on Python integers.
+"""The last resort: the exact escape count of one point, in fixed point with as many bits as it takes.
 
 A complex number is kept as ``(x, y)`` in units of 2^-p with a bound ``e`` (same units) on ``|z_kept - z_exact|``.
-Where a comparison with 2 stays open the orbit is computed again with twice the bits.
+Where a comparison with 2 stays open the orbit is computed again with more bits: compiled up to
+`limb_orbit.MOST_BITS` of them, in whole numbers of Python or GMP past that.
 """
 
 from __future__ import annotations
 
-from math import gcd, isqrt, lcm
-from typing import TYPE_CHECKING
+from math import isqrt, log2
+from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
+from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
+from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, Followed, follow
+from mandeldask.fractal.escape.exact.ties import is_proven_tie
 from mandeldask.fractal.escape.proofs.closed_form import known_period
 
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
-_TIE_BITS = 512
-"""Length of the power of the denominator that must divide |A_n|^2 before a tie is examined in full."""
+FEWEST_BITS = 192
+"""Fractional bits to begin with, unless more are known to be needed: the stages before this one had 159."""
+
+_WORD = 64
+
+_WHOLE_INSIDE = 13
+"""Gaussian integers with |z| <= 2: an orbit that is inside for longer repeats itself."""
+
+_NEAR = 4
+"""A |re c| or |im c| up to this is what compiled orbits take."""
 
 _LOOK_BITS = 1 << 15
 """Bits that an orbit works through between two looks at the cancellation flag, about: below 2 ms."""
+
+_FAR_OUT_BITS = 24
+"""As `fields.FAR_OUT`: |z|^2 > 2^24 (1 + |c|^2)."""
+_GOOD_BITS = 20
+"""Bits of z and dz/dc that fields are computed from."""
 
 
 def escape_count(c: Point, maxiter: int) -> int:
@@ -43,37 +60,53 @@ def escape_count(c: Point, maxiter: int) -> int:
     >>> [escape_count(as_point(c), 100) for c in ("-2", "1", "1.2+1.6j", "-0.75+0.1j")]
     [100, 2, 1, 32]
     """
-    if known_period(c) is not None:  # chaotic real orbits would cost a bit of precision for every iterate
-        return maxiter
-    bits = 96
-    while (count := _count_with(c, maxiter, bits)) is None:
-        bits *= 2
+    count, _ = escape(c, maxiter, FEWEST_BITS, fields=False)
     return count
 
 
-def _count_with(c: Point, maxiter: int, bits: int) -> int | None:
-    """Count with `bits` fractional bits, or None where they do not decide."""
-    (cx, ex), (cy, ey) = (
-        scaled(c.re.numerator, c.re.denominator, bits),
-        scaled(c.im.numerator, c.im.denominator, bits),
-    )
-    c_error = ex + ey
-    four = 4 << (2 * bits)
-    x, y, error = cx, cy, c_error
-    cancellation, look = current(), steps_between_looks(bits)
-    for n in range(1, maxiter + 1):
-        if n % look == 0:
-            cancellation.check()
-        square = x * x + y * y
-        modulus = isqrt(square) + 1
-        slack = (2 * modulus + error) * error
-        if square - slack > four:
-            return n - 1
-        if square + slack > four and (slack << (bits // 2) > four or not _is_tie(c, n, bits)):
-            return None  # only a ball much smaller than the question can be suspected of a tie
-        x, y, lost = squared(x, y, bits)
-        x, y = x + cx, y + cy
-        error = (slack >> bits) + (1 if slack else 0) + lost + c_error
+def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tuple[int, float, float] | None]:
+    """Return the escape count of `c`, and what its potential is computed from where `fields` and it escapes.
+
+    Parameters
+    ----------
+    c : Point
+        Exact rational point.
+    maxiter : int
+        The cap.
+    bits : int
+        Fractional bits that are likely to be needed.
+    fields : bool
+        Whether the orbit is followed far out: n, ``log2 |z_n|^2`` and ``log2 |dz_n/dc|^2`` of an iterate there.
+
+    Raises
+    ------
+    mandeldask.cancellation.Cancelled
+        If the computation was cancelled.
+    """
+    if known_period(c) is not None:  # chaotic real orbits would cost a bit of precision for every iterate
+        return maxiter, None
+    if c.re.denominator == c.im.denominator == 1:
+        count = _whole_count(c, maxiter)
+        if count == maxiter or not fields:
+            return count, None
+    inside, bits = 0, -(-bits // _WORD) * _WORD
+    while True:
+        followed = _followed(c, maxiter, bits, inside, fields)
+        if followed.count is not None:
+            return followed.count, followed.potential
+        if _may_be_a_tie(followed, bits) and is_proven_tie(c, followed.undecided, bits):
+            inside = followed.undecided
+        else:
+            bits = _more(bits)
+
+
+def _whole_count(c: Point, maxiter: int) -> int:
+    """Return the escape count of a Gaussian integer: if it does not leave soon, it never does."""
+    z = cx, cy = int(c.re), int(c.im)
+    for n in range(_WHOLE_INSIDE + 1):
+        if z[0] * z[0] + z[1] * z[1] > 4:
+            return min(n, maxiter)
+        z = z[0] * z[0] - z[1] * z[1] + cx, 2 * z[0] * z[1] + cy
     return maxiter
 
 
@@ -82,45 +115,78 @@ def steps_between_looks(bits: int) -> int:
     return _LOOK_BITS // bits + 1
 
 
-def scaled(numerator: int, denominator: int, bits: int) -> tuple[int, int]:
-    """Return ``numerator / denominator`` in units of 2^-bits, rounded down, and a bound on what that lost."""
-    value, rest = divmod(numerator << bits, denominator)
-    return value, int(rest != 0)
+def _may_be_a_tie(followed: Followed, bits: int) -> bool:
+    """Only a ball much smaller than the question can be suspected of a tie."""
+    return followed.undecided > 0 and followed.error < -bits / 2
 
 
-def squared(x: int, y: int, bits: int) -> tuple[int, int, int]:
-    """Return z^2 rounded down in each part, and a bound on what the rounding lost."""
-    real, imag = (x - y) * (x + y), 2 * x * y
-    mask = (1 << bits) - 1
-    return real >> bits, imag >> bits, bool(real & mask) + bool(imag & mask)
+def _more(bits: int) -> int:
+    """Return the bits to try after `bits`: a half more, and twice as many where orbits are not compiled."""
+    return min(-(-bits * 3 // (2 * _WORD)) * _WORD, MOST_BITS) if bits < MOST_BITS else 2 * bits
 
 
-def _is_tie(c: Point, n: int, bits: int) -> bool:
-    """Whether |z_n| = 2 exactly; asked only once `bits` are many, where ties are the likely reason to be here.
-
-    With c = a/q (Gaussian integer a, integer q), z_n = A_n / q^(2^(n-1)) where A_1 = a and
-    A_{n+1} = A_n^2 + a q^(2^n - 1), so that |z_n| = 2 means |A_n|^2 = 4 q^(2^n). Modulo a power of q the orbit is
-    cheap at any n, and an |A_n|^2 that the power does not divide excludes the tie. An even q excludes it at once: 2
-    divides |a|^2 at most once, so that |z_n|^2 keeps a power of 2 in its denominator.
-    """
-    q = lcm(c.re.denominator, c.im.denominator)
-    a = (int(c.re * q), int(c.im * q))
-    if q == 1:  # the kept orbit is exact: |z|^2 - 4 is a whole number and the error is 0
-        return True
-    if bits < 2 * 96 or q % 2 == 0 or gcd(a[0] * a[0] + a[1] * a[1], q) == 1:
-        return False
-    power = q ** (1 + _TIE_BITS // q.bit_length())
-    if _norm_modulo(a, q, n, power) != 4 * pow(q, 2**n, power) % power:
-        return False
-    whole: int = q ** (2**n)
-    return _norm_modulo(a, q, n, 8 * whole) == 4 * whole
+def _followed(c: Point, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:  # noqa: FBT001  private
+    near = all(abs(part.numerator) <= _NEAR * part.denominator for part in c)
+    if near and bits <= MOST_BITS:
+        return follow((scaled(c.re, bits), scaled(c.im, bits)), bits, maxiter, inside, fields=fields)
+    parts = integer(scaled(c.re, bits)), integer(scaled(c.im, bits))
+    followed = _counted(parts, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
+    if not fields or followed.count is None or followed.count == maxiter:
+        return followed
+    potential = _potential(parts, bits)
+    return Followed(None if potential is None else followed.count, 0, 0.0, potential)
 
 
-def _norm_modulo(a: tuple[int, int], q: int, n: int, modulus: int) -> int:
-    """Return |A_n|^2 modulo `modulus`."""
-    x, y = a
-    power = q % modulus  # q^(2^k - 1), k = 1
-    for _ in range(n - 1):
-        x, y = (x * x - y * y + a[0] * power) % modulus, (2 * x * y + a[1] * power) % modulus
-        power = power * power * q % modulus
-    return (x * x + y * y) % modulus
+def _counted(c: tuple[Any, Any], maxiter: int, bits: int, inside: int) -> Followed:
+    """Count with `bits` fractional bits, as far as they decide."""
+    cx, cy = x, y = c
+    four, error, modulus = 4 << bits, 4, 0
+    cancellation, look = current(), steps_between_looks(bits)
+    for n in range(1, maxiter + 1):
+        if n % look == 0:
+            cancellation.check()
+        square_x, square_y = product(x, x), product(y, y)
+        square = (square_x + square_y) >> bits  # too small by less than a unit
+        modulus, low_error = isqrt(int(square >> (bits - _WORD))) + 1, int(error >> (bits - _WORD // 2)) + 1
+        slack = (product(2 * modulus + low_error, error) >> (_WORD // 2)) + 2  # of units, as what follows
+        if n > inside:
+            if square - slack > four:
+                return Followed(n - 1, 0, 0.0, None)
+            if square + slack > four:
+                return Followed(None, n, int(error).bit_length() - bits, None)
+        x, y = ((square_x - square_y) >> bits) + cx, (product(x, y) >> (bits - 1)) + cy
+        error = slack + 4
+    return Followed(maxiter, 0, 0.0, None)
+
+
+def _potential(c: tuple[Any, Any], bits: int) -> tuple[int, float, float] | None:
+    """Return n, log2 |z_n|^2 and log2 |dz_n/dc|^2 far out, or None where `bits` fractional bits are too few."""
+    cx, cy = c
+    one = integer(1) << bits
+    far = (one * one + product(cx, cx) + product(cy, cy)) << _FAR_OUT_BITS
+    x = y = dx = dy = integer(0)
+    error = slope_error = n = 0
+    cancellation, look = current(), steps_between_looks(bits)
+    while (square := product(x, x) + product(y, y)) <= far:
+        if n % look == 0:
+            cancellation.check()
+        modulus, slope = _root(square), _root(product(dx, dx) + product(dy, dy))
+        if error << _GOOD_BITS > modulus + one or slope_error << _GOOD_BITS > slope + one:
+            return None
+        slope_error = ((2 * product(modulus + error, slope_error) + 2 * product(error, slope)) >> bits) + 3
+        dx, dy = (
+            ((2 * (product(x, dx) - product(y, dy))) >> bits) + one,
+            (2 * (product(x, dy) + product(y, dx))) >> bits,
+        )
+        error = (product(2 * modulus + error, error) >> bits) + 7
+        x, y, n = (product(x - y, x + y) >> bits) + cx, (product(x, y) >> (bits - 1)) + cy, n + 1
+    slope_square = product(dx, dx) + product(dy, dy)
+    if error << _GOOD_BITS > _root(square) or slope_error << _GOOD_BITS > _root(slope_square):
+        return None
+    return n, log2(int(square)) - 2 * bits, log2(int(slope_square)) - 2 * bits
+
+
+def _root(square: Any) -> Any:
+    """Return more than the root of a whole number, by less than 2^-60 of it."""
+    shift = max(0, square.bit_length() - 2 * _WORD) // 2 * 2
+    return integer(isqrt(int(square >> shift)) + 1) << (shift // 2)

@@ -7,13 +7,18 @@ the set, which is closed. For real c in [-2, 1/4] the orbit of 0 stays in [-b, b
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
 
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
-_QUARTER = Fraction(1, 4)
+_FEW_BITS = 64
+"""Fractional bits that decide nearly always."""
+
+_CARDIOID_BITS, _DISC_BITS = 10, 5
+"""More than both formulas change, as powers of two, where both parts of c, |c| <= 3, change by two units."""
 
 
 def known_period(c: Point) -> int | None:
@@ -27,21 +32,46 @@ def known_period(c: Point) -> int | None:
     >>> [known_period(as_point(c)) for c in ("0.1j", "-1.1", "0.25", "-2", "-0.1+0.75j")]
     [1, 2, 0, 0, None]
     """
-    edges = (_cardioid(c), _disc(c))
-    for period, edge in enumerate(edges, start=1):
-        if edge < 0:
+    if abs(c.re.numerator) > 2 * c.re.denominator or abs(c.im.numerator) > 2 * c.im.denominator:
+        return None
+    edges = _sides(c)
+    for period, side in enumerate(edges, start=1):
+        if side < 0:
             return period
-    on_real_segment = c.im == 0 and -2 <= c.re <= _QUARTER
+    on_real_segment = c.im == 0 and 4 * c.re.numerator <= c.re.denominator
     return 0 if on_real_segment or 0 in edges else None
 
 
-def _cardioid(c: Point) -> Fraction:
-    """Return what is negative inside the main cardioid and 0 on its edge."""
-    re = c.re - _QUARTER
-    square = re * re + c.im * c.im
-    return square * (square + re) - c.im * c.im / 4
+def _sides(c: Point) -> tuple[int, int]:
+    """Return for the cardioid and the disc -1 inside, 0 on the edge, 1 outside.
+
+    c is read to as many bits as that takes. Both formulas are whole numbers over 256 q^4, with q a common denominator:
+    once they are known better than that and may still be 0, they are.
+    """
+    bits, most = _FEW_BITS, 0
+    while True:
+        x, y = (integer(scaled(part, bits)) for part in c)
+        sides = _side(_cardioid(x, y, bits), 3 * bits + _CARDIOID_BITS), _side(_disc(x, y, bits), bits + _DISC_BITS)
+        if min(sides) < 0 or 0 not in sides or (most and bits > most):
+            return sides
+        most = most or 4 * sum(part.denominator.bit_length() for part in c) + 24
+        bits = min(2 * bits, most + 1)
 
 
-def _disc(c: Point) -> Fraction:
-    """Return what is negative inside the disc of period 2 and 0 on its edge."""
-    return (c.re + 1) ** 2 + c.im * c.im - Fraction(1, 16)
+def _side(value: int, error_bits: int) -> int:
+    """Return the sign of a number, 0 where it may be 0."""
+    return 0 if abs(value) >> error_bits == 0 else (-1 if value < 0 else 1)
+
+
+def _cardioid(x: Any, y: Any, bits: int) -> int:
+    """Return what is negative inside the main cardioid and 0 on its edge, in units of 2^(-4 bits)."""
+    re = x - (1 << (bits - 2))
+    square_of_im = product(y, y)
+    square = product(re, re) + square_of_im
+    return int(product(square, square + (re << bits)) - (square_of_im << (2 * bits - 2)))
+
+
+def _disc(x: Any, y: Any, bits: int) -> int:
+    """Return what is negative inside the disc of period 2 and 0 on its edge, in units of 2^(-2 bits)."""
+    re = x + (1 << bits)
+    return int(product(re, re) + product(y, y) - (1 << (2 * bits - 4)))

@@ -1,0 +1,75 @@
+"""What an installed mandeldask must do: the core, and each extra that is named.
+
+python .ci/smoke.py [extra ...]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+import mandeldask as md
+
+
+def core() -> None:
+    """Compute one tile, read it through a store, write it out."""
+    tree = md.open_pyramid(levels=2, tilesize=16, maxiter=50)
+    counts = tree["1/iterations"].compute().values
+    assert counts.shape == (32, 32)
+    assert counts.max() == 50
+    for zarr_format in (2, 3):
+        shown = zarr.open_group(md.to_store(tree, zarr_format), mode="r")["1/iterations"]
+        assert np.array_equal(shown[...], counts)
+    with tempfile.TemporaryDirectory() as folder:
+        written = md.export(tree, Path(folder) / "set.zarr", progress=False)
+        assert written.blocks == written.written == 20
+
+
+def cli() -> None:
+    """Ask the command for its version."""
+    command = [Path(sys.executable).with_name("mandeldask"), "--version"]
+    assert md.__version__ in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def render() -> None:
+    """Draw a picture."""
+    assert md.render(md.window("0", "4", (8, 8), maxiter=50).iterations).size == (8, 8)
+
+
+def serve() -> None:
+    """Serve a tile and the page."""
+    tree = md.open_pyramid(levels=2, tilesize=16, maxiter=50)
+    with md.serve(tree, background=True) as server:
+        for url in (server.url("v3") + "/zarr.json", server.url("v3") + "/1/iterations/c/0/0"):
+            with urllib.request.urlopen(url) as reply:
+                assert reply.status == 200
+
+
+def tables() -> None:
+    """Show a table."""
+    import pandas as pd  # noqa: PLC0415
+
+    table = pd.DataFrame({"period": [1, 2, 3], "kind": ["cardioid", "disc", "cardioid"]})
+    assert zarr.open_group(md.to_store(table), mode="r")["period"][:].tolist() == [1, 2, 3]
+
+
+def sparse() -> None:
+    """Show a sparse array."""
+    import scipy.sparse  # noqa: PLC0415
+
+    shown = zarr.open_group(md.to_store({"eye": scipy.sparse.eye_array(3)}), mode="r")["eye"]
+    assert np.array_equal(shown[...], np.eye(3))
+
+
+if __name__ == "__main__":
+    core()
+    for extra in sys.argv[1:]:
+        globals()[extra]()
+    tried = " ".join(["core", *sys.argv[1:]])
+    print(f"mandeldask {md.__version__}: {tried} on Python {sys.version.split()[0]}, zarr {zarr.__version__}")

@@ -1,0 +1,191 @@
+"""The orbit of one point in fixed point of up to 8192 bits, compiled: what the doubled kernels leave goes here.
+
+A complex number is kept as two magnitudes of `limbs` and their signs, with a bound on its error in units of the last
+digit, ``error 2^exponent``. docs/explanation/exactness.md derives the bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.limbs import add, leading, square
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.fields import FAR_OUT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_BITS = 8192
+"""The most fractional bits: past them whole numbers of Python or GMP are no slower."""
+
+_WORD = 64
+"""Bits of a limb."""
+_LOOKS = 256
+"""Iterations between two looks at the cancellation flag: some three milliseconds at worst."""
+_OUTWARD = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+_GOOD = 2.0**-20
+"""The relative error of z and dz/dc that fields are computed from."""
+_SLOPE = 2.0**-48
+"""More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
+_RENORM = 500
+"""Powers of two by which an error is rescaled before it overflows."""
+_CLEAR = 2.0**-20
+"""Farther from the circle, |z|^2 is compared with 4 in float64."""
+_NOTHING = 2.0**-900
+"""More than what underflow takes from a modulus."""
+_LEAST = 2.0**-1000
+"""Put in place of a power of two that underflows, where bounds are scaled."""
+
+_INSIDE, _OUTSIDE, _UNSURE = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far an orbit was decided."""
+
+    count: int | None
+    """The escape count; None where the bits do not decide it, or not the fields that were wanted."""
+    undecided: int
+    """The iterate that is not decided; 0 if none, or if only the fields are not good enough."""
+    error: float
+    """log2 of the bound on the error of that iterate."""
+    potential: tuple[int, float, float] | None
+    """Where fields were wanted and the orbit left: n, ``log2 |z_n|^2`` and ``log2 |dz_n/dc|^2``, far out."""
+
+
+def follow(parts: tuple[int, int], bits: int, maxiter: int, inside: int, *, fields: bool) -> Followed:
+    """Follow the orbit of a point with ``|re c|, |im c| <= 4``.
+
+    Parameters
+    ----------
+    parts : (int, int)
+        c in units of 2^-bits, wrong by up to two units each.
+    bits : int
+        Fractional bits, a multiple of 64 up to `MOST_BITS`.
+    maxiter : int
+        The cap.
+    inside : int
+        Iterates up to this are known to be inside.
+    fields : bool
+        Whether an orbit that leaves is followed until it is far out.
+
+    Raises
+    ------
+    mandeldask.cancellation.Cancelled
+        If the computation was cancelled.
+    """
+    size, cancellation = bits // _WORD + 1, current()
+    c = np.array([_as_limbs(abs(part), size) for part in parts])
+    signs = np.array([part < 0 for part in parts], np.int64)
+    told = np.zeros(6)
+    _follow(c, signs, maxiter, inside, fields, np.zeros((6, size), np.uint64), told, cancellation.flag)
+    cancellation.check()
+    n, count, error, square, slope, shift = told.tolist()
+    if count < 0:
+        return Followed(None, int(n), error, None)
+    far = (int(n), log2(square), log2(slope) + 2 * shift) if square > 0.0 else None
+    return Followed(int(count), 0, error, far)
+
+
+def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
+    return np.frombuffer(value.to_bytes(size * _WORD // 8, "little"), "<u8").astype(np.uint64)
+
+
+@kernel
+def _follow(c, c_signs, maxiter, inside, fields, room, told, flag):
+    """Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `told`."""
+    x, y, xx, yy, zz, xy = room[0], room[1], room[2], room[3], room[4], room[5]
+    size = x.size
+    for i in range(size):
+        x[i], y[i] = c[0, i], c[1, i]
+    x_sign, y_sign = c_signs[0], c_signs[1]
+    per_unit = _WORD * (size - 1)
+    rounding = 3.0 * size + 4.0  # of units: what a step drops, and the error of c
+    error, exponent = 4.0, 0
+    dx, dy, slope_error, shift = 1.0, 0.0, 0.0, 0
+    far = FAR_OUT * (1.0 + _plain(c[0], 0, size) ** 2 + _plain(c[1], 0, size) ** 2)
+    n, count = 1, -1
+    while True:
+        if n % _LOOKS == 0 and flag[0]:
+            return
+        square(x, xx)
+        square(y, yy)
+        add(xx, 0, yy, 0, zz)
+        z_x, z_y = _plain(x, x_sign, size), _plain(y, y_sign, size)
+        modulus = sqrt(z_x * z_x + z_y * z_y) * _OUTWARD + _NOTHING
+        radius = error * max(power(exponent - per_unit), _LEAST) + _NOTHING
+        unit = max(power(-exponent), _LEAST)
+        if count < 0:
+            side = _INSIDE if n <= inside else _side(zz, xy, modulus, radius, error, exponent)
+            if side == _UNSURE:
+                break
+            if side == _OUTSIDE:
+                count = n - 1
+                if not fields:
+                    break
+            elif n == maxiter:
+                count = maxiter
+                break
+        elif z_x * z_x + z_y * z_y > far:
+            slope = sqrt(dx * dx + dy * dy)
+            if radius > _GOOD * modulus or slope_error > _GOOD * slope:
+                count = -1
+                n = 0
+            else:
+                told[3], told[4], told[5] = z_x * z_x + z_y * z_y, slope * slope, shift
+            break
+        if fields:
+            one = power(-shift)
+            slope = sqrt(dx * dx + dy * dy)
+            slope_error = (2.0 * (modulus + radius) * slope_error + 2.0 * radius * slope) * _OUTWARD
+            slope_error += _SLOPE * (modulus * slope + one)
+            dx, dy = 2.0 * (z_x * dx - z_y * dy) + one, 2.0 * (z_x * dy + z_y * dx)
+            if abs(dx) + abs(dy) > 2.0**_RENORM:
+                dx, dy, slope_error = dx * 2.0**-_RENORM, dy * 2.0**-_RENORM, slope_error * 2.0**-_RENORM
+                shift += _RENORM
+        error = ((2.0 * modulus + radius) * error + rounding * unit) * _OUTWARD
+        if error > 2.0**_RENORM:
+            error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
+        add(x, x_sign, y, y_sign, xy)
+        square(xy, y)
+        y_sign = add(y, 0, zz, 1, y)
+        y_sign = add(y, y_sign, c[1], c_signs[1], y)
+        x_sign = add(xx, 0, yy, 1, x)
+        x_sign = add(x, x_sign, c[0], c_signs[0], x)
+        n += 1
+    told[0], told[1], told[2] = n, count, np.log2(error) + exponent - per_unit
+
+
+@inner
+def _side(zz, room, modulus, radius, error, exponent):
+    """Return on which side of the circle an iterate is; `zz` is its |z|^2, too small by up to two units a limb."""
+    size, slack = zz.size, (2.0 * modulus + radius) * radius * _OUTWARD
+    square_of_z = _plain(zz, 0, size)
+    if square_of_z + slack < 4.0 - _CLEAR:
+        return _INSIDE
+    if square_of_z - slack > 4.0 + _CLEAR:
+        return _OUTSIDE
+    for i in range(size):
+        room[i] = 0
+    room[size - 1] = 4
+    within = add(zz, 0, room, 1, room)
+    excess, limb = leading(room)
+    excess *= power(_WORD * limb - exponent) * (1.0 - 2.0**-40)
+    if excess > (2.0 * modulus + radius) * error * _OUTWARD + 2.0 * size * max(power(-exponent), _LEAST):
+        return _INSIDE if within else _OUTSIDE
+    return _UNSURE
+
+
+@inner
+def _plain(a, sign, size):
+    """Return a number as float64, relatively wrong by less than 2^-51, or 0 where that underflows."""
+    value, limb = leading(a)
+    value *= power(_WORD * (limb - size + 1))
+    return -value if sign else value

@@ -1,0 +1,65 @@
+"""Ties: iterates with |z_n| = 2 exactly, which no ball of any size decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mandeldask.fractal.escape.arithmetic.whole_numbers import product
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.rationals import Point
+
+_PRIME = 2**61 - 1
+"""What does not hold modulo this does not hold."""
+
+_LATEST = 64
+"""Numbers of 2^this bits nobody writes out."""
+
+_SHARE = 16
+"""Bits that a proof may take for each bit that orbits of this precision have."""
+
+
+def is_proven_tie(c: Point, n: int, bits: int) -> bool:
+    """Return whether ``|z_n| = 2`` can be proven by about as much work as `bits` fractional bits are.
+
+    With c = a/q (Gaussian integer a, integer q), z_n = A_n / q^(2^(n-1)) where A_1 = a and
+    A_{n+1} = A_n^2 + a q^(2^n - 1), so that |z_n| = 2 means |A_n|^2 = 4 q^(2^n). These numbers double in length with
+    n: False says that there is no tie or that it takes more bits, and the orbit is computed anew with more in any case.
+    An even q excludes a tie at once: 2 divides |a|^2 at most once, so that |z_n|^2 keeps a power of 2 in its
+    denominator.
+
+    Examples
+    --------
+    >>> from mandeldask.fractal.rationals import as_point
+    >>> [is_proven_tie(as_point(c), 1, 128) for c in ("1.2+1.6j", "1.2+1.7j", "1.25+1.5j", "0.56+1.92j")]
+    [True, False, False, True]
+    """
+    if n > _LATEST or c.re.denominator % 2 == 0 or c.im.denominator % 2 == 0:
+        return False
+    q = c.re.denominator  # a common multiple: the least would take longer to find than this to use
+    if c.im.denominator != q:
+        q = product(q, c.im.denominator)
+    length = q.bit_length()
+    if length << n > max(_SHARE * bits, 4 * length):
+        return False
+    a = c.re.numerator * (q // c.re.denominator), c.im.numerator * (q // c.im.denominator)
+    return _holds_modulo(a, q, n) and _holds(a, q, n)
+
+
+def _holds_modulo(a: tuple[int, int], q: int, n: int) -> bool:
+    """Whether |A_n|^2 = 4 q^(2^n) modulo `_PRIME`."""
+    x, y = real, imag = a[0] % _PRIME, a[1] % _PRIME
+    base = power = q % _PRIME  # q^(2^k - 1), k = 1
+    for _ in range(n - 1):
+        x, y = (x * x - y * y + real * power) % _PRIME, (2 * x * y + imag * power) % _PRIME
+        power = power * power * base % _PRIME
+    return (x * x + y * y - 4 * power * base) % _PRIME == 0
+
+
+def _holds(a: tuple[int, int], q: int, n: int) -> bool:
+    """Whether |A_n|^2 = 4 q^(2^n)."""
+    (x, y), power = a, q
+    for _ in range(n - 1):
+        x, y = product(x - y, x + y) + product(a[0], power), 2 * product(x, y) + product(a[1], power)
+        power = product(product(power, power), q)
+    return bool(product(x, x) + product(y, y) == 4 * product(power, q))

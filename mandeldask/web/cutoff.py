@@ -1,0 +1,43 @@
+"""Requests that the server's own end cuts off: they are told so, and logged in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mandeldask.web.keys import redacted
+from mandeldask.web.messages import problem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """ASGI middleware: 503 where the server cancels a request, as it does past the time that it has to finish."""
+
+    app: ASGIApp
+    """The app inside."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and answer it if that is cancelled."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            log.warning("%s %r was cut off: the server stops", scope["method"], redacted(scope["path"]))
+            if not started:
+                stopping = problem(503, "the server is stopping", ("retry-after", "1"), ("connection", "close"))
+                await stopping.send(send, head=scope["method"] == "HEAD")
