@@ -1,0 +1,139 @@
+"""Arrays that are read in blocks of their own: a block that serves many chunks is read once and kept for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.shared_cache import SharedCache
+from mandeldask.zarrview.identity import digest, unique
+from mandeldask.zarrview.keys import window as window_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.nodes import Array, Read
+
+BLOCK_BYTES = 2**28
+"""Memory for decoded blocks in a process, unless another budget is given."""
+
+ENTRY_BYTES = 300
+"""What Python needs to keep a block besides its elements."""
+
+
+def _cost(block: NDArray[Any]) -> int:
+    return block.nbytes + ENTRY_BYTES
+
+
+class BlockCache(SharedCache["NDArray[Any]"]):
+    """The most recently used decoded blocks, up to `max_bytes` of them; another process starts with none."""
+
+    def __init__(self, max_bytes: int = BLOCK_BYTES) -> None:
+        super().__init__(max_bytes, _cost)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_of_process, ()) if self is _blocks else (BlockCache, (self.most,))
+
+
+_blocks = BlockCache()
+
+
+def _of_process() -> BlockCache:
+    """Return the cache of this process, where no other is given."""
+    return _blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Reads windows of an array out of whole blocks, each of which is read once for all who ask for it at a time.
+
+    A block is read in the thread that asks first. Windows made of whole blocks are read directly and not kept: no
+    other chunk needs what they hold.
+    """
+
+    read: Read
+    """Reads a block, or any window."""
+    shape: tuple[int, ...]
+    """Elements of the array along each dimension."""
+    dtype: np.dtype[Any]
+    """Type of the elements."""
+    block: tuple[int, ...]
+    """Elements of a block along each dimension."""
+    identity: str
+    """Identity of the content: equal only where every element is equal."""
+    budget: BlockCache = field(default_factory=_of_process, repr=False, compare=False)
+    """Where blocks are kept."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`."""
+        if self._is_whole(window):
+            return self.read(window)
+        spans = [
+            range(part.start // size, -(-part.stop // size)) for part, size in zip(window, self.block, strict=True)
+        ]
+        out = np.empty([part.stop - part.start for part in window], self.dtype)
+        for coords in product(*spans):
+            here = window_of(coords, self.block, self.shape)
+            block = self.budget.read((self.identity, coords), partial(self._block, here))
+            shared = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(window, here, strict=True)]
+            target = _relative(shared, window)
+            out[target] = block[_relative(shared, here)]
+        return out
+
+    def _is_whole(self, window: Sequence[slice]) -> bool:
+        """Return whether a window is made of whole blocks, cut off at the end of the array."""
+        return all(
+            part.start % size == 0 and (part.stop % size == 0 or part.stop == end)
+            for part, size, end in zip(window, self.block, self.shape, strict=True)
+        )
+
+    def _block(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        block = np.asarray(self.read(window))
+        wanted = tuple(part.stop - part.start for part in window)
+        if block.shape != wanted:
+            msg = f"a block of shape {block.shape} was read where {wanted} was asked for"
+            raise ValueError(msg)
+        return block
+
+
+def _relative(spans: Sequence[tuple[int, int]], window: Sequence[slice]) -> tuple[slice, ...]:
+    return tuple(
+        slice(start - part.start, stop - part.start) for (start, stop), part in zip(spans, window, strict=True)
+    )
+
+
+def in_blocks(
+    array: Array, block: tuple[int, ...], chunks: tuple[int, ...] | None = None, budget: BlockCache | None = None
+) -> Array:
+    """Return `array`, read in blocks that are kept for a while.
+
+    Parameters
+    ----------
+    array : Array
+        Its `fingerprint` must change with its content, as that of a file that depends on the file's stamp does; an
+        array without one gets an identity of its own.
+    block : tuple of int
+        Elements of a block along each dimension: a strip of a TIFF, a row group, a whole picture.
+    chunks : tuple of int, optional
+        Zarr chunks; those of `array` by default.
+    budget : BlockCache, optional
+        Where blocks are kept; in one cache of this process by default.
+
+    Examples
+    --------
+    >>> from mandeldask.zarrview.nodes import Array
+    >>> strips = Array((6, 4), np.dtype("u1"), np.arange(24, dtype="u1").reshape(6, 4).__getitem__, (4, 2))
+    >>> in_blocks(strips, (3, 4)).read((slice(2, 4), slice(1, 3)))
+    array([[ 9, 10],
+           [13, 14]], dtype=uint8)
+    """
+    identity = digest(array.fingerprint or unique(), array.as_of)
+    cache = _of_process() if budget is None else budget
+    read = Blocked(array.read, array.shape, array.dtype, block, identity, cache)
+    return replace(array, read=read, chunks=array.chunks if chunks is None else chunks)
