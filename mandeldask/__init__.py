@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
     from mandeldask.lazy.export import export as export
+    from mandeldask.lazy.images import pyramid as pyramid
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
     from mandeldask.picture import render as render
@@ -30,6 +31,7 @@ _MODULES = {
     "create_app": "mandeldask.app",
     "export": "mandeldask.lazy.export",
     "open_pyramid": "mandeldask.lazy.tree",
+    "pyramid": "mandeldask.lazy.images",
     "render": "mandeldask.picture",
     "serve": "mandeldask.app",
     "suggest_maxiter": "mandeldask.fractal.suggest_maxiter",
@@ -44,6 +46,7 @@ __all__ = [
     "create_app",
     "export",
     "open_pyramid",
+    "pyramid",
     "render",
     "serve",
     "suggest_maxiter",

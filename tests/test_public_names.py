@@ -13,6 +13,7 @@ PUBLIC = [
     "create_app",
     "export",
     "open_pyramid",
+    "pyramid",
     "render",
     "serve",
     "suggest_maxiter",

@@ -1,0 +1,113 @@
+"""How viewers should first show the channels of an image: colours, and contrast limits from its data."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mandeldask.images.downsampling import present
+from mandeldask.images.levels import axis_type
+from mandeldask.multiscales import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mandeldask.images.halving import Source
+    from mandeldask.images.levels import ImageLevels
+
+PLANE_BYTES: Final = 2**26
+"""Largest plane whose coarsest level is made for the limits; of larger ones some places are looked at."""
+
+PERCENTILES: Final = (0.5, 99.5)
+"""What is black and white at first."""
+
+MOST_CHANNELS: Final = 16
+"""Channels that are described."""
+
+COLORS: Final = ("FF0000", "00FF00", "0000FF", "FFFFFF", "00FFFF", "FF00FF", "FFFF00", "FF8000")
+"""Colours of channels, in order; those of a picture first."""
+
+Limits = tuple[tuple[float, float], tuple[float, float]]
+"""The values that are black and white at first, and the least and the greatest to choose from."""
+
+_LOOKS, _SIDE = 3, 256
+"""Places along each axis, and elements along each side of one, that are looked at in large planes."""
+
+
+def channels_of(levels: ImageLevels, finest: Source, coarsest: Source, name: str) -> list[Channel]:
+    """Return how to show each channel: none where elements have no order, or there are too many.
+
+    Parameters
+    ----------
+    levels : ImageLevels
+        Names and sizes of the axes.
+    finest, coarsest : Source
+        The first level and the last.
+    name : str
+        Label of an image without channels.
+    """
+    axis = next((at for at, dim in enumerate(levels.dims) if axis_type(dim) == "channel"), None)
+    count = 1 if axis is None else levels.shape[axis]
+    if finest.dtype.kind not in "buif" or count > MOST_CHANNELS or not all(levels.shape):
+        return []
+    if axis is None:
+        return [Channel(name, *_limits(levels, finest, coarsest, {}))]
+    return [
+        Channel(f"{levels.dims[axis]} {at}", *_limits(levels, finest, coarsest, {axis: at}), COLORS[at % len(COLORS)])
+        for at in range(count)
+    ]
+
+
+def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> Limits:
+    """Return the limits of one channel."""
+    dtype = finest.dtype
+    if dtype.kind == "b" or dtype == np.uint8:
+        most = 1 if dtype.kind == "b" else 255
+        return (0, most), (0, most)
+    values = _looked_at(finest, coarsest, fixed)
+    if not values.size:
+        return (0, 1), (0, 1)
+    least, most = values.min(), values.max()
+    start, end = (least, most) if levels.method == "mode" else np.percentile(values, PERCENTILES)
+    limits = _plain(start, dtype), _plain(end if end > start else start + 1, dtype)
+    if dtype.itemsize <= 2 and dtype.kind in "ui":  # noqa: PLR2004  a range that people can overlook
+        info = np.iinfo(dtype)
+        return limits, (int(info.min), int(info.max))
+    return limits, (min(_plain(least, dtype), limits[0]), max(_plain(most, dtype), limits[1]))
+
+
+def _looked_at(finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> NDArray[Any]:
+    """Return elements of the plane that is seen first: its coarsest level, or some places of it."""
+    height, width = finest.shape[-2:]
+    if height * width * finest.dtype.itemsize <= PLANE_BYTES:
+        return _finite(coarsest, _plane(coarsest.shape, fixed))
+    *before, _, _ = _plane(finest.shape, fixed)
+    starts = [
+        [max(0, (2 * n + 1) * size // (2 * _LOOKS) - _SIDE // 2) for n in range(_LOOKS)] for size in (height, width)
+    ]
+    looks = [
+        _finite(finest, (*before, slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width))))
+        for top, left in product(*starts)
+    ]
+    return np.concatenate(looks)
+
+
+def _plane(shape: tuple[int, ...], fixed: Mapping[int, int]) -> tuple[slice, ...]:
+    """Return the window of the middle plane of a channel."""
+    middle = [fixed.get(axis, size // 2) for axis, size in enumerate(shape[:-2])]
+    return (*(slice(at, at + 1) for at in middle), *(slice(0, size) for size in shape[-2:]))
+
+
+def _finite(source: Source, window: tuple[slice, ...]) -> NDArray[Any]:
+    block = source.read(window)
+    values: NDArray[Any] = block[present(block, source.missing) & np.isfinite(block)]
+    return values
+
+
+def _plain(value: Any, dtype: np.dtype[Any]) -> float:
+    """Return a number of JSON's types."""
+    return float(value) if dtype.kind == "f" else round(float(value))

@@ -1,0 +1,265 @@
+"""The levels of an image: which axes are halved, in which order viewers want them, sizes, and what documents say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mandeldask.images.downsampling import CELL_BITS, METHODS, half
+from mandeldask.multiscales import Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+COARSEST: Final = 512
+"""Elements of the coarsest level along an axis, at most: viewers read it whole."""
+
+LARGE: Final = 1024
+"""Elements along an axis that a viewer can show without coarser levels."""
+
+_TIME: Final = frozenset({"t", "time"})
+_CHANNELS: Final = frozenset({"c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"})
+_DEPTH: Final = frozenset({"z", "depth", "lev", "level", "altitude", "height"})
+
+_SAID: Final = {
+    "mean": "means of 2 elements along each axis, rounded once from exact sums",
+    "stride": "every second element of the level below",
+    "mode": "the most frequent of 2 elements along each axis, the least of several",
+}
+
+_RESAMPLING: Final = {"mean": "average", "stride": "nearest", "mode": "mode"}
+"""Words of zarr-conventions."""
+
+_OME_AXES: Final = (2, 5)
+"""Axes that OME-Zarr allows, at least and at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLevels:
+    """The levels of an array that is an image.
+
+    Its axes come in OME-Zarr's order: time, channels and others, then space.
+    """
+
+    order: tuple[int, ...]
+    """For each axis of the levels the axis of the array."""
+    dims: tuple[str, ...]
+    """Names of the axes, in the levels' order."""
+    shape: tuple[int, ...]
+    """Elements of the finest level along each axis."""
+    halved: tuple[int, ...]
+    """The axes that are halved, in the levels' order."""
+    method: str = "mean"
+    """"mean", "stride" or "mode"."""
+    scale: Mapping[str, float] = field(default_factory=dict)
+    """Distance between neighbours along a dimension, 1 by default."""
+    origin: Mapping[str, float] = field(default_factory=dict)
+    """Position of the first element along a dimension, 0 by default."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Unit of a dimension, in the words of OME-Zarr."""
+
+    @property
+    def count(self) -> int:
+        """Number of levels: the coarsest has at most `COARSEST` elements along the axes that are halved."""
+        levels, most = 1, max(self.shape[axis] for axis in self.halved)
+        while half(most, levels - 1) > COARSEST and levels * len(self.halved) <= CELL_BITS:
+            levels += 1
+        return levels
+
+    def shape_of(self, level: int) -> tuple[int, ...]:
+        """Return the elements of a level along each axis."""
+        return tuple(half(size, level) if axis in self.halved else size for axis, size in enumerate(self.shape))
+
+    def scale_of(self, level: int) -> tuple[float, ...]:
+        """Return the distances between neighbours of a level."""
+        sizes = [float(self.scale.get(name, 1.0)) for name in self.dims]
+        return tuple(size * 2**level if axis in self.halved else size for axis, size in enumerate(sizes))
+
+    def origin_of(self, level: int) -> tuple[float, ...]:
+        """Return the position of a level's first element: means lie in the middle of their cells."""
+        shift = 0.0 if self.method == "stride" else (2**level - 1) / 2
+        pairs = [(float(self.origin.get(name, 0.0)), float(self.scale.get(name, 1.0))) for name in self.dims]
+        return tuple(first + shift * step if axis in self.halved else first for axis, (first, step) in enumerate(pairs))
+
+    def attributes(self, name: str, channels: Sequence[Channel] = ()) -> dict[str, Any]:
+        """Return the attributes of the group of levels, for both formats; level k's array is ``<k>/<name>``."""
+        described = self._ome(name, channels)
+        v3 = {"ome": described, **self._spatial()} if described else self._spatial()
+        return {"zarr_v2": in_format({"ome": described}, 2) if described else {}, "zarr_v3": v3}
+
+    def _ome(self, name: str, channels: Sequence[Channel]) -> dict[str, Any]:
+        """Return the metadata of OME-Zarr, or none where it cannot say what the axes are."""
+        axes = tuple(self._axis(at, dim) for at, dim in enumerate(self.dims))
+        kinds = [axis.type for axis in axes]
+        others = len(axes) - kinds.count("space") - kinds.count("time")
+        least, most = _OME_AXES
+        if not least <= len(axes) <= most or others > 1 or kinds.count("time") > 1:
+            return {}
+        placed = self if self._ascending else replace(self, scale={}, origin={}, units={})
+        datasets = tuple(
+            Dataset(f"{level}/{name}", placed.scale_of(level), placed.origin_of(level)) for level in range(self.count)
+        )
+        return ome([Image(name, axes, datasets, self.method, _SAID[self.method])], channels, name)
+
+    @property
+    def _ascending(self) -> bool:
+        """Whether positions ascend along all axes: viewers of OME-Zarr know no other scales."""
+        return all(step > 0 for step in self.scale.values())
+
+    def _axis(self, at: int, dim: str) -> Axis:
+        kind = "space" if at >= len(self.dims) - self._space else axis_type(dim)
+        return Axis(dim, kind, self.units.get(dim) if self._ascending else None)
+
+    @property
+    def _space(self) -> int:
+        """Number of the axes of space, which are the last."""
+        plane = max(len(self.halved), 2)
+        deeper = plane < len(self.dims) and self.dims[-plane - 1].lower() in _DEPTH
+        return plane + deeper if plane == 2 else plane  # noqa: PLR2004  a stack of planes
+
+    def _spatial(self) -> dict[str, Any]:
+        """Return the metadata of zarr-conventions, of the plane of the last two axes."""
+        rows, columns = self.dims[-2:]
+        placed = [self._placed(level) for level in range(self.count)]
+        return spatial(placed, dims=(rows, columns), method=_RESAMPLING[self.method])
+
+    def _placed(self, level: int) -> Placed:
+        (height, width), (step_y, step_x) = self.shape_of(level)[-2:], self.scale_of(level)[-2:]
+        corners = [
+            float(self.origin[dim]) - float(self.scale.get(dim, 1.0)) / 2 if dim in self.origin else 0.0
+            for dim in self.dims[-2:]
+        ]
+        factors = [2.0 if axis in self.halved else 1.0 for axis in (len(self.dims) - 2, len(self.dims) - 1)]
+        factor = (1.0, 1.0) if level == 0 else (factors[0], factors[1])
+        return Placed(str(level), (height, width), (step_x, 0.0, corners[1], 0.0, step_y, corners[0]), factor)
+
+
+def image_levels(
+    shape: Sequence[int],
+    dims: Sequence[str] | None = None,
+    axes: Sequence[int | str] | None = None,
+    method: str = "mean",
+    **placed: Mapping[str, Any],
+) -> ImageLevels:
+    """Return the levels of an array.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the array.
+    dims : sequence of str, optional
+        Names of its dimensions; t, c, z, y, x from the last by default.
+    axes : sequence of int or str, optional
+        The two or three axes of space that are halved, by place or name. By default the last two that are no
+        channels: an array whose last dimension has 3 or 4 elements and no other name is a picture in colour.
+    method : {"mean", "stride", "mode"}
+        How a level is made from the next finer one.
+    **placed
+        `scale`, `origin`, `units` of `ImageLevels`.
+
+    Raises
+    ------
+    ValueError
+        If the array has fewer than two dimensions, or the axes or the method are none.
+
+    Examples
+    --------
+    >>> levels = image_levels((3000, 2000, 3), ("y", "x", "c"))
+    >>> levels.dims, levels.count, levels.shape_of(2)
+    (('c', 'y', 'x'), 4, (3, 750, 500))
+    """
+    if method not in METHODS:
+        msg = f"method must be one of {', '.join(METHODS)}, not {method!r}"
+        raise ValueError(msg)
+    names = tuple(map(str, dims)) if dims is not None else _default_dims(shape)
+    space = _space(shape, names, axes)
+    others = [axis for axis in range(len(shape)) if axis not in space]
+    times = [axis for axis in others if axis_type(names[axis]) == "time"]
+    depths = [axis for axis in others if names[axis].lower() in _DEPTH]
+    order = (*times, *(axis for axis in others if axis not in (*times, *depths)), *depths, *space)
+    return ImageLevels(
+        order,
+        tuple(names[axis] for axis in order),
+        tuple(shape[axis] for axis in order),
+        tuple(range(len(order) - len(space), len(order))),
+        method,
+        **placed,
+    )
+
+
+def is_large_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
+    """Return whether an array is an image that viewers cannot show without coarser levels."""
+    if len(shape) < 2 or not all(shape):  # noqa: PLR2004  a plane
+        return False
+    rows, columns = _space(shape, tuple(dims) if dims is not None else _default_dims(shape), None)
+    return max(shape[rows], shape[columns]) > LARGE and min(shape[rows], shape[columns]) > 1
+
+
+def axis_type(name: str) -> str | None:
+    """Return OME-Zarr's type of a dimension that is not of the plane: "time", "channel", "space" or None."""
+    lower = name.lower()
+    if lower in _TIME:
+        return "time"
+    if lower in _CHANNELS:
+        return "channel"
+    return "space" if lower in _DEPTH else None
+
+
+def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
+    """Return the first of evenly spaced positions and the distance between them, or None if they are not.
+
+    Examples
+    --------
+    >>> regular(np.array([0.5, 1.0, 1.5]))
+    (0.5, 0.5)
+    """
+    if len(positions) < 2 or positions.dtype.kind not in "uif":  # noqa: PLR2004  no distance
+        return None
+    places = positions.astype(np.float64)
+    step = (places[-1] - places[0]) / (len(places) - 1)
+    off = np.abs(places[0] + step * np.arange(len(places)) - places)
+    even = isfinite(step) and step != 0 and bool((off <= abs(step) * 1e-3).all())
+    return (float(places[0]), float(step)) if even else None
+
+
+def _default_dims(shape: Sequence[int]) -> tuple[str, ...]:
+    """Return names for the dimensions of an array that has none."""
+    colour = len(shape) > 2 and shape[-1] in (3, 4)  # noqa: PLR2004  RGB, RGBA
+    names = ("t", "z", "y", "x", "c") if colour else ("t", "c", "z", "y", "x")
+    return tuple(f"dim_{axis}" for axis in range(len(shape) - len(names))) + names[-len(shape) :]
+
+
+def _space(shape: Sequence[int], names: Sequence[str], axes: Sequence[int | str] | None) -> tuple[int, ...]:
+    """Return the axes of space in their order."""
+    if len(shape) < 2:  # noqa: PLR2004  a plane
+        msg = f"an image needs two dimensions or more, not the shape {tuple(shape)}"
+        raise ValueError(msg)
+    if axes is None:
+        end = len(shape) - _is_channel_last(shape, names)
+        return end - 2, end - 1
+    found = [_axis_of(axis, names) for axis in axes]
+    if len(set(found)) != len(found) or len(found) not in (2, 3):
+        msg = f"axes must be two or three different ones of {tuple(names)}, not {tuple(axes)}"
+        raise ValueError(msg)
+    return tuple(sorted(found))
+
+
+def _is_channel_last(shape: Sequence[int], names: Sequence[str]) -> bool:
+    return len(shape) > 2 and axis_type(names[-1]) == "channel"  # noqa: PLR2004
+
+
+def _axis_of(axis: int | str, names: Sequence[str]) -> int:
+    if isinstance(axis, str):
+        if axis not in names:
+            msg = f"axes must be two or three different ones of {tuple(names)}, not {axis!r}"
+            raise ValueError(msg)
+        return names.index(axis)
+    if not -len(names) <= axis < len(names):
+        msg = f"axes must be within the {len(names)} dimensions {tuple(names)}, not {axis}"
+        raise ValueError(msg)
+    return axis % len(names)

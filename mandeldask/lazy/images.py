@@ -1,0 +1,224 @@
+"""pyramid: any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from dask.base import normalize_token, tokenize
+
+from mandeldask.images.channels import channels_of
+from mandeldask.images.halving import TILE, Halvings
+from mandeldask.images.levels import axis_type, image_levels, regular
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from mandeldask.images.levels import ImageLevels
+
+UNITS = {
+    "m": "meter", "mm": "millimeter", "um": "micrometer", "µm": "micrometer", "nm": "nanometer", "km": "kilometer",
+    "micron": "micrometer", "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "d": "day",
+}  # fmt: skip
+"""Units of coordinates that have another name in OME-Zarr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An array of xarray as levels are made of it."""
+
+    array: xr.DataArray
+    chunks: tuple[int, ...]
+    missing: Any
+    fingerprint: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Elements along each axis."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self.array.dtype
+
+    def read(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of a window, dask arrays computed in this thread."""
+        data = self.array.variable[window].data
+        return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelBlock:
+    """Makes a block of a level, given where it is."""
+
+    halvings: Halvings
+    level: int
+    sides: tuple[int, ...]
+
+    def __call__(self, *, block_id: tuple[int, ...]) -> NDArray[Any]:
+        """Return the elements of a block."""
+        along = zip(block_id, self.sides, self.halvings.levels.shape_of(self.level), strict=True)
+        return self.halvings.read(
+            self.level, tuple(slice(at * side, min((at + 1) * side, size)) for at, side, size in along)
+        )
+
+    def __dask_tokenize__(self) -> Any:
+        source: Any = self.halvings.source
+        return normalize_token((type(self).__name__, source.fingerprint, repr(self.halvings.levels), self.level))
+
+
+def pyramid(
+    array: Any,
+    method: Literal["mean", "stride", "mode"] = "mean",
+    *,
+    axes: Sequence[int | str] | None = None,
+    name: str | None = None,
+) -> xr.DataTree:
+    """Return the levels of an array as groups "0" (the array), "1", ..., nothing of them computed.
+
+    Every level is made from the next finer one. What is needed of an array to make a level is remembered, so that its
+    elements are read once for all levels, whichever are computed first. The coarsest level has at most 512 elements
+    along the axes that are halved.
+
+    Parameters
+    ----------
+    array : DataArray, or an array of numpy, dask or zarr
+        With two axes of space or three. Its axes come in OME-Zarr's order: time, channels and others, then space.
+    method : {"mean", "stride", "mode"}
+        Means, rounded once from exact sums, half to even, without NaN and missing values (the `_FillValue` of the
+        array's attributes or encoding); every second element; or the most frequent value, for labels: of several the
+        least.
+    axes : sequence of int or str, optional
+        The axes that are halved, two or three, by place or name; by default the last two that are no channels.
+    name : str, optional
+        Name of the array in each group; the array's own, or "image".
+
+    Returns
+    -------
+    DataTree
+        The root has the attributes of OME-Zarr and zarr-conventions for both formats. Coordinates along halved axes
+        are those of the middle of each cell, or of its first element for "stride"; positions that are evenly spaced
+        are the scale of the image.
+
+    Raises
+    ------
+    ValueError
+        If the array has fewer than two dimensions, or `axes` or `method` are none.
+    TypeError
+        If its elements have no mean.
+
+    Examples
+    --------
+    >>> tree = pyramid(np.arange(1500 * 2000, dtype="u4").reshape(1500, 2000))
+    >>> tree["2/image"].shape, int(tree["1/image"][0, 0])
+    ((375, 500), 1000)
+    """
+    given = as_data_array(array)
+    found = image_levels(given.shape, tuple(map(str, given.dims)), axes, method)
+    image = given.transpose(*(given.dims[axis] for axis in found.order))
+    levels = image_levels(
+        image.shape, found.dims, [found.dims[axis] for axis in found.halved], method, **_placed(image)
+    )
+    label = str(name or given.name or "image")
+    source = Plain(image, _chunks(image), _missing(image), tokenize(image.variable))
+    halvings = Halvings(source, levels)
+    datasets = {str(level): xr.Dataset({label: _level(image, halvings, level)}) for level in range(levels.count)}
+    channels = channels_of(levels, source, source, label) if isinstance(image.variable._data, np.ndarray) else []  # noqa: SLF001
+    root = xr.Dataset(attrs=levels.attributes(label, channels))
+    return xr.DataTree.from_dict({"/": root, **datasets}, name=label)
+
+
+def as_data_array(array: Any) -> xr.DataArray:
+    """Return an array as a DataArray, its dimensions named t, c, z, y, x where they have no names.
+
+    Raises
+    ------
+    TypeError
+        If it is no array.
+    """
+    if isinstance(array, xr.DataArray):
+        return array
+    if isinstance(array, xr.Variable):
+        return xr.DataArray(array)
+    if not all(hasattr(array, part) for part in ("shape", "dtype", "__getitem__")) or isinstance(array, xr.Dataset):
+        msg = f"a pyramid is made of an array, not of a {type(array).__name__}; choose a variable of it"
+        raise TypeError(msg)
+    names = image_levels(array.shape)
+    dims = [names.dims[names.order.index(axis)] for axis in range(len(array.shape))]
+    chunks = getattr(array, "chunks", None)
+    whole = isinstance(array, (np.ndarray, da.Array)) or chunks is None
+    lazy = array if whole else da.from_array(array, chunks)  # type: ignore[no-untyped-call]
+    return xr.DataArray(xr.Variable(dims, lazy))  # which has no name, as a dask array has
+
+
+def _placed(image: xr.DataArray) -> dict[str, dict[str, Any]]:
+    """Return the scale, origin and units of the dimensions that have evenly spaced coordinates."""
+    scale: dict[str, float] = {}
+    origin: dict[str, float] = {}
+    units: dict[str, str] = {}
+    for dim in map(str, image.dims):
+        spaced = regular(image[dim].values) if dim in image.coords and axis_type(dim) != "channel" else None
+        if spaced is not None:
+            origin[dim], scale[dim] = spaced
+            unit = image[dim].attrs.get("units")
+            units |= {dim: UNITS.get(unit, unit)} if isinstance(unit, str) and " " not in unit else {}
+    return {"scale": scale, "origin": origin, "units": units}
+
+
+def _chunks(image: xr.DataArray) -> tuple[int, ...]:
+    """Return the elements along each axis that are best read together."""
+    if image.chunks is not None:
+        return tuple(max(1, *sizes) for sizes in image.chunks)
+    preferred = image.encoding.get("preferred_chunks", {})
+    return tuple(preferred.get(dim, TILE if at >= image.ndim - 2 else 1) for at, dim in enumerate(image.dims))
+
+
+def _missing(image: xr.DataArray) -> Any:
+    """Return the value that stands for missing elements, besides NaN."""
+    value = image.attrs.get("_FillValue", image.attrs.get("missing_value"))
+    return None if value is None else image.dtype.type(value)
+
+
+def _level(image: xr.DataArray, halvings: Halvings, level: int) -> xr.DataArray:
+    """Return one level as a DataArray of one dask layer, the finest as it is."""
+    if level == 0:
+        return image
+    levels, shape = halvings.levels, halvings.levels.shape_of(level)
+    sides = tuple(
+        min(TILE, size) if axis in levels.halved else min(chunk, size)
+        for axis, (size, chunk) in enumerate(zip(shape, halvings.source.chunks, strict=True))
+    )
+    block = LevelBlock(halvings, level, sides)
+    data = da.map_blocks(  # type: ignore[no-untyped-call]
+        block,
+        chunks=da.core.normalize_chunks(sides, shape),  # type: ignore[no-untyped-call]
+        dtype=image.dtype,
+        meta=np.empty((0,) * len(shape), image.dtype),
+        name=f"level-{tokenize(block)}",
+    )
+    return xr.DataArray(data, _coords(image, levels, level), image.dims, attrs=image.attrs)
+
+
+def _coords(image: xr.DataArray, levels: ImageLevels, level: int) -> dict[Hashable, Any]:
+    """Return the coordinates of a level: those of no halved dimension as they are, along one those of its cells."""
+    halved = {levels.dims[axis] for axis in levels.halved}
+    kept: dict[Hashable, Any] = {
+        name: coordinate for name, coordinate in image.coords.items() if not halved & set(map(str, coordinate.dims))
+    }
+    for dim in halved & {str(name) for name in image.coords}:
+        coordinate = image[dim]
+        starts = np.arange(0, coordinate.size, 2**level)
+        if levels.method == "mean" and coordinate.dtype.kind in "uif":
+            lengths = np.diff([*starts, coordinate.size])
+            values = np.add.reduceat(coordinate.values.astype(np.float64), starts) / lengths
+        else:
+            values = coordinate.values[starts]
+        kept[dim] = (dim, values, coordinate.attrs)
+    return kept

@@ -1,0 +1,40 @@
+"""Attributes that are made when they are first asked for: an image's hold contrast limits, which need its data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+
+class Described(Mapping[str, Any]):
+    """Attributes of a node.
+
+    Parameters
+    ----------
+    make : callable
+        Returns them. It is called once, by the first that asks; it should pickle.
+    """
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._attrs: Mapping[str, Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._make,)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._made()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+    def _made(self) -> Mapping[str, Any]:
+        with self._lock:
+            if self._attrs is None:
+                self._attrs = self._make()
+            return self._attrs

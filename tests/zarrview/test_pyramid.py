@@ -1,0 +1,232 @@
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import ngff_zarr
+import numpy as np
+import pytest
+import zarr
+import zarr_cm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ome_zarr_models.v04.image import Image as Image04
+from ome_zarr_models.v05.image import Image as Image05
+
+import mandeldask as md
+from mandeldask.budget import TooDear, limited
+from mandeldask.images import halving as module
+from mandeldask.images.levels import ImageLevels, image_levels, is_large_image
+from mandeldask.zarrview.identity import unique
+from mandeldask.zarrview.nodes import Array, as_node
+from mandeldask.zarrview.pyramid import pyramid
+
+
+class Counting:
+    """Reads windows of an array, and counts how often each of its chunks was read."""
+
+    def __init__(self, array, chunks):
+        self.array, self.chunks = array, chunks
+        self.reads = np.zeros([-(-size // side) for size, side in zip(array.shape, chunks, strict=True)], int)
+        self.lock = threading.Lock()
+
+    def __call__(self, window):
+        with self.lock:
+            self.reads[
+                tuple(slice(w.start // c, -(-w.stop // c)) for w, c in zip(window, self.chunks, strict=True))
+            ] += 1
+        return self.array[window]
+
+    def node(self, **more):
+        return Array(self.array.shape, self.array.dtype, self, self.chunks, fingerprint=unique(), **more)
+
+
+def mean_of(array, level, axes):
+    """Return the means of a level in float64, cells at the end smaller, rounded half to even."""
+    sums = array.astype(np.float64)
+    for axis in axes:
+        starts = np.arange(0, array.shape[axis], 2**level)
+        lengths = np.diff([*starts, array.shape[axis]])
+        shape = [-1 if at == axis else 1 for at in range(array.ndim)]
+        sums = np.add.reduceat(sums, starts, axis) / lengths.reshape(shape)
+    return np.round(sums).astype(array.dtype) if array.dtype.kind in "ui" else sums
+
+
+def read(group, level, name="image"):
+    array = group.members[str(level)].members[name]
+    return array.read(tuple(slice(0, size) for size in array.shape))
+
+
+@pytest.mark.parametrize("shape", [(2100, 1300), (1025, 1), (513, 3000), (1, 5000)])
+def test_levels_of_every_size_are_means(shape):
+    array = np.random.default_rng(1).integers(0, 2**16, shape, np.uint16)
+    group = pyramid(as_node(array), image_levels(shape))
+    coarsest = group.members[str(len(group.members) - 1)].members["image"].shape
+    assert max(coarsest) <= 512 < 2 * max(coarsest)
+    for level in range(len(group.members)):
+        np.testing.assert_array_equal(read(group, level), mean_of(array, level, (0, 1)))
+
+
+@pytest.mark.parametrize("chunks", [(256, 256), (300, 200), (16, 2000), (64, 64)])
+def test_every_chunk_is_read_once_for_all_levels(chunks):
+    array = np.random.default_rng(2).integers(0, 200, (1500, 2000), np.uint8)
+    counting = Counting(array, chunks)
+    group = pyramid(counting.node(), image_levels(array.shape))
+    for level in reversed(range(1, len(group.members))):
+        np.testing.assert_array_equal(read(group, level), mean_of(array, level, (0, 1)))
+    assert (counting.reads == 1).all()
+
+
+def test_many_threads_read_every_chunk_once():
+    array = np.random.default_rng(3).integers(0, 200, (2048, 2048), np.uint8)
+    counting = Counting(array, (256, 256))
+    group = pyramid(counting.node(), image_levels(array.shape))
+    with ThreadPoolExecutor(8) as pool:
+        levels = list(pool.map(lambda level: read(group, level), [2, 1, 2, 1, 2, 1, 2, 1]))
+    np.testing.assert_array_equal(levels[0], mean_of(array, 2, (0, 1)))
+    np.testing.assert_array_equal(levels[7], mean_of(array, 1, (0, 1)))
+    assert (counting.reads == 1).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_any_window_of_a_level_is_that_of_the_whole(data):
+    array = np.random.default_rng(4).integers(0, 2**30, (1100, 700), np.int32)
+    group = pyramid(Counting(array, (128, 128)).node(), image_levels(array.shape))
+    level = data.draw(st.integers(1, 2))
+    coarse = group.members[str(level)].members["image"]
+    window = []
+    for size in coarse.shape:
+        start = data.draw(st.integers(0, size - 1))
+        window.append(slice(start, data.draw(st.integers(start + 1, size))))
+    np.testing.assert_array_equal(coarse.read(tuple(window)), mean_of(array, level, (0, 1))[tuple(window)])
+
+
+def test_axes_come_in_the_order_of_ome_zarr():
+    array = np.random.default_rng(5).integers(0, 255, (1300, 1100, 3), np.uint8)
+    group = pyramid(as_node(array), image_levels(array.shape))
+    assert group.members["1"].members["image"].dims == ("c", "y", "x")
+    np.testing.assert_array_equal(read(group, 0), array.transpose(2, 0, 1))
+    np.testing.assert_array_equal(read(group, 2), mean_of(array, 2, (0, 1)).transpose(2, 0, 1))
+    colors = [channel["color"] for channel in group.attrs["zarr_v3"]["ome"]["omero"]["channels"]]
+    assert colors == ["FF0000", "00FF00", "0000FF"]
+
+
+def test_volumes_are_halved_along_three_axes_when_asked():
+    array = np.random.default_rng(6).random((2, 40, 1200, 600), np.float32)
+    levels = image_levels(array.shape, ("t", "z", "y", "x"), ("z", "y", "x"))
+    group = pyramid(as_node(array), levels)
+    assert group.members["2"].members["image"].shape == (2, 10, 300, 150)
+    np.testing.assert_allclose(read(group, 2), mean_of(array, 2, (1, 2, 3)), rtol=1e-6)
+
+
+def test_missing_values_are_left_out_and_named():
+    array = np.full((1100, 1100), 7, np.int16)
+    array[:600] = -1
+    array[2, 2] = 9
+    node = Counting(array, (512, 512)).node(missing=-1)
+    got = read(pyramid(node, image_levels(array.shape)), 2)
+    assert got[0, 0] == 9
+    assert (got[1:150] == -1).all()
+    assert (got[150:] == 7).all()
+
+
+def test_modes_and_strides():
+    array = np.random.default_rng(7).integers(0, 3, (1100, 1100), np.uint8)
+    stride = pyramid(as_node(array), image_levels(array.shape, method="stride"))
+    np.testing.assert_array_equal(read(stride, 2), array[::4, ::4])
+    mode = pyramid(as_node(array), image_levels(array.shape, method="mode"))
+    assert set(np.unique(read(mode, 2))) <= {0, 1, 2}
+    assert mode.attrs["zarr_v3"]["multiscales"]["resampling_method"] == "mode"
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    ("shape", "dims"),
+    [((1100, 1200), None), ((2, 1100, 1200), ("z", "y", "x")), ((2, 3, 2, 1100, 64), ("t", "c", "z", "y", "x"))],
+)
+def test_documents_are_valid(zarr_format, shape, dims):
+    array = np.random.default_rng(8).integers(0, 900, shape, np.uint16)
+    levels = image_levels(shape, dims, scale={"y": 0.5, "x": 0.25}, units={"y": "micrometer", "x": "micrometer"})
+    served = zarr.open_group(md.to_store(pyramid(as_node(array), levels), zarr_format=zarr_format), mode="r")
+    (Image04 if zarr_format == 2 else Image05).from_zarr(served)
+    attrs = json.loads(json.dumps(served.attrs.asdict()))
+    ngff_zarr.validate(attrs, version="0.4" if zarr_format == 2 else "0.5", strict=True)
+    described = attrs if zarr_format == 2 else attrs["ome"]
+    scale, translation = described["multiscales"][0]["datasets"][1]["coordinateTransformations"]
+    assert scale["scale"][-2:] == [1.0, 0.5]
+    assert translation["translation"][-2:] == [0.25, 0.125]
+    for channel in described["omero"]["channels"]:
+        assert 0 <= channel["window"]["start"] < channel["window"]["end"] <= 900
+    if zarr_format == 3:
+        root = {"zarr_format": 3, "node_type": "group", "attributes": attrs}
+        zarr_cm.multiscales.validate_group_metadata(root)
+        zarr_cm.spatial.validate_group_metadata(root)
+
+
+def test_limits_of_large_planes_read_some_places_only(monkeypatch):
+    monkeypatch.setattr("mandeldask.images.channels.PLANE_BYTES", 1000)
+    array = np.random.default_rng(9).normal(50, 1, (4096, 4096)).astype(np.float32)
+    counting = Counting(array, (256, 256))
+    window = pyramid(counting.node(), image_levels(array.shape)).attrs["zarr_v3"]["ome"]["omero"]["channels"][0][
+        "window"
+    ]
+    assert 45 < window["start"] < window["end"] < 55
+    assert counting.reads.sum() <= 36 < counting.reads.size
+
+
+def test_what_would_take_too_long_is_refused_before_it_is_read(monkeypatch):
+    array = np.zeros((8192, 8192), np.uint8)
+    counting = Counting(array, (512, 512))
+    node = counting.node()
+    halvings = pyramid(node, image_levels(array.shape)).members["4"].members["image"].read.halvings
+    ticks = iter(range(1000))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(ticks)))
+    with limited(10), pytest.raises(TooDear, match="may take 63 s"):
+        halvings.read(4, (slice(0, 512), slice(0, 512)))
+    assert (counting.reads > 0).sum() == 4  # one window, by which the time of the others was estimated
+    with limited(100):
+        assert not halvings.read(4, (slice(0, 512), slice(0, 512))).any()
+
+
+def test_states_are_bounded_and_shared_by_identity():
+    array = np.random.default_rng(10).integers(0, 9, (1024, 1024), np.uint8)
+    first, second = (pyramid(as_node(array.copy()), image_levels(array.shape)) for _ in range(2))
+    assert first.members["1"].members["image"].fingerprint == second.members["1"].members["image"].fingerprint
+    other = pyramid(as_node(array + 1), image_levels(array.shape))
+    assert not np.array_equal(read(first, 1), read(other, 1))
+    assert module.remembered(1).size <= module.LEVEL_BYTES
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims", "large"),
+    [
+        ((1025, 20), None, True),
+        ((1024, 1024), None, False),
+        ((5000,), None, False),
+        ((5000, 1), None, False),
+        ((2000, 2000, 3), ("y", "x", "c"), True),
+        ((4000, 3, 3), None, True),
+        ((0, 2000), None, False),
+    ],
+)
+def test_what_is_a_large_image(shape, dims, large):
+    assert is_large_image(shape, dims) is large
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((5,),), "two dimensions"),
+        (((5, 5), ("y", "x"), ("y",)), "two or three different"),
+        (((5, 5), ("y", "x"), ("y", "z")), "not 'z'"),
+        (((5, 5), None, (0, 2)), "not 2"),
+        (((5, 5), None, None, "median"), "mean, stride, mode"),
+    ],
+)
+def test_what_is_no_image_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        image_levels(*arguments)
+
+
+def test_huge_arrays_have_as_many_levels_as_sums_allow():
+    assert ImageLevels((0, 1), ("y", "x"), (2**59, 2**59), (0, 1)).count == 16
