@@ -9,6 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
+from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -23,7 +24,7 @@ LOOK_S = 0.02
 class Flight(Generic[T]):
     """One computation, run by the first thread that comes to it."""
 
-    __slots__ = ("_compute", "_context", "_lock", "_queued", "_started", "cancellation", "future", "waiters")
+    __slots__ = ("_compute", "_context", "_lock", "_pilot", "_queued", "cancellation", "future", "waiters")
 
     def __init__(self, compute: Callable[[], T]) -> None:
         self.future: Future[T] = Future()
@@ -31,20 +32,19 @@ class Flight(Generic[T]):
         self.waiters = 0
         self._compute = compute
         self._context = copy_context()
-        self._lock = threading.Lock()
-        self._started = False
+        self._lock = threading.RLock()
+        self._pilot: int | None = None
         self._queued: Future[None] | None = None
 
     def submit(self, pool: Executor, *, refusable: bool = False) -> None:
         """Have `pool` run it, once. If the pool refuses, all who wait get its error, unless `refusable`."""
         with self._lock:
-            if self._started or self._queued is not None:
+            if self._pilot is not None or self._queued is not None:
                 return
             try:
                 self._queued = pool.submit(self.run)
             except RuntimeError as error:
-                if not refusable:
-                    self._started = True
+                if not refusable and self._begun():
                     self.future.set_exception(error)
 
     def cancel(self) -> None:
@@ -55,10 +55,8 @@ class Flight(Generic[T]):
 
     def run(self) -> None:
         """Compute in this thread, unless another has begun to."""
-        with self._lock:
-            if self._started:
-                return
-            self._started = True
+        if not self._begun():
+            return
         try:
             result = self._context.run(self._cancellable)
         except Exception as error:  # noqa: BLE001  belongs to those who wait
@@ -68,6 +66,21 @@ class Flight(Generic[T]):
             raise
         else:
             self.future.set_result(result)
+
+    def _begun(self) -> bool:
+        """Whether this thread is the first to begin."""
+        with self._lock:
+            first = self._pilot is None
+            self._pilot = threading.get_ident() if first else self._pilot
+            return first
+
+    def within(self) -> bool:
+        """Whether this very thread computes it now, interrupted by a signal handler or a finalizer that asks."""
+        return self._pilot == threading.get_ident() and not self.future.done()
+
+    def again(self) -> T:
+        """Compute it once more, for one that cannot wait."""
+        return self._compute()
 
     def _cancellable(self) -> T:
         with cancellable(self.cancellation):
@@ -109,6 +122,8 @@ class Seat(Generic[T]):
         Cancelled
             If this thread's own computation is cancelled while it waits. Otherwise what the computation raises.
         """
+        if self._flight.within():
+            return self._flight.again()
         outer = current()
         with outer.calling(self.leave):  # a cancelled caller waits for nothing any more
             self._flight.run()
@@ -141,6 +156,12 @@ class Flights:
     """
 
     def __init__(self, lock: threading.RLock | None = None) -> None:
+        self.renew(lock)
+        if lock is None:
+            renewed_in_children(self)
+
+    def renew(self, lock: threading.RLock | None = None) -> None:
+        """Know of no flight: those of its parent's threads never land in a forked child."""
         self._lock: Any = lock or threading.RLock()
         self._flights: dict[Hashable, Flight[Any]] = {}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mandeldask.cancellation import current
 from mandeldask.flights import Flights, Seat
+from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -39,9 +40,15 @@ class SharedCache(Generic[V]):
         self.most = most
         self.hits = self.misses = self.evictions = self.size = 0
         self._cost = cost
-        self._lock = threading.RLock()
         self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._lock = threading.RLock()
         self.flights = Flights(self._lock)
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Let go of what threads hold that a forked child does not have; the values stay."""
+        self._lock = threading.RLock()
+        self.flights.renew(self._lock)
 
     def get(self, key: Hashable) -> V | None:
         """Return the value of `key`, or None; counts a hit or a miss."""
@@ -136,6 +143,8 @@ Value = TypeVar("Value", bound=Sized)
 class Shared(Generic[Value]):
     """Values by key, the least recently used dropped first.
 
+    A signal handler or finalizer may ask within a computation of its own thread: it then computes for itself.
+
     Parameters
     ----------
     max_bytes : int
@@ -145,14 +154,19 @@ class Shared(Generic[Value]):
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self._in_work: dict[Hashable, tuple[Lock, int]] = {}
-        self._lock = Lock()
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Let go of the locks of threads that a forked child does not have; the values stay."""
+        self._in_work: dict[Hashable, tuple[RLock, int]] = {}
+        self._lock = RLock()
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         with self._lock:
-            return sum(value.nbytes for value in self._values.values())
+            return sum(value.nbytes for value in list(self._values.values()))
 
     def get(self, key: Hashable, fits: Callable[[Value], bool], make: Callable[[Value | None], Value]) -> Value:
         """Return the value kept under `key` if it `fits`, else what `make` makes of it (or of None), and keep that.
@@ -175,7 +189,7 @@ class Shared(Generic[Value]):
     def _turn(self, key: Hashable) -> Iterator[None]:
         """Let one thread at a time work at `key`."""
         with self._lock:
-            turn, users = self._in_work.get(key, (Lock(), 0))
+            turn, users = self._in_work.get(key, (RLock(), 0))
             self._in_work[key] = turn, users + 1
         try:
             with _held(turn):
@@ -196,14 +210,14 @@ class Shared(Generic[Value]):
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            held = sum(kept.nbytes for kept in self._values.values())
+            held = sum(kept.nbytes for kept in list(self._values.values()))
             while held > self.max_bytes and len(self._values) > 1:
                 _, dropped = self._values.popitem(last=False)
                 held -= dropped.nbytes
 
 
 @contextmanager
-def _held(lock: Lock) -> Iterator[None]:
+def _held(lock: RLock) -> Iterator[None]:
     """Hold `lock` in the block; a thread that waits for it looks at the cancellation flag."""
     cancellation = current()
     while not lock.acquire(timeout=_LOOK_S):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -13,7 +14,7 @@ from mandeldask.fractal.cost import cost
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -77,29 +78,33 @@ class Mandelbrot:
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
         """Return the fields at the pixels of `grid`, shape (height, width) each."""
-        tile = self._answered(grid)
-        counts = tile.counts.astype(self._dtype("iterations"))
-        arrays = {"iterations": counts, "smooth": tile.smooth, "distance": tile.distance, "period": tile.period}
-        return {field: cast("NDArray[Any]", arrays[field]).reshape(grid.shape) for field in self.fields}
+        with self._answered(grid) as tile:
+            counts = tile.counts.astype(self._dtype("iterations"))
+            arrays = {"iterations": counts, "smooth": tile.smooth, "distance": tile.distance, "period": tile.period}
+            return {field: cast("NDArray[Any]", arrays[field]).reshape(grid.shape) for field in self.fields}
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
-        return self._answered(grid).answered
+        with self._answered(grid) as tile:
+            return tile.answered
 
-    def _answered(self, grid: Grid) -> Tile:
-        from mandeldask.fractal.escape.tile import Space, Tile  # noqa: PLC0415  as in _stages
+    @contextmanager
+    def _answered(self, grid: Grid) -> Iterator[Tile]:
+        """Give the block a tile with every pixel answered; its counts are in memory that is lent."""
+        from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  as in _stages
 
         height, width = grid.shape
         spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
-        tile = Tile.blank(grid, self.maxiter, self.fields, Space.kept(grid.im.size * grid.re.size))
-        for stage in _stages():
-            if tile.open.size:
-                stage(tile)
-        if tile.period is not None:
-            from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415
+        with lent_space(grid.im.size * grid.re.size) as space:
+            tile = Tile.blank(grid, self.maxiter, self.fields, space)
+            for stage in _stages():
+                if tile.open.size:
+                    stage(tile)
+            if tile.period is not None:
+                from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415
 
-            find_periods(tile)
-        return tile
+                find_periods(tile)
+            yield tile
 
 
 @cache

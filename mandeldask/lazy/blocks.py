@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
+from mandeldask.lazy import threads as _registered  # noqa: F401  dask's threads in forked children
 from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.passes import content_token
 from mandeldask.lazy.workers import computed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from dask.base import normalize_token
 
+from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.rationals import as_key
 from mandeldask.lazy.workers import computed
 
@@ -64,7 +65,7 @@ def content_token(kernel: Kernel, grid: Grid) -> Any:
 class _Pass:
     """What is left of one kernel call."""
 
-    running: Lock = field(default_factory=Lock)
+    running: RLock = field(default_factory=RLock)
     fields: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
@@ -86,13 +87,18 @@ class Passes:
 
     def __init__(self, max_bytes: int = KEPT_BYTES) -> None:
         self._max_bytes = max_bytes
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Keep nothing: what the threads of its parent compute never comes to a forked child."""
         self._passes: OrderedDict[tuple[Kernel, Grid], _Pass] = OrderedDict()
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def nbytes(self) -> int:
         """Bytes kept now."""
-        return sum(one.nbytes for one in self._passes.values())
+        return sum(one.nbytes for one in list(self._passes.values()))
 
     def take(self, kernel: Kernel, grid: Grid, name: str) -> NDArray[Any]:
         """Return a field, computed now or by the call that computed another field of the same grid."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import dask
+import dask.threaded
 from dask.callbacks import Callback
 
 from mandeldask.cancellation import Cancellation, cancellable
+from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,3 +65,18 @@ class _Told:
     def one_more(self, *_: Any) -> None:
         self._done += 1
         self._report(self._done, self._total)
+
+
+class _DaskPools:
+    """dask's own pools of threads, which a forked child would wait for and does not have."""
+
+    @staticmethod
+    def renew() -> None:
+        """Let dask make them when it needs them."""
+        dask.threaded.default_pool = None
+        dask.threaded.pools.clear()
+        dask.threaded.pools_lock = threading.Lock()
+
+
+_dask_pools = _DaskPools()
+renewed_in_children(_dask_pools)

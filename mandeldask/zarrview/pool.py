@@ -1,74 +1,74 @@
-"""Threads that compute chunks, and a bound on how many chunks may wait for one."""
+"""Threads that compute chunks: who comes next, and a bound on how many chunks may wait for one."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections import OrderedDict
+from concurrent.futures import Executor, Future
 from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from weakref import finalize
+
+from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from collections.abc import Callable, Hashable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+asker: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
+"""For whom calls are submitted: those of different askers take turns."""
+
+SIDE_THREADS = 4
+"""Threads for what is short: opening sources, writing documents, looks at the shelf."""
+
+_REMEMBERED = 0.9
+"""What the mean duration of calls keeps of itself at each of them."""
 
 
 class Busy(RuntimeError):  # noqa: N818  what a server says with 503
     """As many chunks wait as may wait; nothing was begun."""
 
-
-def _step_back(niceness: int) -> None:
-    """Lower this thread's priority: on Linux niceness belongs to a thread, not to its process."""
-    if niceness and sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    def __init__(self, message: str, wait_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        """Seconds after which there may be room."""
 
 
-SIDE_THREADS = 4
-"""Threads for what is short: opening sources, writing documents, looks at the shelf."""
-
-
-class Pool(ThreadPoolExecutor):
-    """A thread pool that refuses work rather than let it queue without end.
-
-    It is not `asyncio.to_thread`'s, which zarr uses too: nested reads there deadlock.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Threads; the number of CPUs by default, at least 2.
-    queue : int, optional
-        Calls that may wait for a thread; any number by default.
-    niceness : int
-        How far the threads step back behind others, an event loop's above all, from 0 to 19 (Linux only).
+class Queue(Executor):
+    """Calls that wait for threads, some of which they may have at a time; it refuses calls rather than grow without end.
 
     Attributes
     ----------
-    side : ThreadPoolExecutor
+    side : Executor
         A few threads more, for what must not wait behind kernels.
     """
 
-    def __init__(self, workers: int | None = None, queue: int | None = None, *, niceness: int = 0) -> None:
-        self.workers = workers or max(2, os.cpu_count() or 1)
-        self.queue = queue
-        self._pending = 0
-        self._count_lock = threading.Lock()
-        super().__init__(self.workers, "zarrview", _step_back, (niceness,))
-        self.side = ThreadPoolExecutor(SIDE_THREADS, "zarrview-side", _step_back, (niceness,))
+    def __init__(self, threads: _Threads, most: int, queue: int | None, side: Executor | None = None) -> None:
+        self._threads = threads
+        self._lane = threads.lane(most, queue)
+        self.side = side or self
+
+    @property
+    def workers(self) -> int:
+        """Threads that calls of this queue may have at a time."""
+        return self._lane.most
 
     @property
     def running(self) -> int:
         """Calls that have a thread."""
-        return min(self._pending, self.workers)
+        return self._lane.running
 
     @property
     def waiting(self) -> int:
         """Calls that wait for a thread."""
-        return max(0, self._pending - self.workers)
+        return self._lane.waiting
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call `fn` in a thread. Cancelling the Future frees its place in the queue at once.
@@ -78,24 +78,198 @@ class Pool(ThreadPoolExecutor):
         Busy
             If the queue is full.
         """
-        with self._count_lock:
-            if self.queue is not None and self._pending >= self.workers + self.queue:
-                msg = f"{self.queue} chunks wait already for {self.workers} threads"
-                raise Busy(msg)
-            self._pending += 1
-        try:
-            future = super().submit(fn, *args, **kwargs)
-        except BaseException:
-            self._left()
-            raise
-        future.add_done_callback(self._left)
+        return self._threads.submit(self._lane, partial(fn, *args, **kwargs))
+
+
+class Pool(Queue):
+    """Threads, and a queue of calls for them.
+
+    It is not `asyncio.to_thread`'s, which zarr uses too: nested reads there deadlock. Its threads do not keep the
+    process alive: a call that cannot be cancelled must not keep a server from its end.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Threads; the number of CPUs by default, at least 2.
+    queue : int, optional
+        Calls that may wait for a thread; any number by default.
+    niceness : int
+        How far the threads step back behind others, an event loop's above all, from 0 to 19 (Linux only).
+    charge : callable, optional
+        Told, after each call, for whom it was (`asker`) and how many seconds of CPU it took.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        queue: int | None = None,
+        *,
+        niceness: int = 0,
+        charge: Callable[[Hashable, float], object] | None = None,
+    ) -> None:
+        threads = _Threads(workers or max(2, os.cpu_count() or 1), niceness, charge)
+        self._aside = _Threads(SIDE_THREADS, niceness, None)
+        super().__init__(threads, threads.most, queue, Queue(self._aside, SIDE_THREADS, None))
+        for each in (threads, self._aside):
+            finalize(self, each.shutdown, wait=False, cancel_futures=False)
+
+    def beside(self, workers: int, queue: int | None = None) -> Queue:
+        """Return another queue for the same threads, of which its calls have `workers` at a time at most.
+
+        The calls of both take turns. The threads end with this pool.
+        """
+        return Queue(self._threads, workers, queue, self.side)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  Executor's
+        """Take no more calls, of any queue, and let the threads end."""
+        for threads in (self._threads, self._aside):
+            threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+class _Lane:
+    """Calls that wait, each asker's in their order, and how many may run at a time."""
+
+    def __init__(self, most: int, queue: int | None) -> None:
+        self.most, self.queue = most, queue
+        self.running = self.waiting = 0
+        self._calls: OrderedDict[Hashable, dict[Future[Any], Callable[[], Any]]] = OrderedDict()
+
+    def put(self, who: Hashable, future: Future[Any], call: Callable[[], Any]) -> None:
+        self._calls.setdefault(who, {})[future] = call
+        self.waiting += 1
+
+    def drop(self, who: Hashable, future: Future[Any]) -> bool:
+        """Forget a call; return whether it waited."""
+        calls = self._calls.get(who, {})
+        found = calls.pop(future, None) is not None
+        if not calls:
+            self._calls.pop(who, None)
+        self.waiting -= found
+        return found
+
+    def take(self) -> tuple[Hashable, Future[Any], Callable[[], Any]]:
+        """Return the first call of the asker whose turn it is."""
+        who, calls = next(iter(self._calls.items()))
+        future = next(iter(calls))
+        call = calls[future]
+        self.drop(who, future)
+        if who in self._calls:
+            self._calls.move_to_end(who)
+        return who, future, call
+
+
+class _Threads:
+    """Threads that serve lanes in turn."""
+
+    def __init__(self, most: int, niceness: int, charge: Callable[[Hashable, float], object] | None) -> None:
+        self.most, self.niceness, self.charge = most, niceness, charge
+        self.lanes: list[_Lane] = []
+        self.mean_s = 0.0
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Begin without threads and calls: a forked child has none of its parent's."""
+        self.changed = threading.Condition()
+        self.threads: set[threading.Thread] = set()
+        self.idle = 0
+        self.ended = False
+        self.lanes[:] = [_renewed(lane) for lane in self.lanes]
+
+    def lane(self, most: int, queue: int | None) -> _Lane:
+        with self.changed:
+            self.lanes.append(_Lane(most, queue))
+            return self.lanes[-1]
+
+    def submit(self, lane: _Lane, call: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self.changed:
+            if self.ended:
+                msg = "the pool was shut down"
+                raise RuntimeError(msg)
+            if lane.queue is not None and lane.running + lane.waiting >= lane.most + lane.queue:
+                msg = f"{lane.queue} chunks wait already for {lane.most} threads"
+                raise Busy(msg, self.mean_s * (lane.queue + 1) / lane.most)
+            who = asker.get()
+            lane.put(who, future, call)
+            if sum(each.waiting for each in self.lanes) > self.idle and len(self.threads) < self.most:
+                self._start()
+            self.changed.notify()
+        future.add_done_callback(partial(self._dropped, lane, who))
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  inherited
-        """End the threads."""
-        self.side.shutdown(wait, cancel_futures=cancel_futures)
-        super().shutdown(wait, cancel_futures=cancel_futures)
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._serve, name=f"zarrview-{len(self.threads)}", daemon=True)
+        self.threads.add(thread)
+        thread.start()
 
-    def _left(self, _: Future[Any] | None = None) -> None:
-        with self._count_lock:
-            self._pending -= 1
+    def _dropped(self, lane: _Lane, who: Hashable, future: Future[Any]) -> None:
+        if future.cancelled():
+            with self.changed:
+                lane.drop(who, future)
+
+    def _serve(self) -> None:
+        _step_back(self.niceness)
+        while True:
+            with self.changed:
+                while (lane := self._next()) is None:
+                    if self.ended:
+                        return
+                    self.idle += 1
+                    self.changed.wait()
+                    self.idle -= 1
+                who, future, call = lane.take()
+                lane.running += 1
+            try:
+                self._run(who, future, call)
+            finally:
+                del future, call  # what they hold must not wait for the next call
+                with self.changed:
+                    lane.running -= 1
+                    self.changed.notify()
+
+    def _next(self) -> _Lane | None:
+        """Return the lane whose turn it is, and let the others come before it next time."""
+        for lane in self.lanes:
+            if lane.waiting and lane.running < lane.most:
+                self.lanes.remove(lane)
+                self.lanes.append(lane)
+                return lane
+        return None
+
+    def _run(self, who: Hashable, future: Future[Any], call: Callable[[], Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        began, began_cpu = time.monotonic(), time.thread_time()
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  belongs to those who wait
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        self.mean_s += (1 - _REMEMBERED) * (time.monotonic() - began - self.mean_s)
+        if self.charge is not None:
+            self.charge(who, time.thread_time() - began_cpu)
+
+    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
+        with self.changed:
+            self.ended = True
+            waiting = [lane.take()[1] for lane in self.lanes for _ in range(lane.waiting)] if cancel_futures else []
+            threads = list(self.threads)
+            self.changed.notify_all()
+        for future in waiting:
+            future.cancel()
+        for thread in threads if wait else ():
+            thread.join()
+
+
+def _renewed(lane: _Lane) -> _Lane:
+    lane.__init__(lane.most, lane.queue)  # type: ignore[misc]  # pools hold it
+    return lane
+
+
+def _step_back(niceness: int) -> None:
+    """Lower this thread's priority: on Linux niceness belongs to a thread, not to its process."""
+    if niceness and sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

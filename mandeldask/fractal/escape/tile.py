@@ -6,8 +6,8 @@ the last one can prove anything. So no stage needs to know another, and none has
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from mandeldask.cancellation import Cancellation, current
 from mandeldask.fractal.escape.arithmetic.jit import kernel
+from mandeldask.fractal.escape.scratch import Scratch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from numpy.typing import NDArray
@@ -25,12 +27,10 @@ if TYPE_CHECKING:
 
 
 _KEPT = 1 << 20
-"""Pixels of the largest tile whose space is kept for the next: fresh memory costs milliseconds, page by page."""
+"""Pixels of the largest tile whose space is kept for the next."""
 
 _ALL_MARKED = 0x0101010101010101
 """Eight marks at once, True each."""
-
-_kept = threading.local()
 
 
 class Space(NamedTuple):
@@ -50,15 +50,18 @@ class Space(NamedTuple):
         """Return new space."""
         return cls(np.empty(size, np.uint32), np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64))
 
-    @classmethod
-    def kept(cls, size: int) -> Self:
-        """Return this thread's own space, which the next call returns again."""
-        if size > _KEPT:
-            return cls.fresh(size)
-        space = getattr(_kept, "space", None)
-        if space is None or space.counts.size < size:
-            space = _kept.space = cls.fresh(size)
-        return cls(space.counts[:size], space.pixels[:size], space.open[:size], space.rest[:size])
+
+@contextmanager
+def lent_space(size: int) -> Iterator[Space]:
+    """Lend the block this thread's own space for `size` pixels."""
+    if size > _KEPT:
+        yield Space.fresh(size)
+        return
+    with _spaces.lent(lambda space: space.counts.size >= size, lambda: Space.fresh(size)) as space:
+        yield Space(space.counts[:size], space.pixels[:size], space.open[:size], space.rest[:size])
+
+
+_spaces: Scratch[Space] = Scratch()
 
 
 @dataclass(slots=True, eq=False)

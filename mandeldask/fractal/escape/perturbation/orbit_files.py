@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 512 << 20
 """Bytes of orbits that stay in the folder."""
 
+_DIGEST = 32
+"""Bytes of SHA-256 before each orbit: a file that was cut off or damaged is computed again."""
+
 _LOOK_S = 0.005
 """Seconds between two looks whether another process is done, and at the cancellation flag."""
 
@@ -56,7 +59,7 @@ class Exchange:
     def _fetched(self, path: Path, mine: ReferenceOrbit, length: int) -> ReferenceOrbit:
         """Return the orbit at `path` or `mine`, extended if it must be, and then kept there."""
         with _alone(path.with_suffix(".lock")):
-            there = _loaded(path)
+            there = _loaded(path, mine)
             longest = mine if there is None or len(there) < len(mine) else there
             orbit = longest.extended(length)
             if orbit is not there:
@@ -65,9 +68,17 @@ class Exchange:
 
     def _save(self, orbit: ReferenceOrbit, path: Path) -> None:
         """Write an orbit whole or not at all; a full disk costs the others their share, not this one its answer."""
-        with suppress(OSError), NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
-            pickle.dump(orbit, file, pickle.HIGHEST_PROTOCOL)
-            Path(file.name).replace(path)
+        content = pickle.dumps(orbit, pickle.HIGHEST_PROTOCOL)
+        with suppress(OSError):
+            with NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
+                part = Path(file.name)
+                try:
+                    file.write(sha256(content).digest() + content)
+                    file.flush()
+                    part.replace(path)  # what is there under the name is whole
+                except OSError:
+                    part.unlink()
+                    raise
             self._make_room()
 
     def _make_room(self) -> None:
@@ -91,19 +102,27 @@ def _alone(path: Path) -> Iterator[None]:
     cancellation = current()
     with file:
         while fcntl is not None:
-            with suppress(BlockingIOError):
+            try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pass
+            except OSError:  # a file system without locks
                 break
             cancellation.check()
             time.sleep(_LOOK_S)
         yield
 
 
-def _loaded(path: Path) -> ReferenceOrbit | None:
-    """Return the orbit at `path`; None where there is none to be read."""
+def _loaded(path: Path, mine: ReferenceOrbit) -> ReferenceOrbit | None:
+    """Return the orbit at `path`; None where there is none, or what is there was not written by `_save` for `mine`."""
     try:
-        with path.open("rb") as file:
-            orbit: ReferenceOrbit = pickle.load(file)  # noqa: S301  the folder is ours alone
+        raw = path.read_bytes()
     except OSError:
         return None
-    return orbit
+    content = memoryview(raw)[_DIGEST:]
+    if len(raw) < _DIGEST or sha256(content).digest() != raw[:_DIGEST]:
+        return None
+    orbit = pickle.loads(content)  # noqa: S301  the folder is ours alone
+    same = isinstance(orbit, ReferenceOrbit) and (orbit.center, orbit.bits) == (mine.center, mine.bits)
+    return orbit if same else None

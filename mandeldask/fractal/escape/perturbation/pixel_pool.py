@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.escape.scratch import Scratch
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mandeldask.cancellation import Cancellation
@@ -44,12 +48,10 @@ GX, GY, Q = range(8, 11)
 _PLAIN, _SLOPED = 8, 11
 """Numbers by pixel without the derivative and with it: those of one are neighbours in memory, a cache line at best."""
 _KEPT = 1 << 18
-"""Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds, page by page."""
+"""Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds."""
 
 _WRITTEN = 1 << 14
 """Pixels written between two looks at the cancellation flag: into fresh memory."""
-
-_kept = threading.local()
 
 
 class Place(NamedTuple):
@@ -75,18 +77,21 @@ class Answers(NamedTuple):
     """Rows smooth and distance, the latter in pixels; None where nobody asked."""
 
 
-def pools(size: int, *, slopes: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return room for `size` pixels twice, shape (size, numbers by pixel), to be used by one computation at a time.
+@contextmanager
+def lent_pools(size: int, *, slopes: bool) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Lend the block room for `size` pixels twice, shape (size, numbers by pixel).
 
-    It is this thread's own, which the next call returns again, unless it is large or holds the derivatives, `slopes`.
+    It is this thread's own, which the next call lends again, unless it is large or holds the derivatives, `slopes`.
     """
     if slopes or size > _KEPT:
         width = _SLOPED if slopes else _PLAIN
-        return np.empty((size, width)), np.empty((size, width))
-    kept: NDArray[np.float64] | None = getattr(_kept, "pools", None)
-    if kept is None or kept.shape[1] < size:
-        kept = _kept.pools = np.empty((2, size, _PLAIN))
-    return kept[0], kept[1]
+        yield np.empty((size, width)), np.empty((size, width))
+        return
+    with _pools.lent(lambda kept: kept.shape[1] >= size, lambda: np.empty((2, size, _PLAIN))) as kept:
+        yield kept[0], kept[1]
+
+
+_pools: Scratch[NDArray[np.float64]] = Scratch()
 
 
 def put_at_start(pool: NDArray[np.float64], pixels: NDArray[np.int64], cancellation: Cancellation) -> None:

@@ -20,7 +20,7 @@ from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over,
 from mandeldask.fractal.escape.perturbation.delta_doubledouble import DoubledPlace, follow_refined
 from mandeldask.fractal.escape.perturbation.delta_groups import arrange, follow
 from mandeldask.fractal.escape.perturbation.delta_step import bound_for
-from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, pools, put_at_start
+from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, lent_pools, put_at_start
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
     Neighborhood,
@@ -83,7 +83,13 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 
 def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
-    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed.
+    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
+    with lent_pools(tile.open.size, slopes=tile.wants_orbits) as pools:
+        return _close(tile, "perturbation", _followed(tile, near, *pools))
+
+
+def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
+    """Return what can be proven of the open pixels around one reference.
 
     Pixels wait in a pool until they are followed around the reference in groups. Where counts are enough, they begin
     where the polynomials of their blocks end, and end in plain lanes.
@@ -92,7 +98,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     frame = _framed(grid, near)
     place = _place(grid, near, frame)
     flag, plain = tile.cancellation.flag, not tile.wants_orbits
-    w, (pool, later) = workspace(delta_step.SIZE), pools(tile.open.size, slopes=not plain)
+    w = workspace(delta_step.SIZE)
     if plain:
         size, waiting = hand_over(
             near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, flag
@@ -121,7 +127,7 @@ def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     if tile.open.size < tile.counts.size:
         fields = None if answers.fields is None else answers.fields[:, tile.open]
         answers = Answers(answers.whole[:, tile.open], fields)
-    return _close(tile, "perturbation", answers)
+    return answers
 
 
 def _wanted(tile: Tile) -> NDArray[np.bool_]:

@@ -118,3 +118,51 @@ def test_the_folder_is_bounded(tmp_path, another_process, monkeypatch):
 def test_a_folder_that_has_gone_costs_no_answer(tmp_path, another_process):
     assert len(Exchange(tmp_path / "gone")(SEAHORSE, BITS, LENGTH)) == LENGTH
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: b"",
+        lambda raw: raw[:1000],
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw[:-1],
+        lambda raw: raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:],
+        lambda raw: b"not an orbit of ours",
+        lambda raw: b"cos\nsystem\n(S'exit 1'\ntR.",
+    ],
+)
+def test_a_damaged_or_foreign_file_is_computed_again(damage, tmp_path, another_process):
+    first = Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    (file,) = (path for path in tmp_path.iterdir() if not path.suffix)
+    file.write_bytes(damage(file.read_bytes()))
+    another_process()
+    np.testing.assert_array_equal(Exchange(tmp_path)(SEAHORSE, BITS, LENGTH).x, first.x)
+    another_process()
+    np.testing.assert_array_equal(Exchange(tmp_path)(SEAHORSE, BITS, LENGTH).x, first.x)
+
+
+def test_the_orbit_of_another_point_is_not_taken(tmp_path, another_process):
+    Exchange(tmp_path)(SEAHORSE, BITS, LENGTH)
+    (other,) = (path for path in tmp_path.iterdir() if not path.suffix)
+    another_process()
+    Exchange(tmp_path)(SEAHORSE, BITS + 1, LENGTH)
+    (file,) = (path for path in tmp_path.iterdir() if not path.suffix and path != other)
+    file.write_bytes(other.read_bytes())
+    another_process()
+    assert Exchange(tmp_path)(SEAHORSE, BITS + 1, LENGTH).bits == BITS + 1
+
+
+def test_a_full_disk_costs_no_answer_and_leaves_nothing(tmp_path, another_process):
+    code = f"""
+import resource, signal, sys
+from pathlib import Path
+from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
+from mandeldask.fractal.rationals import as_point
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # writing more is an OSError, as on a full disk
+print(len(Exchange(Path(sys.argv[1]))(as_point("-0.75+0.0000001j"), {BITS}, {LENGTH})))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == str(LENGTH)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}

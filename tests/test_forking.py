@@ -1,0 +1,64 @@
+"""Children that a process forks after it has computed: they compute too, and wait for no thread of their parent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+USES = {
+    "a window": "lambda: int(md.window('-0.75', '0.1', (64, 64)).iterations.values.sum())",
+    "a mean through dask": "lambda: float(tree['5/iterations'].mean().compute())",
+    "dask in a thread": "lambda: threaded(lambda: float(tree['5/iterations'].mean().compute()))",
+    "a store": "lambda: int(zarr.open_group(store, mode='r')['5/iterations'][:600, :600].sum())",
+    "a mapping": "lambda: len(md.to_mapping(tree)['5/iterations/0/0'])",
+    "a deep window": "lambda: int(md.window('-1.75', '1e-40', (16, 16), maxiter=300).iterations.values.sum())",
+}
+
+PROGRAM = """
+import os, signal, sys, threading, time
+import zarr
+import mandeldask as md
+
+def threaded(call):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+tree = md.open_pyramid(levels=6)
+store = md.to_store(tree)
+use = {use}
+before = use()
+{meanwhile}
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # a hang is a failure, and ends
+    os._exit(0 if use() == before else 3)
+_, status = os.waitpid(child, 0)
+os._exit(os.waitstatus_to_exitcode(status) and 1)
+"""
+
+BUSY = """
+threading.Thread(target=lambda: [use() for _ in range(1000)], daemon=True).start()
+time.sleep(0.2)
+"""
+
+
+def ran(program):
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    return subprocess.run(command, timeout=200, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_forked_child_computes(use):
+    program = PROGRAM.format(use=USES[use], meanwhile="")
+    assert ran(program)
+
+
+@pytest.mark.parametrize("use", ["a window", "a mapping", "a deep window"])
+def test_a_child_that_is_forked_while_a_thread_computes_computes(use):
+    program = PROGRAM.format(use=USES[use], meanwhile=BUSY)
+    assert ran(program)
