@@ -42,7 +42,7 @@ class Busy(RuntimeError):  # noqa: N818  what a server says with 503
 
 
 class Queue(Executor):
-    """Calls that wait for threads, some of which they may have at a time; it refuses calls rather than grow without end.
+    """Calls that wait for threads, so many of which they may have at a time; it refuses calls rather than grow on.
 
     Attributes
     ----------
