@@ -36,6 +36,6 @@ def test_a_limit_is_the_contexts_own():
 
 
 def test_a_kernel_tells_before_it_begins(monkeypatch):
-    monkeypatch.setattr("mandeldask.fractal.mandelbrot._stages", pytest.fail)
+    monkeypatch.setattr("mandeldask.fractal.mandelbrot.run", pytest.fail)
     with limited(1), pytest.raises(TooDear, match="64 x 32 pixels to maxiter 1000000 may take"):
         Mandelbrot(1_000_000)(Grid.window("0", "4", (64, 32)))

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
+from mandeldask.fractal.escape.arithmetic.positions import as_pair
+from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of, iteration_seconds
+from mandeldask.fractal.escape.plan import main_stage
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
-from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mandeldask.fractal.geometry import Axis, Grid
-
-_FLOAT_BITS = 45
-"""Pixels 2^-45 apart or more need no reference orbit."""
 
 _REFERENCES = 2
 """Orbits as long as `maxiter` that a reference may come to: its own, and as much again to look for a nucleus."""
@@ -26,10 +24,6 @@ _INTEGER_PIXELS = 16
 
 _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
 """Seconds that a pixel takes whatever `maxiter`, by whether there is a reference orbit."""
-
-_STEP_S = {(False, False): 3e-9, (False, True): 6e-9, (True, False): 15e-9, (True, True): 20e-9}
-"""Seconds of an iteration, by whether there is a reference orbit, and whether `smooth` or `distance` are wanted: a half
-more than the most that `benchmarks/cost.py` measured where all pixels live to the cap, every stage's work included."""
 
 _TIP = -2
 """Next to it orbits leave the circle by less than float64 can tell, and integers follow them out for their fields."""
@@ -88,16 +82,15 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     >>> shallow = cost(Grid.window("0", "4", (512, 512)), 255)
     >>> deep = cost(Grid.window("0.25", "1e-1000", (512, 512)), 500_000)
     >>> shallow.seconds < 0.5, deep.bits, deep.reference > 2
-    (True, 3532, True)
+    (True, 3541, True)
     """
     checked_maxiter(maxiter)
     wanted = checked_fields(fields)
-    spacing = min(abs(grid.re.step), abs(grid.im.step))
-    depth = 1 - exponent_of(spacing)
-    bits = depth + 202 if depth > _FLOAT_BITS else 0
+    stage = main_stage(min(abs(as_pair(axis.step)[0]) for axis in (grid.re, grid.im)))
+    deep, with_orbits = stage.name == "perturbation", "smooth" in wanted or "distance" in wanted
+    bits = bits_for(finest_of(grid)) if deep else 0
     orbit = maxiter * iteration_seconds(bits)
-    deep, with_orbits = bits > 0, "smooth" in wanted or "distance" in wanted
-    pixel = _PIXEL_S[deep] + maxiter * _STEP_S[deep, with_orbits] + _PERIOD_S * ("period" in wanted)
+    pixel = _PIXEL_S[deep] + maxiter * stage.seconds[with_orbits] + _PERIOD_S * ("period" in wanted)
     pixels = grid.im.size * grid.re.size
     integers = min(pixels, _INTEGER_PIXELS) * orbit
     if deep and with_orbits and _is_next_to_the_tip(grid):

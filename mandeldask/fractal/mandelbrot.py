@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
 from mandeldask.budget import spend
 from mandeldask.fractal.cost import cost
+from mandeldask.fractal.escape.plan import run
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mandeldask.fractal.escape.tile import Stage, Tile
+    from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Grid
 
 
@@ -91,57 +91,15 @@ class Mandelbrot:
     @contextmanager
     def _answered(self, grid: Grid) -> Iterator[Tile]:
         """Give the block a tile with every pixel answered; its counts are in memory that is lent."""
-        from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  as in _stages
+        from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape
         spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
         with lent_space(grid.im.size * grid.re.size) as space:
             tile = Tile.blank(grid, self.maxiter, self.fields, space)
-            for stage in _stages():
-                if tile.open.size:
-                    stage(tile)
+            run(tile)
             if tile.period is not None:
                 from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415
 
                 find_periods(tile)
             yield tile
-
-
-@cache
-def _stages() -> tuple[Stage, ...]:
-    """Return the stages, from cheap to strong; the last answers whatever is open."""
-    from mandeldask.fractal.escape.direct.exterior_fields_stage import answer_outside  # noqa: PLC0415
-    from mandeldask.fractal.escape.direct.float64_stage import (  # noqa: PLC0415  numba only when it computes
-        answer_absolutely,
-        answer_early,
-    )
-    from mandeldask.fractal.escape.direct.multidouble_stage import answer_doubled, answer_tripled  # noqa: PLC0415
-    from mandeldask.fractal.escape.proofs.interior_stage import answer_cycles  # noqa: PLC0415
-    from mandeldask.fractal.escape.proofs.quadtree_stage import answer_blocks  # noqa: PLC0415
-
-    return (
-        answer_blocks,
-        answer_outside,
-        answer_early,
-        answer_cycles,
-        answer_absolutely,
-        answer_doubled,
-        answer_tripled,
-        _answer_at_any_depth,
-    )
-
-
-def _answer_at_any_depth(tile: Tile) -> None:
-    """Answer all that is open: by reference orbits, then by whole numbers. Most tiles never load what this takes."""
-    from mandeldask.fractal.escape.exact.stage import answer_exactly  # noqa: PLC0415  as in _stages
-    from mandeldask.fractal.escape.perturbation.prepared_reference import neighborhood_for  # noqa: PLC0415
-    from mandeldask.fractal.escape.perturbation.stage import answer_by_perturbation, is_worth_a_reference  # noqa: PLC0415
-    from mandeldask.fractal.escape.proofs.minibrot_stage import answer_minibrot  # noqa: PLC0415
-
-    if is_worth_a_reference(tile):
-        near = neighborhood_for(tile.grid, tile.maxiter)
-        answer_minibrot(tile, near.reference)
-        if tile.open.size:
-            answer_by_perturbation(tile, near)
-    if tile.open.size:
-        answer_exactly(tile)

@@ -68,7 +68,7 @@ def test_a_chunk_that_could_take_too_long_is_403_and_the_others_are_served(kind)
 
 
 def test_nothing_of_it_is_computed(monkeypatch):
-    monkeypatch.setattr("mandeldask.fractal.mandelbrot._stages", pytest.fail)
+    monkeypatch.setattr("mandeldask.fractal.mandelbrot.run", pytest.fail)
     with serving(PYRAMID) as client:
         assert client.get("/zarr/v2/mandelbrot.zarr/0/iterations/0/0").status_code == 403
 

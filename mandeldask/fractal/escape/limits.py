@@ -1,6 +1,45 @@
-"""Which stage may be tried at which spacing of pixels."""
+"""Every threshold of the plan of stages, once: where a stage works, and where it pays."""
 
 from __future__ import annotations
 
-FINEST = 2.0**-80
-"""Spacing below which double-double centres of blocks tell pixels apart no more."""
+FINEST_DIRECT = 2.0**-80
+"""Finest spacing for stages that iterate z^2 + c itself: below, the double-double centres of blocks coincide."""
+
+FINEST_LONG_FLOAT64 = 2.0**-64
+"""Finest spacing for long float64 orbits that only count: at 2^-78, after 7,800 iterations, 65 % remain unproven."""
+
+FINEST_MULTI_DOUBLE = 2.0**-52
+"""Finest spacing at which any number of pixels is iterated in double-double: below, a reference orbit costs less."""
+
+FINEST_MULTI_DOUBLE_FIELDS = 2.0**-62
+"""The same where fields are wanted."""
+
+MOST_MULTI_DOUBLE = 4096
+"""Open pixels up to which double-double is tried down to `FINEST_DIRECT`."""
+
+FEWEST_FOR_REFERENCE = 8
+"""Open pixels from which on a reference orbit costs less than exact integers, where double-double was tried before."""
+
+EARLY_ITERATIONS = 1024
+"""Iterations after which trying to prove that a pixel never escapes costs less than iterating on."""
+
+LEAST_CYCLE_EXTENT = 2.0**-50
+"""Extent below which a grid is one point to float64, so that the quad-tree has tried its cycle already."""
+
+LEAST_MINIBROT_STEPS = 1 << 25
+"""Iterations times open pixels from which on a search for a minibrot pays: finding a nucleus takes milliseconds."""
+
+FARTHEST_QUADTREE = 64
+"""Distance from 0 up to which discs of c are tried: farther out float64 steps between pixels are not exact."""
+
+FARTHEST_EXTERIOR = 8.0
+"""Distance from 0 up to which blocks outside are iterated together: farther out positions are not exact."""
+
+FARTHEST_CYCLE = 8
+"""Distance from 0 up to which attracting cycles are tried: farther out everything escapes at once."""
+
+FLOAT64_ENOUGH = 2.0**-45
+"""Spacing down to which float64 answers nearly all pixels; `cost` expects a reference orbit below."""
+
+REFINED_STEP_S = 12e-9
+"""Seconds of a step around a reference in double-double: decides between that and a further reference orbit."""

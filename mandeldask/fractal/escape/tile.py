@@ -6,7 +6,6 @@ the last one can prove anything. So no stage needs to know another, and none has
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,6 +89,10 @@ class Tile:
     """Pixels that no stage has answered yet, ascending."""
     undecidable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Pixels that float64 orbits are not good enough for, ascending: longer ones would not be either."""
+    stage: str = ""
+    """Name of the stage that works on it."""
+    has_reference: bool = False
+    """Whether a stage has loaded a reference orbit for it."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)
@@ -119,8 +122,8 @@ class Tile:
         """Whether the count alone is no answer for a pixel that escapes."""
         return self.smooth is not None or self.distance is not None
 
-    def close(self, stage: str, proven: NDArray[np.bool_]) -> None:
-        """Take out of `open` the pixels ``open[proven]``, credited to `stage`.
+    def close(self, proven: NDArray[np.bool_], part: str = "") -> None:
+        """Take out of `open` the pixels ``open[proven]``, credited to the stage, or to that `part` of it.
 
         Raises
         ------
@@ -131,6 +134,7 @@ class Tile:
         before = self.open.size
         first = self.open is self.space.pixels
         self.open = unmarked(self.open, proven, self.space.open if first else np.empty(before, np.int64))
+        stage = self.stage + part
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
@@ -154,7 +158,3 @@ def _leave(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
         left[size] = pixels[i]
         size += not marks[i]
     return size
-
-
-Stage = Callable[[Tile], None]
-"""Writes the fields of the open pixels that it can prove and closes them."""

@@ -19,7 +19,7 @@ from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import as_pair, positions
 from mandeldask.fractal.escape.direct import block_counts, block_series
 from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, WORST, WORST_SLOPE, distance, smooth, tolerated
-from mandeldask.fractal.escape.limits import FINEST
+from mandeldask.fractal.escape.limits import FARTHEST_EXTERIOR
 
 if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
@@ -34,8 +34,6 @@ _APART = 2.0**20
 """Modulus at which a pixel is too far ahead of those that are still inside."""
 _LARGEST = 2.0**200
 """More than the modulus of any iterate."""
-_FARTHEST = 8.0
-"""Distance from 0 up to which positions are exact."""
 _OUTWARD = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 
@@ -48,11 +46,9 @@ _SMOOTH, _DISTANCE = X, DX
 """Rows for the fields of lanes that are far out."""
 
 
-def answer_outside(tile: Tile) -> None:
-    """Answer the open pixels of `tile` whose blocks leave together, if fields are wanted."""
+def answer_exterior_fields(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose blocks escape together; fields must be wanted."""
     steps = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
-    if not tile.wants_orbits or max(map(abs, steps)) < FINEST:
-        return
     frame, top, left = block_series.frame(tile.grid)
     re, im, flag = positions(frame.re), positions(frame.im), tile.cancellation.flag
     wanted = block_series.blocks(tile.open, tile.grid.shape, (top, left), frame.shape)
@@ -64,7 +60,7 @@ def answer_outside(tile: Tile) -> None:
     starts = block_series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
     answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
     _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, flag)
-    tile.close("outside", answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
+    tile.close(answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
 
 
 @kernel
@@ -75,7 +71,7 @@ def _run(starts, re, im, steps, maxiter, answers, smooths, distances, flag):
     for block in range(starts.n.size):
         top, left = block // cols * block_series.BLOCK, block % cols * block_series.BLOCK
         c = abs(re[left + block_series.BLOCK // 2]) + abs(im[top + block_series.BLOCK // 2]) + rho
-        if flag[0] or not starts.parting[block] or c > _FARTHEST:
+        if flag[0] or not starts.parting[block] or c > FARTHEST_EXTERIOR:
             continue
         _enter(
             w, taylor_model.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances

@@ -12,7 +12,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, positions
 from mandeldask.fractal.escape.direct import block_counts, block_series, lanes
 from mandeldask.fractal.escape.fields import WORST, WORST_SLOPE, distance, smooth, tolerated
-from mandeldask.fractal.escape.limits import FINEST
+from mandeldask.fractal.escape.limits import EARLY_ITERATIONS
 from mandeldask.fractal.escape.tile import unmarked
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.escape.tile import Tile
 
-EARLY = 1024
-"""Iterations after which a proof that the pixel never leaves is cheaper than going on."""
 _SHARE_APART = 2.0**-4
 """What of `WORST` is left for a lane that is APART: errors grow from there, those of the fields little."""
 _KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
@@ -29,11 +27,9 @@ _KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
 _LONG_BLOCKS = 4
-"""Blocks of steps between two looks at orbits longer than `EARLY`; others would be watched too often at their end."""
+"""Blocks of steps between two checks of long orbits; shorter ones would spend too many steps being watched."""
 _BATCH = 64
 """Places vacant before new pixels come: fewer would make watching them dear, more would leave lanes idle."""
-CLOSE = 2.0**-64
-"""Spacing below which most long orbits get no proof in float64: 65 % at 2^-78, after 7,800 iterations."""
 
 
 class _Places(NamedTuple):
@@ -53,36 +49,29 @@ class _Places(NamedTuple):
     """Rows and columns of the blocks before the tile's first."""
 
 
-def answer_early(tile: Tile) -> None:
-    """Answer the open pixels of `tile` that leave within `EARLY` iterations; the rest may be proved to stay."""
-    verdicts = _verdicts(tile, tile.open, min(EARLY, tile.maxiter))
+def answer_early_in_float64(tile: Tile) -> None:
+    """Answer the open pixels of `tile` that escape within `EARLY_ITERATIONS`."""
+    verdicts = _verdicts(tile, tile.open, min(EARLY_ITERATIONS, tile.maxiter))
     tile.undecidable = tile.open[verdicts == _UNSURE]
-    tile.close("absolute, early", verdicts == _PROVEN)
+    tile.close(verdicts == _PROVEN)
 
 
-def answer_absolutely(tile: Tile) -> None:
-    """Answer the open pixels of `tile` that `answer_early` was too short for, where that is the cheapest way.
-
-    Counts of pixels closer than `CLOSE` are had for less around a reference, whose blocks go on for longer.
-    """
-    far = max(abs(tile.grid.re.step), abs(tile.grid.im.step)) >= CLOSE
-    if tile.maxiter > EARLY and (far or tile.wants_orbits):
-        longer = ~np.isin(tile.open, tile.undecidable, assume_unique=True)
-        proven = np.zeros(tile.open.size, np.bool_)
-        proven[longer] = _verdicts(tile, tile.open[longer], tile.maxiter) == _PROVEN
-        tile.close("absolute", proven)
+def answer_in_float64(tile: Tile) -> None:
+    """Answer the open pixels of `tile` whose orbits were too long for `answer_early_in_float64`."""
+    longer = ~np.isin(tile.open, tile.undecidable, assume_unique=True)
+    proven = np.zeros(tile.open.size, np.bool_)
+    proven[longer] = _verdicts(tile, tile.open[longer], tile.maxiter) == _PROVEN
+    tile.close(proven)
 
 
 def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
     """Follow `pixels` for `limit` iterations, write the answers that are proved, and tell which pixels they are of."""
     dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
-    if max(abs(dre), abs(dim)) < FINEST:
-        return np.full(pixels.size, _LONGER, np.int8)
     frame, above, left = block_series.frame(tile.grid)
     re, im, rho = positions(frame.re), positions(frame.im), block_series.radius(dre, dim)
     flag = tile.cancellation.flag
     wanted = block_series.blocks(pixels, tile.grid.shape, (above, left), frame.shape).ravel()
-    tolerance = block_series.SHORT if tile.maxiter <= EARLY else block_series.COARSE
+    tolerance = block_series.SHORT if tile.maxiter <= EARLY_ITERATIONS else block_series.COARSE
     if tile.wants_orbits:
         tolerance = block_series.TOLERANCE
     known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
@@ -101,7 +90,7 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
 def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
     """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
     w, watched, vacancies, order, done, flags = room
-    blocks = 1 if limit <= EARLY else _LONG_BLOCKS
+    blocks = 1 if limit <= EARLY_ITERATIONS else _LONG_BLOCKS
     active = alive = following = clock = size = 0
     while not flag[0]:
         if alive <= lanes.LANES - _BATCH:

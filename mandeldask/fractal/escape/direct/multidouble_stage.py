@@ -15,10 +15,9 @@ from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic import tripledouble as td
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
-from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, clipped, positions
+from mandeldask.fractal.escape.arithmetic.positions import FAR, clipped, positions
 from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
 from mandeldask.fractal.escape.fields import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
-from mandeldask.fractal.escape.limits import FINEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +35,6 @@ _OUTWARD = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""
-_FINE, _FINE_FOR_FIELDS, _FEW = 2.0**-52, 2.0**-62, 4096
-"""Spacings below which more than so many pixels cost less around a reference: orbits there begin much later."""
 LANES = 64
 """Pixels in flight."""
 STEPS = 16
@@ -54,24 +51,15 @@ N = BORN
 """Of lanes that left: the iterations done."""
 
 
-def answer_doubled(tile: Tile) -> None:
+def answer_in_double_double(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
-    if _pays(tile):
-        _answer(tile, "double-double", positions(tile.grid.re), positions(tile.grid.im), tripled=None)
+    _answer(tile, positions(tile.grid.re), positions(tile.grid.im), tripled=None)
 
 
-def answer_tripled(tile: Tile) -> None:
+def answer_in_triple_double(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
-    if _pays(tile):
-        rows, cols = np.divmod(tile.open, tile.grid.re.size)
-        _answer(tile, "triple-double", _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), tripled=True)
-
-
-def _pays(tile: Tile) -> bool:
-    """Whether orbits of their own take the open pixels less time than a reference would, if they can be told apart."""
-    step = max(abs(as_pair(axis.step)[0]) for axis in (tile.grid.re, tile.grid.im))
-    fine = _FINE_FOR_FIELDS if tile.wants_orbits else _FINE
-    return step >= fine or (step >= FINEST and tile.open.size <= _FEW)
+    rows, cols = np.divmod(tile.open, tile.grid.re.size)
+    _answer(tile, _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), tripled=True)
 
 
 def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -82,14 +70,12 @@ def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     return triples
 
 
-def _answer(
-    tile: Tile, stage: str, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None
-) -> None:
+def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None) -> None:
     """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
     proven = np.zeros(tile.open.size, np.bool_)
     w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
     _run(w, gone, re, im, tripled, tile.maxiter, tile.open, tile.counts, tile.smooth, tile.distance, proven, flag)
-    tile.close(stage, proven)
+    tile.close(proven)
 
 
 @kernel

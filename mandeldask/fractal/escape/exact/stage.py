@@ -21,7 +21,7 @@ _SPARE_BITS = 32
 """Fractional bits past those that tell pixels apart: orbits that leave lose no more than these, about."""
 
 
-def answer_exactly(tile: Tile) -> None:
+def answer_in_integers(tile: Tile) -> None:
     """Answer every open pixel of `tile`."""
     unit = abs(tile.grid.spacing) if in_pixels(tile.grid.spacing) else Fraction(1)
     bits = max(FEWEST_BITS, _SPARE_BITS - exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))))
@@ -36,7 +36,7 @@ def answer_exactly(tile: Tile) -> None:
             tile.smooth[pixel] = smooth
         if tile.distance is not None:
             tile.distance[pixel] = distance
-    tile.close("exact", np.ones(tile.open.size, np.bool_))
+    tile.close(np.ones(tile.open.size, np.bool_))
 
 
 def potential_fields(c: Point, unit: Fraction = Fraction(1)) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from mandeldask.fractal.escape.perturbation.bla import Bilinear, bilinear
 from mandeldask.fractal.escape.perturbation.nucleus import good_nucleus
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.pixel_pool import Orbit
+from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
 from mandeldask.fractal.rationals import Point, exponent_of
 from mandeldask.shared_cache import Shared
 
@@ -31,9 +32,6 @@ _FAR = 2**40
 
 _LOOK = 4096
 """Points of an orbit that are put into arrays between two looks at the cancellation flag."""
-
-_SPARE_BITS = 202
-"""Bits of the reference past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
 
 MAX_BYTES = 256 << 20
 """Bytes of neighbourhoods that a process keeps."""
@@ -80,7 +78,7 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
         return kept.reference.ended or len(kept.reference) >= maxiter
 
     def make(_: Neighborhood | None) -> Neighborhood:
-        reference = orbit_of(center, _bits(finest), maxiter)
+        reference = orbit_of(center, bits_for(finest), maxiter)
         return Neighborhood(
             reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
         )
@@ -95,15 +93,10 @@ def neighborhood_for(grid: Grid, maxiter: int) -> Neighborhood:
     return neighborhood_of(center, reach, finest, maxiter)
 
 
-def finest_of(grid: Grid) -> int:
-    """Return the `finest` that serves `grid` and levels up to 2^8 finer."""
-    return exponent_of(min(abs(grid.re.step), abs(grid.im.step))) - 9
-
-
 def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:
     """Return a reference for `grid` and its neighbours, and its reach; parameters as those of `neighborhood_of`."""
     center, reach = lattice_point(grid)
-    nucleus = good_nucleus(center, reach, _bits(finest), maxiter)
+    nucleus = good_nucleus(center, reach, bits_for(finest), maxiter)
     return (center, reach) if nucleus is None else (nucleus, reach + 1)
 
 
@@ -117,11 +110,6 @@ def lattice_point(grid: Grid) -> tuple[Point, int]:
     cell = Fraction(2) ** exponent
     middle = (axis.start + axis.size // 2 * axis.step for axis in (grid.re, grid.im))
     return Point(*(round(part / cell) * cell for part in middle)), exponent
-
-
-def _bits(finest: int) -> int:
-    """Return the fractional bits of orbits for pixels 2^finest apart."""
-    return max(128, _SPARE_BITS - finest)
 
 
 def _as_arrays(reference: ReferenceOrbit) -> Orbit:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.whole_numbers import integer
+from mandeldask.fractal.rationals import exponent_of
 from mandeldask.progress import Work, tell
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.cancellation import Cancellation
+    from mandeldask.fractal.geometry import Grid
     from mandeldask.fractal.rationals import Point
 
 TINY = 2.0**-300
@@ -33,6 +35,9 @@ EDGE = 2.0**-20
 
 _TRUST = -106
 """The greatest relative error of a Z_m before it is rounded to float64, as a power of two."""
+
+_SPARE_BITS = 202
+"""Bits of an orbit past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
 
 _LOOK_S = 0.001
 """Seconds between two looks at the cancellation flag, to a factor of some two."""
@@ -142,6 +147,16 @@ class ReferenceOrbit:
             walker.walk(min(length - walker.m, steps))
         report(work, work.total)
         return self if walker.m == len(self) else walker.orbit(cancellation)
+
+
+def finest_of(grid: Grid) -> int:
+    """Return the exponent of a spacing that serves `grid` and levels up to 2^8 finer."""
+    return exponent_of(min(abs(grid.re.step), abs(grid.im.step))) - 9
+
+
+def bits_for(finest: int) -> int:
+    """Return the fractional bits of orbits for pixels 2^finest apart."""
+    return max(128, _SPARE_BITS - finest)
 
 
 def iteration_seconds(bits: int) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
-from mandeldask.fractal.escape.limits import FINEST
+from mandeldask.fractal.escape.limits import FEWEST_FOR_REFERENCE, REFINED_STEP_S
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
 from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over, side_for
 from mandeldask.fractal.escape.perturbation.delta_doubledouble import DoubledPlace, follow_refined
@@ -24,11 +24,10 @@ from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, le
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
     Neighborhood,
-    finest_of,
     neighborhood_for,
     neighborhood_of,
 )
-from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
+from mandeldask.fractal.escape.perturbation.reference_orbit import finest_of, iteration_seconds
 from mandeldask.fractal.escape.units import in_pixels
 
 if TYPE_CHECKING:
@@ -41,27 +40,20 @@ if TYPE_CHECKING:
 _MOST_REFERENCES = 12
 """Further references tried for the pixels that outlive the first."""
 
-_REFINED_S = 12e-9
-"""Seconds of a step in double-double: a further reference must cost less than to refine what the last one left."""
-
-_WORTHWHILE = 8
-"""Open pixels for which a further reference costs less than answering them one by one."""
+_REFINED = ", double-double"
+"""Part of the stage to which pixels are credited that double-double answers."""
 
 
-def is_worth_a_reference(tile: Tile) -> bool:
-    """Whether a reference orbit pays: not for a few pixels that double-double can reach."""
-    return tile.open.size >= _WORTHWHILE or max(abs(tile.grid.re.step), abs(tile.grid.im.step)) <= FINEST
-
-
-def answer_by_perturbation(tile: Tile, near: Neighborhood | None = None) -> None:
-    """Answer the open pixels of `tile`, around a shared reference, `near`, then around pixels that outlived it."""
-    near = near or neighborhood_for(tile.grid, tile.maxiter)
+def answer_by_perturbation(tile: Tile) -> None:
+    """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels that outlived it."""
+    near = neighborhood_for(tile.grid, tile.maxiter)
+    tile.has_reference = True
     lived, refined = _answer_around(tile, near), False
     for _ in range(_MOST_REFERENCES):
         before = tile.open
-        if before.size < _WORTHWHILE:
+        if before.size < FEWEST_FOR_REFERENCE:
             break
-        if not refined and lived.sum() * _REFINED_S < tile.maxiter * iteration_seconds(near.reference.bits):
+        if not refined and lived.sum() * REFINED_STEP_S < tile.maxiter * iteration_seconds(near.reference.bits):
             _refine(tile, near)
             lived, refined = lived[np.isin(before, tile.open, assume_unique=True)], True
             continue
@@ -85,7 +77,7 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
     with lent_pools(tile.open.size, slopes=tile.wants_orbits) as pools:
-        return _close(tile, "perturbation", _followed(tile, near, *pools))
+        return _close(tile, _followed(tile, near, *pools))
 
 
 def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
@@ -165,7 +157,7 @@ def _blank_answers(tile: Tile, size: int) -> Answers:
     return Answers(np.zeros((2, size), np.int64), np.full((2, size), np.nan) if tile.wants_orbits else None)
 
 
-def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
+def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
     """Write what is proven into `tile`; return how long each of the other pixels was followed."""
     counts, proven = answers.whole[0], answers.whole[1] != 0
     which = slice(None) if proven.all() else proven
@@ -178,7 +170,7 @@ def _close(tile: Tile, stage: str, answers: Answers) -> NDArray[np.int64]:
         if tile.distance is not None:
             unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
             tile.distance[pixels] = np.minimum(distance * unit, np.finfo(np.float32).max)
-    tile.close(stage, proven)
+    tile.close(proven, part)
     lived: NDArray[np.int64] = counts[~proven]
     return lived
 
@@ -199,4 +191,4 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
     follow_refined(
         workspace(delta_doubledouble.SIZE), near.orbit, place, tile.maxiter, answers.whole, answers.fields, flag
     )
-    _close(tile, "refined perturbation", answers)
+    _close(tile, answers, _REFINED)

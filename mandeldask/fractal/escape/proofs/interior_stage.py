@@ -11,6 +11,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import positions
+from mandeldask.fractal.escape.limits import FARTHEST_CYCLE
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period, periodic_point
 from mandeldask.fractal.escape.proofs.disc_of_c import PATIENCE, PROVEN, judge
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
 
-_FARTHEST = 8
-"""Grids that reach farther out are not looked at: nothing there stays."""
-
-_ONE_POINT = 2.0**-50
-"""Extent of a grid that is one point to float64, and so has been tried as a block already."""
-
 _COST = 64
 """Iterates of a pixel among many in lockstep that take the time of one step here."""
 
@@ -33,14 +28,12 @@ _CREDIT = 1 << 14
 """Steps allowed before the first success, besides 1/32 of what iterating on would take."""
 
 
-def answer_cycles(tile: Tile) -> None:
-    """Answer open pixels of `tile` whose orbits are drawn into a cycle, while that is quicker than iterating on."""
-    if max(abs(axis.step) * axis.size for axis in (tile.grid.im, tile.grid.re)) < _ONE_POINT:
-        return
+def answer_by_attracting_cycle(tile: Tile) -> None:
+    """Answer open pixels of `tile` whose orbits an attracting cycle draws in, while that is quicker than iterating."""
     periods = _periods(tile, tile.maxiter, tile.open)
     if tile.period is not None:
         tile.period[tile.open] = periods
-    tile.close("cycles", periods > 0)
+    tile.close(periods > 0)
 
 
 def find_periods(tile: Tile) -> None:
@@ -75,9 +68,9 @@ def _periods(tile: Tile, maxiter: int, pixels: NDArray[np.int64]) -> NDArray[np.
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
-    """Return the nearest float64 to every position; infinity, at which no orbit stays, beyond `_FARTHEST`."""
+    """Return the nearest float64 to every position; infinity, at which no orbit stays, beyond `FARTHEST_CYCLE`."""
     ends = abs(axis[0]), abs(axis[-1])
-    if max(ends) > _FARTHEST:
+    if max(ends) > FARTHEST_CYCLE:
         return np.full(axis.size, np.inf)
     high: NDArray[np.float64] = positions(axis)[0]
     return high

@@ -18,6 +18,7 @@ from mandeldask.fractal.escape.arithmetic.positions import FAR, positions
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
+from mandeldask.fractal.escape.perturbation.prepared_reference import neighborhood_for
 from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.rationals import Point
-
-_LEAST_STEPS = 1 << 25
-"""Iterations that pixels could take, for which a proof is tried: finding a nucleus takes milliseconds."""
 
 _SHARE = 16
 """As in `nucleus`: periods up to a sixteenth of `maxiter` are worth being found."""
@@ -67,10 +65,13 @@ class Renormalization(NamedTuple):
     """Bound on how far off w' is, for |w| <= 2.5 and |c'| <= 2.1."""
 
 
-def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
-    """Answer open pixels of `tile` that the nucleus at the end of `reference`, or the one it shows, proves to stay."""
-    if tile.maxiter * tile.open.size < _LEAST_STEPS:
-        return
+def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> None:
+    """Answer open pixels of `tile` that lie inside a minibrot near the tile.
+
+    Its nucleus is the end of `reference` or a near return of it; by default that is the orbit that tiles here share.
+    """
+    reference = reference or neighborhood_for(tile.grid, tile.maxiter).reference
+    tile.has_reference = True
     orbit = _nucleus_orbit(reference, tile.maxiter)
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
@@ -84,7 +85,7 @@ def answer_minibrot(tile: Tile, reference: ReferenceOrbit) -> None:
     if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
         return
     if _stay(tile, found, re, im, tile.open[::_PROBED]).any():
-        tile.close("minibrot", _stay(tile, found, re, im, tile.open))
+        tile.close(_stay(tile, found, re, im, tile.open))
 
 
 def _stay(

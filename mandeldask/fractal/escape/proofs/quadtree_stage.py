@@ -15,6 +15,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import as_pair
+from mandeldask.fractal.escape.limits import FARTHEST_QUADTREE
 from mandeldask.fractal.escape.proofs.cardioid_and_disc import (
     OUTSIDE,
     UNDECIDED,
@@ -41,11 +42,8 @@ _PROBED = 64
 _ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
 """Steps of discs allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
 
-_FARTHEST = 64
-"""Grids that reach farther out are left to the orbits, which end there at once: here floats must hold the step."""
 
-
-def answer_blocks(tile: Tile) -> None:
+def answer_by_quadtree(tile: Tile) -> None:
     """Answer the pixels of `tile` that formulas prove and the blocks that discs prove; all must be open."""
     grid = tile.grid
     proven = np.zeros(tile.counts.size, np.bool_)
@@ -53,14 +51,14 @@ def answer_blocks(tile: Tile) -> None:
     proven[segment.start : segment.stop] = True
     middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
     frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
-    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) <= _FARTHEST:
+    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) <= FARTHEST_QUADTREE:
         steps = as_pair(grid.im.step, exponent + 1)[0], as_pair(grid.re.step, exponent + 1)[0]
         known = components(middle, exponent)
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
         queue, flag = _queue(grid.shape), tile.cancellation.flag
         _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
-    tile.close("blocks", proven)
+    tile.close(proven)
 
 
 def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ import pytest
 
 from fractal import oracle
 from fractal.places import PLACES, around
-from mandeldask.fractal.escape.direct.exterior_fields_stage import answer_outside
+from mandeldask.fractal.escape.direct.exterior_fields_stage import answer_exterior_fields
+from mandeldask.fractal.escape.plan import PLAN
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.pyramid import Pyramid
@@ -27,6 +28,9 @@ TILES = {
 }
 
 
+STAGE = next(stage for stage in PLAN if stage.name == "exterior fields")
+
+
 def tile_around(name, shape=(96, 96)):
     level, center = TILES[name]
     return around(Pyramid().grid(level), center, shape)
@@ -35,7 +39,7 @@ def tile_around(name, shape=(96, 96)):
 def answered(grid, maxiter=255, fields=FIELDS):
     """Return the tile after the stage, and the pixels that it answered."""
     tile = Tile.blank(grid, maxiter, fields)
-    answer_outside(tile)
+    STAGE.try_on(tile)
     return tile, np.setdiff1d(np.arange(tile.counts.size), tile.open)
 
 
@@ -88,7 +92,7 @@ def test_what_others_answered_changes_nothing():
     tile.open = np.flatnonzero(np.random.default_rng(2).random(tile.counts.size) < 0.1)
     expected = np.intersect1d(pixels, tile.open)
     open_before = tile.open
-    answer_outside(tile)
+    answer_exterior_fields(tile)
     assert np.array_equal(np.setdiff1d(open_before, tile.open), expected)
     assert np.array_equal(tile.smooth[expected], whole.smooth[expected])
 
@@ -113,7 +117,7 @@ def test_a_tie_is_left_open(center):
 
 def test_counts_alone_are_left_to_the_other_stages():
     tile = Tile.blank(tile_around("exterior"), 255)
-    answer_outside(tile)
+    STAGE.try_on(tile)
     assert tile.open.size == tile.counts.size
 
 

@@ -21,7 +21,7 @@ from mandeldask.fractal.escape.arithmetic import doubledouble, float64_step, tri
 from mandeldask.fractal.escape.arithmetic.positions import POSITION_ERROR, positions
 from mandeldask.fractal.escape.direct import exterior_fields_stage, float64_stage, lanes, multidouble_stage
 from mandeldask.fractal.escape.exact.bigint_ball import escape_count
-from mandeldask.fractal.escape.exact.stage import answer_exactly, potential_fields
+from mandeldask.fractal.escape.exact.stage import answer_in_integers, potential_fields
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -59,7 +59,12 @@ def closed(tile):
 
 
 @pytest.mark.parametrize(
-    "stage", [float64_stage.answer_early, multidouble_stage.answer_doubled, multidouble_stage.answer_tripled]
+    "stage",
+    [
+        float64_stage.answer_early_in_float64,
+        multidouble_stage.answer_in_double_double,
+        multidouble_stage.answer_in_triple_double,
+    ],
 )
 @pytest.mark.parametrize(("level", "point"), PLACES)
 def test_a_stage_answers_only_what_is_true(stage, level, point):
@@ -71,7 +76,12 @@ def test_a_stage_answers_only_what_is_true(stage, level, point):
 
 
 @pytest.mark.parametrize(
-    "stage", [float64_stage.answer_absolutely, multidouble_stage.answer_doubled, multidouble_stage.answer_tripled]
+    "stage",
+    [
+        float64_stage.answer_in_float64,
+        multidouble_stage.answer_in_double_double,
+        multidouble_stage.answer_in_triple_double,
+    ],
 )
 def test_long_orbits_are_true(stage):
     grid = around(30, SEAHORSE, 32)
@@ -93,7 +103,7 @@ def test_long_orbits_are_true(stage):
 )
 def test_a_cap_may_lie_anywhere_in_a_block(maxiter):
     grid = around(49, ("-0.5", "0.5"), 32)
-    tile = answered(multidouble_stage.answer_doubled, grid, maxiter)
+    tile = answered(multidouble_stage.answer_in_double_double, grid, maxiter)
     assert closed(tile).size > 1000
     assert [tile.counts[p] for p in closed(tile)] == [
         escape_count(grid.point(*divmod(p, 32)), maxiter) for p in closed(tile).tolist()
@@ -125,10 +135,10 @@ def test_stages_agree_on_fields(level, point):
     tiles = [
         answered(stage, grid, 300, ("smooth", "distance"))
         for stage in (
-            float64_stage.answer_early,
-            multidouble_stage.answer_doubled,
-            multidouble_stage.answer_tripled,
-            answer_exactly,
+            float64_stage.answer_early_in_float64,
+            multidouble_stage.answer_in_double_double,
+            multidouble_stage.answer_in_triple_double,
+            answer_in_integers,
         )
     ]
     for tile in tiles[:3]:
@@ -187,10 +197,10 @@ def digests():
     result = []
     for case in PLACES:
         tile = Tile.blank(around(*case.values), 300, ("iterations", "smooth", "distance"))
-        exterior_fields_stage.answer_outside(tile)
-        float64_stage.answer_early(tile)
+        exterior_fields_stage.answer_exterior_fields(tile)
+        float64_stage.answer_early_in_float64(tile)
         left = tile.open
-        multidouble_stage.answer_doubled(tile)
+        multidouble_stage.answer_in_double_double(tile)
         arrays = (tile.counts, tile.smooth, tile.distance, left, tile.open)
         result.append(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16])
     return result

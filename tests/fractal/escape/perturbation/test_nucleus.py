@@ -10,6 +10,7 @@ from fractal.oracle import wrong_pixels
 from mandeldask.fractal.escape.perturbation import nucleus, prepared_reference
 from mandeldask.fractal.escape.perturbation.nucleus import good_nucleus
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
+from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
 from mandeldask.fractal.escape.perturbation.stage import _answer_around
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
@@ -28,8 +29,7 @@ NEAR = [
 
 def lattice(center, width):
     grid = Grid.window(center, width, (256, 256))
-    finest = exponent_of(grid.spacing) - 9
-    return grid, *prepared_reference.lattice_point(grid), prepared_reference._bits(finest)
+    return grid, *prepared_reference.lattice_point(grid), bits_for(finest_of(grid))
 
 
 @pytest.mark.parametrize(("center", "width", "period"), NEAR)

@@ -14,7 +14,7 @@ from fractal.places import around
 from mandeldask.fractal.escape.perturbation import prepared_reference
 from mandeldask.fractal.escape.perturbation.prepared_reference import neighborhood_for, neighborhood_of
 from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine, answer_by_perturbation
-from mandeldask.fractal.escape.proofs.minibrot_stage import answer_minibrot
+from mandeldask.fractal.escape.proofs.minibrot_stage import answer_by_minibrot
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.escape.units import in_pixels
 from mandeldask.fractal.geometry import Grid
@@ -259,7 +259,7 @@ def test_orbits_inside_a_minibrot_need_not_be_followed(period, middle, width):
     nucleus, scale = minibrot_near_the_tip(period)
     grid = Grid.window((nucleus + Fraction(middle) * scale, 0), width * abs(scale), (64, 64))
     tile = Tile.blank(grid, 1_000_000)
-    answer_minibrot(tile, neighborhood_for(grid, tile.maxiter).reference)
+    answer_by_minibrot(tile, neighborhood_for(grid, tile.maxiter).reference)
     proven = np.ones(64 * 64, np.bool_)
     proven[tile.open] = False
     re, im = ([float((x - x0) / scale) for x in axis] for axis, x0 in ((grid.re, nucleus), (grid.im, 0)))

@@ -11,8 +11,8 @@ from fractal.oracle import wrong_pixels
 from fractal.places import PLACES, around, tile_at
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period
 from mandeldask.fractal.escape.proofs.closed_form import known_period
-from mandeldask.fractal.escape.proofs.interior_stage import answer_cycles
-from mandeldask.fractal.escape.proofs.quadtree_stage import answer_blocks
+from mandeldask.fractal.escape.proofs.interior_stage import answer_by_attracting_cycle
+from mandeldask.fractal.escape.proofs.quadtree_stage import answer_by_quadtree
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -27,7 +27,7 @@ def tile_grid(level, center):
 
 def blocks(grid, maxiter, fields=("iterations",)):
     tile = Tile.blank(grid, maxiter, fields)
-    answer_blocks(tile)
+    answer_by_quadtree(tile)
     return tile
 
 
@@ -171,7 +171,7 @@ def test_cycles_of_single_pixels(place):
     """What the stage claims inside is inside: no count of 3000 iterates contradicts it, nor does the period."""
     grid = around(Pyramid().grid(45), PLACES.get(place, "-0.2+0.7j"), (64, 64))
     tile = Tile.blank(grid, 100_000, ("iterations", "period"))
-    answer_cycles(tile)
+    answer_by_attracting_cycle(tile)
     given = answered(tile)
     pixels = [divmod(int(i), 64) for i in np.random.default_rng(0).permutation(given)[:12]]
     assert not wrong_pixels(grid, np.full(grid.shape, 3000), 3000, pixels)

@@ -1,0 +1,258 @@
+"""The plan: every stage that answers pixels, in order, with its condition, its cost and its proof, as one table.
+
+`Mandelbrot` runs it, `cost` estimates by it, and the table of docs/explanation/exactness.md is `table()`. A stage is
+named by a string, since importing one loads numba.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from math import log2
+from typing import TYPE_CHECKING, NamedTuple
+
+from mandeldask.fractal.escape import limits
+from mandeldask.fractal.escape.arithmetic.positions import as_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.geometry import Grid
+
+
+class Situation(NamedTuple):
+    """All that a stage's condition may depend on."""
+
+    spacing: float
+    """Distance of neighbouring pixels, the larger of rows and columns."""
+    extent: float
+    """Side of the grid, the longer one."""
+    maxiter: int
+    open: int
+    """Pixels that no stage has answered."""
+    fields: bool
+    """Whether `smooth` or `distance` is wanted."""
+    has_reference: bool = False
+    """Whether an earlier stage has loaded a reference orbit."""
+
+    @classmethod
+    def of(cls, tile: Tile) -> Situation:
+        """Return the situation of a tile between two stages."""
+        spacing, extent = spacing_of(tile.grid)
+        return cls(spacing, extent, tile.maxiter, tile.open.size, tile.wants_orbits, tile.has_reference)
+
+
+def spacing_of(grid: Grid) -> tuple[float, float]:
+    """Return the larger spacing of `grid` and its longer side, as float64."""
+    steps = [(abs(as_pair(axis.step)[0]), axis.size) for axis in (grid.re, grid.im)]
+    return max(step for step, _ in steps), max(step * size for step, size in steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of a `Situation`, and the words for it; conditions combine with ``&`` and ``|``."""
+
+    text: str
+    holds: Callable[[Situation], bool]
+
+    def __and__(self, other: Condition) -> Condition:
+        text = ", ".join(f"({one.text})" if "; or " in one.text else one.text for one in (self, other))
+        return Condition(text, lambda now: self.holds(now) and other.holds(now))
+
+    def __or__(self, other: Condition) -> Condition:
+        return Condition(f"{self.text}; or {other.text}", lambda now: self.holds(now) or other.holds(now))
+
+
+ALWAYS = Condition("always", lambda _: True)
+FIELDS = Condition("fields wanted", lambda now: now.fields)
+COUNTS = Condition("counts only", lambda now: not now.fields)
+HAS_REFERENCE = Condition("a reference orbit is loaded", lambda now: now.has_reference)
+
+
+def spacing_from(least: float) -> Condition:
+    """Return the condition that pixels are at least so far apart."""
+    return Condition(f"spacing ≥ 2^{log2(least):.0f}", lambda now: now.spacing >= least)
+
+
+def finer_than(most: float) -> Condition:
+    """Return the condition that pixels are at most so far apart."""
+    return Condition(f"spacing ≤ 2^{log2(most):.0f}", lambda now: now.spacing <= most)
+
+
+def extent_from(least: float) -> Condition:
+    """Return the condition that the grid is at least so wide or high."""
+    return Condition(f"grid ≥ 2^{log2(least):.0f} wide", lambda now: now.extent >= least)
+
+
+def longer_than(iterations: int) -> Condition:
+    """Return the condition that `maxiter` is greater than that."""
+    return Condition(f"maxiter > {iterations}", lambda now: now.maxiter > iterations)
+
+
+def pixels_from(least: int) -> Condition:
+    """Return the condition that at least so many pixels are open."""
+    return Condition(f"≥ {least} pixels open", lambda now: now.open >= least)
+
+
+def pixels_up_to(most: int) -> Condition:
+    """Return the condition that at most so many pixels are open."""
+    return Condition(f"≤ {most} pixels open", lambda now: now.open <= most)
+
+
+def steps_from(least: int) -> Condition:
+    """Return the condition that the open pixels may take at least so many iterations in all."""
+    return Condition(f"open pixels × maxiter ≥ 2^{log2(least):.0f}", lambda now: now.open * now.maxiter >= least)
+
+
+_REFERENCE_PAYS = pixels_from(limits.FEWEST_FOR_REFERENCE) | finer_than(limits.FINEST_DIRECT)
+_MULTI_DOUBLE_PAYS = (
+    (COUNTS & spacing_from(limits.FINEST_MULTI_DOUBLE))
+    | (FIELDS & spacing_from(limits.FINEST_MULTI_DOUBLE_FIELDS))
+    | (pixels_up_to(limits.MOST_MULTI_DOUBLE) & spacing_from(limits.FINEST_DIRECT))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A row of the plan."""
+
+    name: str
+    """As `Mandelbrot.report` has it."""
+    function: str
+    """``module:function`` within this package; the function takes the tile. Empty: the stage named `within` runs it."""
+    condition: Condition
+    """When the stage is tried, where pixels are open."""
+    answers: str
+    """Which pixels it answers, and by what."""
+    proof: str
+    """Where docs/explanation/ proves its answers: page and anchor."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """Seconds of one core that an iteration of a pixel takes, for counts and with fields, stages before it included.
+
+    Half as much again as the most that `benchmarks/cost.py` measured; 0 where the stage does not iterate pixels.
+    """
+    within: str = ""
+
+    def try_on(self, tile: Tile) -> None:
+        """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds."""
+        if tile.open.size and not self.within and self.condition.holds(Situation.of(tile)):
+            self.run(tile)
+
+    def run(self, tile: Tile) -> None:
+        """Answer the open pixels of `tile` that the stage can prove, whether its condition holds or not."""
+        module, _, function = self.function.partition(":")
+        tile.stage = self.name
+        getattr(import_module(f"mandeldask.fractal.escape.{module}"), function)(tile)
+
+
+PLAN = (
+    Stage(
+        "quad-tree",
+        "proofs.quadtree_stage:answer_by_quadtree",
+        ALWAYS,
+        "whole blocks of pixels, by closed forms and discs of c",
+        "proofs.md#lemma-p2",
+    ),
+    Stage(
+        "exterior fields",
+        "direct.exterior_fields_stage:answer_exterior_fields",
+        FIELDS & spacing_from(limits.FINEST_DIRECT),
+        "blocks whose pixels escape together, by one error bound for the block",
+        "exactness.md#lemma-16",
+    ),
+    Stage(
+        "float64, early",
+        "direct.float64_stage:answer_early_in_float64",
+        spacing_from(limits.FINEST_DIRECT),
+        f"pixels that escape within {limits.EARLY_ITERATIONS} iterations, by Taylor models of blocks and float64 lanes",
+        "exactness.md#lemma-5",
+        (3e-9, 6e-9),
+    ),
+    Stage(
+        "attracting cycles",
+        "proofs.interior_stage:answer_by_attracting_cycle",
+        extent_from(limits.LEAST_CYCLE_EXTENT),
+        "pixels that never escape, by an attracting cycle each",
+        "proofs.md#lemma-p3",
+    ),
+    Stage(
+        "float64",
+        "direct.float64_stage:answer_in_float64",
+        longer_than(limits.EARLY_ITERATIONS)
+        & ((COUNTS & spacing_from(limits.FINEST_LONG_FLOAT64)) | (FIELDS & spacing_from(limits.FINEST_DIRECT))),
+        "longer orbits, by the same lanes",
+        "exactness.md#lemma-5",
+        (3e-9, 6e-9),
+    ),
+    Stage(
+        "double-double",
+        "direct.multidouble_stage:answer_in_double_double",
+        _MULTI_DOUBLE_PAYS,
+        "orbits of their own in 106 bits",
+        "exactness.md#lemma-10",
+        (15e-9, 20e-9),
+    ),
+    Stage(
+        "triple-double",
+        "direct.multidouble_stage:answer_in_triple_double",
+        _MULTI_DOUBLE_PAYS,
+        "orbits of their own in 159 bits",
+        "exactness.md#lemma-11",
+        (40e-9, 50e-9),
+    ),
+    Stage(
+        "minibrot",
+        "proofs.minibrot_stage:answer_by_minibrot",
+        steps_from(limits.LEAST_MINIBROT_STEPS) & _REFERENCE_PAYS,
+        "pixels inside a minibrot, by an attracting cycle of its renormalised map",
+        "proofs.md#lemma-p4",
+    ),
+    Stage(
+        "perturbation",
+        "perturbation.stage:answer_by_perturbation",
+        _REFERENCE_PAYS | HAS_REFERENCE,
+        "differences from reference orbits, in float64 with a scale",
+        "exactness.md#lemma-17",
+        (15e-9, 20e-9),
+    ),
+    Stage(
+        "perturbation, double-double",
+        "",
+        _REFERENCE_PAYS | HAS_REFERENCE,
+        "the differences that float64 leaves open, in 106 bits",
+        "exactness.md#lemma-24",
+        (limits.REFINED_STEP_S, limits.REFINED_STEP_S),
+        within="perturbation",
+    ),
+    Stage(
+        "exact",
+        "exact.stage:answer_in_integers",
+        ALWAYS,
+        "any pixel, in fixed point of as many bits as it takes",
+        "exactness.md#lemma-27",
+    ),
+)
+"""Every stage, from cheap to strong; the last answers whatever is open."""
+
+
+def run(tile: Tile) -> None:
+    """Answer every pixel of `tile`, by the stages of `PLAN` in their order."""
+    for stage in PLAN:
+        stage.try_on(tile)
+
+
+def main_stage(spacing: float) -> Stage:
+    """Return the stage that iterates most pixels at a spacing, where they live to the cap."""
+    name = "float64" if spacing >= limits.FLOAT64_ENOUGH else "perturbation"
+    return next(stage for stage in PLAN if stage.name == name)
+
+
+def table() -> str:
+    """Return the plan as the table of docs/explanation/exactness.md."""
+    rows = ["| stage | tried where | answers | proof |", "| --- | --- | --- | --- |"]
+    for stage in PLAN:
+        lemma = stage.proof.partition("#")[2].replace("-", " ").capitalize().replace(" p", " P")
+        link = stage.proof.removeprefix("exactness.md")
+        rows.append(f"| {stage.name} | {stage.condition.text} | {stage.answers} | [{lemma}]({link}) |")
+    return "\n".join(rows)
