@@ -168,7 +168,7 @@ def create_app(
         Folder in which several processes share long reference orbits; nobody else may write there.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `allow_origins`, `cache_bytes`, `cache_dir`,
-        `threads`, `queue`, `max_places`, `scheduler`.
+        `threads`, `queue`, `max_places`, `pyramid`, `scheduler`.
 
     Raises
     ------

@@ -19,6 +19,15 @@ DEFAULT_WIDTH = "5"
 PYRAMID = "Pyramid"
 """Title of these options in the help."""
 
+Coarser = Annotated[
+    str,
+    typer.Option(
+        "--pyramid",
+        help="Coarser levels of images, below /zarr/v3/images: auto, none, mean, stride or mode (for labels).",
+        rich_help_panel="Server",
+    ),
+]
+
 Levels = Annotated[int, typer.Option(help="Number of levels; level 0 is the finest.", rich_help_panel=PYRAMID)]
 Tilesize = Annotated[int, typer.Option(help="Pixels along a chunk.", rich_help_panel=PYRAMID)]
 Maxiter = Annotated[

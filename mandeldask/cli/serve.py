@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
-from mandeldask.cli.options import AllowHuge, Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def serve(
             rich_help_panel=SERVER,
         ),
     ] = 0,
+    coarser: Coarser = "auto",
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -135,6 +136,7 @@ def serve(
         threads=threads,
         queue=queue,
         scheduler=scheduler,
+        pyramid=coarser,
         places=places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
         started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),

@@ -192,12 +192,19 @@ def image_levels(
     )
 
 
-def is_large_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
-    """Return whether an array is an image that viewers cannot show without coarser levels."""
+def is_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
+    """Return whether an array is a plane, or a stack of planes, and not a row."""
     if len(shape) < 2 or not all(shape):  # noqa: PLR2004  a plane
         return False
     rows, columns = _space(shape, tuple(dims) if dims is not None else _default_dims(shape), None)
-    return max(shape[rows], shape[columns]) > LARGE and min(shape[rows], shape[columns]) > 1
+    return min(shape[rows], shape[columns]) > 1
+
+
+def is_large_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
+    """Return whether an array is an image that viewers cannot show without coarser levels."""
+    if not is_image(shape, dims):
+        return False
+    return max(shape[axis] for axis in _space(shape, tuple(dims or _default_dims(shape)), None)) > LARGE
 
 
 def axis_type(name: str) -> str | None:

@@ -26,6 +26,7 @@ from mandeldask.web.settings import Settings
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import V2, V3
+from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import as_node, checked_name
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
@@ -106,7 +107,8 @@ def create_app(
         return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
 
     named = {checked_name(name): as_node(tree) for name, tree in trees.items()}
-    catalog = Catalog(named, view, places, settings.max_places)
+    images = None if settings.pyramid == "none" else partial(images_of, method=settings.pyramid)
+    catalog = Catalog(named, view, places, settings.max_places, images)
     metrics.watch(cache, pool)
     routes = _routes(catalog, metrics, pool, cluster)
     # A refused request is counted, and readable across origins.

@@ -27,6 +27,9 @@ SUFFIX = ".zarr"
 PLACES = "at"
 """Segment under which any place is a tree; in a key's list of trees it grants the places."""
 
+IMAGES = "images"
+"""Segment under which the images of every tree are groups of levels."""
+
 FINGERPRINT_DIGITS = 16
 """Hexadecimal digits of a fingerprint in a URL."""
 
@@ -62,6 +65,8 @@ class Catalog:
         and PermissionError for what is past the server's limits (403).
     open_places : int
         Places kept open.
+    images : callable, optional
+        Makes the tree of the images in a named tree, each as a group of levels.
     """
 
     def __init__(
@@ -70,12 +75,16 @@ class Catalog:
         view: Callable[..., ZarrView],
         places: Callable[[str], Node] | None = None,
         open_places: int = 256,
+        images: Callable[[Node], Node] | None = None,
     ) -> None:
         self._trees = dict(trees)
         self._view = view
         self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
         self._places = OpenPlaces(places, view, open_places) if places else None
+        self._images = {
+            (number, name): view(images(tree), number) for name, tree in trees.items() if images for number in (2, 3)
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,6 +104,9 @@ class Catalog:
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
             return Found(await self._places.open(_stem(spec), number), key, Lifetime.IMMUTABLE)
+        if first == IMAGES and self.has_images and IMAGES not in self._trees:
+            name, _, key = key.partition("/")
+            return self._image(number, name.removesuffix(SUFFIX), key, grant)
         if not first.endswith(SUFFIX):  # the documents and the listing of the server's own root group
             return Found(self._root(number, grant.trees), path, Lifetime.REVALIDATE)
         return self._named(number, _stem(first), key, grant)
@@ -111,6 +123,19 @@ class Catalog:
         if view is None or pinned is None or not view.fingerprint.startswith(pinned["digits"]):
             raise Refusal(404, "there is no tree of this name")
         return Found(view, key, Lifetime.IMMUTABLE)
+
+    def _image(self, number: int, name: str, key: str, grant: Grant) -> Found:
+        """Return the images of the tree of that name."""
+        _check(grant, name)
+        view = self._images.get((number, name))
+        if view is None:
+            raise Refusal(404, "there is no tree of this name")
+        return Found(view, key, Lifetime.REVALIDATE)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether images are served as levels too, below `IMAGES`."""
+        return bool(self._images)
 
     def warm(self) -> None:
         """Write the roots' documents and fingerprints, so that no request has to wait for them."""

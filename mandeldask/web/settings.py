@@ -13,6 +13,9 @@ from mandeldask.web.keys import ApiKey
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
+"""Ways to make levels of images; "auto" chooses by the array."""
+
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,]+", re.ASCII)
 
 _SCHEDULER = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
@@ -42,6 +45,8 @@ class Settings:
     """Chunks that may wait for a thread; requests for more are answered 503."""
     max_places: int = 256
     """Places kept open."""
+    pyramid: str = "none"
+    """How levels of images are made, below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
     scheduler: str | None = None
     """Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers compute the chunks."""
 
@@ -55,6 +60,9 @@ class Settings:
         _at_least(0, self.cache_bytes, "cache_bytes")
         _at_least(0, self.queue, "queue")
         _at_least(1, self.max_places, "max_places")
+        if self.pyramid not in PYRAMIDS:
+            msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {self.pyramid!r}"
+            raise ValueError(msg)
         if self.scheduler is not None and not _SCHEDULER.fullmatch(self.scheduler):
             msg = f'scheduler must look like "tcp://10.0.0.1:8786", not {self.scheduler!r}'
             raise ValueError(msg)

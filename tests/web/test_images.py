@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from ome_zarr_models.v04.image import Image as Image04
+from ome_zarr_models.v05.image import Image as Image05
+
+import mandeldask as md
+from web_server import serving
+
+PHOTO = np.random.default_rng(0).integers(0, 2**16, (1500, 1100), np.uint16)
+FIELD = xr.Dataset(
+    {
+        "height": (("lat", "lon"), np.random.default_rng(1).random((1300, 1200), np.float32)),
+        "n": ("lat", np.arange(1300)),
+    },
+    {"lat": ("lat", np.arange(1300) * 0.5, {"units": "meter"}), "lon": np.arange(1200) * 0.25},
+)
+TREES = {"photo": PHOTO, "deep": {"field": FIELD, "names": np.array(["a", "b"]), "small": np.eye(5)}}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with serving(TREES, pyramid="auto") as client:
+        yield client
+
+
+@pytest.mark.parametrize(("number", "image"), [(2, Image04), (3, Image05)])
+@pytest.mark.parametrize(
+    "path", ["photo", "photo.zarr", "deep/field/height", "deep.zarr/field/height.zarr", "deep/small"]
+)
+def test_every_image_is_a_group_of_levels(client, number, image, path):
+    group = zarr.open_group(f"{client.handle.address}/zarr/v{number}/images/{path}", mode="r")
+    image.from_zarr(group)
+    source = PHOTO if "photo" in path else np.eye(5) if "small" in path else FIELD.height.values
+    np.testing.assert_array_equal(group["0/image"][:], source)
+
+
+def test_coordinates_are_the_scale(client):
+    group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/deep/field/height", mode="r")
+    multiscale = group.attrs["ome"]["multiscales"][0]
+    assert multiscale["axes"][0] == {"name": "lat", "type": "space", "unit": "meter"}
+    assert multiscale["datasets"][1]["coordinateTransformations"][0]["scale"] == [1.0, 0.5]
+
+
+def test_the_tree_itself_stays_as_it_is(client):
+    np.testing.assert_array_equal(zarr.open_array(f"{client.handle.address}/zarr/v3/photo.zarr", mode="r")[:], PHOTO)
+    assert "images" not in zarr.open_group(f"{client.handle.address}/zarr/v3", mode="r")
+
+
+def test_what_is_no_image_is_an_empty_group(client):
+    assert not list(zarr.open_group(f"{client.handle.address}/zarr/v3/images/deep/names", mode="r"))
+    assert client.get("/zarr/v3/images/deep/none/zarr.json").status_code == 404
+    assert client.get("/zarr/v3/images/none/zarr.json").status_code == 404
+
+
+def test_keys_open_the_images_of_their_trees_only():
+    with serving(TREES, pyramid="mean", api_keys=["all", "one:photo"]) as client:
+        assert client.get("/zarr/v3/images/photo/zarr.json", headers={"x-api-key": "one"}).status_code == 200
+        assert client.get("/zarr/v3/images/deep/small/zarr.json", headers={"x-api-key": "one"}).status_code == 403
+        assert client.get("/zarr/v3/images/photo/zarr.json").status_code == 401
+
+
+def test_levels_of_their_own_stay():
+    with serving({"levels": md.pyramid(PHOTO)}, pyramid="auto") as client:
+        group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/levels", mode="r")
+        assert list(group) == ["0", "1", "2"]
+
+
+def test_there_are_none_unless_asked_for():
+    with serving(TREES) as client:
+        assert client.get("/zarr/v3/images/photo/zarr.json").status_code == 404
+    with pytest.raises(ValueError, match="auto, none, mean, stride, mode"):
+        serving(TREES, pyramid="median").__enter__()
