@@ -7,7 +7,11 @@ other: OME-Zarr 0.4 and 0.5, for example, claim the same names for different thi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from mandeldask.multiscales import in_format
 from mandeldask.zarrview.nodes import Group
@@ -29,5 +33,40 @@ def attributes(node: Node, number: int) -> dict[str, Any]:
 
 
 def to_json(document: Any) -> bytes:
-    """Return the bytes of a metadata document. NaN and infinity are written as zarr-python writes them."""
-    return json.dumps(document, separators=(",", ":")).encode()
+    """Return the bytes of a metadata document, in JSON that every parser reads.
+
+    NaN and infinities, for which JSON has nothing, are spelled as Zarr spells fill values.
+
+    Raises
+    ------
+    TypeError
+        If a value has no counterpart in JSON.
+
+    Examples
+    --------
+    >>> to_json({"valid_max": float("inf"), "shape": [2]})
+    b'{"valid_max":"Infinity","shape":[2]}'
+    """
+    try:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+    except ValueError:
+        return json.dumps(_spelled(document), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's scalars and arrays as Python's numbers and lists."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufUST":
+        return value.tolist()
+    msg = f"a {type(value).__name__} is no value of JSON"
+    raise TypeError(msg)
+
+
+def _spelled(value: Any) -> Any:
+    """Return a value of JSON's types with NaN and infinities as strings."""
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, Mapping):
+        return {name: _spelled(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(each) for each in value]
+    return value if isinstance(value, (str, int, float, type(None))) else _spelled(_plain(value))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def with_missing(attrs: Mapping[str, Any], missing: Any, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Return `attrs` with the v3 attribute `_FillValue` for the value `missing`, if there is one."""
-    if missing is None or dtype.kind not in "biufcSU":
+    """Return `attrs` with the v3 attribute `_FillValue` for the value `missing`, if xarray can read one there."""
+    if missing is None or dtype.kind not in "biufc":
         return dict(attrs)
     from xarray.backends.zarr import FillValueCoder  # noqa: PLC0415  0.3 s, for those who have missing values
 

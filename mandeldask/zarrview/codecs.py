@@ -169,7 +169,7 @@ class Encoder:
     @property
     def length(self) -> int | None:
         """Number of bytes of every chunk; None if it depends on the elements."""
-        if not all(codec.is_fixed_size for codec in self.pipeline):
+        if not all(getattr(codec, "is_fixed_size", False) for codec in self.pipeline):  # text has no such attribute
             return None
         itemsize = self.spec.dtype.to_native_dtype().itemsize
         return self.pipeline.compute_encoded_size(math.prod(self.spec.shape) * itemsize, self.spec)
@@ -180,12 +180,3 @@ def codecs_of(metadata: Any) -> tuple[Any, ...]:
     if metadata.zarr_format == 2:  # noqa: PLR2004
         return (V2Codec(filters=metadata.filters, compressor=metadata.compressor),)
     return tuple(metadata.codecs)
-
-
-def padded(block: NDArray[Any], shape: tuple[int, ...], fill: Any) -> NDArray[Any]:
-    """Return `block` in the corner of an array of `shape`, the rest `fill` (0 if None): Zarr's chunks are whole."""
-    if block.shape == shape:
-        return block
-    whole = np.zeros(shape, block.dtype) if fill is None else np.full(shape, fill, block.dtype)
-    whole[tuple(map(slice, block.shape))] = block
-    return whole

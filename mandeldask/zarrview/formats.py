@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numcodecs
 import numpy as np
+from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import GzipCodec
 
 from mandeldask.zarrview.attributes import DIMENSIONS, attributes
+from mandeldask.zarrview.blocks import declared
+from mandeldask.zarrview.dtypes import TEXT
 from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.stored import Stored, template
@@ -42,9 +45,10 @@ class V2:
 
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
-        compressors = numcodecs.GZip(level=1) if self.compressors == DEFAULT else self.compressors
+        compressors = _chosen(self.compressors, array, numcodecs.GZip(level=1), numcodecs.abc.Codec)
         return template(
             array,
+            array.dtype,
             2,
             fill_value=array.missing,
             compressors=compressors,
@@ -108,12 +112,13 @@ class V3:
 
     def check(self, array: Array) -> Any:
         """Return zarr's metadata for an array of this kind; raise TypeError if the format cannot hold its dtype."""
-        compressors = GzipCodec(level=1) if self.compressors == DEFAULT else self.compressors
-        fill_value = np.nan if array.fill_value is None and array.dtype.kind == "f" else array.fill_value
+        compressors = _chosen(self.compressors, array, GzipCodec(level=1), BytesBytesCodec)
+        is_text = _is_text(array)
         return template(
             array,
+            TEXT if is_text else array.dtype,
             3,
-            fill_value=fill_value,
+            fill_value=_v3_fill_value(array, is_text=is_text),
             compressors=compressors,
             filters=self.filters,
             serializer=self.serializer,
@@ -122,8 +127,8 @@ class V3:
 
     def _shards(self, array: Array) -> tuple[int, ...] | None:
         """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
-        each = isinstance(self.shards, int)
-        shards = (self.shards,) * len(array.shape) if each else tuple(self.shards or ())
+        asked = array.encoding.get("shards") if self.shards is None else self.shards
+        shards = (asked,) * len(array.shape) if isinstance(asked, int) else tuple(asked or ())
         if len(shards) != len(array.shape) or any(map(mod, shards, array.chunks)):
             return None
         return shards or None
@@ -159,6 +164,35 @@ class V3:
 
 
 Format = V2 | V3
+
+
+def _chosen(asked: Any, array: Array, default: Any, kind: type) -> Any:
+    """Return the compressors that the format was given, or those that the array asks for if it can, or the default."""
+    if asked != DEFAULT:
+        return asked
+    if "compressors" not in array.encoding:
+        return default
+    own = array.encoding["compressors"]
+    codecs = () if own is None else (own if isinstance(own, (tuple, list)) else (own,))
+    if not all(isinstance(codec, kind) for codec in codecs):
+        return default  # the other format's
+    return tuple(codecs) or None
+
+
+def _is_text(array: Array) -> bool:
+    """Return whether v3 shows text of fixed length as `string`, which every client reads.
+
+    Scalars stay as they are: zarr-python returns a `str` in place of an array for one of `string`.
+    """
+    return bool(array.shape) and (array.dtype.kind == "U" or bool(array.encoding.get("text")))
+
+
+def _v3_fill_value(array: Array, *, is_text: bool) -> Any:
+    if is_text:
+        return "" if array.fill_value is None else declared(array.fill_value, (), TEXT).item()
+    if array.dtype.kind == "f" and array.fill_value is None:
+        return np.nan
+    return array.fill_value
 
 
 def _dims(array: Array) -> tuple[str, ...]:

@@ -1,10 +1,15 @@
-"""What makes two arrays the same to a cache: deterministic where the source says so, else unique to this process."""
+"""What makes two arrays the same to a cache: their content, where it can be known, else a name of this process.
+
+Identities that mean nothing to another process end in `-process`, and so does everything that is made of them.
+"""
 
 from __future__ import annotations
 
+import mmap
 import uuid
 from hashlib import blake2b
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,33 +17,54 @@ HASHED_BYTES = 2**26
 """Arrays in memory up to this size are identified by hashing them (0.1 s); larger ones are unique to the process."""
 
 
+PROCESS: Final = "-process"
+"""How identities end that mean nothing to another process."""
+
+_LENGTH = 32 + len(PROCESS)
+
+
 def digest(*parts: object) -> str:
-    """Return 32 hexadecimal digits that depend on every part's text, or bytes, and on nothing else."""
+    """Return 32 hexadecimal digits that depend on every part's text, or bytes, and on nothing else.
+
+    If a part is an identity of this process, so is what is returned.
+    """
     hashed = blake2b(digest_size=16)
     for part in parts:
         raw = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
         hashed.update(len(raw).to_bytes(8, "little"))
         hashed.update(raw)
-    return hashed.hexdigest()
+    lasting = all(is_lasting(part) for part in parts if isinstance(part, str))
+    return hashed.hexdigest() + ("" if lasting else PROCESS)
 
 
 def unique() -> str:
-    """Return an identity that nothing else has, for content that can change behind our back."""
-    return uuid.uuid4().hex
+    """Return an identity that nothing else has, for content that is not known or can change behind our back."""
+    return uuid.uuid4().hex + PROCESS
+
+
+def is_lasting(identity: str) -> bool:
+    """Return whether an identity, or a digest of some, means the same content in every process and at any time."""
+    return not (identity.endswith(PROCESS) and len(identity) == _LENGTH)
 
 
 def identity(data: Any) -> str:
     """Return the identity of an array's content.
 
-    Arrays with a `__dask_tokenize__` (lazily indexed pyramids, dask arrays) are identified by it, xarray's lazy
-    wrappers by what they wrap, arrays in memory by their elements.
+    Arrays in memory are identified by their elements, xarray's lazy wrappers by what they wrap. Other arrays promise
+    by a `__dask_tokenize__` to be what it says, for ever, as lazily indexed pyramids do. A dask array's own says its
+    name only, which anybody may choose, and which stays as it is when a file changes: its functions must promise.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        return digest("masked", identity(np.ma.getdata(data)), identity(np.ma.getmaskarray(data)))
     if isinstance(data, np.ndarray):
         return _of_elements(data)
-    if hasattr(data, "__dask_tokenize__"):
-        from dask.base import tokenize  # noqa: PLC0415  0.1 s of import, for those who have such arrays
+    if hasattr(data, "__dask_graph__"):
+        return _of_graph(data)
+    return _of_promise(data) if hasattr(data, "__dask_tokenize__") else _of_wrapper(data)
 
-        return str(tokenize(data))
+
+def _of_wrapper(data: Any) -> str:
+    """Return the identity of one of xarray's lazy wrappers; of other things a unique one."""
     if type(data).__module__ != "xarray.core.indexing" or not hasattr(data, "array"):
         return unique()
     if type(data.array).__module__.partition(".")[0] == "pandas":
@@ -48,8 +74,48 @@ def identity(data: Any) -> str:
     return digest(type(data).__qualname__, *parts, identity(data.array))
 
 
+def _of_promise(data: Any) -> str:
+    from dask.base import tokenize  # noqa: PLC0415  0.1 s of import, for those who have such arrays
+
+    return str(tokenize(data))
+
+
+def _of_graph(data: Any) -> str:
+    """Return the identity of a dask array: of the functions that make its blocks, if all of them promise theirs."""
+    promises = [_of_layer(layer) for layer in getattr(data.dask, "layers", {None: None}).values()]
+    if None in promises:
+        return unique()
+    return digest("dask", data.shape, data.chunks, data.dtype, *promises)
+
+
+def _of_layer(layer: Any) -> str | None:
+    """Return what determines a layer of blocks: one function that promises, or a choice of its results; or None."""
+    from dask.blockwise import Blockwise  # noqa: PLC0415
+    from dask.layers import ArrayBlockIdDep  # noqa: PLC0415
+
+    if not isinstance(layer, Blockwise):
+        return None
+    if not all(isinstance(each, ArrayBlockIdDep) for each in layer.io_deps.values()):
+        return None
+    if type(layer.task.func) is itemgetter:
+        return repr(layer.task.func)
+    given = [value for value, index in layer.indices if index is None and value != ("block_id",)]
+    if len(given) == 1 and hasattr(given[0], "__dask_tokenize__"):
+        return _of_promise(given[0])
+    return None
+
+
+def _is_mapped(data: Any) -> bool:
+    """Return whether an array lies in a file that somebody else may write to."""
+    while data is not None:
+        if isinstance(data, (np.memmap, mmap.mmap)):
+            return True
+        data = data.obj if isinstance(data, memoryview) else getattr(data, "base", None)
+    return False
+
+
 def _of_elements(data: np.ndarray[Any, Any]) -> str:
-    if data.nbytes > HASHED_BYTES:
+    if data.nbytes > HASHED_BYTES or _is_mapped(data):
         return unique()
     if data.dtype.kind in "OT":  # their bytes are pointers
         return _of_texts(data)

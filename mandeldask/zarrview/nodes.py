@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from numpy.typing import NDArray
+
+from mandeldask.zarrview.dtypes import plain
+from mandeldask.zarrview.identity import unique
 
 if TYPE_CHECKING:
     import numpy as np
 
 Made = TypeVar("Made")
+
+SKIPPED: Final = "skipped"
+"""Attribute of a group: names of what was left out of it, with the reasons."""
 
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
@@ -22,7 +30,13 @@ Version = Callable[[], Hashable]
 """Returns what a node depends on now, such as the inode, size and mtime of a file. It is asked again and again, so it
 must be cheap; None means that nothing is known, and then nothing that was read is kept."""
 
-_RESERVED = {"", ".", "..", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
+_RESERVED = {"", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarrview.json"}
+
+_NOT_IN_URLS = re.compile(r"[/\\?#%\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""What ends a segment of a URL, starts an escape there, or cannot be written in UTF-8.
+
+zarr-python and zarrita put names into URLs as they are, so they would read something else or nothing.
+"""
 
 
 class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
@@ -42,9 +56,12 @@ class Array:
     shape: tuple[int, ...]
     """Elements along each dimension; 0 is a size too."""
     dtype: np.dtype[Any]
-    """Type of the elements that `read` returns."""
+    """Type of the elements. It becomes little-endian, and structs packed, whatever `read` returns."""
     read: Read = field(repr=False)
-    """Reads a window. It runs in the calling thread, may be called by several at once, and should pickle."""
+    """Reads a window. It runs in the calling thread, may be called by several at once, and should pickle.
+
+    Blocks of another shape, or with elements that `dtype` does not have, are errors when they are encoded.
+    """
     chunks: tuple[int, ...]
     """Elements of a chunk along each dimension, at least 1."""
     dims: tuple[str, ...] | None = None
@@ -56,15 +73,20 @@ class Array:
     missing: Any = None
     """CF's `_FillValue`: v2's fill value and v3's attribute `_FillValue`; None if no value means "missing"."""
     fingerprint: str = ""
-    """Identity of the content, as of `version`: equal only where every element is equal."""
+    """Identity of the content, as of `version`: equal only where every element is equal. By default one that nothing
+    else has."""
     version: Version | None = None
     """What the array depends on now; None: it never changes."""
     as_of: Hashable = None
     """What `version` returned before the node was opened; None: it is asked right afterwards."""
     reopen: Callable[[], Node] | None = None
     """Returns the node as of its present version; None: the group that holds it is asked for it again."""
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    """What the source asks of a format: `compressors`, `shards`; `text` where fixed-length bytes are ASCII."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", plain(self.dtype))
+        object.__setattr__(self, "fingerprint", self.fingerprint or unique())
         if len(self.chunks) != len(self.shape) or any(chunk < 1 for chunk in self.chunks):
             msg = f"chunks must be a size of at least 1 for each of the dimensions {self.shape}, not {self.chunks}"
             raise ValueError(msg)
@@ -114,7 +136,7 @@ Node: TypeAlias = Group | Array
 
 def is_name(name: str) -> bool:
     """Return whether `name` can be one segment of a Zarr path."""
-    return not (name in _RESERVED or "/" in name or "\0" in name)
+    return name not in _RESERVED and bool(name.strip(".")) and _NOT_IN_URLS.search(name) is None
 
 
 def checked_name(name: Any) -> str:
@@ -122,8 +144,12 @@ def checked_name(name: Any) -> str:
     if not isinstance(name, str):
         msg = f"names of members must be strings, not {name!r}"
         raise TypeError(msg)
-    if not is_name(name):
-        msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or holds '/' or NUL"
+    if name in _RESERVED or not name.strip("."):
+        msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or has only periods"
+        raise ValueError(msg)
+    bad = _NOT_IN_URLS.search(name)
+    if bad is not None:
+        msg = f"{name!r} cannot name a member of a Zarr group: clients cannot read {bad[0]!r} in a URL"
         raise ValueError(msg)
     return name
 
@@ -176,7 +202,7 @@ A module is imported once such an object is seen, so its package is too. Package
 _loaded: set[str] = set()
 
 
-def _load_families(kind: type) -> bool:
+def load_families(kind: type) -> bool:
     """Import the registrations for `kind`'s packages, or else its protocols; return whether there were new ones."""
     packages = {base.__module__.partition(".")[0] for base in kind.__mro__} & FAMILIES.keys()
     protocols = {name for name in FAMILIES if name.startswith("__") and hasattr(kind, name)}
@@ -203,7 +229,7 @@ def as_node(tree: Any) -> Node:
     ValueError
         If a name cannot be used in Zarr.
     """
-    if _load_families(type(tree)):
+    if load_families(type(tree)):
         return as_node(tree)
     msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
     raise TypeError(msg)
@@ -217,9 +243,44 @@ def _(tree: Node) -> Node:
 
 @as_node.register(Mapping)
 def _(tree: Mapping[str, Any]) -> Node:
-    if _load_families(type(tree)):  # a Dataset is a Mapping as well
+    if load_families(type(tree)):  # a Dataset is a Mapping as well
         return as_node(tree)
-    return Group({name: named(member(name, partial(as_node, below)), name) for name, below in tree.items()})
+    return group_of({name: partial(_named_node, name, below) for name, below in tree.items()})
+
+
+def _named_node(name: str, below: Any) -> Node:
+    return named(as_node(below), name)
+
+
+def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | None = None) -> Group:
+    """Return the Group of what each of `make` returns, by name.
+
+    A member that cannot be made takes no other down: it is left out with a warning, and named with the reason in the
+    attribute `skipped`. If that leaves nothing, the first reason is the error.
+
+    Warns
+    -----
+    UserWarning
+        For each member that is left out.
+    """
+    members: dict[str, Node] = {}
+    errors: dict[str, Exception] = {}
+    for name, each in make.items():
+        try:
+            members[name] = member(name, each)
+        except Exception as error:  # noqa: BLE001  sources raise what they like
+            errors[str(name)] = error
+    if errors and not members:
+        raise next(iter(errors.values()))
+    skipped = {name: reason(error) for name, error in errors.items()}
+    for name, why in skipped.items():
+        warnings.warn(f"{name!r} is left out: {why}", UserWarning, stacklevel=2)
+    return Group(members, {**(attrs or {}), **({SKIPPED: skipped} if skipped else {})})
+
+
+def reason(error: Exception) -> str:
+    """Return an error in a line, for those who read the attributes of a group."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def member(name: Any, make: Callable[[], Made]) -> Made:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mandeldask.cancellation import current
 from mandeldask.flights import Flights, Seat
-from mandeldask.zarrview.codecs import padded
 from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.parts import part
@@ -104,12 +103,13 @@ class Reader:
             If the source is of another version now than when it was opened.
         """
         stored = chunk.stored
-        block = stored.array.read(window(coords, stored.tile, stored.array.shape))
+        span = window(coords, stored.tile, stored.array.shape)
+        block = stored.array.read(span)
         current().check()
         if chunk.changed():
             msg = f"the source of {chunk.key} changed while it was read"
             raise Changed(msg)
-        tile = stored.encoder.encode(padded(block, stored.tile, stored.encoder.spec.fill_value))
+        tile = stored.encode(block, span)
         self.cache.computed()
         if stored.shard is None:
             self._save(chunk, tile)
@@ -126,7 +126,7 @@ class Reader:
 
     def _load(self, chunk: Chunk, accepts: Callable[[bytes], bool]) -> bytes | None:
         """Return what the shelf holds of a chunk or shard, unless it is damaged."""
-        raw = None if self.shelf is None else self.shelf.load(chunk.kept_as)
+        raw = self.shelf.load(chunk.kept_as) if self.shelf is not None and chunk.stored.is_lasting else None
         if raw is None:
             return None
         good = accepts(raw)
@@ -134,7 +134,7 @@ class Reader:
         return raw if good else None
 
     def _save(self, chunk: Chunk, raw: bytes) -> None:
-        if self.shelf is not None and chunk.keep:
+        if self.shelf is not None and chunk.keep and chunk.stored.is_lasting:
             self.shelf.save(chunk.kept_as, raw)
 
     def _assembled(self, chunk: Chunk, request: ByteRequest | None) -> bytes:

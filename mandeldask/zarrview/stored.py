@@ -12,13 +12,19 @@ from zarr.codecs import ShardingCodec
 from zarr.dtype import VariableLengthBytes
 from zarr.storage import MemoryStore
 
+from mandeldask.zarrview.blocks import declared, padded
 from mandeldask.zarrview.codecs import LIBRARIES, Encoder, codecs_of
-from mandeldask.zarrview.identity import digest
+from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.keys import chunk_grid
 from mandeldask.zarrview.shards import Shard
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mandeldask.zarrview.nodes import Array
+
+_ENCODING = ("data_type", "dtype", "fill_value", "codecs", "filters", "compressor")
+"""Parts of the metadata, of either format, that say what bytes a chunk is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,37 @@ class Stored:
             shard = Shard.of(codecs[0], array.shape, chunks)
             codecs = codecs[0].codecs
         document = metadata.to_dict()
-        stored_as = [document.get(name) for name in ("data_type", "dtype", "codecs", "filters", "compressor")]
+        stored_as = [document.get(name) for name in _ENCODING]
         content = digest(array.fingerprint, array.shape, chunks, json.dumps(stored_as, default=str))
         encoder = Encoder.of(metadata, tile, codecs)
         grid = chunk_grid(array.shape, chunks)
         return cls(array, metadata, chunks, grid, tile, encoder, shard, content, digest(content, LIBRARIES))
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether `content` means the same in every process and at any time."""
+        return is_lasting(self.content)
+
+    def encode(self, block: Any, span: tuple[slice, ...]) -> bytes:
+        """Return the bytes of a tile, given what the array's `read` returned for the elements `span` that it covers.
+
+        Everything that is encoded comes through here. Raises what `declared` does if it is not what was declared.
+        """
+        shape = tuple(part.stop - part.start for part in span)
+        spec = self.encoder.spec
+        elements = declared(block, shape, spec.dtype.to_native_dtype(), self.array.missing)
+        return self.encoder.encode(padded(elements, self.tile, spec.fill_value))
+
+
+def _check_fields(dtype: np.dtype[Any], number: int) -> None:
+    """Raise TypeError if a struct has fields that zarr-python writes and cannot read, or cannot write."""
+    for name in dtype.names or ():
+        field = dtype[name]
+        if field.names is not None and number == 3:  # noqa: PLR2004
+            _check_fields(field, number)
+        elif field.kind not in "biufcSU" or field.subdtype is not None:
+            msg = f"Zarr v{number} cannot hold an array of dtype {dtype} as asked: its field {name!r} is {field}"
+            raise TypeError(msg)
 
 
 @dataclass(frozen=True)
@@ -74,8 +106,8 @@ def _created(recipe: _Recipe) -> Any:
     return zarr.create_array(MemoryStore(), **recipe.options).metadata
 
 
-def template(array: Array, number: Literal[2, 3], **options: Any) -> Any:
-    """Return zarr-python's metadata object for an array like `array`, whose shape is one chunk or shard.
+def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **options: Any) -> Any:
+    """Return zarr-python's metadata object for an array like `array` of `dtype`, whose shape is one chunk or shard.
 
     zarr-python takes 0.6 ms to make one; arrays that differ in nothing but their shape share it.
 
@@ -86,7 +118,8 @@ def template(array: Array, number: Literal[2, 3], **options: Any) -> Any:
     ValueError
         If shards are no multiples of chunks.
     """
-    dtype = {"T": str, "O": VariableLengthBytes()}.get(array.dtype.kind, array.dtype)
+    _check_fields(dtype, number)
+    dtype = {"T": str, "O": VariableLengthBytes()}.get(dtype.kind, dtype)
     options |= {"shape": options.get("shards") or array.chunks, "chunks": array.chunks}
     options |= {"dtype": dtype, "zarr_format": number}
     try:

@@ -9,7 +9,7 @@ from mandeldask.flights import Flights
 from mandeldask.zarrview import documents
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.entries import Chunk, Document
-from mandeldask.zarrview.identity import digest, unique
+from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_node
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
 from mandeldask.zarrview.parts import part
@@ -327,8 +327,11 @@ class ZarrView:
 
     @cached_property
     def content(self) -> str:
-        """Depends on what the chunks hold and how they are encoded, and not on attributes or versions of libraries."""
-        return digest(self.format.number, *self._identities("content"))
+        """Depends on what the chunks hold and how they are encoded, and not on attributes or versions of libraries.
+
+        Arrays that no other process can identify, and whose chunks are never kept for longer, do not count.
+        """
+        return digest(self.format.number, *filter(is_lasting, self._identities("content")))
 
     def _identities(self, which: str) -> Iterator[str]:
         for path, array in self.arrays():

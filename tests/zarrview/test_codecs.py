@@ -21,7 +21,8 @@ from zarr.codecs import (
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarr.storage import MemoryStore
 
-from mandeldask.zarrview.codecs import Encoder, SteadyGZip, SteadyGzipCodec, codecs_of, padded, run_here, steady
+from mandeldask.zarrview.blocks import padded
+from mandeldask.zarrview.codecs import Encoder, SteadyGZip, SteadyGzipCodec, codecs_of, run_here, steady
 from mandeldask.zarrview.store import to_store
 
 DATA = np.arange(7 * 9, dtype="i4").reshape(7, 9)

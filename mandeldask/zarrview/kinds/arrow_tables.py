@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
 
 from mandeldask.zarrview.chunking import default_chunks
-from mandeldask.zarrview.identity import unique
-from mandeldask.zarrview.kinds.pandas_tables import column_node
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member
+from mandeldask.zarrview.dtypes import TEXT
+from mandeldask.zarrview.identity import identity
+from mandeldask.zarrview.kinds.columns import column_of
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, group_of, load_families
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 ROWS = "index"
@@ -43,19 +48,23 @@ class Stream(Protocol):
 
 
 @as_node.register(Stream)
-@as_node.register(pa.Table)
-@as_node.register(pa.RecordBatch)
+def _(tree: Any) -> Node:
+    if load_families(type(tree)):  # a DataFrame of pandas speaks Arrow as well
+        return as_node(tree)
+    columns = pa.chunked_array(tree)
+    return as_node(pa.table(tree) if types.is_struct(columns.type) else columns)
+
+
 @as_node.register(pa.ChunkedArray)
 @as_node.register(pa.Array)
-def _(tree: Any) -> Node:
-    if isinstance(tree, (pa.ChunkedArray, pa.Array)):
-        return replace(_column(tree), dims=None)
-    if not isinstance(tree, (pa.Table, pa.RecordBatch)):
-        columns = pa.chunked_array(tree)
-        if not pa.types.is_struct(columns.type):
-            return replace(_column(columns), dims=None)
-        tree = pa.table(tree)
-    return Group({name: member(name, partial(_column, tree.column(name))) for name in _names(tree.schema)})
+def _(tree: Any) -> Array:
+    return replace(_column(tree, ""), dims=None)
+
+
+@as_node.register(pa.Table)
+@as_node.register(pa.RecordBatch)
+def _(tree: Any) -> Group:
+    return group_of({name: partial(_column, tree.column(name), name) for name in _names(tree.schema)})
 
 
 def _names(schema: Any) -> list[str]:
@@ -66,9 +75,105 @@ def _names(schema: Any) -> list[str]:
     return names
 
 
-def _column(column: Any) -> Array:
-    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        return column_node(column.to_pandas(), ROWS)
+def _column(column: Any, name: str) -> Array:
+    """Return the Array of a column. Numbers without gaps stay where they are; the rest is converted here and now."""
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    numbers = types.is_integer(column.type) or types.is_floating(column.type)
+    if column.null_count or not numbers:
+        zone = getattr(_plain_type(column.type), "tz", None)
+        return column_of(_values(column), ROWS, name, zone)
     dtype = np.dtype(column.type.to_pandas_dtype())
     shape = (len(column),)
-    return Array(shape, dtype, Slices(column), default_chunks(shape, dtype.itemsize), (ROWS,), fingerprint=unique())
+    chunks = default_chunks(shape, dtype.itemsize)
+    return Array(shape, dtype, Slices(column), chunks, (ROWS,), fingerprint=identity(column.to_numpy()))
+
+
+def _plain_type(kind: Any) -> Any:
+    return kind.value_type if types.is_dictionary(kind) else kind
+
+
+def _values(column: Any) -> NDArray[Any]:
+    """Return a column as an array of a numpy type or of objects, masked where there are gaps that these do not know.
+
+    Raises
+    ------
+    TypeError
+        If its elements are structs, maps, unions, or lists of different lengths.
+    """
+    kind = column.type
+    for is_kind, convert in _CONVERSIONS:
+        if is_kind(kind):
+            return convert(column)
+    return _objects(column)
+
+
+def _of_storage(column: Any) -> NDArray[Any]:
+    return _values(pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type))
+
+
+def _decoded(column: Any) -> NDArray[Any]:
+    kind = column.type.value_type
+    if types.is_run_end_encoded(column.type):
+        return _values(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], kind))
+    return _values(column.cast(kind))
+
+
+def _dates(column: Any) -> NDArray[Any]:
+    return _values(column.cast(pa.timestamp("s" if types.is_date32(column.type) else "ms")))
+
+
+def _times(column: Any) -> NDArray[Any]:
+    values: NDArray[Any] = column.to_numpy()  # NaT where there is none
+    return values
+
+
+def _texts(column: Any) -> NDArray[Any]:
+    return np.array([text or "" for text in column.to_pylist()], TEXT)
+
+
+def _objects(column: Any) -> NDArray[Any]:
+    objects = np.empty(len(column), object)
+    objects[:] = column.to_pylist()
+    return objects
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    kind = column.type
+    if not column.null_count:
+        values: NDArray[Any] = column.to_numpy()
+        return values
+    if types.is_float16(kind):  # which Arrow cannot fill
+        return np.array([np.nan if one is None else one for one in column.to_pylist()], np.float16)
+    filled = pc.fill_null(column, pa.scalar(0, pa.int8()).cast(kind)).to_numpy()
+    return np.ma.masked_array(filled, column.is_null().to_numpy())
+
+
+def _rows(column: Any) -> NDArray[Any]:
+    """Return lists of equal length as rows."""
+    kind = column.type
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not lists or column.null_count:
+        msg = f"a column of {kind} {'with gaps ' if lists else ''}is no array"
+        raise TypeError(msg)
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(lengths) > 1:
+        msg = f"a column of lists of different lengths ({min(lengths)} to {max(lengths)}) is no array"
+        raise TypeError(msg)
+    width = lengths[0] if lengths else 0
+    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type)
+    values = _values(flat)
+    return values.reshape((len(column), width, *values.shape[1:]))
+
+
+_CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], NDArray[Any]]], ...] = (
+    (lambda kind: isinstance(kind, pa.BaseExtensionType), _of_storage),
+    (lambda kind: types.is_dictionary(kind) or types.is_run_end_encoded(kind), _decoded),
+    (types.is_null, lambda column: np.ma.masked_all(len(column), np.float64)),
+    (types.is_nested, _rows),
+    (types.is_date, _dates),
+    (lambda kind: types.is_timestamp(kind) or types.is_duration(kind), _times),
+    (lambda kind: types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind), _numbers),
+    (lambda kind: types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind), _texts),
+)
+"""What makes an array of numpy's of a column of some types; the others become objects."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
+import numpy as np
 
 from mandeldask.zarrview.blocks import dense
+from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import block_chunks
-from mandeldask.zarrview.kinds.numpy_arrays import with_conventions
+from mandeldask.zarrview.identity import identity
+from mandeldask.zarrview.kinds.numpy_arrays import array_node, gaps, with_conventions
 from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
@@ -32,6 +35,19 @@ class Computed:
 
 @as_node.register(da.Array)
 def _(tree: da.Array) -> Array:
-    if tree.dtype.kind in "OMm":
+    chunks = block_chunks(tree.shape, tree.dtype.itemsize, tree.chunks)
+    if tree.dtype.kind == "O":  # the elements say what they are
+        return array_node(dense(tree.compute(scheduler="synchronous")))
+    if tree.dtype.kind in "Mm":
         return with_conventions(tree)
-    return Array(tree.shape, tree.dtype, Computed(tree), block_chunks(tree.shape, tree.chunks), fingerprint=tree.name)
+    masked = isinstance(tree._meta, np.ma.MaskedArray)  # noqa: SLF001  what dask knows of its blocks
+    dtype, missing = gaps(_Unknown(tree.dtype)) if masked else (tree.dtype, None)
+    attrs = with_missing({}, missing, dtype)
+    return Array(tree.shape, dtype, Computed(tree), chunks, attrs=attrs, missing=missing, fingerprint=identity(tree))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """Masked elements that are not computed yet."""
+
+    dtype: np.dtype[Any]

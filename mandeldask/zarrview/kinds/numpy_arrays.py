@@ -1,4 +1,4 @@
-"""Arrays in memory and scalars."""
+"""Arrays in memory, masked or not, and scalars."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mandeldask.zarrview.blocks import dense
+from mandeldask.zarrview.blocks import declared, dense
+from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import default_chunks
+from mandeldask.zarrview.dtypes import holds_objects, plain
 from mandeldask.zarrview.identity import identity
+from mandeldask.zarrview.kinds.objects import typed
 from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+DIGITS = 2**53
+"""Whole numbers up to which float64 has them all."""
+
+_WIDEST, _NARROW = 8, 2
+"""Bytes of whole numbers of which float64 lacks some, and of those that float32 has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +33,7 @@ class Indexed:
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        return dense(self.data[window])
-
-
-def with_conventions(data: Any) -> Array:
-    """Return the Array of an array of dates, durations or objects: what CF conventions make of them."""
-    from xarray import Variable  # noqa: PLC0415  0.3 s of import, for those who have such arrays
-
-    node = as_node(Variable(tuple(f"dim_{axis}" for axis in range(data.ndim)), data))
-    return replace(cast("Array", node), dims=None)
+        return dense(self.data[window or ...])  # () would make a scalar, which loses what numpy's own types cannot hold
 
 
 @as_node.register(np.ndarray)
@@ -44,13 +45,113 @@ def with_conventions(data: Any) -> Array:
 @as_node.register(str)
 @as_node.register(bytes)
 def _(tree: Any) -> Array:
-    data = np.asanyarray(tree)
-    if data.dtype.kind in "OMm":
-        return with_conventions(data)
+    return array_node(np.asanyarray(tree))
+
+
+def array_node(data: NDArray[Any]) -> Array:
+    """Return the Array of an ndarray.
+
+    Dates and durations become what CF conventions make of them, objects an array of their own type. Masked elements
+    become the value that stands for missing ones; see `gaps`.
+    """
+    if data.dtype.kind == "O":
+        return _objects_node(data)
+    masked = isinstance(data, np.ma.MaskedArray) and bool(np.ma.getmaskarray(data).any())
+    if data.dtype.kind in "Mm":
+        return with_conventions(np.ma.filled(data, np.array("NaT", data.dtype)) if masked else np.asarray(data))
+    if holds_objects(data.dtype):
+        msg = f"Zarr cannot hold an array of dtype {data.dtype}, whose fields are objects"
+        raise TypeError(msg)
+    values = data if masked else np.asarray(data)
+    dtype, missing = gaps(data) if masked else (data.dtype, None)
     return Array(
         shape=data.shape,
-        dtype=data.dtype,
-        read=Indexed(data),
-        chunks=default_chunks(data.shape, data.dtype.itemsize),
-        fingerprint=identity(data),
+        dtype=dtype,
+        read=Indexed(values),
+        chunks=default_chunks(data.shape, dtype.itemsize),
+        attrs=with_missing({}, missing, dtype),
+        missing=missing,
+        fingerprint=identity(values),
+        encoding={"text": True} if data.dtype.kind == "S" and _is_ascii(values) else {},
     )
+
+
+def unmasked(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Return an array without a mask, and the value that stands for missing elements; see `gaps`. NaT is its own."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values, None
+    if values.dtype.kind in "Mm":
+        return values.filled(np.array("NaT", values.dtype)), None
+    if values.dtype.kind == "O":
+        return np.ma.filled(values, b""), None
+    dtype, missing = gaps(values)
+    return declared(values, values.shape, plain(dtype), missing), missing if dtype.kind in "iu" else None
+
+
+def gaps(data: Any) -> tuple[np.dtype[Any], Any]:
+    """Return the dtype in which masked elements are shown, and the value that stands for them.
+
+    As in xarray, whole numbers and truth values become floats with NaN. Whole numbers that floats do not have keep
+    their digits: one that does not occur stands for the missing ones.
+
+    Raises
+    ------
+    TypeError
+        If nothing can stand for them.
+    """
+    dtype = data.dtype
+    if dtype.kind in "fc":
+        return dtype, dtype.type(np.nan)
+    if dtype.kind == "b":
+        return np.dtype(np.float64), np.nan
+    if dtype.kind in "iu":
+        return _gaps_of_whole_numbers(dtype, data.compressed() if isinstance(data, np.ma.MaskedArray) else None)
+    if dtype.kind in "TUS":
+        return dtype, None  # those are empty
+    msg = f"masked elements of dtype {dtype} cannot be shown: no value of it means that one is missing"
+    raise TypeError(msg)
+
+
+def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -> tuple[np.dtype[Any], Any]:
+    """Return dtype and missing value for whole numbers of which those `present` are known, or none are."""
+    if dtype.itemsize < _WIDEST or (present is not None and _are_digits_of_floats(present)):
+        return np.dtype(np.float32 if dtype.itemsize <= _NARROW else np.float64), np.nan
+    limits = np.iinfo(dtype)
+    for candidate in (limits.min, limits.max, *range(limits.max - 1, limits.max - 2**16, -1)):
+        if candidate and (present is None or not (present == candidate).any()):
+            return dtype, dtype.type(candidate)
+    msg = "no whole number is free to stand for the missing ones"
+    raise TypeError(msg)
+
+
+def _are_digits_of_floats(numbers: NDArray[Any]) -> bool:
+    return not numbers.size or -DIGITS <= int(numbers.min()) <= int(numbers.max()) <= DIGITS
+
+
+def with_conventions(data: Any) -> Array:
+    """Return the Array of an array of dates or durations: what CF conventions make of them."""
+    from xarray import Variable  # noqa: PLC0415  0.3 s of import, for those who have such arrays
+
+    node = as_node(Variable(tuple(f"dim_{axis}" for axis in range(data.ndim)), data))
+    return replace(cast("Array", node), dims=None)
+
+
+def _objects_node(data: NDArray[Any]) -> Array:
+    if any(type(element).__module__.partition(".")[0] == "cftime" for element in np.ma.getdata(data).flat):
+        return with_conventions(data)  # calendars that numpy has no dates in
+    values = typed(data.filled(None) if isinstance(data, np.ma.MaskedArray) else data)
+    if values.dtype.kind == "O":
+        return bytes_node(np.ma.filled(values, b""))
+    return array_node(values)
+
+
+def bytes_node(values: NDArray[Any]) -> Array:
+    """Return the Array of an array of `bytes` objects, which may end in zeros."""
+    longest = max(map(len, values.flat), default=1)
+    chunks = default_chunks(values.shape, max(1, longest))
+    return Array(values.shape, values.dtype, Indexed(values), chunks, fingerprint=identity(values))
+
+
+def _is_ascii(data: NDArray[Any]) -> bool:
+    """Return whether every byte of an array of fixed-length bytes is ASCII, so that the array is text to all."""
+    return np.ma.getdata(data).tobytes().isascii()

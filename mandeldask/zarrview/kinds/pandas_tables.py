@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from mandeldask.zarrview.nodes import Array, Group, as_node, member
+from mandeldask.zarrview.kinds.columns import as_column, column_of
+from mandeldask.zarrview.nodes import Array, Group, as_node, group_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def _(tree: pd.DataFrame) -> Group:
     if repeated:
         msg = f"columns and index of a table need names of their own; {repeated} occur more than once"
         raise ValueError(msg)
-    return Group({name: member(name, partial(column_node, column, rows)) for name, column in columns})
+    return group_of({name: partial(column_node, column, rows, name) for name, column in columns})
 
 
 @as_node.register(pd.Series)
@@ -46,34 +47,44 @@ def _index(index: pd.Index[Any]) -> tuple[str, list[tuple[str, pd.Series[Any]]]]
     return rows, [(rows, pd.Series(index))]
 
 
-def column_node(column: pd.Series[Any], rows: str) -> Array:
+def column_node(column: pd.Series[Any], rows: str, name: str = "") -> Array:
     """Return the Array of a column, its dimension named `rows`.
 
-    What numpy cannot hold becomes what it can: whole numbers with gaps become floats with NaN, truth values with gaps
-    1.0, 0.0 and NaN, gaps in text "", categories their values, periods and intervals their text, and times in a zone
-    UTC, with the zone as the attribute `timezone`.
+    What numpy cannot hold becomes what it can: numbers and truth values with gaps what `gaps` says, gaps in text "",
+    categories their values, periods and intervals their text, and times in a zone UTC, with the zone as the attribute
+    `timezone`.
     """
-    zone = getattr(column.dtype, "tz", None)
-    if zone is not None:
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    node = as_node(_values(column))
-    if not isinstance(node, Array):
-        msg = f"a column of dtype {column.dtype} is no array"
-        raise TypeError(msg)
-    attrs = {} if zone is None else {"timezone": str(zone)}
-    return replace(node, dims=(rows,), attrs={**node.attrs, **attrs})
+    if isinstance(column.dtype, pd.ArrowDtype):
+        made = as_node(cast("Any", column.array).__arrow_array__())
+        return as_column(cast("Array", made), rows, name)
+    return column_of(_values(column), rows, name, _zone(column.dtype))
+
+
+def _zone(dtype: Any) -> Any:
+    return _zone(dtype.categories.dtype) if isinstance(dtype, pd.CategoricalDtype) else getattr(dtype, "tz", None)
 
 
 def _values(column: pd.Series[Any]) -> NDArray[Any]:
-    """Return a column as an array of a numpy type, or of strings as objects."""
+    """Return a column as an array of a numpy type or of objects, masked where there are gaps that these do not know."""
     dtype: Any = column.dtype
-    if isinstance(dtype, (np.dtype, pd.CategoricalDtype, pd.SparseDtype)):
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _of_categories(column)
+    if _zone(dtype) is not None:
+        return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    if isinstance(dtype, (np.dtype, pd.SparseDtype)):
         return np.asarray(column)
-    if isinstance(dtype, (pd.PeriodDtype, pd.IntervalDtype)):
-        return column.astype(str).to_numpy(object)
-    if dtype.kind in "mM":
-        return np.asarray(column)
+    if not hasattr(dtype, "numpy_dtype"):
+        return column.to_numpy(object)
     gaps = column.isna().to_numpy()
-    if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
-        return np.where(gaps, "", column.to_numpy(object))
-    return column.to_numpy(np.float64, na_value=np.nan) if gaps.any() else column.to_numpy(dtype.numpy_dtype)
+    values = column.to_numpy(dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
+    return np.ma.masked_array(values, gaps) if gaps.any() else values
+
+
+def _of_categories(column: pd.Series[Any]) -> NDArray[Any]:
+    codes = column.cat.codes.to_numpy()
+    categories = _values(pd.Series(column.cat.categories))
+    gaps = codes < 0
+    if not len(categories):
+        return np.ma.masked_all(len(codes), np.float64)
+    values = categories[np.where(gaps, 0, codes)]
+    return np.ma.masked_array(values, gaps) if gaps.any() else values

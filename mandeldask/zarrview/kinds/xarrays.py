@@ -6,7 +6,7 @@ semi-private encoding functions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +14,27 @@ import numpy as np
 import xarray as xr
 from xarray.backends.zarr import encode_zarr_attr_value, encode_zarr_variable
 from xarray.conventions import encode_dataset_coordinates
+from xarray.core.indexing import CoordinateTransformIndexingAdapter
 from xarray.indexes import PandasIndex
 
 from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
-from mandeldask.zarrview.chunking import block_chunks, default_chunks
+from mandeldask.zarrview.chunking import aligned_chunks, block_chunks, default_chunks
 from mandeldask.zarrview.identity import digest, identity
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member
+from mandeldask.zarrview.kinds.numpy_arrays import bytes_node, unmasked
+from mandeldask.zarrview.kinds.objects import typed
+from mandeldask.zarrview.nodes import SKIPPED, Array, Group, Node, as_node, group_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
 _PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "dtype", "_Unsigned", "_Encoding"}
 """Encodings that change elements."""
+
+COMPUTED = 2**16
+"""Elements, at most, of a coordinate that an index computes and that xarray's readers load when they open a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +42,13 @@ class Window:
     """Reads windows of a variable as they are, computing dask arrays in this thread."""
 
     variable: xr.Variable
-    dtype: np.dtype[Any]
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
         data = self.variable[window].data
         if hasattr(data, "compute"):
             data = data.compute(scheduler="synchronous")
-        return dense(data).astype(self.dtype, copy=False)
+        return dense(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,13 @@ class Encoded:
     """Reads windows of a variable and encodes each as xarray encodes the whole."""
 
     variable: xr.Variable
-    dtype: np.dtype[Any]
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the encoded elements of `window`."""
         variable = self.variable[window]
         if variable.chunks is not None:
             variable = variable.compute(scheduler="synchronous")
-        return np.asarray(_encode(variable).data).astype(self.dtype, copy=False)
+        return np.asarray(_encode(variable).data)
 
 
 @as_node.register(xr.DataTree)
@@ -68,14 +72,13 @@ def _(tree: xr.DataTree) -> Group:
 
 def _tree(tree: xr.DataTree, *, inherit: bool = False) -> Group:
     """Return the Group of a tree; as in `to_zarr`, only its root has the coordinates that it inherits."""
-    group = _dataset(tree.to_dataset(inherit=inherit))
-    children = {name: member(name, partial(_tree, child)) for name, child in tree.children.items()}
-    return Group({**group.members, **children}, group.attrs)
+    variables, attrs = _variables(tree.to_dataset(inherit=inherit))
+    return group_of({**variables, **{name: partial(_tree, child) for name, child in tree.children.items()}}, attrs)
 
 
 @as_node.register(xr.Dataset)
 def _(tree: xr.Dataset) -> Group:
-    return _dataset(tree)
+    return group_of(*_variables(tree))
 
 
 @as_node.register(xr.DataArray)
@@ -88,21 +91,26 @@ def _(tree: xr.Variable) -> Node:
     return variable_node(tree)
 
 
-def _dataset(dataset: xr.Dataset) -> Group:
-    variables, attrs = encode_dataset_coordinates(dataset.drop_vars(_computed_coordinates(dataset)))
-    members = {
-        str(name): member(str(name), partial(variable_node, variable, name)) for name, variable in variables.items()
-    }
-    return Group(members, _attrs(attrs))
+def _variables(dataset: xr.Dataset) -> tuple[dict[str, Callable[[], Node]], dict[str, Any]]:
+    """Return what makes the Array of each variable, and the attributes."""
+    skipped = _long_coordinates(dataset)
+    variables, attrs = encode_dataset_coordinates(dataset.drop_vars(skipped))
+    listed = {SKIPPED: skipped} if skipped else {}
+    makers = {str(name): partial(variable_node, variable, name) for name, variable in variables.items()}
+    return makers, _attrs(attrs) | listed
 
 
-def _computed_coordinates(dataset: xr.Dataset) -> list[Hashable]:
-    """Return the coordinates that an index computes instead of holding them.
+def _long_coordinates(dataset: xr.Dataset) -> dict[str, str]:
+    """Return the coordinates that an index computes and that are too long to be loaded, with the reason.
 
-    They are left out: xarray's readers load every dimension coordinate whole when they open a group, which a level
-    2^59 pixels wide does not survive.
+    xarray's readers load every dimension coordinate whole when they open a group, which a level 2^59 pixels wide does
+    not survive.
     """
-    return [name for name, index in dataset.xindexes.items() if not isinstance(index, PandasIndex)]
+    return {
+        str(name): f"its {dataset.sizes[name]} elements are computed, and readers would load them all"
+        for name, index in dataset.xindexes.items()
+        if not isinstance(index, PandasIndex) and dataset[name].dims == (name,) and dataset.sizes[name] > COMPUTED
+    }
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -116,30 +124,66 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     Numbers and text are encoded window by window. What needs the values to choose an encoding (dates without a unit,
     objects) is encoded here and now, or by dask when read, as `to_zarr` does.
     """
+    if variable.dtype.kind == "O":
+        variable, missing = _of_objects(variable)
+        if variable.dtype.kind == "O":
+            return _bytes(variable)
+    else:
+        missing = None
     encoded, packed = _encoded(variable, name)
-    dtype = np.dtypes.StringDType() if encoded.dtype.kind == "O" else encoded.dtype
-    missing = encoded.attrs.get("_FillValue")
+    missing = encoded.attrs.get("_FillValue") if missing is None else missing
     attrs = _attrs({key: value for key, value in encoded.attrs.items() if key != "_FillValue"})
     packing = {key: variable.encoding.get(key) for key in sorted(_PACKING)}
     return Array(
         shape=variable.shape,
-        dtype=dtype,
-        read=Encoded(variable, dtype) if packed else Window(encoded, dtype),
-        chunks=_chunks(variable),
+        dtype=encoded.dtype,
+        read=Encoded(variable) if packed else Window(encoded),
+        chunks=_chunks(variable, encoded.dtype.itemsize),
         dims=tuple(map(str, variable.dims)),
-        attrs=with_missing(attrs, missing, dtype),
+        attrs=with_missing(attrs, missing, encoded.dtype),
         fill_value=variable.encoding.get("fill_value"),
         missing=missing,
-        fingerprint=digest(identity(variable._data), dtype, sorted(attrs.items()), packing),  # noqa: SLF001
+        fingerprint=digest(_identity(variable), encoded.dtype, sorted(attrs.items()), packing),
+        encoding={key: variable.encoding[key] for key in ("compressors", "shards") if key in variable.encoding},
     )
+
+
+def _identity(variable: xr.Variable) -> str:
+    """Return the identity of a variable's elements; short coordinates that an index computes are computed for it."""
+    data: Any = variable._data  # noqa: SLF001
+    is_computed = isinstance(data, CoordinateTransformIndexingAdapter) and not hasattr(data, "__dask_tokenize__")
+    return identity(np.asarray(variable.data) if is_computed and variable.size <= COMPUTED else data)
+
+
+def _of_objects(variable: xr.Variable) -> tuple[xr.Variable, Any]:
+    """Return a variable of objects as one of a type of numpy's, or of bytes, and what stands for missing elements."""
+    objects = (
+        variable.compute(scheduler="synchronous").to_numpy() if variable.chunks is not None else variable.to_numpy()
+    )
+    if any(type(element).__module__.partition(".")[0] == "cftime" for element in objects.flat):
+        return _encode(variable), None
+    values, missing = unmasked(typed(objects))
+    if values.dtype.kind == "O" and not any(element.endswith(b"\0") for element in values.flat):
+        values = values.astype("S")
+    encoding = {key: value for key, value in variable.encoding.items() if key != "dtype"}
+    return xr.Variable(variable.dims, values, variable.attrs, encoding), missing
+
+
+def _bytes(variable: xr.Variable) -> Array:
+    """Return the Array of bytes that end in zeros, which numpy's own type would lose."""
+    node = bytes_node(variable.to_numpy())
+    return replace(node, dims=tuple(map(str, variable.dims)), attrs=_attrs(variable.attrs))
 
 
 def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
     """Return `variable` with the attributes, dtype and, where they change, elements of its encoding.
 
-    Elements of numbers that are packed are left to be encoded when they are read; the second value says so.
+    Elements of numbers that are packed are left to be encoded when they are read; the second value says so. Text stays
+    text: how many bytes it would take is not known before all of it is read.
     """
-    if variable.dtype.kind in "OMm" or "_Encoding" in variable.encoding:
+    if variable.dtype.kind in "UT":
+        return xr.Variable(variable.dims, variable._data, variable.attrs, fastpath=True), False  # noqa: SLF001
+    if variable.dtype.kind in "Mm" or "_Encoding" in variable.encoding:
         return _encode(variable, name), False
     empty = xr.Variable(
         variable.dims, np.empty((0,) * variable.ndim, variable.dtype), variable.attrs, variable.encoding
@@ -156,11 +200,29 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
     return encoded
 
 
-def _chunks(variable: xr.Variable) -> tuple[int, ...]:
-    """Return the chunks that the variable's encoding asks for, or else those of its dask array."""
-    asked = variable.encoding.get("chunks")
-    if asked is None and variable.chunks is not None:
-        return block_chunks(variable.shape, variable.chunks)
-    if asked is None:
-        return default_chunks(variable.shape, max(1, variable.dtype.itemsize))
-    return tuple(max(1, int(size)) for size in asked)
+def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
+    """Return the chunks that the variable's encoding asks for, or else those that suit how it is computed or read.
+
+    Backends note the chunks of their files, for each dimension by name. Their other notes (`chunks`, `chunksizes`)
+    are of the array as it was in the file, and selecting and transposing do not change them.
+    """
+    itemsize = max(1, itemsize)
+    asked = variable.encoding.get("chunks") or None
+    preferred = variable.encoding.get("preferred_chunks")
+    if isinstance(preferred, dict) and preferred and asked is not None:
+        asked = None if tuple(asked) == tuple(preferred.values()) else asked
+    if asked is not None and not isinstance(asked, (str, int)) and len(tuple(asked)) == variable.ndim:
+        return tuple(max(1, int(size)) for size in asked)
+    if variable.chunks is not None:
+        return block_chunks(variable.shape, itemsize, variable.chunks)
+    if isinstance(preferred, dict) and preferred.keys() & set(variable.dims):
+        block = [_length(preferred.get(dim, 1), size) for dim, size in variable.sizes.items()]
+        return aligned_chunks(variable.shape, itemsize, block)
+    return default_chunks(variable.shape, itemsize)
+
+
+def _length(asked: Any, size: int) -> int:
+    """Return the length of a block along a dimension of `size`."""
+    if isinstance(asked, (tuple, list)):
+        asked = max(asked, default=1)
+    return max(1, size) if asked in {-1, None} else max(1, int(asked))

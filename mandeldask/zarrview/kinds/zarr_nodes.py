@@ -14,7 +14,7 @@ from mandeldask.zarrview.attributes import DIMENSIONS
 from mandeldask.zarrview.cf import decoded_missing, with_missing
 from mandeldask.zarrview.identity import unique
 from mandeldask.zarrview.kinds.numpy_arrays import Indexed
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node, member, named
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node, group_of, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +29,11 @@ def _(tree: Store) -> Node:
 def _(tree: zarr.Group) -> Group:
     attrs = dict(tree.attrs)
     axes = dimensions(attrs)
-    members = {
-        name: named(_along(member(name, partial(as_node, below)), axes.get(name)), name)
-        for name, below in tree.members()
-    }
-    return Group(members, attrs)
+    return group_of({name: partial(_member, name, below, axes.get(name)) for name, below in tree.members()}, attrs)
+
+
+def _member(name: str, below: Any, axes: tuple[str, ...] | None) -> Node:
+    return named(_along(as_node(below), axes), name)
 
 
 def _along(node: Node, axes: tuple[str, ...] | None) -> Node:

@@ -1,0 +1,36 @@
+"""Columns of tables: one array each, which share the dimension of rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.zarrview.kinds.numpy_arrays import array_node
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.nodes import Array
+
+
+def column_of(values: NDArray[Any], rows: str, name: str = "", zone: Any = None) -> Array:
+    """Return the Array of a column; its dimension is `rows`, and further ones, of lists, are named after the column.
+
+    Parameters
+    ----------
+    values : ndarray
+        One element or row for each row of the table, masked where there is none.
+    rows : str
+        Name of the dimension of rows.
+    name : str
+        Name of the column.
+    zone : object, optional
+        Time zone of times, which are in UTC: becomes the attribute `timezone`.
+    """
+    return as_column(array_node(values), rows, name, zone)
+
+
+def as_column(node: Array, rows: str, name: str = "", zone: Any = None) -> Array:
+    """Return an Array as a column of a table: see `column_of`."""
+    dims = (rows, *(f"{name}_{axis}" for axis in range(1, len(node.shape))))
+    return replace(node, dims=dims, attrs=node.attrs if zone is None else {**node.attrs, "timezone": str(zone)})
