@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mandeldask.multiscales import in_format
-from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.nodes import SKIPPED, Group
 
 if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
@@ -29,7 +29,10 @@ def attributes(node: Node, number: int) -> dict[str, Any]:
     own, other = (V2_ATTRS, V3_ATTRS) if number == 2 else (V3_ATTRS, V2_ATTRS)  # noqa: PLR2004
     shared = {name: value for name, value in node.attrs.items() if name not in {own, other}}
     merged = shared | dict(node.attrs.get(own, {}))
-    return in_format(merged, number, node.members) if isinstance(node, Group) else merged
+    if not isinstance(node, Group):
+        return merged
+    listed = {SKIPPED: {**merged.get(SKIPPED, {}), **node.skipped}} if node.skipped else {}
+    return in_format(merged | listed, number, node.members)
 
 
 def to_json(document: Any) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mandeldask.zarrview.attributes import to_json
 from mandeldask.zarrview.entries import Document
-from mandeldask.zarrview.nodes import Array, Group, checked_name
+from mandeldask.zarrview.nodes import Array, Group, checked_name, reason
 from mandeldask.zarrview.opened import Written, present, version_of
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 CONSOLIDATED = 1000
 """Nodes, at most, whose documents are in one: zarr-python takes 1 ms to open each, whichever of them is read."""
-
-SKIPPED = "skipped"
-"""Attribute of a group: the members that cannot be shown, and why."""
 
 
 def written(node: Node, form: Format) -> Written:
@@ -55,8 +52,7 @@ def as_shown(group: Group, form: Format) -> Group:
     if not group.consolidate:
         return group
     members, skipped = _examined(group, form)
-    attrs = {**group.attrs, SKIPPED: {**group.attrs.get(SKIPPED, {}), **skipped}} if skipped else group.attrs
-    return replace(group, members=members, attrs=attrs)
+    return replace(group, members=members, skipped={**group.skipped, **skipped})
 
 
 def _examined(group: Group, form: Format) -> tuple[dict[str, Node], dict[str, str]]:
@@ -69,7 +65,7 @@ def _examined(group: Group, form: Format) -> tuple[dict[str, Node], dict[str, st
             node = present(group.members[name])
             check(node, form)
         except Exception as error:  # noqa: BLE001  one bad member takes no other down
-            skipped[name] = str(error) or type(error).__name__
+            skipped[name] = reason(error)
         else:
             members[name] = node
     return members, skipped
@@ -81,7 +77,7 @@ def skipped_below(node: Node, form: Format, path: str = "") -> Iterator[tuple[st
         return
     members, skipped = _examined(node, form)
     below = f"{path}/" if path else ""
-    yield from ((below + name, reason) for name, reason in skipped.items())
+    yield from ((below + name, why) for name, why in {**node.skipped, **skipped}.items())
     for name, member in members.items():
         yield from skipped_below(member, form, below + name)
 

@@ -33,8 +33,3 @@ def plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
         return np.dtype(f"{dtype.kind}1")
     little = dtype.newbyteorder("<")
     return np.dtype(little.str) if little.kind in "biufc" else little
-
-
-def holds_objects(dtype: np.dtype[Any]) -> bool:
-    """Return whether elements of `dtype`, or fields of them, are Python objects."""
-    return dtype.hasobject and dtype.kind != "T"

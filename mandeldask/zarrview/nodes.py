@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
@@ -124,6 +123,8 @@ class Group:
     """Whether the group's documents may hold those of everything below; False where that would open many sources."""
     fingerprint: str = ""
     """Identity of the whole, for groups that are not `consolidate`; of its members unless given."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Names of members that could not be made, with the reasons: the attribute `skipped` has them."""
 
     def __post_init__(self) -> None:
         if isinstance(self.members, dict):  # names of others are checked when they are asked for
@@ -255,13 +256,8 @@ def _named_node(name: str, below: Any) -> Node:
 def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | None = None) -> Group:
     """Return the Group of what each of `make` returns, by name.
 
-    A member that cannot be made takes no other down: it is left out with a warning, and named with the reason in the
-    attribute `skipped`. If that leaves nothing, the first reason is the error.
-
-    Warns
-    -----
-    UserWarning
-        For each member that is left out.
+    A member that cannot be made takes no other down: it is left out, and named with the reason in `Group.skipped`. If
+    that leaves nothing, the first error is that of the group.
     """
     members: dict[str, Node] = {}
     errors: dict[str, Exception] = {}
@@ -272,10 +268,7 @@ def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | 
             errors[str(name)] = error
     if errors and not members:
         raise next(iter(errors.values()))
-    skipped = {name: reason(error) for name, error in errors.items()}
-    for name, why in skipped.items():
-        warnings.warn(f"{name!r} is left out: {why}", UserWarning, stacklevel=2)
-    return Group(members, {**(attrs or {}), **({SKIPPED: skipped} if skipped else {})})
+    return Group(members, attrs or {}, skipped={name: reason(error) for name, error in errors.items()})
 
 
 def reason(error: Exception) -> str:

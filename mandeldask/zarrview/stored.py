@@ -85,7 +85,7 @@ class Stored:
 def _check_fields(dtype: np.dtype[Any], number: int) -> None:
     """Raise TypeError if a struct has fields that zarr-python writes and cannot read, or cannot write."""
     for name in dtype.names or ():
-        field = dtype[name]
+        field: np.dtype[Any] = dtype[name]
         if field.names is not None and number == 3:  # noqa: PLR2004
             _check_fields(field, number)
         elif field.kind not in "biufcSU" or field.subdtype is not None:
@@ -119,9 +119,9 @@ def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **option
         If shards are no multiples of chunks.
     """
     _check_fields(dtype, number)
-    dtype = {"T": str, "O": VariableLengthBytes()}.get(dtype.kind, dtype)
+    stored_as: Any = {"T": str, "O": VariableLengthBytes()}.get(dtype.kind, dtype)
     options |= {"shape": options.get("shards") or array.chunks, "chunks": array.chunks}
-    options |= {"dtype": dtype, "zarr_format": number}
+    options |= {"dtype": stored_as, "zarr_format": number}
     try:
         return _created(_Recipe(repr(sorted(options.items())), options))
     except (KeyError, TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mandeldask.zarrview.formats import V3
-from mandeldask.zarrview.identity import digest, identity, unique
+from mandeldask.zarrview.identity import digest, identity, is_lasting, unique
 from mandeldask.zarrview.view import ZarrView
 from zarrview.patterns import lazily
 
@@ -27,7 +27,6 @@ PAIRS = {
     "objects": (np.array([LONG, None], dtype=object), np.array([LONG, ""], dtype=object)),
     "dates": (np.array(["2020-01-01"], "M8[s]"), np.array(["2020-01-02"], "M8[s]")),
     "records": (np.zeros(1, [("a", "i4")]), np.zeros(1, [("b", "i4")])),
-    "dask": (da.arange(10, chunks=5), da.arange(10, chunks=5) + 1),
     "lazy": (lazily(1024)._data, lazily(2048)._data),
 }
 
@@ -44,11 +43,40 @@ def test_order_in_memory_is_no_content():
     assert identity(array) == identity(np.asfortranarray(array)) == identity(np.repeat(array, 2, axis=0)[::2])
 
 
-def test_what_may_change_behind_our_back_is_unique():
+def test_what_may_change_behind_our_back_is_unique(tmp_path):
     array = zarr.create_array(zarr.storage.MemoryStore(), shape=(3,), dtype="u1")
-    for data in (array, object(), np.array([object()]), np.broadcast_to(np.zeros(1), (2**27,))):
+    mapped = np.memmap(tmp_path / "numbers", "u1", "w+", shape=(3,))
+    named = da.from_array(np.arange(3), name="anybody may choose")
+    whole = np.broadcast_to(np.zeros(1), (2**27,))
+    for data in (array, object(), np.array([object()]), whole, mapped, np.asarray(mapped)[1:], named, da.arange(3)):
         assert identity(data) != identity(data)
+        assert not is_lasting(digest("part", identity(data)))
     assert unique() != unique()
+    assert is_lasting(digest("part", identity(np.arange(3))))
+
+
+class Promised:
+    """Makes blocks that its name determines."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, block_id=None):
+        return np.full((2,), len(self.name))
+
+    def __dask_tokenize__(self):
+        return self.name
+
+
+def test_dask_arrays_are_what_their_functions_promise_and_not_what_they_are_called():
+    def of(name, chunks=((2, 2),)):
+        return da.map_blocks(Promised(name), chunks=chunks, dtype=int, name="same", meta=np.empty(0, int))
+
+    assert identity(of("a")) == identity(of("a"))
+    assert is_lasting(identity(of("a")))
+    assert len({identity(each) for each in (of("a"), of("ab"), of("a", ((2, 2, 2),)))}) == 3
+    assert not is_lasting(identity(of("a") + 1))
+    assert not is_lasting(identity(of("a")[:1]))
 
 
 def dataset():

@@ -17,6 +17,7 @@ import xarray as xr
 import zarr
 
 from mandeldask.zarrview.chunking import CHUNK_BYTES, default_chunks
+from mandeldask.zarrview.dtypes import plain
 from mandeldask.zarrview.kinds.sparse_arrays import sparse_node
 from mandeldask.zarrview.nodes import Array, Group, as_node
 from mandeldask.zarrview.store import to_store
@@ -66,10 +67,12 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_numpy_arrays(zarr_format, name):
     got = shown(ARRAYS[name], zarr_format)
-    np.testing.assert_array_equal(got, ARRAYS[name])
-    want = ARRAYS[name].dtype
-    assert np.asarray(got).dtype == (want if zarr_format == 2 or want.kind not in "if" else want.newbyteorder("="))
-    assert np.shape(got) == ARRAYS[name].shape
+    want = ARRAYS[name]
+    if zarr_format == 3 and want.dtype.kind in "US":  # as `string`, which every client reads
+        want = want.astype("U").astype(np.dtypes.StringDType())
+    np.testing.assert_array_equal(got, want)
+    assert np.asarray(got).dtype == plain(want.dtype)
+    assert np.shape(got) == want.shape
 
 
 @FORMATS
@@ -366,7 +369,7 @@ def test_what_a_format_cannot_hold_is_left_out_with_a_warning_and_named(zarr_for
 
 
 def test_objects_that_are_no_text_are_refused_by_name():
-    with pytest.raises(ValueError, match="mixed native types") as caught:
+    with pytest.raises(TypeError, match="mixed native types") as caught:
         to_store({"g": {"a": np.array([1, "x", {}], dtype=object)}})
     assert "'a'" in " ".join(caught.value.__notes__)
 

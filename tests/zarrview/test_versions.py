@@ -60,6 +60,7 @@ class Source:
             partial(self.read, self.values),
             (2,),
             ("x",),
+            fingerprint=f"source {id(self)}",
             version=self.version,
             as_of=self.stamp,
             reopen=self.node,

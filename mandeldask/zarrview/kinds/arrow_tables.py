@@ -14,7 +14,7 @@ from pyarrow import types
 from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.dtypes import TEXT
 from mandeldask.zarrview.identity import identity
-from mandeldask.zarrview.kinds.columns import column_of
+from mandeldask.zarrview.kinds.columns import column_of, nothing, with_gaps
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, group_of, load_families
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _numbers(column: Any) -> NDArray[Any]:
     if types.is_float16(kind):  # which Arrow cannot fill
         return np.array([np.nan if one is None else one for one in column.to_pylist()], np.float16)
     filled = pc.fill_null(column, pa.scalar(0, pa.int8()).cast(kind)).to_numpy()
-    return np.ma.masked_array(filled, column.is_null().to_numpy())
+    return with_gaps(filled, column.is_null().to_numpy())
 
 
 def _rows(column: Any) -> NDArray[Any]:
@@ -169,7 +169,7 @@ def _rows(column: Any) -> NDArray[Any]:
 _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], NDArray[Any]]], ...] = (
     (lambda kind: isinstance(kind, pa.BaseExtensionType), _of_storage),
     (lambda kind: types.is_dictionary(kind) or types.is_run_end_encoded(kind), _decoded),
-    (types.is_null, lambda column: np.ma.masked_all(len(column), np.float64)),
+    (types.is_null, lambda column: nothing(len(column))),
     (types.is_nested, _rows),
     (types.is_date, _dates),
     (lambda kind: types.is_timestamp(kind) or types.is_duration(kind), _times),

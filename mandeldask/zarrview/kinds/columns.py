@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mandeldask.zarrview.kinds.numpy_arrays import array_node
 
 if TYPE_CHECKING:
@@ -34,3 +36,14 @@ def as_column(node: Array, rows: str, name: str = "", zone: Any = None) -> Array
     """Return an Array as a column of a table: see `column_of`."""
     dims = (rows, *(f"{name}_{axis}" for axis in range(1, len(node.shape))))
     return replace(node, dims=dims, attrs=node.attrs if zone is None else {**node.attrs, "timezone": str(zone)})
+
+
+def with_gaps(values: NDArray[Any], gaps: NDArray[Any]) -> NDArray[Any]:
+    """Return `values`, masked where there are gaps."""
+    masked: NDArray[Any] = np.ma.masked_array(values, gaps) if gaps.any() else values
+    return masked
+
+
+def nothing(rows: int) -> NDArray[Any]:
+    """Return a column without any value."""
+    return with_gaps(np.zeros(rows), np.ones(rows, bool))

@@ -37,7 +37,8 @@ class Computed:
 def _(tree: da.Array) -> Array:
     chunks = block_chunks(tree.shape, tree.dtype.itemsize, tree.chunks)
     if tree.dtype.kind == "O":  # the elements say what they are
-        return array_node(dense(tree.compute(scheduler="synchronous")))
+        whole: Any = tree
+        return array_node(dense(whole.compute(scheduler="synchronous")))
     if tree.dtype.kind in "Mm":
         return with_conventions(tree)
     masked = isinstance(tree._meta, np.ma.MaskedArray)  # noqa: SLF001  what dask knows of its blocks

@@ -10,7 +10,7 @@ import numpy as np
 from mandeldask.zarrview.blocks import declared, dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import default_chunks
-from mandeldask.zarrview.dtypes import holds_objects, plain
+from mandeldask.zarrview.dtypes import plain
 from mandeldask.zarrview.identity import identity
 from mandeldask.zarrview.kinds.objects import typed
 from mandeldask.zarrview.nodes import Array, as_node
@@ -58,10 +58,7 @@ def array_node(data: NDArray[Any]) -> Array:
         return _objects_node(data)
     masked = isinstance(data, np.ma.MaskedArray) and bool(np.ma.getmaskarray(data).any())
     if data.dtype.kind in "Mm":
-        return with_conventions(np.ma.filled(data, np.array("NaT", data.dtype)) if masked else np.asarray(data))
-    if holds_objects(data.dtype):
-        msg = f"Zarr cannot hold an array of dtype {data.dtype}, whose fields are objects"
-        raise TypeError(msg)
+        return with_conventions(unmasked(data)[0])
     values = data if masked else np.asarray(data)
     dtype, missing = gaps(data) if masked else (data.dtype, None)
     return Array(
@@ -81,7 +78,7 @@ def unmasked(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
     if not isinstance(values, np.ma.MaskedArray):
         return values, None
     if values.dtype.kind in "Mm":
-        return values.filled(np.array("NaT", values.dtype)), None
+        return np.where(np.ma.getmaskarray(values), np.array("NaT", values.dtype), np.ma.getdata(values)), None
     if values.dtype.kind == "O":
         return np.ma.filled(values, b""), None
     dtype, missing = gaps(values)
@@ -139,7 +136,7 @@ def with_conventions(data: Any) -> Array:
 def _objects_node(data: NDArray[Any]) -> Array:
     if any(type(element).__module__.partition(".")[0] == "cftime" for element in np.ma.getdata(data).flat):
         return with_conventions(data)  # calendars that numpy has no dates in
-    values = typed(data.filled(None) if isinstance(data, np.ma.MaskedArray) else data)
+    values = typed(np.where(np.ma.getmaskarray(data), None, np.ma.getdata(data)))
     if values.dtype.kind == "O":
         return bytes_node(np.ma.filled(values, b""))
     return array_node(values)

@@ -87,14 +87,14 @@ def _bytes(elements: Sequence[Any]) -> NDArray[Any]:
     return array
 
 
-def _times(elements: Sequence[dt.datetime]) -> NDArray[Any]:
+def _times(elements: Sequence[Any]) -> NDArray[Any]:
     """Return times; those that know their zone in UTC."""
     if len({element.tzinfo is None for element in elements}) > 1:
         msg = "times of which some are in a zone and some in none are no array"
         raise TypeError(msg)
     if hasattr(elements[0], "to_datetime64"):  # pandas' knows nanoseconds
-        in_utc = [each.tz_convert(None) if each.tzinfo else each for each in elements]  # type: ignore[attr-defined]
-        return np.array([each.to_datetime64() for each in in_utc])  # type: ignore[attr-defined]
+        in_utc = [each.tz_convert(None) if each.tzinfo else each for each in elements]
+        return np.array([each.to_datetime64() for each in in_utc])
     naive = [each.astimezone(dt.UTC).replace(tzinfo=None) if each.tzinfo else each for each in elements]
     return np.array(naive, "M8[us]")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from mandeldask.zarrview.kinds.columns import as_column, column_of
+from mandeldask.zarrview.kinds.columns import as_column, column_of, nothing, with_gaps
 from mandeldask.zarrview.nodes import Array, Group, as_node, group_of
 
 if TYPE_CHECKING:
@@ -64,20 +64,20 @@ def _zone(dtype: Any) -> Any:
     return _zone(dtype.categories.dtype) if isinstance(dtype, pd.CategoricalDtype) else getattr(dtype, "tz", None)
 
 
-def _values(column: pd.Series[Any]) -> NDArray[Any]:
+def _values(column: Any) -> NDArray[Any]:
     """Return a column as an array of a numpy type or of objects, masked where there are gaps that these do not know."""
     dtype: Any = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _of_categories(column)
     if _zone(dtype) is not None:
-        return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    if isinstance(dtype, (np.dtype, pd.SparseDtype)):
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(column.dtype, (np.dtype, pd.SparseDtype)):
         return np.asarray(column)
     if not hasattr(dtype, "numpy_dtype"):
-        return column.to_numpy(object)
+        return np.asarray(column, object)
     gaps = column.isna().to_numpy()
     values = column.to_numpy(dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
-    return np.ma.masked_array(values, gaps) if gaps.any() else values
+    return with_gaps(values, gaps)
 
 
 def _of_categories(column: pd.Series[Any]) -> NDArray[Any]:
@@ -85,6 +85,6 @@ def _of_categories(column: pd.Series[Any]) -> NDArray[Any]:
     categories = _values(pd.Series(column.cat.categories))
     gaps = codes < 0
     if not len(categories):
-        return np.ma.masked_all(len(codes), np.float64)
+        return nothing(len(codes))
     values = categories[np.where(gaps, 0, codes)]
-    return np.ma.masked_array(values, gaps) if gaps.any() else values
+    return with_gaps(values, gaps)

@@ -96,7 +96,9 @@ def _variables(dataset: xr.Dataset) -> tuple[dict[str, Callable[[], Node]], dict
     skipped = _long_coordinates(dataset)
     variables, attrs = encode_dataset_coordinates(dataset.drop_vars(skipped))
     listed = {SKIPPED: skipped} if skipped else {}
-    makers = {str(name): partial(variable_node, variable, name) for name, variable in variables.items()}
+    makers: dict[str, Callable[[], Node]] = {
+        str(name): partial(variable_node, variable, name) for name, variable in variables.items()
+    }
     return makers, _attrs(attrs) | listed
 
 
