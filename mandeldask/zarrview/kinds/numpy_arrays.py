@@ -136,7 +136,7 @@ def with_conventions(data: Any) -> Array:
 def _objects_node(data: NDArray[Any]) -> Array:
     if any(type(element).__module__.partition(".")[0] == "cftime" for element in np.ma.getdata(data).flat):
         return with_conventions(data)  # calendars that numpy has no dates in
-    values = typed(np.where(np.ma.getmaskarray(data), None, np.ma.getdata(data)))
+    values = typed(np.where(np.ma.getmaskarray(data), np.array(None), np.ma.getdata(data)))
     if values.dtype.kind == "O":
         return bytes_node(np.ma.filled(values, b""))
     return array_node(values)
