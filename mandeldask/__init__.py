@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mandeldask.app import create_app as create_app
     from mandeldask.app import serve as serve
+    from mandeldask.files.paths import open_path as open_path
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
     from mandeldask.lazy.export import export as export
@@ -30,6 +31,7 @@ _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",
     "create_app": "mandeldask.app",
     "export": "mandeldask.lazy.export",
+    "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
     "pyramid": "mandeldask.lazy.images",
     "render": "mandeldask.picture",
@@ -45,6 +47,7 @@ __all__ = [
     "Pyramid",
     "create_app",
     "export",
+    "open_path",
     "open_pyramid",
     "pyramid",
     "render",

@@ -38,13 +38,13 @@ class BlockCache(SharedCache["NDArray[Any]"]):
         super().__init__(max_bytes, _cost)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_of_process, ()) if self is _blocks else (BlockCache, (self.most,))
+        return (shared_blocks, ()) if self is _blocks else (BlockCache, (self.most,))
 
 
 _blocks = BlockCache()
 
 
-def _of_process() -> BlockCache:
+def shared_blocks() -> BlockCache:
     """Return the cache of this process, where no other is given."""
     return _blocks
 
@@ -67,7 +67,7 @@ class Blocked:
     """Elements of a block along each dimension."""
     identity: str
     """Identity of the content: equal only where every element is equal."""
-    budget: BlockCache = field(default_factory=_of_process, repr=False, compare=False)
+    budget: BlockCache = field(default_factory=shared_blocks, repr=False, compare=False)
     """Where blocks are kept."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
@@ -134,6 +134,6 @@ def in_blocks(
            [13, 14]], dtype=uint8)
     """
     identity = digest(array.fingerprint or unique(), array.as_of)
-    cache = _of_process() if budget is None else budget
+    cache = shared_blocks() if budget is None else budget
     read = Blocked(array.read, array.shape, array.dtype, block, identity, cache)
     return replace(array, read=read, chunks=array.chunks if chunks is None else chunks)

@@ -8,6 +8,7 @@ FAMILIES |= {
     "dask": "mandeldask.zarrview.kinds.dask_arrays",
     "numpy": "mandeldask.zarrview.kinds.numpy_arrays",
     "pandas": "mandeldask.zarrview.kinds.pandas_tables",
+    "pathlib": "mandeldask.files.paths",
     "pyarrow": "mandeldask.zarrview.kinds.arrow_tables",
     "scipy": "mandeldask.zarrview.kinds.scipy_sparse",
     "sparse": "mandeldask.zarrview.kinds.pydata_sparse",

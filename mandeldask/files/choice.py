@@ -1,0 +1,52 @@
+"""What of a folder is shown: which names, and whether links may leave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+_WAYS = {".zarr.json", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
+"""Names that are Zarr's own and can be no member's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which files of a folder are shown.
+
+    Raises
+    ------
+    TypeError
+        If `include` or `exclude` is one string rather than several.
+    """
+
+    include: tuple[str, ...] = ()
+    """Patterns, such as ``"*.tif"``, of which a file's name must match one; none: every name."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of names of files and folders that are left out."""
+    hidden: bool = False
+    """Whether names that begin with a dot are shown."""
+    follow_symlinks: bool = False
+    """Whether links, and files that refer to others, may leave the folder that is served."""
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                msg = f"{name} must be several patterns, not {value!r}"
+                raise TypeError(msg)
+            object.__setattr__(self, name, tuple(value))
+
+    def takes(self, name: str, *, folder: bool) -> bool:
+        """Return whether a file or folder of this name is shown.
+
+        Examples
+        --------
+        >>> choice = Choice(include=("*.tif",), exclude=("old*",))
+        >>> [choice.takes(name, folder=False) for name in ("a.tif", "a.png", "old.tif", ".a.tif")]
+        [True, False, False, False]
+        """
+        if name in _WAYS or (name.startswith(".") and not self.hidden):
+            return False
+        if any(fnmatchcase(name, pattern) for pattern in self.exclude):
+            return False
+        return folder or not self.include or any(fnmatchcase(name, pattern) for pattern in self.include)

@@ -1,0 +1,168 @@
+"""A folder as a group: listed when asked, each file opened when asked, what cannot be shown left out by name."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.files.formats import claimed
+from mandeldask.files.opening import is_zarr, opened_file
+from mandeldask.files.skipped import skipped
+from mandeldask.files.stamps import Stamp, Unreadable, Version, within
+from mandeldask.zarrview.identity import digest
+from mandeldask.zarrview.nodes import Changed, Group, checked_name, named
+
+if TYPE_CHECKING:
+    from mandeldask.files.choice import Choice
+    from mandeldask.zarrview.nodes import Node
+
+log = logging.getLogger(__name__)
+
+PROBED = 200
+"""Files that a folder may have for each to be opened beforehand; files of larger ones are found bad when read."""
+
+LISTINGS = 64
+"""Listings of folders that are kept, by the folder's stamp."""
+
+
+@lru_cache(maxsize=LISTINGS)
+def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, bool]:  # noqa: ARG001  the stamp is the key
+    """Return the names in a folder that may be shown, in order, and whether each is a folder."""
+    found = {}
+    with os.scandir(path) as entries:
+        for entry in entries:
+            try:
+                folder = entry.is_dir()
+            except OSError:
+                folder = False
+            if choice.takes(entry.name, folder=folder) and (folder or claimed(entry.name)):
+                found[entry.name] = folder
+    return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Folder(Mapping[str, "Node"]):
+    """The members of a folder, as it is now. It pickles by its path."""
+
+    path: str
+    """As it was named."""
+    root: str
+    """Folder outside which nothing is read, links resolved."""
+    choice: Choice
+    """Which of its files are shown."""
+    above: tuple[str, ...] = ()
+    """The folders that hold it, links resolved: a link to one of them would never end."""
+    bad: Mapping[str, str] = field(default_factory=dict)
+    """Names that are left out, and why."""
+
+    def names(self) -> Mapping[str, bool]:
+        """Return every name that may be shown, and whether each is a folder."""
+        try:
+            return _listed(self.path, Stamp.of(self.path), self.choice)
+        except OSError:
+            return {}
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.names() if name not in self.bad)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names() and name not in self.bad
+
+    def __getitem__(self, name: str) -> Node:
+        folder = self.names().get(name)  # looked up, so that no name leads elsewhere
+        if folder is None or name in self.bad:
+            raise KeyError(name)
+        try:
+            return self.opened(name, folder=folder)
+        except FileNotFoundError:
+            raise KeyError(name) from None
+        except (Unreadable, OSError) as error:
+            msg = f"{name} cannot be read now: {error}"
+            raise Changed(msg) from error
+
+    def opened(self, name: str, *, folder: bool) -> Node:
+        """Return one member; raise what hinders."""
+        checked_name(name)
+        path = os.path.join(self.path, name)  # noqa: PTH118
+        if not folder:
+            return named(opened_file(path, self.root), name)
+        return named(opened_folder(path, self.root, self.choice, self._above(path)), name)
+
+    def probe(self, name: str, *, folder: bool) -> None:
+        """Raise what hinders one member; folders are not looked into."""
+        path = os.path.join(self.path, checked_name(name))  # noqa: PTH118
+        if not folder or is_zarr(path):
+            self.opened(name, folder=folder)
+        else:
+            self._above(path)
+
+    def _above(self, path: str) -> tuple[str, ...]:
+        """Return the folders that hold the folder `path`, or raise if it may not be entered."""
+        real = os.path.realpath(path)
+        if not within(real, self.root):
+            msg = "it is a link to a place outside the folder that is served"
+            raise Unreadable(msg)
+        above = (*self.above, os.path.realpath(self.path))
+        if real in above:
+            msg = "it is a link to a folder that holds it"
+            raise Unreadable(msg)
+        return above
+
+
+@dataclass(frozen=True, slots=True)
+class FolderVersion:
+    """Tells what a folder is now: its names, and the files of it that are left out."""
+
+    path: str
+    """As it was named."""
+    bad: tuple[str, ...]
+    """Names that are left out: they may be mended."""
+
+    def __call__(self) -> str:
+        """Return the version."""
+        return digest(Version(self.path)(), *(Version(os.path.join(self.path, name))() for name in self.bad))  # noqa: PTH118
+
+
+def opened_folder(path: str, root: str, choice: Choice, above: tuple[str, ...] = ()) -> Node:
+    """Return the tree of a folder, or of the Zarr store that it is.
+
+    Raises
+    ------
+    Unreadable
+        If it is a Zarr store that cannot be read.
+    OSError
+        If it cannot be listed.
+    """
+    if is_zarr(path):
+        from mandeldask.files.kinds.zarr_stores import opened_directory  # noqa: PLC0415  zarr, for those who have it
+
+        return opened_directory(path, root)
+    os.scandir(path).close()  # refuses what cannot be listed
+    bad = _probed(Folder(path, root, choice, above))
+    attrs: dict[str, Any] = {"skipped": bad} if bad else {}
+    version = FolderVersion(path, tuple(bad))
+    return Group(Folder(path, root, choice, above, bad), attrs, version=version, consolidate=False)
+
+
+def _probed(folder: Folder) -> dict[str, str]:
+    """Return which members cannot be shown, and why; members that are being written are taken for good."""
+    names = folder.names()
+    if len(names) > PROBED:
+        return {}
+    bad = {}
+    for name, is_folder in names.items():
+        try:
+            folder.probe(name, folder=is_folder)
+        except Changed:
+            continue
+        except Exception as error:  # noqa: BLE001  a bad file never takes its folder down
+            bad[name] = str(error) or type(error).__name__
+            skipped.add(os.path.join(folder.path, name), bad[name])  # noqa: PTH118
+    return bad

@@ -1,0 +1,230 @@
+"""HDF5 and NetCDF-4 by h5py: groups, datasets with their chunks, dimension scales as names of dimensions.
+
+Numbers stay packed as they are in the file; CF's attributes reach the client, whose library unpacks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from mandeldask.files.attributes import as_json
+from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.flat import plane_chunks, pread
+from mandeldask.files.handles import handles
+from mandeldask.files.kinds.hdf5_links import companions
+from mandeldask.files.kinds.hdf5_names import is_dimension_only, names_of_dimensions
+from mandeldask.files.kinds.hdf5_types import element_type, read_elements
+from mandeldask.files.skipped import members_of
+from mandeldask.files.stamps import Source, Stamp, Unreadable, Version
+from mandeldask.zarrview.cf import with_missing
+from mandeldask.zarrview.nodes import Array, Group, named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.nodes import Node
+
+PROBED = 1000
+"""Members that a group may have for each to be opened beforehand."""
+
+_INTERNAL = {
+    "CLASS",
+    "NAME",
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "DIMENSION_LABELS",
+    "_Netcdf4Dimid",
+    "_Netcdf4Coordinates",
+    "_NCProperties",
+    "_nc3_strict",
+}
+"""Attributes by which HDF5 and NetCDF keep dimensions, and nothing that a user wrote."""
+
+_SWMR_WRITING = 4
+"""Flag in a superblock: one process writes while others read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """Reads windows of a dataset."""
+
+    source: Source
+    """The file."""
+    name: str
+    """Path of the dataset in it."""
+    dtype: Any
+    """Type of the elements that are returned."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`."""
+        return self.source.read(lambda: self._read(window))
+
+    def _read(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        with handles.lease(self.source, open_hdf5) as file:
+            return read_elements(file[self.name], window, self.dtype)
+
+
+def open_hdf5(source: Source) -> h5py.File:
+    """Return an open file; no lock is taken, so whoever writes it is never refused."""
+    if find_spec("hdf5plugin") is not None:
+        import hdf5plugin  # noqa: F401, PLC0415  registers compressions
+    return h5py.File(source.path, "r", locking=False, swmr=source.live)
+
+
+def opened(source: Source) -> Node:
+    """Return the Group of an HDF5 or NetCDF-4 file."""
+    source = replace(source, live=_is_live(source))
+    with handles.lease(source, open_hdf5) as file:
+        return _group(source, file, "/", (), netcdf=_is_netcdf(source, file))
+
+
+def _is_live(source: Source) -> bool:
+    """Return whether a writer appends to the file in HDF5's mode of one writer and many readers."""
+    head = bytes(pread(source.path, 0, min(12, source.stamp.size)))
+    return head[:4] == b"\x89HDF" and len(head) == 12 and head[8] >= 3 and bool(head[11] & _SWMR_WRITING)  # noqa: PLR2004  the superblock's version
+
+
+def _is_netcdf(source: Source, file: h5py.File) -> bool:
+    return "_NCProperties" in file.attrs or source.path.lower().endswith((".nc", ".nc4", ".cdf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Inside(Mapping[str, "Node"]):
+    """The members of a group of a file, opened when they are asked for."""
+
+    source: Source
+    """The file."""
+    path: str
+    """Of the group."""
+    names: tuple[str, ...]
+    """Of the members, without those that cannot be shown."""
+    above: tuple[Any, ...]
+    """Addresses of the groups that hold it, and its own: a link to one of them would never end."""
+    netcdf: bool
+    """Whether attributes follow NetCDF's habits."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self.names:
+            raise KeyError(name)
+        with handles.lease(self.source, open_hdf5) as file:
+            return self.opened(file, name)
+
+    def opened(self, file: h5py.File, name: str) -> Node:
+        """Return one member; raise what hinders."""
+        path = f"{self.path.rstrip('/')}/{name}"
+        try:
+            found = file[path]
+        except KeyError as error:
+            msg = f"it is a link to nothing: {error}"
+            raise Unreadable(msg) from error
+        if isinstance(found, h5py.Group):
+            return _group(self.source, file, path, self.above, netcdf=self.netcdf)
+        if isinstance(found, h5py.Dataset):
+            return named(_array(self.source, found, path, netcdf=self.netcdf), name)
+        msg = f"a {type(found).__name__} is neither a group nor a dataset"
+        raise Unreadable(msg)
+
+
+def _group(source: Source, file: h5py.File, path: str, above: tuple[Any, ...], *, netcdf: bool) -> Group:
+    group = file[path]
+    companions(source, group)
+    address = h5py.h5o.get_info(group.id).addr
+    if address in above:
+        msg = "it is a link to a group that holds it"
+        raise Unreadable(msg)
+    names = tuple(group)
+    if netcdf or len(names) <= PROBED:
+        names = tuple(name for name in names if not is_dimension_only(group, name))
+    every = Inside(source, path, names, (*above, address), netcdf)
+    attrs = _attributes(group, netcdf=netcdf)
+    if len(names) <= PROBED:
+        members, bad = members_of({name: _opening(every, file, name) for name in names})
+        every = replace(every, names=tuple(members))
+        attrs |= bad
+    return Group(every, attrs)
+
+
+def _opening(every: Inside, file: h5py.File, name: str) -> Callable[[], Node]:
+    return lambda: every.opened(file, name)
+
+
+def _array(source: Source, dataset: h5py.Dataset, path: str, *, netcdf: bool) -> Array:
+    if dataset.shape is None:
+        msg = "it has no elements, not even one"
+        raise Unreadable(msg)
+    also = companions(source, dataset)
+    stamps = tuple((other, Stamp.of(other)) for other in also)
+    _check_filters(dataset)
+    dtype, more = element_type(dataset)
+    attrs = {**_attributes(dataset, netcdf=netcdf), **more}
+    missing, attrs = _missing(dataset, attrs, dtype)
+    own = replace(source, also=stamps)
+    shape = tuple(map(int, dataset.shape))
+    itemsize = max(1, dataset.dtype.itemsize)
+    array = Array(
+        shape=shape,
+        dtype=dtype,
+        read=Elements(own, path, dtype),
+        chunks=plane_chunks(shape, itemsize),
+        dims=names_of_dimensions(dataset),
+        attrs=with_missing(attrs, missing, dtype),
+        missing=missing,
+        fingerprint=own.identity("hdf5", path),
+    )
+    if also:
+        version = Version(source.path, tuple(also))
+        array = replace(array, version=version, as_of=version())
+    if not dataset.chunks:
+        return array
+    if prod(dataset.chunks) * itemsize > BLOCK_LIMIT:
+        msg = f"a chunk of it has {prod(dataset.chunks) * itemsize} bytes; at most {BLOCK_LIMIT} are unpacked at a time"
+        raise Unreadable(msg)
+    return blocked(array, tuple(min(chunk, max(1, size)) for chunk, size in zip(dataset.chunks, shape, strict=True)))
+
+
+def _check_filters(dataset: h5py.Dataset) -> None:
+    """Refuse a dataset whose compression this machine's HDF5 does not know."""
+    plist = dataset.id.get_create_plist()
+    for place in range(plist.get_nfilters()):
+        number, _, _, name = plist.get_filter(place)
+        if not h5py.h5z.filter_avail(number):
+            msg = f"its filter {number} ({name.decode(errors='replace')}) is not here: pip install hdf5plugin"
+            raise Unreadable(msg)
+
+
+def _missing(dataset: h5py.Dataset, attrs: dict[str, Any], dtype: Any) -> tuple[Any, dict[str, Any]]:
+    """Return what marks missing values, and the other attributes."""
+    if "_FillValue" not in attrs or dtype.kind not in "biuf":
+        return None, attrs
+    value = np.asarray(dataset.attrs["_FillValue"]).reshape(-1)[:1].astype(dtype)[0]
+    return value, {name: each for name, each in attrs.items() if name != "_FillValue"}
+
+
+def _attributes(node: h5py.Group | h5py.Dataset, *, netcdf: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    scale = "DIMENSION_SCALE" in str(node.attrs.get("CLASS", ""))
+    for name in node.attrs:
+        if name in _INTERNAL and not (name in {"CLASS", "NAME"} and not scale):
+            continue
+        try:
+            value = as_json(node.attrs[name])
+        except (OSError, RuntimeError, TypeError, ValueError):  # types that h5py or JSON have no word for
+            continue
+        shown[name] = value[0] if netcdf and isinstance(value, list) and len(value) == 1 else value
+    return shown

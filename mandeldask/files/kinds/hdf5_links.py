@@ -1,0 +1,77 @@
+"""What an HDF5 file takes from other files, which it may name freely: refused outside the root.
+
+External storage, external links and virtual sources read any file that the server may read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import h5py
+
+from mandeldask.files.stamps import Unreadable
+
+if TYPE_CHECKING:
+    from mandeldask.files.stamps import Source
+
+_DEEP = 8
+"""Files that may refer to each other in a row."""
+
+
+def companions(source: Source, node: h5py.Group | h5py.Dataset) -> list[str]:
+    """Return the other files that a group or dataset takes its content from, links resolved.
+
+    Raises
+    ------
+    Unreadable
+        If one of them lies outside the root, or is not there.
+    """
+    found: dict[str, None] = {}
+    own = os.path.realpath(node.file.filename)
+    if own != source.path:
+        found[source.inside(own)] = None
+    if isinstance(node, h5py.Dataset):
+        _of_dataset(source, node, own, found, _DEEP)
+    return list(found)
+
+
+def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[str, None], deep: int) -> None:
+    for name, _, _ in dataset.external or ():
+        found[_beside(source, file, os.fsdecode(name))] = None
+    if not dataset.is_virtual:
+        return
+    if not deep:
+        msg = f"it takes its elements from more than {_DEEP} files in a row"
+        raise Unreadable(msg)
+    for virtual in dataset.virtual_sources():
+        if "%" in virtual.file_name or "%" in virtual.dset_name:
+            msg = f"it takes its elements from files by the pattern {virtual.file_name}, which is not followed"
+            raise Unreadable(msg)
+        path = file if virtual.file_name == "." else _beside(source, file, virtual.file_name)
+        if path != file:
+            found[path] = None
+        _of_other(source, path, virtual.dset_name, found, deep - 1)
+
+
+def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep: int) -> None:
+    """Look where the dataset `name` of another file takes its elements from."""
+    if not os.path.isfile(path):  # noqa: PTH113  fill values stand for what is not there
+        return
+    with h5py.File(path, "r", locking=False) as other:
+        if name not in other:
+            return
+        dataset = other[name]
+        if os.path.realpath(dataset.file.filename) != path:
+            msg = f"it takes its elements through a link of {os.path.basename(path)} to another file"  # noqa: PTH119
+            raise Unreadable(msg)
+        if isinstance(dataset, h5py.Dataset):
+            _of_dataset(source, dataset, path, found, deep)
+
+
+def _beside(source: Source, file: str, name: str) -> str:
+    """Return where the file `name`, as `file` names it, lies: HDF5 looks beside `file` and in the working directory."""
+    places = [os.path.join(os.path.dirname(file), name), os.path.join(os.getcwd(), name)]  # noqa: PTH109, PTH118, PTH120
+    there = [place for place in places if os.path.exists(place)] or places[:1]  # noqa: PTH110
+    inside = [source.inside(place) for place in there]
+    return inside[0]

@@ -1,0 +1,92 @@
+"""NPZ: arrays in a zip archive. What is stored is read in place; what is deflated is unpacked whole, within a bound."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.flat import Flat, pread
+from mandeldask.files.kinds.npy import header, of_elements
+from mandeldask.files.skipped import members_of
+from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.nodes import Group
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.files.stamps import Source
+    from mandeldask.zarrview.nodes import Node
+
+_HEADER_BYTES = 2**16
+"""Bytes of a member that are unpacked for its header."""
+
+_LOCAL_HEADER = 30
+"""Bytes of a member's own header in a zip file, before its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Reads a member that is deflated: all of it, and returns a window."""
+
+    source: Source
+    """The archive."""
+    name: str
+    """Of the member."""
+    dtype: np.dtype[Any]
+    """Type of its elements, as they are kept."""
+    shape: tuple[int, ...]
+    """Elements along each dimension."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`."""
+        elements: NDArray[Any] = self.source.read(self._whole)[window]
+        return elements.astype(self.dtype.newbyteorder("="), copy=False)
+
+    def _whole(self) -> NDArray[Any]:
+        with zipfile.ZipFile(self.source.path) as archive, archive.open(self.name) as file:
+            elements: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return elements
+
+
+def opened(source: Source) -> Any:
+    """Return the Group of the arrays in an NPZ file."""
+    with zipfile.ZipFile(source.path) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+        if not infos or not all(name.endswith(".npy") for name in infos):
+            msg = "it is a zip file of other things than arrays"
+            raise Unreadable(msg)
+        members, attrs = members_of(
+            {name.removesuffix(".npy"): partial(_array, source, archive, info) for name, info in infos.items()}
+        )
+    return Group(members, attrs)
+
+
+def _array(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Node:
+    with archive.open(info) as file:
+        start = BytesIO(file.read(_HEADER_BYTES))
+    shape, fortran, dtype = header(start)
+    fingerprint = source.identity("npz", info.filename)
+    if info.compress_type == zipfile.ZIP_STORED:
+        offset = _data_offset(source, info) + start.tell()
+        return of_elements(Flat.of(source, offset, dtype, shape, "F" if fortran else "C"), fingerprint)
+    length = prod(shape) * dtype.itemsize
+    if max(length, info.file_size) > BLOCK_LIMIT:
+        msg = f"unpacked it has {length} bytes, and at most {BLOCK_LIMIT} are unpacked at a time"
+        raise Unreadable(msg)
+    read = Unpacked(source, info.filename, dtype, shape)
+    return blocked(of_elements(read, fingerprint), shape)  # type: ignore[arg-type]
+
+
+def _data_offset(source: Source, info: zipfile.ZipInfo) -> int:
+    """Return where a member's bytes begin: its own header's lengths may differ from the directory's."""
+    own = pread(source.path, info.header_offset, _LOCAL_HEADER)
+    return (
+        info.header_offset + _LOCAL_HEADER + int.from_bytes(own[26:28], "little") + int.from_bytes(own[28:30], "little")
+    )

@@ -1,0 +1,97 @@
+"""`open_path`: any file or folder as a tree."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mandeldask.files.choice import Choice
+from mandeldask.files.folder import opened_folder
+from mandeldask.files.opening import opened_file
+from mandeldask.zarrview.nodes import Changed, as_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mandeldask.zarrview.nodes import Node
+
+
+def open_path(
+    path: str | os.PathLike[str],
+    *,
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    hidden: bool = False,
+    follow_symlinks: bool = False,
+) -> Node:
+    """Return a file or a folder as a tree for `to_store`, `to_mapping`, `create_app` and `serve`.
+
+    Nothing but headers is read until chunks are asked for. The tree follows what happens to the files: a change is
+    seen within a second, and never mixed with what was there before.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A file of a known format, a folder of such files and of folders, or a Zarr store.
+    include, exclude : iterable of str
+        Patterns of names in folders, such as ``"*.tif"``: files that are shown (all, unless given), and files and
+        folders that are not.
+    hidden : bool
+        Whether names that begin with a dot are shown.
+    follow_symlinks : bool
+        Whether links, and files that refer to other files, may leave the folder.
+
+    Returns
+    -------
+    Group or Array
+        A file's tree by its format, or a Group with a member for each file and folder, named as they are. What cannot
+        be shown is left out and named, with the reason, in the attribute `skipped`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`.
+    ValueError
+        If a single file cannot be shown; the message says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/ramp.npy", np.arange(6).reshape(2, 3))
+    ...     tree = open_path(folder)
+    ...     print(list(tree.members), tree.members["ramp.npy"].shape)
+    ['ramp.npy'] (2, 3)
+    """
+    choice = Choice(tuple(include), tuple(exclude), hidden, follow_symlinks)
+    given = os.path.abspath(os.path.expanduser(os.fspath(path)))  # noqa: PTH100, PTH111
+    if not os.path.exists(given):  # noqa: PTH110
+        msg = f"there is no file or folder {os.fspath(path)}"
+        raise FileNotFoundError(msg)
+    real = os.path.realpath(given)
+    folder = os.path.isdir(real)  # noqa: PTH112
+    root = os.sep if follow_symlinks else real if folder else os.path.dirname(real)  # noqa: PTH120
+    reopen = partial(opened_folder, given, root, choice) if folder else partial(opened_file, given, root)
+    try:
+        return replace(reopen(), reopen=partial(_reopened, reopen))
+    except ValueError as error:
+        msg = f"{os.fspath(path)}: {error}"
+        raise ValueError(msg) from error
+
+
+def _reopened(reopen: Callable[[], Node]) -> Node:
+    """Return the tree of now; what cannot be read at the moment may be in the next."""
+    try:
+        return replace(reopen(), reopen=partial(_reopened, reopen))
+    except (ValueError, OSError) as error:
+        msg = f"it cannot be read now: {error}"
+        raise Changed(msg) from error
+
+
+@as_node.register(Path)
+def _(tree: Path) -> Node:
+    return open_path(tree)

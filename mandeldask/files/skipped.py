@@ -1,0 +1,56 @@
+"""What was left out, and why: told once in the log, and counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.zarrview.nodes import Changed, checked_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mandeldask.zarrview.nodes import Node
+
+log = logging.getLogger("mandeldask.files")
+
+KEPT = 10_000
+"""Paths that are remembered, so that each is logged once."""
+
+
+class Skipped:
+    """Files that could not be shown, by path, with the reasons."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reasons: dict[str, str] = {}
+        self.total = 0
+
+    def add(self, path: str, reason: str) -> None:
+        """Note that a file is left out; the log has it once for each reason."""
+        with self._lock:
+            if self._reasons.get(path) == reason:
+                return
+            if len(self._reasons) >= KEPT:
+                self._reasons.clear()
+            self._reasons[path] = reason
+            self.total += 1
+        log.warning("%s is left out: %s", path, reason)
+
+
+skipped = Skipped()
+"""Those of this process."""
+
+
+def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node], dict[str, Any]]:
+    """Return what each of `make` returns, and the attribute `skipped` with the reasons of those that raise instead."""
+    members, bad = {}, {}
+    for name, each in make.items():
+        try:
+            members[checked_name(name)] = each()
+        except Changed:
+            raise
+        except Exception as error:  # noqa: BLE001  one bad member never takes its siblings down
+            bad[name] = str(error) or type(error).__name__
+    return members, {"skipped": bad} if bad else {}

@@ -1,0 +1,132 @@
+"""Columns of tables of Arrow, read part by part: what each type becomes in Zarr, and how parts make up a column."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask.files.arrow_types import shown
+from mandeldask.files.blocks import decoded
+from mandeldask.files.skipped import members_of
+from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.cf import with_missing
+from mandeldask.zarrview.chunking import CHUNK_BYTES
+from mandeldask.zarrview.nodes import Array, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mandeldask.files.stamps import Source
+
+ROWS = "index"
+"""Name of the dimension of rows, as for tables in memory."""
+
+_TEXT_BYTES = 16
+"""Bytes that a text is taken to have when chunks are chosen."""
+
+ReadPart = Callable[["Source", int, str], Any]
+"""Returns one column of one part of a file, as Arrow has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Reads rows of a column."""
+
+    source: Source
+    """The file."""
+    part: ReadPart
+    """Reads one part of it."""
+    starts: tuple[int, ...]
+    """First row of each part, and the number of rows."""
+    name: str
+    """Of the column."""
+    dtype: Any
+    """numpy's type of the elements."""
+    nulls: bool
+    """Whether there may be nulls."""
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the rows of `window`."""
+        rows = window[0]
+        if rows.start == rows.stop:
+            return np.empty(tuple(part.stop - part.start for part in window), self.dtype)
+        pieces = []
+        for number in range(bisect_right(self.starts, rows.start) - 1, bisect_right(self.starts, rows.stop - 1)):
+            start = self.starts[number]
+            elements = decoded(self.source.identity("column", self.name, number), partial(self._part, number))
+            pieces.append(elements[max(0, rows.start - start) : rows.stop - start])
+        joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return joined[(slice(None), *window[1:])]
+
+    def _part(self, number: int) -> NDArray[Any]:
+        column = self.source.read(lambda: self.part(self.source, number, self.name))
+        wanted = self.starts[number + 1] - self.starts[number]
+        if len(column) != wanted:
+            msg = f"part {number} of column {self.name!r} has {len(column)} rows, not {wanted}"
+            raise ValueError(msg)
+        return shown(column.type, nulls=self.nulls).convert(column)
+
+
+def table(source: Source, schema: Any, rows: Sequence[int], part: ReadPart, has_nulls: Callable[[str], bool]) -> Group:
+    """Return the Group of the columns of a file.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    schema : pyarrow.Schema
+        Names and types of its columns.
+    rows : sequence of int
+        Rows of each part of the file.
+    part : callable
+        Reads one column of one part.
+    has_nulls : callable
+        Whether a column, by name, may hold nulls.
+    """
+    starts = (0, *accumulate(rows))
+    names = schema.names
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        msg = f"columns of a table need names of their own; {repeated} occur more than once"
+        raise Unreadable(msg)
+
+    def column(name: str) -> Array:
+        nulls = has_nulls(name)
+        became = shown(schema.field(name).type, nulls=nulls)
+        inner = became.inner
+        itemsize = _TEXT_BYTES if became.dtype.kind == "T" else became.dtype.itemsize * prod(inner)
+        return Array(
+            shape=(starts[-1], *inner),
+            dtype=became.dtype,
+            read=Column(source, part, starts, name, became.dtype, nulls),
+            chunks=(row_chunks(rows, max(1, itemsize)), *inner),
+            dims=(ROWS, *(f"{name}_{axis}" for axis in range(len(inner)))),
+            attrs=with_missing(became.attrs, became.missing, became.dtype),
+            missing=became.missing,
+            fingerprint=source.identity("column", name),
+        )
+
+    members, bad = members_of({name: partial(column, name) for name in names})
+    return Group(members, bad)
+
+
+def row_chunks(rows: Sequence[int], itemsize: int) -> int:
+    """Return the rows of a chunk: a part of the file's size if all are of one, halved or doubled to a fitting size."""
+    total, size = sum(rows), max(1, rows[0] if rows else 1)
+    if any(count != size for count in rows[:-1]) or (rows and rows[-1] > size):
+        size = max(rows)
+    while size * itemsize > 4 * CHUNK_BYTES and size > 1:
+        size = -(-size // 2)
+    while size * itemsize < CHUNK_BYTES // 16 and size < total:
+        size *= 2
+    return max(1, min(size, total))
