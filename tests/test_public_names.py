@@ -12,6 +12,7 @@ PUBLIC = [
     "Pyramid",
     "create_app",
     "export",
+    "open_path",
     "open_pyramid",
     "pyramid",
     "render",

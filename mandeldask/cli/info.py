@@ -1,8 +1,10 @@
-"""`mandeldask info`: the table of a pyramid's levels."""
+"""`mandeldask info`: the table of a pyramid's levels, or of what is in files and folders."""
 
 from __future__ import annotations
 
 import json
+import logging
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,16 +13,36 @@ from rich.console import Console
 from rich.table import Table
 
 from mandeldask.cli.options import AllowHuge, Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.paths import (
+    SHOWN,
+    Exclude,
+    FileOptions,
+    FollowSymlinks,
+    Hidden,
+    Include,
+    Paths,
+    as_table,
+    described,
+    walked,
+)
 from mandeldask.cli.text import in_bytes, pixels, scientific
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_text, point_as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mandeldask.fractal.pyramid import Pyramid
+    from mandeldask.zarrview.nodes import Node
 
 
 def info(
+    paths: Paths = None,
     *,
+    include: Include = None,
+    exclude: Exclude = None,
+    hidden: Hidden = False,
+    follow_symlinks: FollowSymlinks = False,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
@@ -28,12 +50,20 @@ def info(
     width: Width = None,
     fields: Fields = "iterations",
     allow_huge: AllowHuge = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the pyramid as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show the levels of a pyramid: pixels, spacing, maxiter, dtype and size.
+    """Show what is in files and folders and what is left out and why, or else the levels of a pyramid.
 
-    **Example:** `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
+    **Examples:**
+
+    `mandeldask info runs/`
+
+    `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
     """
+    if paths:
+        files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
+        _show(files.trees(), as_json=as_json)
+        return
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     if as_json:
         typer.echo(json.dumps({**pyramid.as_dict(), "fingerprint": pyramid.fingerprint}, indent=2))
@@ -41,6 +71,20 @@ def info(
     console = Console()
     console.print(f"center {point_as_text(pyramid.center)}, width {as_text(pyramid.width)}", highlight=False)
     console.print(_table(pyramid))
+
+
+def _show(trees: Mapping[str, Node], *, as_json: bool) -> None:
+    """Print everything in some trees."""
+    logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
+    every = (row for name, node in trees.items() for row in described(walked(name, node)))
+    rows = list(islice(every, None if as_json else SHOWN))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    console = Console()
+    console.print(as_table(rows))
+    if next(every, None) is not None:
+        console.print(f"... and more; --json prints all. Shown are {SHOWN}.", style="dim", highlight=False)
 
 
 def _table(pyramid: Pyramid) -> Table:

@@ -10,22 +10,26 @@ from urllib.parse import urlencode
 import typer
 from rich.console import Console
 
+from mandeldask.cli.announcing import VIZARR, announce_trees
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.paths import Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mandeldask.fractal.pyramid import Pyramid
-
-VIZARR = "https://hms-dbmi.github.io"
-"""Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
 
 SERVER, PLACES, ACCESS = "Server", "Places by URL", "Access"
 
 
 def serve(
+    paths: Paths = None,
     *,
+    include: Include = None,
+    exclude: Exclude = None,
+    hidden: Hidden = False,
+    follow_symlinks: FollowSymlinks = False,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
@@ -88,8 +92,11 @@ def serve(
         bool, typer.Option("--public", help="Let everybody who reaches the host read.", rich_help_panel=ACCESS)
     ] = False,
     places: Annotated[
-        bool, typer.Option(help="Serve any place: /zarr/v3/at/SPEC.zarr.", rich_help_panel=PLACES)
-    ] = True,
+        bool | None,
+        typer.Option(
+            help="Serve any place: /zarr/v3/at/SPEC.zarr. Unless given: yes without PATHS.", rich_help_panel=PLACES
+        ),
+    ] = None,
     max_iter_limit: Annotated[
         int, typer.Option(min=1, help="Greatest maxiter of a place.", rich_help_panel=PLACES)
     ] = 100_000,
@@ -108,21 +115,29 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve a pyramid as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
+    """Serve files and folders, or else a pyramid, as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
 
     **Examples:**
 
     `mandeldask serve`
 
+    `mandeldask serve scan.tif runs/`
+
     `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
     """
+    files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
+    trees = files.trees()
+    announce: Callable[..., None] = partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0])
+    if trees:
+        announce = partial(announce_trees, trees=trees)
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
-    _prepare(pyramid)
+    if not trees:
+        _prepare(pyramid)
     serve_tree(
-        pyramid,
+        trees or pyramid,
         name=name,
         host=host,
         port=port,
@@ -137,9 +152,9 @@ def serve(
         queue=queue,
         scheduler=scheduler,
         pyramid=coarser,
-        places=places,
+        places=not trees if places is None else places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
-        started=partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0], guarded=bool(api_key)),
+        started=partial(announce, guarded=bool(api_key)),
     )
 
 

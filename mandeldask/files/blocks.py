@@ -61,12 +61,12 @@ def block_chunks(shape: tuple[int, ...], block: tuple[int, ...], itemsize: int) 
         axis = _growing(shape, chunks)
         if axis is None:
             break
-        chunks[axis] = 2 * chunks[axis] if 2 * chunks[axis] < shape[axis] else shape[axis]
+        chunks[axis] = min(2 * chunks[axis], shape[axis])
     return tuple(chunks)
 
 
 def _part(side: int, *, whole: bool) -> int:
-    """Return a part of a block's side: a half where nothing lies behind it, else one that divides it if there is one."""
+    """Return a part of a block's side: half of one that nothing lies behind, else one that divides it if it can."""
     if not whole:
         for divisor in _DIVISORS:
             if side % divisor == 0:

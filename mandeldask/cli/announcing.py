@@ -1,0 +1,55 @@
+"""What `mandeldask serve PATH` prints once it serves: a URL, and a link to a viewer, for each item."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from rich.console import Console
+
+from mandeldask.cli.paths import skipped_in
+from mandeldask.zarrview.nodes import Array, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mandeldask.zarrview.nodes import Node
+
+VIZARR = "https://hms-dbmi.github.io"
+"""Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
+
+LISTED = 20
+"""Members of a folder whose URLs are printed."""
+
+
+def announce_trees(address: str, *, trees: Mapping[str, Node], guarded: bool) -> None:
+    """Print where every tree is, once the server accepts requests."""
+    base = f"{address}/key/YOUR-KEY" if guarded else address
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
+    for name, node in trees.items():
+        path = f"{quote(name)}.zarr"
+        console.print(f"[bold]{name}[/]", highlight=False)
+        console.print(f"  Zarr v2 [cyan]{base}/zarr/v2/{path}[/]")
+        console.print(f"  Zarr v3 [cyan]{base}/zarr/v3/{path}[/]")
+        if isinstance(node, Array) or "ome" in node.attrs:
+            console.print(f"  vizarr  [cyan]{_vizarr(f'{base}/zarr/v3/{path}')}[/]")
+        else:
+            _announce_members(console, f"{base}/zarr/v3/{path}", node)
+    console.print("Ctrl-C stops.", style="dim")
+
+
+def _announce_members(console: Console, url: str, group: Group) -> None:
+    """Print the URLs of the first members of a folder, and what is left out of it."""
+    names = list(islice(group.members, LISTED + 1))
+    for name in names[:LISTED]:
+        console.print(f"    [cyan]{url}/{quote(name)}[/]")
+    if len(names) > LISTED:
+        console.print(f"    ... and more: {url}/", style="dim")
+    for name, reason in skipped_in(group).items():
+        console.print(f"    {name} is left out: {reason}", style="yellow", markup=False)
+
+
+def _vizarr(url: str) -> str:
+    return f"{VIZARR}/vizarr/?{urlencode({'source': url})}"
