@@ -58,10 +58,10 @@ def block_chunks(shape: tuple[int, ...], block: tuple[int, ...], itemsize: int) 
         axis = chunks.index(max(chunks))
         chunks[axis] = _part(chunks[axis], whole=block[axis] >= shape[axis])
     while prod(chunks) * itemsize < LEAST:
-        axis = _growing(shape, chunks)
-        if axis is None:
+        growing = _growing(shape, chunks)
+        if growing is None:
             break
-        chunks[axis] = min(2 * chunks[axis], shape[axis])
+        chunks[growing] = min(2 * chunks[growing], shape[growing])
     return tuple(chunks)
 
 
