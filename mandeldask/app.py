@@ -21,6 +21,7 @@ from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.web.application import create_app as create_web_app
+from mandeldask.web.hosts import usual_hosts
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
 from mandeldask.zarrview.nodes import as_node, with_reads
@@ -167,8 +168,8 @@ def create_app(
     orbits : str or Path, optional
         Folder in which several processes share long reference orbits; nobody else may write there.
     **settings
-        Fields of `mandeldask.web.settings.Settings`: `api_keys`, `allow_origins`, `cache_bytes`, `cache_dir`,
-        `threads`, `queue`, `max_places`, `pyramid`, `scheduler`.
+        Fields of `mandeldask.web.settings.Settings`: `api_keys`, `api_keys_file`, `allowed_hosts`, `allow_origins`,
+        `cache_bytes`, `cache_dir`, `threads`, `queue`, `max_places`, `pyramid`, `scheduler`.
 
     Raises
     ------
@@ -229,7 +230,8 @@ def serve(  # noqa: PLR0913  the options of a server
     started : callable, optional
         Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests.
     **options
-        As `create_app` takes.
+        As `create_app` takes. Unless given, `allowed_hosts` are the loopback names of this machine where `host` is one
+        of these and there is neither a key nor `public`, else all.
 
     Returns
     -------
@@ -244,8 +246,9 @@ def serve(  # noqa: PLR0913  the options of a server
         If `host` is open to others and there is neither a key nor `public`, or `workers` or `connections` is out of its
         range.
     """
-    keys = bool(Settings(api_keys=options.get("api_keys", ())).api_keys)
-    check_exposure(host, keys=keys, public=public)
+    guarded = Settings(**{name: options[name] for name in ("api_keys", "api_keys_file") if name in options}).guarded
+    check_exposure(host, keys=guarded, public=public)
+    options["allowed_hosts"] = options.get("allowed_hosts") or usual_hosts(host, shared=guarded or public)
     if workers < 1 or (background and workers > 1):
         msg = f"workers must be at least 1, and 1 in the background, not {workers}"
         raise ValueError(msg)

@@ -285,3 +285,16 @@ def test_rationals_are_those_of_python(page, server, text):
     mantissa, _, power = scientific.partition("e")
     assert len(mantissa.lstrip("-")) == 6
     assert abs(Fraction(scientific) - value) <= Fraction(10) ** (int(power) - 4) / 2
+
+
+def test_copying_a_link_says_that_a_key_is_in_it(browser):
+    with servers.serving("--api-key", "s3cret") as served:
+        context = browser.new_context(viewport=SIZE, permissions=["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.goto(served.page.replace("YOUR-KEY", "s3cret"))
+        page.wait_for_selector(READY)
+        page.click("#link")
+        page.wait_for_function("document.body.innerText.includes('Link copied, with your API key in it')")
+        assert "/key/s3cret/" in page.evaluate("navigator.clipboard.readText()")
+        context.close()

@@ -15,9 +15,9 @@ from mandeldask.zarrview.nodes import Array, Group
 
 
 def read(window):
-    """Return rows of 7s; rows from 1000 on take a second."""
+    """Return rows of 7s; rows from 1000 on take a second, from 3900 on as good as for ever."""
     if window[0].start >= 1000:
-        time.sleep(1)
+        time.sleep(1000 if window[0].start >= 3900 else 1)
     return np.full([part.stop - part.start for part in window], 7, "u1")
 
 

@@ -88,6 +88,22 @@ def serve(
             rich_help_panel=ACCESS,
         ),
     ] = None,
+    api_keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of such keys, one a line; read again when it changes.",
+            envvar="MANDELDASK_API_KEYS_FILE",
+            rich_help_panel=ACCESS,
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Name under which it answers (repeatable; "*.example.org", "*"). Unless given: the host and the names '
+            "of this machine; with a key or --public any.",
+            rich_help_panel=ACCESS,
+        ),
+    ] = None,
     public: Annotated[
         bool, typer.Option("--public", help="Let everybody who reaches the host read.", rich_help_panel=ACCESS)
     ] = False,
@@ -145,6 +161,8 @@ def serve(
         connections=connections,
         public=public,
         api_keys=tuple(api_key or ()),
+        api_keys_file=api_keys_file,
+        allowed_hosts=tuple(allowed_host or ()),
         allow_origins=tuple(allow_origin or (VIZARR,)),
         cache_bytes=cache_bytes,
         cache_dir=cache_dir,
@@ -154,7 +172,7 @@ def serve(
         pyramid=coarser,
         places=not trees if places is None else places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
-        started=partial(announce, guarded=bool(api_key)),
+        started=partial(announce, guarded=bool(api_key or api_keys_file)),
     )
 
 

@@ -18,7 +18,9 @@ from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
 from mandeldask.web.cutoff import CutOff
-from mandeldask.web.keys import ApiKeys
+from mandeldask.web.hardening import Hardened
+from mandeldask.web.hosts import Hosts
+from mandeldask.web.keys import ApiKeys, KeyFile
 from mandeldask.web.messages import as_json, problem
 from mandeldask.web.metrics import Metrics, Observe
 from mandeldask.web.pages import Viewer
@@ -111,9 +113,15 @@ def create_app(
     catalog = Catalog(named, view, places, settings.max_places, images)
     metrics.watch(cache, pool)
     routes = _routes(catalog, metrics, pool, cluster)
-    # A refused request is counted, and readable across origins.
-    wrapped = Observe(Cors(CutOff(ApiKeys(routes, settings.api_keys)), settings.allow_origins), metrics)
-    return Application(wrapped, catalog, metrics, settings)
+    return Application(_wrapped(routes, settings, metrics), catalog, metrics, settings)
+
+
+def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
+    """Return the routes with all that surrounds them: a refused request is counted, and readable across origins."""
+    file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
+    private = CutOff(ApiKeys(routes, settings.api_keys, file))
+    shared = Cors(Hosts(private, settings.allowed_hosts), settings.allow_origins)
+    return Observe(Hardened(shared, settings.allow_origins), metrics)
 
 
 def _pool(settings: Settings) -> Pool:
@@ -140,7 +148,7 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
             Mount("/zarr", Zarr(catalog)),
             Route("/healthz", Answer(lambda: as_json({"status": "ok"}))),
             Route("/readyz", Answer(partial(_ready, cluster), blocks=cluster is not None)),
-            Route("/metrics", Answer(metrics.reply)),
+            Route("/metrics", Answer(metrics.reply, whole=True)),
             Mount("/viewer", viewer),
             Route("/", viewer),
         ],
@@ -159,6 +167,8 @@ class Answer:
     """Returns what to answer now."""
     blocks: bool = False
     """Whether `reply` may wait, and so belongs in a thread."""
+    whole: bool = False
+    """Whether it tells of all trees, and so is not for a key that opens some."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer one request."""
@@ -166,6 +176,8 @@ class Answer:
         scope["observation"].route = "health"
         if method not in {"GET", "HEAD"}:
             reply = other_method(method)
+        elif self.whole and scope["auth"].trees is not None:
+            reply = problem(403, "this API key opens some trees only, and this tells of all")
         else:
             reply = await asyncio.to_thread(self.reply) if self.blocks else self.reply()
         await reply.send(send, head=method == "HEAD")

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import re
-from dataclasses import dataclass, replace
+import threading
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from mandeldask.web.messages import Request, problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PREFIX = re.compile(r"/key/([^/]*)(/.*)?", re.DOTALL)
+_KEY = re.compile(r"(/key/+)[^/]+", re.IGNORECASE)
+_LOOK_S = 1.0
+"""Seconds between two looks whether a file of keys has changed."""
+
 _OPEN = ("/", "/healthz", "/readyz")
 """Paths that need no key: they show no data, and load balancers have none. So has all below ``/viewer/``."""
 
@@ -85,11 +96,13 @@ class ApiKeys:
     app: ASGIApp
     """The app inside; it finds a `Grant` in ``scope["auth"]``."""
     keys: tuple[ApiKey, ...]
-    """Empty: everything is public."""
+    """Keys that hold as long as the server runs."""
+    file: KeyFile | None = None
+    """Keys that may change. With neither everything is public."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through with its `Grant`, or refuse it."""
-        if scope["type"] != "http" or not self.keys:
+        if scope["type"] != "http" or not (self.keys or self.file):
             await self.app({**scope, "auth": Grant()} if scope["type"] == "http" else scope, receive, send)
             return
         inner, grant = self._admit(scope)
@@ -114,16 +127,78 @@ class ApiKeys:
         if given is None:
             return None
         found = None
-        for key in self.keys:
+        for key in (*self.keys, *(self.file.keys() if self.file else ())):
             if hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.secret.encode()):
                 found = replace(Grant(private=True), trees=key.trees)
         return found
 
 
+@dataclass(slots=True)
+class KeyFile:
+    """Keys in a file, one a line as `ApiKey.parse` takes; empty lines and those after ``#`` are passed over.
+
+    It is read again within a second of a change. A file that is gone or cannot be read leaves the keys as they were, so
+    that replacing it locks nobody out; the log says so.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read at first, or a line is no key.
+    """
+
+    path: Path
+    """Where the file is."""
+    _keys: tuple[ApiKey, ...] = field(init=False, repr=False)
+    _seen: tuple[int, int, int] = field(init=False, repr=False)
+    _next_look: float = field(default=0.0, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self._seen, self._keys = self._mark(), self._read()
+        except OSError as error:
+            msg = f"the API keys in {self.path} cannot be read: {error.strerror or error}"
+            raise ValueError(msg) from None
+
+    def keys(self) -> tuple[ApiKey, ...]:
+        """Return the keys of now."""
+        with self._lock:
+            if time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + _LOOK_S
+                self._look()
+            return self._keys
+
+    def _look(self) -> None:
+        try:
+            mark = self._mark()
+            if mark != self._seen:
+                self._seen, self._keys = mark, self._read()
+                log.info("%d API keys were read from %s", len(self._keys), self.path)
+        except (OSError, ValueError) as error:
+            log.warning("the API keys in %s stay as they were: %s", self.path, error)
+
+    def _mark(self) -> tuple[int, int, int]:
+        found = self.path.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _read(self) -> tuple[ApiKey, ...]:
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        texts = (line.partition("#")[0].strip() for line in lines)
+        return tuple(ApiKey.parse(text) for text in texts if text)
+
+    def __reduce__(self) -> tuple[type[KeyFile], tuple[Path]]:
+        return type(self), (self.path,)
+
+
 def redacted(path: str) -> str:
-    """Return a path as logs may show it: without a key."""
-    prefix = _PREFIX.fullmatch(path)
-    return path if prefix is None else f"/key/…{prefix[2] or ''}"
+    """Return a path as logs may show it: without what follows ``key`` in any spelling, which may be meant as a key.
+
+    Examples
+    --------
+    >>> redacted("/key/s3cret/zarr/v3"), redacted("//KEY//s3cret"), redacted("/zarr/v3/key.zarr")
+    ('/key/…/zarr/v3', '//KEY//…', '/zarr/v3/key.zarr')
+    """
+    return _KEY.sub(r"\1…", path)
 
 
 def _is_open(path: str) -> bool:

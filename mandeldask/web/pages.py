@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 
-SECURITY = (
-    (
-        "content-security-policy",
-        "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'",
-    ),
-    ("referrer-policy", "no-referrer"),  # a page below /key/<key>/ must not tell it to others
+POLICY = (
+    "content-security-policy",
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'",
 )
+"""What the page may load: from this server only."""
 
 
 class Viewer:
@@ -46,7 +44,7 @@ class Viewer:
             return refusal.reply
         etag = hashlib.sha256(content).hexdigest()[:32]
         shown = Representation(etag, media_type, Lifetime.REVALIDATE, private=False)
-        return (shown.decided(request) or shown.reply(request, content)).plus(*SECURITY)
+        return (shown.decided(request) or shown.reply(request, content)).plus(POLICY)
 
 
 def _file(name: str) -> tuple[bytes, str]:

@@ -80,7 +80,6 @@ class Representation:
             ("etag", f'"{etag}"'),
             ("cache-control", caching),
             ("accept-ranges", "bytes"),
-            ("x-content-type-options", "nosniff"),
             *((("vary", "Accept-Encoding"),) if self.media_type == JSON else ()),
         )
 

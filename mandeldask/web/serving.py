@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
+import os
 import signal
 import threading
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Literal, Self
 
 import uvicorn
@@ -155,7 +158,7 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
         if workers == 1:
             _Announcing(_config(make(), drain_s, connections), announce).run([bound])
         else:
-            config = _config(make, drain_s, connections, workers)
+            config = _config(partial(_made_in_a_worker, make), drain_s, connections, workers)
             _AnnouncingWorkers(config, announce, [bound]).run()
 
 
@@ -185,6 +188,19 @@ class _AnnouncingWorkers(Multiprocess):
         super().init_processes()
         if any(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
             self._announce()
+
+
+def _made_in_a_worker(make: Callable[[], Application]) -> Application:
+    """Return the application of a worker process, which stops as on SIGTERM when its parent has gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), name="mandeldask-parent", daemon=True).start()
+    return make()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def address_of(bound: socket.socket) -> str:

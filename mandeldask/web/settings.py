@@ -18,6 +18,8 @@ PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
 
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,]+", re.ASCII)
 
+_HOST = re.compile(r"\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
+
 _SCHEDULER = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
 
 
@@ -33,6 +35,10 @@ class Settings:
 
     api_keys: tuple[ApiKey, ...] = ()
     """Keys of which a request must have one; none: everything is public."""
+    api_keys_file: Path | None = None
+    """File of more keys, one a line, read again when it changes; while there is one, nothing is public."""
+    allowed_hosts: tuple[str, ...] = ("*",)
+    """Names under which the server answers; ``*.example.org`` for all below one, ``*`` for all."""
     allow_origins: tuple[str, ...] = ()
     """Origins whose pages may read; ``("*",)`` for all."""
     cache_bytes: int = 2**30
@@ -50,9 +56,16 @@ class Settings:
     scheduler: str | None = None
     """Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers compute the chunks."""
 
+    @property
+    def guarded(self) -> bool:
+        """Whether a request needs a key."""
+        return bool(self.api_keys or self.api_keys_file)
+
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "api_keys", tuple(ApiKey.parse(key) for key in _several(self.api_keys)))
+        put(self, "api_keys_file", None if self.api_keys_file is None else Path(self.api_keys_file).expanduser())
+        put(self, "allowed_hosts", tuple(_host(text) for text in _several(self.allowed_hosts)))
         put(self, "allow_origins", tuple(_origin(text) for text in _several(self.allow_origins)))
         usual = 64 if self.scheduler else max(2, os.cpu_count() or 1)
         put(self, "threads", _at_least(0, self.threads, "threads") or usual)
@@ -71,6 +84,14 @@ class Settings:
 def _several(values: Iterable[str | ApiKey] | str | ApiKey) -> tuple[str | ApiKey, ...]:
     """Return a tuple: one string is one value, not its letters."""
     return (values,) if isinstance(values, (str, ApiKey)) else tuple(values)
+
+
+def _host(text: str | ApiKey) -> str:
+    name = text.lower().removeprefix("[").removesuffix("]") if isinstance(text, str) else ""
+    if not _HOST.fullmatch(name):
+        msg = f'an allowed host must be a name without port, such as "example.org" or "*.example.org", not {text!r}'
+        raise ValueError(msg)
+    return name
 
 
 def _origin(text: str | ApiKey) -> str:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 import pytest
 
-from mandeldask.web.keys import ApiKey
-from web_server import TREE, serving
+from mandeldask.web import keys
+from mandeldask.web.keys import ApiKey, redacted
+from web_server import TREE, serving, until
 
 ZARR = "/zarr/v3/demo.zarr/zarr.json"
 SECRET = "s3cret-Key.1~_"
@@ -132,3 +134,75 @@ def test_unusable_keys_are_refused_without_repeating_them(text):
 
 def test_a_key_shows_itself_nowhere():
     assert SECRET not in repr(ApiKey.parse(f"{SECRET}:a,b"))
+
+
+def test_metrics_tell_of_all_trees_and_are_for_keys_that_open_all(locked):
+    assert locked.get(f"/key/{SECRET}/metrics").status_code == 200
+    assert locked.get("/key/narrow/metrics").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/key/s3cret/zarr/v3",
+        "/KEY/s3cret",
+        "//key/s3cret/x",
+        "/key//s3cret",
+        "/x/key/s3cret",
+        "/Key/s3cret/key/s3cret",
+        "/key/s3cret\n/x",
+    ],
+)
+def test_no_spelling_of_a_path_shows_a_key(path):
+    assert "s3cret" not in redacted(path)
+    assert redacted("/zarr/v3/keys.zarr/key") == "/zarr/v3/keys.zarr/key"
+
+
+def test_keys_in_odd_spellings_are_not_logged(locked, caplog):
+    caplog.set_level(logging.DEBUG)
+    for path in (
+        "//key/s3cret-odd/zarr",
+        "/KEY/s3cret-odd/zarr",
+        "/%6bey/s3cret-odd",
+        "/key//s3cret-odd",
+        "/Key//s3cret-odd",
+    ):
+        locked.get(locked.handle.address + path)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith(("mandeldask", "uvicorn"))]
+    assert ours
+    assert not any("s3cret-odd" in message for message in ours)
+
+
+def test_a_file_of_keys_is_read_again_when_it_changes(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(keys, "_LOOK_S", 0.0)
+    file = tmp_path / "keys"
+    file.write_text("# people\n\nfirst   # until May\nnarrow:other\n")
+
+    def opened(key):
+        return client.get(ZARR, headers={"x-api-key": key}).status_code
+
+    with serving({"demo": TREE, "other": TREE}, api_keys_file=file) as client:
+        assert client.get(ZARR).status_code == 401
+        assert [opened(key) for key in ("first", "narrow", "second")] == [200, 403, 401]
+        file.write_text("second\n")
+        assert until(lambda: opened("second") == 200)
+        assert opened("first") == 401
+        file.write_text("not a key\n")
+        os.utime(file, ns=(1, 1))
+        assert opened("second") == 200  # as they were
+        assert "not a key" not in caplog.text
+        assert "stay as they were" in caplog.text
+        file.unlink()
+        assert opened("second") == 200
+        file.write_text("")
+        assert until(lambda: opened("second") == 401)  # and never public
+        assert client.get(ZARR).status_code == 401
+
+
+@pytest.mark.parametrize("content", [None, "a b", "secret:"])
+def test_a_file_that_holds_no_keys_is_refused_at_the_start(content, tmp_path):
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ValueError, match="API key"), serving(api_keys_file=file):
+        pass

@@ -15,7 +15,7 @@ import pytest
 from mandeldask.app import create_app, serve
 from mandeldask.web.listening import BACKLOG, is_loopback, listen
 from mandeldask.web.serving import serve_in_foreground
-from web_server import process
+from web_server import process, until
 
 TREE = {"demo": {"a": np.arange(4)}}
 FAST, SLOW = "/zarr/v3/demo.zarr/a/c/0/0", "/zarr/v3/demo.zarr/a/c/{}/0"
@@ -223,3 +223,25 @@ def test_requests_that_the_deadline_cuts_off_are_answered_503_and_told_in_a_line
         assert replies[0].json() == {"detail": "the server is stopping"}
         running.errors.seek(0)
         assert "Traceback" not in running.errors.read()
+
+
+def test_workers_end_with_their_parent():
+    with process(workers=2) as (running, address):
+        assert httpx.get(address + "/healthz", timeout=20).status_code == 200
+        running.kill()
+        running.wait()
+        assert until(lambda: refused(address), 20)
+
+
+def test_a_source_that_cannot_be_cancelled_does_not_keep_the_server():
+    with process(drain_s=0.2) as (running, address), socket.create_connection(address_of(address)) as client:
+        client.sendall(b"GET /zarr/v3/demo.zarr/a/c/390/0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.5)
+        running.terminate()
+        assert running.wait(5) == 0
+        assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
+
+
+def address_of(url):
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)

@@ -59,11 +59,16 @@ export function python(view, pyramid, level, canvas) {
   ].join("\n");
 }
 
-/** Copy to the clipboard and say so; without a clipboard (plain http to another host) show the text instead. */
+/**
+ * Copy to the clipboard and say so; without a clipboard (plain http to another host) show the text instead.
+ * An API key in the text is said to be there: people share links.
+ */
 export async function copy(text, what) {
+  const secret = /\/key\/[^/]|[?&]api_key=[^&]/.test(text);
   try {
     await navigator.clipboard.writeText(text);
-    notice(`${what} copied.`, 2);
+    if (secret) notice(`${what} copied, with your API key in it: it is only for people who may have the key.`, 8);
+    else notice(`${what} copied.`, 2);
   } catch {
     notice(text, 30);
   }

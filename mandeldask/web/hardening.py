@@ -1,0 +1,45 @@
+"""Headers that forbid browsers to guess a reply's type, tell its URL to others, or show it in a stranger's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+NOTHING = "default-src 'none'; base-uri 'self'"
+"""Policy of replies that load nothing; listings have a ``<base>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardened:
+    """ASGI middleware: adds these headers to every reply; a Content-Security-Policy of the reply's own stays."""
+
+    app: ASGIApp
+    """The app inside."""
+    allow_origins: tuple[str, ...]
+    """Origins whose pages may read, and so may show a reply in a frame."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; add to what comes back."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._with(message.get("headers", ()))}
+            await send(message)
+
+        await self.app(scope, receive, hardened)
+
+    def _with(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        policy = dict(headers).get(b"content-security-policy", NOTHING.encode())
+        framing = " ".join(("'self'", *(origin for origin in self.allow_origins if origin != "null")))
+        ours = {
+            b"content-security-policy": policy + f"; frame-ancestors {framing}".encode("latin-1"),
+            b"referrer-policy": b"no-referrer",  # a page below /key/<key>/ must not tell it to others
+            b"x-content-type-options": b"nosniff",
+        }
+        return [*((name, value) for name, value in headers if name not in ours), *ours.items()]
