@@ -43,6 +43,10 @@ class Zeros:
     def dtypes(self) -> dict[str, np.dtype[Any]]:
         return dict.fromkeys(self.fields, np.dtype(np.uint8))
 
+    @property
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        return {}
+
     def select(self, *fields: str) -> Zeros:
         return replace(self, fields=fields)
 

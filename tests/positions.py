@@ -53,6 +53,10 @@ class PositionKernel:
     def dtypes(self) -> Mapping[str, np.dtype[Any]]:
         return dict.fromkeys(self.fields, np.dtype(np.int64))
 
+    @property
+    def attributes(self) -> Mapping[str, Mapping[str, Any]]:
+        return {field: {"long_name": FIELD_VALUES[field], "maxiter": 255} for field in self.fields}
+
     def select(self, *fields: str) -> Self:
         return replace(self, fields=fields)
 

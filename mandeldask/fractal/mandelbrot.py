@@ -11,7 +11,9 @@ import numpy as np
 from mandeldask.budget import spend
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.escape.plan import run
+from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
+from mandeldask.fractal.rationals import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.escape.units import Unit
     from mandeldask.fractal.geometry import Grid
+
+
+_LONG_NAMES = {
+    "iterations": "escape count",
+    "smooth": "continuous escape time",
+    "distance": "estimated distance to the set",
+    "period": "period of the attracting cycle",
+}
 
 
 class Kernel(Protocol):
@@ -28,6 +39,11 @@ class Kernel(Protocol):
     @property
     def dtypes(self) -> Mapping[str, np.dtype[Any]]:
         """Names of the fields that a call returns, in order, and their dtypes."""
+        ...
+
+    @property
+    def attributes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Attributes of fields: CF's `long_name` and `units`, and what else a reader must know; of none, if unknown."""
         ...
 
     def select(self, *fields: str) -> Self:
@@ -57,6 +73,8 @@ class Mandelbrot:
     """Greatest escape count."""
     fields: tuple[str, ...] = ("iterations",)
     """Fields to compute, out of `mandeldask.fractal.pyramid.FIELDS`."""
+    unit: Unit | None = None
+    """The unit of `distance`; None for that of each grid by itself (`mandeldask.fractal.escape.units.unit_for`)."""
 
     def __post_init__(self) -> None:
         checked_maxiter(self.maxiter)
@@ -67,9 +85,23 @@ class Mandelbrot:
         """Dtype of each field."""
         return {field: self._dtype(field) for field in self.fields}
 
+    @property
+    def attributes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Attributes of each field; counts carry their cap, by which pictures know what is inside the set."""
+        return {field: self._attributes(field) for field in self.fields}
+
     def select(self, *fields: str) -> Self:
         """Return the same computation for some of its fields."""
         return replace(self, fields=fields)
+
+    def _attributes(self, field: str) -> Mapping[str, Any]:
+        said: dict[str, Any] = {"long_name": _LONG_NAMES[field], "units": "iterations"}
+        if field in {"iterations", "smooth"}:
+            said["maxiter"] = self.maxiter
+        if field == "distance":
+            unit = self.unit or PLANE
+            said |= {"units": unit.name} if unit == PLANE else {"units": unit.name, "exact_unit": as_text(unit.size)}
+        return said
 
     def _dtype(self, field: str) -> np.dtype[Any]:
         if field == "iterations":
@@ -96,7 +128,7 @@ class Mandelbrot:
         height, width = grid.shape
         spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
         with lent_space(grid.im.size * grid.re.size) as space:
-            tile = Tile.blank(grid, self.maxiter, self.fields, space)
+            tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit)
             run(tile)
             if tile.period is not None:
                 from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mandeldask.lazy.attributes import field_attributes
 from mandeldask.lazy.blocks import MAX_BLOCKS, blocks_along, dask_arrays
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
@@ -47,7 +46,7 @@ def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[st
     else:
         arrays, encoding = dask_arrays(grid, kernel, (chunks, chunks)), {}
     variables = {
-        field: PixelVariable(DIMS, array, field_attributes(field, attrs, grid.spacing), encoding, fastpath=True)
+        field: PixelVariable(DIMS, array, dict(kernel.attributes.get(field, {})), encoding, fastpath=True)
         for field, array in arrays.items()
     }
     return xr.Dataset(variables, coords=grid_coordinates(grid), attrs=attrs)

@@ -115,6 +115,10 @@ def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int]) -> dict[str, A
     return {"multiscales": [{"version": version, "name": pyramid.fields[0], "datasets": datasets}]}
 
 
+_DESCRIPTIONS = {"iterations": "every second pixel of the level below, exactly"}
+"""Of other fields the last digits may differ: neighbours share the beginning of their orbits."""
+
+
 def ome_v3(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
     """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
 
@@ -128,7 +132,7 @@ def ome_v3(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
             axes=axes,
             datasets=tuple(Dataset(f"{level}/{field}", _scale(level - levels[0]), (0.0, 0.0)) for level in levels),
             method="decimation",
-            description="every second pixel of the level below, exactly",
+            description=_DESCRIPTIONS.get(field, "every second pixel of the level below"),
         )
         for field in pyramid.fields
     ]

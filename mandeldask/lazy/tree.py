@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.mandelbrot import Kernel, Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
     """Return the kernel of one level of the Mandelbrot set."""
-    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields)
+    unit = unit_for(pyramid.grid(0).spacing, "pixels of level 0")
+    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields, unit)
 
 
 def open_pyramid(

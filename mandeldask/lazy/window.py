@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
+from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.places import as_place
@@ -64,7 +65,7 @@ def window(  # noqa: PLR0913  the public names of a window
     middle, extent = _placed(center, width, allow_huge=allow_huge)
     grid = Grid.window(middle, extent, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
-    kernel = Mandelbrot(most, fields)  # type: ignore[arg-type]  # it takes any iterable
+    kernel = Mandelbrot(most, fields, unit_for(grid.spacing))  # type: ignore[arg-type]  # it takes any iterable
     side = task_side(TILESIZE, most) if chunks == "auto" else chunks
     return as_dataset(grid, kernel, side, window_attributes(grid, most), side=TILESIZE)
 

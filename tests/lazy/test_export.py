@@ -188,7 +188,7 @@ def test_stores_that_would_lose_blocks_are_refused(tree, tmp_path):
 class FailingKernel:
     def __init__(self, kernel):
         self.kernel = kernel
-        self.dtypes = kernel.dtypes
+        self.dtypes, self.attributes = kernel.dtypes, kernel.attributes
 
     def select(self, *fields):
         return self

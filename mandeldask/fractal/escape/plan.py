@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import groupby
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,6 +134,8 @@ class Stage:
     Half as much again as the most that `benchmarks/cost.py` measured; 0 where the stage does not iterate pixels.
     """
     within: str = ""
+    takes_unit: bool = False
+    """Whether the stage tells distances in the tile's unit, and not in plane units."""
 
     def try_on(self, tile: Tile) -> None:
         """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds."""
@@ -207,6 +210,7 @@ PLAN = (
         steps_from(limits.LEAST_MINIBROT_STEPS) & _REFERENCE_PAYS,
         "pixels inside a minibrot, by an attracting cycle of its renormalised map",
         "proofs.md#lemma-p4",
+        takes_unit=True,
     ),
     Stage(
         "perturbation",
@@ -215,6 +219,7 @@ PLAN = (
         "differences from reference orbits, in float64 with a scale",
         "exactness.md#lemma-17",
         (15e-9, 20e-9),
+        takes_unit=True,
     ),
     Stage(
         "perturbation, double-double",
@@ -224,6 +229,7 @@ PLAN = (
         "exactness.md#lemma-24",
         (limits.REFINED_STEP_S, limits.REFINED_STEP_S),
         within="perturbation",
+        takes_unit=True,
     ),
     Stage(
         "exact",
@@ -231,6 +237,7 @@ PLAN = (
         ALWAYS,
         "any pixel, in fixed point of as many bits as it takes",
         "exactness.md#lemma-27",
+        takes_unit=True,
     ),
 )
 """Every stage, from cheap to strong; the last answers whatever is open."""
@@ -238,8 +245,11 @@ PLAN = (
 
 def run(tile: Tile) -> None:
     """Answer every pixel of `tile`, by the stages of `PLAN` in their order."""
-    for stage in PLAN:
-        stage.try_on(tile)
+    for takes_unit, stages in groupby(PLAN, lambda stage: stage.takes_unit):
+        if takes_unit:
+            tile.take_unit()
+        for stage in stages:
+            stage.try_on(tile)
 
 
 def main_stage(spacing: float) -> Stage:

@@ -15,13 +15,16 @@ import numpy as np
 from mandeldask.cancellation import Cancellation, current
 from mandeldask.fractal.escape.arithmetic.jit import kernel
 from mandeldask.fractal.escape.scratch import Scratch
+from mandeldask.fractal.escape.units import as_factor, unit_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
     from typing import Self
 
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.units import Unit
     from mandeldask.fractal.geometry import Grid
 
 
@@ -82,9 +85,11 @@ class Tile:
     smooth: NDArray[np.float32] | None
     """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
     distance: NDArray[np.float32] | None
-    """Distance estimates in the unit that `units.in_pixels` tells, or None; as `smooth`."""
+    """Distance estimates, or None; as `smooth`. In plane units until `take_unit` is called, then in `unit`."""
     period: NDArray[np.uint32] | None
     """Periods of attracting cycles, or None."""
+    unit: Fraction
+    """The unit that distances are told in, in plane units."""
     open: NDArray[np.int64]
     """Pixels that no stage has answered yet, ascending."""
     undecidable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -100,9 +105,17 @@ class Tile:
 
     @classmethod
     def blank(
-        cls, grid: Grid, maxiter: int, fields: tuple[str, ...] = ("iterations",), space: Space | None = None
+        cls,
+        grid: Grid,
+        maxiter: int,
+        fields: tuple[str, ...] = ("iterations",),
+        space: Space | None = None,
+        unit: Unit | None = None,
     ) -> Self:
-        """Return a Tile with every pixel open, in `space` of its size if that is given."""
+        """Return a Tile with every pixel open, in `space` of its size if that is given.
+
+        `unit` is that of distances; without it the grid's own.
+        """
         size = grid.im.size * grid.re.size
         space = space or Space.fresh(size)
         space.counts.fill(maxiter)
@@ -114,6 +127,7 @@ class Tile:
             smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
+            unit=(unit or unit_for(grid.spacing)).size,
             open=space.pixels,
         )
 
@@ -121,6 +135,18 @@ class Tile:
     def wants_orbits(self) -> bool:
         """Whether the count alone is no answer for a pixel that escapes."""
         return self.smooth is not None or self.distance is not None
+
+    def take_unit(self) -> None:
+        """Turn the distances told so far, in plane units, into `unit`."""
+        if self.distance is not None and self.unit != 1:
+            self.put_distances(slice(None), self.distance, 1 / self.unit)
+
+    def put_distances(self, pixels: Any, distances: NDArray[Any], unit: Fraction) -> None:
+        """Write `distances`, each so many times `unit` of the tile's units, at `pixels`: an index or a slice."""
+        if self.distance is not None:
+            with np.errstate(over="ignore"):
+                told = distances.astype(np.float64) * as_factor(unit)
+            self.distance[pixels] = np.minimum(told, np.finfo(np.float32).max)
 
     def close(self, proven: NDArray[np.bool_], part: str = "") -> None:
         """Take out of `open` the pixels ``open[proven]``, credited to the stage, or to that `part` of it.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.exact.bigint_ball import FEWEST_BITS, escape
-from mandeldask.fractal.escape.units import in_pixels
 from mandeldask.fractal.pyramid import MAX_MAXITER
 from mandeldask.fractal.rationals import exponent_of
 
@@ -23,7 +22,6 @@ _SPARE_BITS = 32
 
 def answer_in_integers(tile: Tile) -> None:
     """Answer every open pixel of `tile`."""
-    unit = abs(tile.grid.spacing) if in_pixels(tile.grid.spacing) else Fraction(1)
     bits = max(FEWEST_BITS, _SPARE_BITS - exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))))
     for pixel in tile.open.tolist():
         tile.cancellation.check()
@@ -31,7 +29,7 @@ def answer_in_integers(tile: Tile) -> None:
         tile.counts[pixel], potential = escape(c, tile.maxiter, bits, fields=tile.wants_orbits)
         if potential is None:
             continue
-        smooth, distance = _fields(*potential, unit)
+        smooth, distance = _fields(*potential, tile.unit)
         if tile.smooth is not None:
             tile.smooth[pixel] = smooth
         if tile.distance is not None:

@@ -28,7 +28,6 @@ from mandeldask.fractal.escape.perturbation.prepared_reference import (
     neighborhood_of,
 )
 from mandeldask.fractal.escape.perturbation.reference_orbit import finest_of, iteration_seconds
-from mandeldask.fractal.escape.units import in_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,9 +166,7 @@ def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
         smooth, distance = answers.fields[:, which]
         if tile.smooth is not None:
             tile.smooth[pixels] = smooth
-        if tile.distance is not None:
-            unit = 1.0 if in_pixels(tile.grid.spacing) else float(abs(tile.grid.spacing))
-            tile.distance[pixels] = np.minimum(distance * unit, np.finfo(np.float32).max)
+        tile.put_distances(pixels, distance, abs(tile.grid.spacing) / tile.unit)
     tile.close(proven, part)
     lived: NDArray[np.int64] = counts[~proven]
     return lived

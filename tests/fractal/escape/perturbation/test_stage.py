@@ -16,7 +16,7 @@ from mandeldask.fractal.escape.perturbation.prepared_reference import neighborho
 from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine, answer_by_perturbation
 from mandeldask.fractal.escape.proofs.minibrot_stage import answer_by_minibrot
 from mandeldask.fractal.escape.tile import Tile
-from mandeldask.fractal.escape.units import in_pixels
+from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
@@ -194,7 +194,7 @@ def test_fields_around_a_reference(center, width, maxiter, stage):
     assert tile.open.size < (2 if stage is _refine else 100)
     answered = np.setdiff1d(np.arange(144), tile.open)[::24].tolist()
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), maxiter, [divmod(pixel, 12) for pixel in answered]) == []
-    unit = grid.spacing if in_pixels(grid.spacing) else 1
+    unit = unit_for(grid.spacing).size
     given = np.stack([tile.smooth, tile.distance])[:, answered]
     expected = [fields(grid.point(*divmod(pixel, 12)), unit, maxiter) for pixel in answered]
     np.testing.assert_allclose(given.T, expected, rtol=1e-5)
@@ -315,3 +315,22 @@ def orbit_of(c, period):
     for _ in range(period - 1):
         z, slope, multiplier = z * z + c, 2 * z * slope + 1, 2 * z * multiplier
     return z, slope, multiplier
+
+
+@pytest.mark.parametrize(("width", "levels"), [("1e-26", 30), ("1e-31", 12), ("1e-45", 53)])
+def test_distances_have_one_unit_however_they_are_read(width, levels):
+    """The finest pixels are 1e-38 to 1e-65 apart, the coarsest as far as plane units go."""
+    tree = md.open_pyramid(levels=levels, center="1j", width=width, maxiter=2000, fields=("distance",))
+    pyramid, unit = tree.mandel.pyramid, tree.mandel.pyramid.grid(0).spacing
+    for level in (0, levels // 2, levels - 1):
+        array = tree[str(level)].distance
+        assert array.attrs["units"] == "pixels of level 0"
+        assert Fraction(array.attrs["exact_unit"]) == unit
+        middle, grid = array.shape[0] // 2, pyramid.grid(level)
+        rows = [middle + 8 * k + 3 for k in range(3)]
+        by_slice = array[rows[0] : rows[-1] + 1, middle + 5 : middle + 6].values[::8, 0]
+        by_step = array[rows[0] : rows[-1] + 1 : 8, middle + 5 : middle + 6].values[:, 0]
+        by_list = array.isel(y=rows, x=[middle + 5]).values[:, 0]
+        expected = [fields(grid.point(row, middle + 5), unit)[1] for row in rows]
+        for read in (by_slice, by_step, by_list):
+            np.testing.assert_allclose(read, expected, rtol=1e-4)
