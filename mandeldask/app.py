@@ -70,7 +70,7 @@ class Limits:
             If the place is past a limit; the message names it.
         """
         _check_limit("characters of a spec", len(spec), self.max_digits)
-        exponents = re.findall("e-([0-9]+)", spec)  # 1e-99999 would be short to spell and long to read
+        exponents = re.findall("[0-9]e-([0-9]+)", spec)  # 1e-99999 would be short to spell and long to read
         _check_limit("negative exponent", max(map(int, exponents), default=0), self.max_digits)
         try:
             pyramid = from_spec(spec)

@@ -13,6 +13,7 @@ import xarray as xr
 
 import mandeldask as md
 import mandeldask.web
+from mandeldask.app import Limits
 from mandeldask.fractal.place_url import as_spec
 
 SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
@@ -106,3 +107,10 @@ def test_a_server_of_several_processes_gives_them_such_a_folder(monkeypatch, wor
     (folder,) = folders
     assert (folder is None) == (workers == 1)
     assert folder is None or not Path(folder).exists()
+
+
+@pytest.mark.parametrize("part", ["-2000/3001", "-99999/100001"])
+def test_places_at_negative_rationals(part):
+    """`re-2000r3001` is no exponent."""
+    spec = as_spec(md.Pyramid(levels=3, center=(part, part), width="1/3"))
+    assert Limits().place(spec) is not None

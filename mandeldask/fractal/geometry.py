@@ -12,6 +12,9 @@ from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_fra
 if TYPE_CHECKING:
     from typing import Self, SupportsIndex
 
+_REACH = Fraction(2**1023)
+"""Greatest distance from 0 of what has coordinates."""
+
 MAX_SIZE = 2**63 - 1
 """Pixels along a dimension that Python's `len`, numpy and xarray can count."""
 
@@ -125,10 +128,19 @@ class Grid:
         extent = positive(width, "width", allow_huge=allow_huge)
         rows, cols = (positive_int(n, "shape") for n in _pair(shape))
         spacing = extent / cols
+        check_reach(re, extent, "width")
+        check_reach(im, spacing * rows, "height")
         return cls(
             Axis(im + Fraction(rows, 2) * spacing, -spacing, rows),
             Axis(re - Fraction(cols, 2) * spacing, spacing, cols),
         )
+
+
+def check_reach(middle: Fraction, extent: Fraction, name: str) -> None:
+    """Raise ValueError, naming `extent`, where float64 ends before `extent` plane units around `middle` do."""
+    if abs(middle) + extent > _REACH:
+        msg = f"{name} and center reach past {float(_REACH):.1e}: float64 has no coordinates there"
+        raise ValueError(msg)
 
 
 def positive(value: RationalLike, name: str, *, allow_huge: bool = False) -> Fraction:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, positive, positive_int
+from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, check_reach, positive, positive_int
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_point, as_text, exponent_of, point_as_text
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Pyramid:
         put(self, "maxiter", _checked_maxiter(maxiter, self.levels))
         put(self, "center", as_point(center, allow_huge=allow_huge))
         put(self, "width", positive(width, "width", allow_huge=allow_huge))
+        for part in self.center:
+            check_reach(part, self.width, "width")
         put(self, "fields", checked_fields(fields))
 
     @property

@@ -6,7 +6,7 @@ import math
 import re
 from decimal import MAX_EMAX, MAX_PREC, Decimal, localcontext
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 type_names = "a str, Decimal, Fraction, int or float"
 
@@ -66,12 +66,10 @@ def as_fraction(value: RationalLike, name: str = "value", *, allow_huge: bool = 
     """
     if isinstance(value, str):
         return _parse(value, name, allow_huge=allow_huge)
+    value = _from_numpy(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
-        converted = _from_numpy(value)
-        if converted is None:
-            msg = f"{name} must be {type_names}, not {type(value).__name__}"
-            raise TypeError(msg)
-        value = converted
+        msg = f"{name} must be {type_names}, not {type(value).__name__}"
+        raise TypeError(msg)
     if isinstance(value, (float, Decimal)) and not math.isfinite(value):
         msg = f"{name} must be finite, not {value}"
         raise ValueError(msg)
@@ -99,6 +97,7 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
     >>> as_point("-0.75+1e-2j")
     Point(re=Fraction(-3, 4), im=Fraction(1, 100))
     """
+    value = _from_numpy(value)
     if isinstance(value, str):
         match = _COMPLEX.fullmatch(_plain(value).removeprefix("(").removesuffix(")"))
         if match is None or (match["re"] is None and match["im"] is None):
@@ -236,10 +235,19 @@ def _decimal_of(value: int) -> Decimal:
     return _decimal_of(value >> low) * Decimal(2) ** low + _decimal_of(value & ((1 << low) - 1))
 
 
-def _from_numpy(value: object) -> int | float | None:
-    item = getattr(value, "item", None)
-    plain = item() if callable(item) and getattr(value, "shape", None) == () else None
-    return plain if isinstance(plain, (int, float)) and not isinstance(plain, bool) else None
+def _from_numpy(value: Any) -> Any:
+    """Return a scalar of numpy, or of an array without axes, as an equal number of Python; all else as it is."""
+    kind = getattr(getattr(value, "dtype", None), "kind", None) if getattr(value, "shape", None) == () else None
+    if kind in {"i", "u"}:
+        return int(value)
+    if kind == "f":
+        number = value.item()  # longdouble stays one
+        if isinstance(number, float) or not math.isfinite(number):
+            return float(number)
+        return Fraction(*number.as_integer_ratio())
+    if kind == "c":
+        return value.real, value.imag
+    return value
 
 
 def _shorten(text: str, most: int = 60) -> str:

@@ -26,6 +26,9 @@ MAX_BLOCKS = 256
 TASK_ITERATIONS = 2**29
 """Iterations of one dask task at most: about a second, since a running task cannot be cancelled."""
 
+Side = int | tuple[int, ...]
+"""Pixels along the blocks of an axis: one number for all but the last, or a number for each."""
+
 TILESIZE = 512
 """Pixels along a block where no pyramid says it."""
 
@@ -38,14 +41,14 @@ class Blocks:
     """Computes the pixels."""
     grid: Grid = field(repr=False)  # dask asks for this object's repr, which digits past 4300 have not
     """Where all the pixels are."""
-    sides: tuple[int, int]
-    """Pixels (height, width) of a block."""
+    sides: tuple[Side, Side]
+    """Pixels along the blocks of rows and of columns."""
     field: str | None
     """The field to return; None for a dict of all."""
 
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
-        rows, cols = (slice(i * side, (i + 1) * side) for i, side in zip(block_id, self.sides, strict=True))
+        rows, cols = (_span(side, i) for i, side in zip(block_id, self.sides, strict=True))
         pixels = computed(self.kernel, self.grid[rows, cols])
         return pixels if self.field is None else pixels[self.field]
 
@@ -53,15 +56,15 @@ class Blocks:
         return content_token(self.kernel, self.grid), self.sides, self.field
 
 
-def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[int, int]) -> dict[str, da.Array]:
-    """Return a dask array for each field of `kernel`, in blocks of `sides` pixels (height, width).
+def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side]) -> dict[str, da.Array]:
+    """Return a dask array for each field of `kernel`, in blocks of `sides` pixels along rows and columns.
 
     A lone field is one `map_blocks` layer. Several share a layer whose blocks are dicts, so that one kernel call
     serves them all when they are computed together. Names follow from the content: the same pixels in the same blocks
     have the same keys, wherever the arrays were made.
     """
     dtypes = kernel.dtypes
-    chunks = tuple(_chunks(size, side) for size, side in zip(grid.shape, sides, strict=True))
+    chunks = blocks_of(grid.shape, sides)
     if len(dtypes) == 1:
         ((field, dtype),) = dtypes.items()
         return {field: GuardedArray.of(_map_blocks(Blocks(kernel, grid, sides, field), field, dtype, chunks=chunks))}
@@ -98,6 +101,22 @@ def _map_blocks(function: Any, name: str, dtype: np.dtype[Any], *arrays: da.Arra
     return mapped
 
 
-def _chunks(size: int, side: int) -> tuple[int, ...]:
+def blocks_of(shape: tuple[int, int], sides: tuple[Side, Side], most: int | None = None) -> tuple[tuple[int, ...], ...]:
+    """Return the pixels of every block along each axis; with `most`, of so many equal ones at most."""
+    return tuple(_sizes(size, side, most) for size, side in zip(shape, sides, strict=True))
+
+
+def _sizes(size: int, side: Side, most: int | None) -> tuple[int, ...]:
+    if isinstance(side, tuple):
+        return side
     whole, rest = divmod(size, side)
+    whole = whole if most is None else min(whole, most)
     return (side,) * whole + (rest,) * (rest > 0 or not whole)
+
+
+def _span(side: Side, block: int) -> slice:
+    """Return the pixels of a block along one axis."""
+    if isinstance(side, tuple):
+        start = sum(side[:block])
+        return slice(start, start + side[block])
+    return slice(block * side, (block + 1) * side)

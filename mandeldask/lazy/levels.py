@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mandeldask.lazy.blocks import MAX_BLOCKS, blocks_along, dask_arrays
+from mandeldask.lazy.blocks import dask_arrays
+from mandeldask.lazy.chunking import DIMS, can_be_listed
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.passes import Pixels
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.geometry import Grid
     from mandeldask.fractal.mandelbrot import Kernel
-
-DIMS = ("y", "x")
-"""Names of the dimensions: rows, then columns."""
+    from mandeldask.lazy.blocks import Side
 
 
-def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[str, Any], *, side: int) -> xr.Dataset:
+def as_dataset(
+    grid: Grid, kernel: Kernel, sides: tuple[Side, Side] | None, attrs: Mapping[str, Any], *, side: int
+) -> xr.Dataset:
     """Return every field of `kernel` on `grid` as a Dataset, nothing of it computed.
 
     Parameters
@@ -32,19 +33,20 @@ def as_dataset(grid: Grid, kernel: Kernel, chunks: int | None, attrs: Mapping[st
         Where the pixels are.
     kernel : Kernel
         Computes the fields.
-    chunks : int or None
-        Pixels along a dask block; None for lazily indexed arrays at every size.
+    sides : (int or tuple, int or tuple) or None
+        Pixels along the dask blocks; None for lazily indexed arrays at every size. What dask could not list, or not
+        compute a block of, is lazily indexed too.
     attrs : mapping
         Attributes of the Dataset.
     side : int
         Pixels along a Zarr chunk, for arrays that have no dask chunks to tell.
     """
     register()
-    if chunks is None or max(blocks_along(grid.shape, (chunks, chunks))) > MAX_BLOCKS:
+    if sides is None or not can_be_listed(grid.shape, sides):
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
         encoding = {"chunks": (side, side)}
     else:
-        arrays, encoding = dask_arrays(grid, kernel, (chunks, chunks)), {}
+        arrays, encoding = dask_arrays(grid, kernel, sides), {}
     variables = {
         field: PixelVariable(DIMS, array, dict(kernel.attributes.get(field, {})), encoding, fastpath=True)
         for field, array in arrays.items()

@@ -11,12 +11,14 @@ from mandeldask.fractal.mandelbrot import Kernel, Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
 from mandeldask.lazy.blocks import task_side
+from mandeldask.lazy.chunking import block_sides
 from mandeldask.lazy.levels import as_dataset
 from mandeldask.lazy.metadata import level_attributes, root_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
+
+    from mandeldask.lazy.chunking import ChunksLike
 
 
 def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
@@ -28,7 +30,7 @@ def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
 def open_pyramid(
     pyramid: Pyramid | int = 50,
     *,
-    chunks: int | Literal["auto"] | None = "auto",
+    chunks: ChunksLike = "auto",
     ome: str = "0.4",
     kernel: Callable[[Pyramid, int], Kernel] = mandelbrot,
     **keywords: Any,
@@ -39,10 +41,11 @@ def open_pyramid(
     ----------
     pyramid : Pyramid or int
         What to open, or a number of levels.
-    chunks : int, "auto" or None
-        Pixels along a dask block. Levels of more than 256 blocks along an axis are lazily indexed arrays, since dask
-        would list their blocks; with None all levels are. "auto" is the pyramid's tilesize, or less where `maxiter`
-        makes tiles that take more than about a second.
+    chunks : int, "auto", tuple, dict or None
+        Pixels along a dask block, as for `window`. Levels of more than 256 blocks along an axis are lazily indexed
+        arrays, since dask would list their blocks, and so are those whose blocks are too large to compute; with None
+        all levels are. "auto" is the pyramid's tilesize, or less where `maxiter` makes tiles that take more than about
+        a second.
     ome : {"0.4", "0.1"}
         OME-Zarr version of the attributes for Zarr v2.
     kernel : callable
@@ -83,9 +86,8 @@ def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
     return pyramid
 
 
-def _level(
-    pyramid: Pyramid, level: int, chunks: int | Literal["auto"] | None, kernel: Callable[[Pyramid, int], Kernel]
-) -> xr.Dataset:
-    side = task_side(pyramid.tilesize, pyramid.maxiter_at(level)) if chunks == "auto" else chunks
+def _level(pyramid: Pyramid, level: int, chunks: ChunksLike, kernel: Callable[[Pyramid, int], Kernel]) -> xr.Dataset:
+    grid = pyramid.grid(level)
+    sides = block_sides(chunks, grid.shape, task_side(pyramid.tilesize, pyramid.maxiter_at(level)))
     attrs = level_attributes(pyramid, level)
-    return as_dataset(pyramid.grid(level), kernel(pyramid, level), side, attrs, side=pyramid.tilesize)
+    return as_dataset(grid, kernel(pyramid, level), sides, attrs, side=pyramid.tilesize)

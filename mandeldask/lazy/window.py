@@ -13,12 +13,15 @@ from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `window(...).mandel`
 from mandeldask.lazy.blocks import TILESIZE, task_side
+from mandeldask.lazy.chunking import block_sides
 from mandeldask.lazy.levels import as_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import xarray as xr
+
+    from mandeldask.lazy.chunking import ChunksLike
 
 
 def window(  # noqa: PLR0913  the public names of a window
@@ -28,7 +31,7 @@ def window(  # noqa: PLR0913  the public names of a window
     *,
     maxiter: int | Literal["auto"] = "auto",
     fields: Iterable[str] = ("iterations",),
-    chunks: int | Literal["auto"] | None = "auto",
+    chunks: ChunksLike = "auto",
     allow_huge: bool = False,
 ) -> xr.Dataset:
     """Return `shape` pixels around `center` as lazy variables, one for each field.
@@ -45,8 +48,9 @@ def window(  # noqa: PLR0913  the public names of a window
         Greatest escape count; "auto" grows with depth.
     fields : iterable of str
         What to compute: iterations, smooth, distance, period.
-    chunks : int, "auto" or None
-        Pixels along a dask block ("auto": at most 512, for tasks of at most about a second); None for lazily
+    chunks : int, "auto", tuple, dict or None
+        Pixels along a dask block ("auto": at most 512, for tasks of at most about a second), -1 for all of an axis, a
+        pair (rows, columns) or a dict of these, or the sizes of all blocks, as dask takes them; None for lazily
         indexed arrays.
     allow_huge : bool
         Accept numbers of more than 100,000 digits.
@@ -66,8 +70,8 @@ def window(  # noqa: PLR0913  the public names of a window
     grid = Grid.window(middle, extent, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
     kernel = Mandelbrot(most, fields, unit_for(grid.spacing))  # type: ignore[arg-type]  # it takes any iterable
-    side = task_side(TILESIZE, most) if chunks == "auto" else chunks
-    return as_dataset(grid, kernel, side, window_attributes(grid, most), side=TILESIZE)
+    sides = block_sides(chunks, grid.shape, task_side(TILESIZE, most))
+    return as_dataset(grid, kernel, sides, window_attributes(grid, most), side=TILESIZE)
 
 
 def _placed(center: CenterLike, width: RationalLike | None, *, allow_huge: bool) -> tuple[CenterLike, RationalLike]:

@@ -108,3 +108,36 @@ def test_huge_numbers_only_on_request():
     with pytest.raises(ValueError, match=r"digits"):
         as_fraction(text)
     assert as_fraction(text, allow_huge=True) % 10 == 1
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        np.complex64(0.1 - 0.2j),
+        np.complex128(0.1 - 0.2j),
+        np.clongdouble(0.1 - 0.2j),
+        np.float16(0.1),
+        np.float32(0.1),
+        np.float64(0.1),
+        np.longdouble("0.1"),
+        np.int8(-3),
+        np.uint64(2**63 + 1),
+        np.array(0.25),
+        np.array(0.1 + 1j, np.complex64),
+    ],
+    ids=lambda scalar: scalar.dtype.name,
+)
+def test_scalars_of_numpy_are_the_numbers_they_hold(scalar):
+    point = as_point(scalar)
+    for part, value in zip(point, (scalar.real, scalar.imag), strict=True):
+        number = value[()] if isinstance(value, np.ndarray) else value
+        ratio = (int(number), 1) if scalar.dtype.kind in "iu" else number.as_integer_ratio()
+        assert part == Fraction(*ratio)
+    if scalar.dtype.kind != "c":
+        assert as_fraction(scalar) == point.re
+
+
+@pytest.mark.parametrize("scalar", [np.float32("nan"), np.complex64(complex(0, float("inf"))), np.longdouble("inf")])
+def test_scalars_that_are_not_finite_are_refused(scalar):
+    with pytest.raises(ValueError, match="finite"):
+        as_point(scalar)
