@@ -29,6 +29,9 @@ LEAST_CYCLE_EXTENT = 2.0**-50
 LEAST_MINIBROT_STEPS = 1 << 25
 """Iterations times open pixels from which on a search for a minibrot pays: finding a nucleus takes milliseconds."""
 
+FAR_OUT_EXPONENT = 64
+"""log2|c| past which z_1 = c is far out itself, and fields follow from its logarithm."""
+
 FARTHEST_QUADTREE = 64
 """Distance from 0 up to which discs of c are tried: farther out float64 steps between pixels are not exact."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mandeldask.fractal.escape import limits
 from mandeldask.fractal.escape.arithmetic.positions import as_pair
+from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,8 @@ class Situation(NamedTuple):
     """Pixels that no stage has answered."""
     fields: bool
     """Whether `smooth` or `distance` is wanted."""
+    reach: int = 0
+    """Every |re| and |im| of a pixel is below 2^this."""
     has_reference: bool = False
     """Whether an earlier stage has loaded a reference orbit."""
 
@@ -41,13 +44,21 @@ class Situation(NamedTuple):
     def of(cls, tile: Tile) -> Situation:
         """Return the situation of a tile between two stages."""
         spacing, extent = spacing_of(tile.grid)
-        return cls(spacing, extent, tile.maxiter, tile.open.size, tile.wants_orbits, tile.has_reference)
+        return cls(
+            spacing, extent, tile.maxiter, tile.open.size, tile.wants_orbits, reach_of(tile.grid), tile.has_reference
+        )
 
 
 def spacing_of(grid: Grid) -> tuple[float, float]:
     """Return the larger spacing of `grid` and its longer side, as float64."""
     steps = [(abs(as_pair(axis.step)[0]), axis.size) for axis in (grid.re, grid.im)]
     return max(step for step, _ in steps), max(step * size for step, size in steps)
+
+
+def reach_of(grid: Grid) -> int:
+    """Return e such that every |re| and |im| of a pixel is below 2^e."""
+    ends = (abs(end) for axis in (grid.re, grid.im) for end in (axis[0], axis[-1]))
+    return max(exponent_of(end) if end else 0 for end in ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,11 @@ def finer_than(most: float) -> Condition:
 def extent_from(least: float) -> Condition:
     """Return the condition that the grid is at least so wide or high."""
     return Condition(f"grid ≥ 2^{log2(least):.0f} wide", lambda now: now.extent >= least)
+
+
+def reaching(exponent: int) -> Condition:
+    """Return the condition that a part of c may be as large as 2^exponent."""
+    return Condition(f"c from 2^{exponent} on", lambda now: now.reach >= exponent)
 
 
 def longer_than(iterations: int) -> Condition:
@@ -156,6 +172,13 @@ PLAN = (
         ALWAYS,
         "whole blocks of pixels, by closed forms and discs of c",
         "proofs.md#lemma-p2",
+    ),
+    Stage(
+        "far out",
+        "direct.far_stage:answer_far_out",
+        FIELDS & reaching(limits.FAR_OUT_EXPONENT - 1),
+        f"pixels farther than 2^{limits.FAR_OUT_EXPONENT} from 0, by the logarithm of c",
+        "exactness.md#lemma-13",
     ),
     Stage(
         "exterior fields",

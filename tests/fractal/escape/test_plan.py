@@ -26,6 +26,7 @@ NAMES = [stage.name for stage in PLAN]
 # A window where each stage answers pixels: center, width, side, maxiter, fields.
 EXAMPLES = {
     "quad-tree": ("-0.9", "2", 48, 300, COUNTS),
+    "far out": ("1e30", "1e25", 24, 300, BOTH),
     "exterior fields": ("0.5+0.5j", "0.2", 48, 300, BOTH),
     "float64, early": ("-0.75+0.1j", "1e-2", 48, 2000, COUNTS),
     "attracting cycles": (PLACES["nucleus of the period-3 island"], "1e-2", 24, 4000, COUNTS),
@@ -40,7 +41,7 @@ EXAMPLES = {
 
 
 def situation(spacing, *, open_pixels=10_000, maxiter=5000, fields=False, has_reference=False):
-    return Situation(spacing, 512 * spacing, maxiter, open_pixels, fields, has_reference)
+    return Situation(spacing, 512 * spacing, maxiter, open_pixels, fields, 1, has_reference)
 
 
 def tried(now):
@@ -48,7 +49,7 @@ def tried(now):
 
 
 def test_what_runs_at_a_spacing():
-    assert tried(situation(2.0**-20)) == [name for name in NAMES if name != "exterior fields"]
+    assert tried(situation(2.0**-20)) == [name for name in NAMES if name not in {"far out", "exterior fields"}]
     assert tried(situation(2.0**-70, fields=True)) == [
         *("quad-tree", "exterior fields", "float64, early", "float64"),
         *("minibrot", "perturbation", "perturbation, double-double", "exact"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.positions import as_pair
+from mandeldask.fractal.escape.limits import FAR_OUT_EXPONENT
 from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
@@ -15,21 +16,14 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
 
-_FAR = 64.0
-"""log2|c| from here on: z_2 differs from c^2 by 2^-64 of it, and dz_2/dc from 2c by less."""
 
-
-def answer_far(tile: Tile) -> None:
-    """Answer the pixels of `tile` with |c| > 2^64, where fields are wanted: ``z_1 = c`` is their first outside."""
-    if not tile.wants_orbits:
-        return
-    exponent = max(_reach(tile.grid.re), _reach(tile.grid.im))
-    if exponent + 1 < _FAR:
-        return
+def answer_far_out(tile: Tile) -> None:
+    """Answer the open pixels of `tile` with |c| > 2^64, of which z_1 = c is far out already."""
+    exponent = max(exponent_of(abs(end)) for axis in (tile.grid.re, tile.grid.im) for end in (axis[0], axis[-1]) if end)
     x, y = (_positions(axis, exponent) for axis in (tile.grid.re, tile.grid.im))
     with np.errstate(divide="ignore"):
         logarithm = (exponent + np.log2(np.hypot(x[None, :], y[:, None]))).ravel()
-    far = logarithm[tile.open] > _FAR
+    far = logarithm[tile.open] > FAR_OUT_EXPONENT
     pixels = tile.open[far]
     logarithm = logarithm[pixels]
     tile.counts[pixels] = 0
@@ -39,12 +33,7 @@ def answer_far(tile: Tile) -> None:
         most = float(np.finfo(np.float32).max)
         told = 1.0 + logarithm + np.log2(logarithm * np.log(2.0))
         tile.distance[pixels] = np.minimum(np.exp2(np.minimum(told, 200.0)), most)
-    tile.close("far out", far)
-
-
-def _reach(axis: Axis) -> int:
-    """Return e such that positions of `axis` are within 2^e of 0."""
-    return max(exponent_of(abs(end)) if end else 0 for end in (axis[0], axis[-1]))
+    tile.close(far)
 
 
 def _positions(axis: Axis, exponent: int) -> NDArray[np.float64]:
