@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mandeldask.app import create_app as create_app
     from mandeldask.app import serve as serve
+    from mandeldask.exporting import export as export
     from mandeldask.files.paths import open_path as open_path
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
-    from mandeldask.lazy.export import export as export
     from mandeldask.lazy.images import pyramid as pyramid
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
     from mandeldask.picture import render as render
+    from mandeldask.verification import verify as verify
     from mandeldask.zarrview.mapping import to_mapping as to_mapping
     from mandeldask.zarrview.store import to_store as to_store
 
@@ -30,7 +31,7 @@ __version__ = "0.2.0"
 _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",
     "create_app": "mandeldask.app",
-    "export": "mandeldask.lazy.export",
+    "export": "mandeldask.exporting",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
     "pyramid": "mandeldask.lazy.images",
@@ -39,6 +40,7 @@ _MODULES = {
     "suggest_maxiter": "mandeldask.fractal.suggest_maxiter",
     "to_mapping": "mandeldask.zarrview.mapping",
     "to_store": "mandeldask.zarrview.store",
+    "verify": "mandeldask.verification",
     "window": "mandeldask.lazy.window",
 }
 """Where each public name lives; modules are imported when a name is first asked for."""
@@ -55,6 +57,7 @@ __all__ = [
     "suggest_maxiter",
     "to_mapping",
     "to_store",
+    "verify",
     "window",
 ]
 

@@ -20,6 +20,7 @@ PUBLIC = [
     "suggest_maxiter",
     "to_mapping",
     "to_store",
+    "verify",
     "window",
 ]
 

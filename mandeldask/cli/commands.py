@@ -13,6 +13,7 @@ from mandeldask.cli.export import export
 from mandeldask.cli.info import info
 from mandeldask.cli.render import render
 from mandeldask.cli.serve import serve
+from mandeldask.cli.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ app.command()(serve)
 app.command()(export)
 app.command()(render)
 app.command()(info)
+app.command()(verify)
 
 
 _USAGE: Any = typer.BadParameter.__base__

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -18,21 +19,40 @@ from mandeldask.cli.options import (
     Width,
     as_levels,
 )
+from mandeldask.cli.text import in_bytes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from mandeldask.exports.running import Estimate
+
 STORE = "Store"
+
+COMPRESSORS = ("gzip", "zstd", "blosc", "none")
+"""Codecs that `--compressor` names."""
 
 
 def export(
-    target: Annotated[str, typer.Argument(help="Folder or URL (fsspec) to write to, such as mandelbrot.zarr.")],
+    target: Annotated[str, typer.Argument(help="Folder, .zip file or URL (fsspec) to write to: mandelbrot.zarr.")],
     *,
     only: Annotated[
         str | None,
         typer.Option(help='Levels to write: "44-49" or "3,7". Unless given: the coarsest four.', rich_help_panel=STORE),
     ] = None,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="Zarr format.", rich_help_panel=STORE)] = 3,
+    shards: Annotated[
+        str | None,
+        typer.Option(help='Pixels along a shard, or "auto": many chunks in one file (v3).', rich_help_panel=STORE),
+    ] = None,
+    compressor: Annotated[
+        str, typer.Option(help=f"Codec of the chunks: {', '.join(COMPRESSORS)}.", rich_help_panel=STORE)
+    ] = "gzip",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace other content that is there.", rich_help_panel=STORE)
+    ] = False,
+    part: Annotated[
+        str, typer.Option(help="Write one share, such as 3/16; the last that ends completes it.", rich_help_panel=STORE)
+    ] = "1/1",
     scheduler: Annotated[
         str | None,
         typer.Option(help="Compute on this dask cluster, such as tcp://10.0.0.1:8786.", rich_help_panel=STORE),
@@ -52,28 +72,74 @@ def export(
 
     `mandeldask export mandelbrot.zarr --only 44-49`
 
-    `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --zarr-format 2`
+    `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --shards auto`
     """
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     coarsest_four = range(max(0, levels - 4), levels)
     chosen = coarsest_four if only is None else as_levels(only, levels)
-    from mandeldask.lazy.export import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`
+    options = {"shards": _as_shards(shards), "part": _as_part(part), **_codecs(compressor, zarr_format)}
+    from mandeldask.exporting import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`
     from mandeldask.lazy.tree import open_pyramid  # noqa: PLC0415
 
     with ExitStack() as stack:
         written = export_tree(
-            open_pyramid(pyramid),
+            open_pyramid(pyramid, chunks=None),
             target,
             levels=chosen,
             zarr_format=cast("Literal[2, 3]", zarr_format),
+            overwrite=overwrite,
             executor=None if scheduler is None else _cluster(scheduler, stack),
             progress=False if quiet else None,
+            announce=None if quiet else _announce,
+            **options,
         )
-    there = written.blocks - written.written
+    elsewhere = written.chunks - written.written
+    rest = "were there" if written.complete else "are left to other parts"
     typer.echo(
-        f"{written.target}: {len(written.levels)} levels, {written.written} tiles written"
-        f"{f', {there} were there' if there else ''}, {written.seconds:.1f} s"
+        f"{written.target}: {written.written} chunks written ({in_bytes(written.size)})"
+        f"{f', {elsewhere} {rest}' if elsewhere else ''}, {written.seconds:.1f} s"
     )
+
+
+def _announce(estimate: Estimate) -> None:
+    """Say what is left to write."""
+    size, minutes = in_bytes(estimate.size), estimate.seconds / 60
+    time = f"{estimate.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"  # noqa: PLR2004
+    typer.echo(f"{estimate.chunks} more chunks, about {size} and {time}", err=True)
+
+
+def _as_shards(text: str | None) -> int | Literal["auto"] | None:
+    if text is None or text == "auto":
+        return cast("Literal['auto'] | None", text)
+    if not text.isdecimal() or not int(text):
+        msg = f'--shards must be a number of pixels or "auto", not {text!r}'
+        raise ValueError(msg)
+    return int(text)
+
+
+def _as_part(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        msg = f'--part must look like "3/16", with a first number from 1 to the second, not {text!r}'
+        raise ValueError(msg)
+    return int(match[1]), int(match[2])
+
+
+def _codecs(name: str, zarr_format: int) -> dict[str, Any]:
+    """Return the keywords that a compressor means, in either format."""
+    if name not in COMPRESSORS:
+        msg = f"--compressor must be one of {', '.join(COMPRESSORS)}, not {name!r}"
+        raise ValueError(msg)
+    if name == "gzip":
+        return {}
+    if name == "none":
+        return {"compressors": None}
+    import numcodecs  # noqa: PLC0415  not for `--help`
+    from zarr.codecs import BloscCodec, ZstdCodec  # noqa: PLC0415
+
+    if zarr_format == 2:  # noqa: PLR2004
+        return {"compressors": numcodecs.Zstd(level=3) if name == "zstd" else numcodecs.Blosc(cname="zstd", clevel=3)}
+    return {"compressors": ZstdCodec(level=3) if name == "zstd" else BloscCodec(cname="zstd", clevel=3)}
 
 
 def _cluster(address: str, stack: ExitStack) -> Executor:

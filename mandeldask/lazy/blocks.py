@@ -12,7 +12,7 @@ from dask.base import tokenize
 
 from mandeldask.lazy import threads as _registered  # noqa: F401  dask's threads in forked children
 from mandeldask.lazy.memory import GuardedArray
-from mandeldask.lazy.passes import content_token
+from mandeldask.lazy.passes import Pixels, content_token
 from mandeldask.lazy.workers import computed
 
 if TYPE_CHECKING:
@@ -67,10 +67,11 @@ def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side]) -> dict[st
     chunks = blocks_of(grid.shape, sides)
     if len(dtypes) == 1:
         ((field, dtype),) = dtypes.items()
-        return {field: GuardedArray.of(_map_blocks(Blocks(kernel, grid, sides, field), field, dtype, chunks=chunks))}
-    together = _map_blocks(Blocks(kernel, grid, sides, None), "fields", np.dtype(object), chunks=chunks)
-    arrays = {field: _map_blocks(itemgetter(field), field, dtype, together) for field, dtype in dtypes.items()}
-    return {field: GuardedArray.of(array) for field, array in arrays.items()}
+        arrays = {field: _map_blocks(Blocks(kernel, grid, sides, field), field, dtype, chunks=chunks)}
+    else:
+        together = _map_blocks(Blocks(kernel, grid, sides, None), "fields", np.dtype(object), chunks=chunks)
+        arrays = {field: _map_blocks(itemgetter(field), field, dtype, together) for field, dtype in dtypes.items()}
+    return {field: GuardedArray.of(array, Pixels(kernel, grid, field)) for field, array in arrays.items()}
 
 
 def blocks_along(shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mandeldask.lazy.passes import Pixels
+
 MAX_PIXELS = 2**31
 """Pixels that one read may ask for: more is taken for an oversight, whatever memory there is."""
 
@@ -94,12 +96,15 @@ class GuardedArray(da.Array):
     What is made of it, such as windows and reductions, is a plain dask array.
     """
 
-    __slots__ = ()
+    __slots__ = ("pixels",)
+    pixels: Pixels | None
+    """What it computes; None for a copy that was pickled."""
 
     @classmethod
-    def of(cls, array: da.Array) -> GuardedArray:
+    def of(cls, array: da.Array, pixels: Pixels | None = None) -> GuardedArray:
         """Return `array`, guarded."""
         guarded: GuardedArray = cls(array.dask, array.name, array.chunks, dtype=array.dtype, meta=array._meta)  # noqa: SLF001  dask's own argument
+        guarded.pixels = pixels
         return guarded
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

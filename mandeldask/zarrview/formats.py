@@ -16,6 +16,7 @@ from mandeldask.zarrview.blocks import declared
 from mandeldask.zarrview.dtypes import TEXT
 from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
+from mandeldask.zarrview.shards import auto_shards
 from mandeldask.zarrview.stored import Stored, template
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "default"
 """gzip at level 1: what a browser decodes without WebAssembly, and the same bytes every time."""
+
+
+AUTO: Final = "auto"
+"""Shards of up to 64 MiB of elements, and no longer than the array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class V3:
     serializer: Any = "auto"
     """The zarr codec that turns an array into bytes."""
     shards: Any = None
-    """Elements of a shard along each dimension, or one number for all, for arrays whose chunks divide it."""
+    """Elements of a shard along each dimension, or one number for all, for arrays whose chunks divide it; or "auto"."""
 
     number: ClassVar[Literal[3]] = 3
     names: ClassVar[tuple[str, ...]] = ("zarr.json",)
@@ -127,6 +132,8 @@ class V3:
 
     def _shards(self, array: Array) -> tuple[int, ...] | None:
         """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
+        if self.shards == AUTO:
+            return auto_shards(array.shape, array.chunks, array.dtype.itemsize)
         asked = array.encoding.get("shards") if self.shards is None else self.shards
         shards = (asked,) * len(array.shape) if isinstance(asked, int) else tuple(asked or ())
         if len(shards) != len(array.shape) or any(map(mod, shards, array.chunks)):

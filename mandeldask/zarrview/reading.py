@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mandeldask.cancellation import current
 from mandeldask.flights import Flights, Seat
-from mandeldask.zarrview.keys import window
+from mandeldask.zarrview.encoding import encoded_tile
 from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.shards import Plan
@@ -102,16 +101,12 @@ class Reader:
         Changed
             If the source is of another version now than when it was opened.
         """
-        stored = chunk.stored
-        span = window(coords, stored.tile, stored.array.shape)
-        block = stored.array.read(span)
-        current().check()
+        tile = encoded_tile(chunk.stored, coords)
         if chunk.changed():
             msg = f"the source of {chunk.key} changed while it was read"
             raise Changed(msg)
-        tile = stored.encode(block, span)
         self.cache.computed()
-        if stored.shard is None:
+        if chunk.stored.shard is None:
             self._save(chunk, tile)
         return tile
 

@@ -25,6 +25,28 @@ ABSENT = 2**64 - 1
 """Offset and length, in an index, of a chunk that is not there."""
 
 
+SHARD_BYTES = 2**26
+"""Size of the elements of a shard, at most, where its shape is chosen."""
+
+
+def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...] | None:
+    """Return the shape of shards of up to `SHARD_BYTES`, no longer than the array; None if one chunk fills a shard.
+
+    Examples
+    --------
+    >>> auto_shards((65536, 65536), (512, 512), 1), auto_shards((1000,), (1000,), 8)
+    ((8192, 8192), None)
+    """
+    factors = [1] * len(shape)
+    while True:
+        longer = [axis for axis, size in enumerate(shape) if chunks[axis] * factors[axis] < size]
+        if not longer or 2 * prod(factors) * prod(chunks) * itemsize > SHARD_BYTES:
+            break
+        factors[min(longer, key=lambda axis: factors[axis])] *= 2
+    shards = tuple(chunk * factor for chunk, factor in zip(chunks, factors, strict=True))
+    return None if shards == tuple(chunks) else shards
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """How chunks make up a shard: in C order, without those that lie wholly outside the array, then the index."""

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from zarr.storage import LocalStore, MemoryStore, ZipStore
+from dask.base import normalize_token
+from zarr.storage import LocalStore, MemoryStore
 
 import mandeldask as md
 from mandeldask.cancellation import Cancelled, current
@@ -48,7 +49,7 @@ def assert_equal(back, tree, levels=LEVELS):
 def test_an_export_reads_back_equal(tree, tmp_path, zarr_format):
     target = tmp_path / "out.zarr"
     written = md.export(tree, target, levels=LEVELS, zarr_format=zarr_format)
-    assert (written.levels, written.blocks, written.written) == (("37", "38", "39"), 64 + 16 + 4, 84)
+    assert (written.chunks, written.written, written.complete) == (2 * (64 + 16 + 4) + 6, 174, True)  # with coordinates
     assert_equal(read_back(target), tree)
 
 
@@ -81,20 +82,21 @@ def test_a_rerun_writes_only_what_is_missing(tree, tmp_path, zarr_format):
 def test_blocks_of_zeros_are_written_so_that_resuming_knows_them(tmp_path):
     tree = md.open_pyramid(levels=1, tilesize=16, center="100", maxiter=3)
     assert not tree["0/iterations"].any()
-    assert md.export(tree, tmp_path / "out.zarr").written == 4
+    assert md.export(tree, tmp_path / "out.zarr").written == 4 + 2  # with coordinates
     assert md.export(tree, tmp_path / "out.zarr").written == 0
 
 
 def test_progress_is_told_after_every_block(tree, tmp_path):
     seen = []
     md.export(tree, tmp_path / "out.zarr", levels=[39], progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen[-1] == (10, 10)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
 def test_a_bar_tells_the_rate_and_goes_to_standard_error(tree, tmp_path, capsys):
     md.export(tree, tmp_path / "out.zarr", levels=[39], progress=True)
     out, err = capsys.readouterr()
-    assert "4/4" in err
+    assert "10/10" in err
     assert "tiles/s" in err
     assert out == ""
 
@@ -131,7 +133,7 @@ def test_trees_that_are_no_pyramids_are_written_too(tmp_path, zarr_format):
         coords={"b": [1.5, 2.5, 3.5, 4.5]},
     )
     tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"mine": 1}), "numbers": numbers})
-    assert md.export(tree, tmp_path / "out.zarr", zarr_format=zarr_format).blocks == 3
+    assert md.export(tree, tmp_path / "out.zarr", zarr_format=zarr_format).chunks == 4
     xr.testing.assert_equal(read_back(tmp_path / "out.zarr"), tree)
 
 
@@ -145,7 +147,7 @@ def test_codecs_are_passed_on(tree, tmp_path):
     [
         ({"levels": [50]}, "levels must be out of 0, 1"),
         ({"levels": []}, "levels must be out of"),
-        ({}, "level 0 has 3e\\+26 pixels"),
+        ({}, "0/iterations has 3e\\+26 elements"),
         ({"levels": [39], "zarr_format": 4}, "zarr_format must be 2 or 3"),
     ],
 )
@@ -166,22 +168,19 @@ def test_targets_that_hold_something_else_are_refused(tree, tmp_path):
     assert (tmp_path / "precious.txt").read_text() == "thesis"
 
 
-def test_an_export_of_other_levels_or_format_is_not_mixed_in(tree, tmp_path):
+def test_an_export_of_another_format_is_not_mixed_in(tree, tmp_path):
     md.export(tree, tmp_path / "out.zarr", levels=[39])
-    for keywords in ({"levels": LEVELS}, {"levels": [39], "zarr_format": 2}):
-        with pytest.raises(ValueError, match="holds something else"):
-            md.export(tree, tmp_path / "out.zarr", **keywords)
+    with pytest.raises(ValueError, match="holds a store of another Zarr format"):
+        md.export(tree, tmp_path / "out.zarr", levels=[39], zarr_format=2)
     assert not list((tmp_path / "out.zarr").rglob(".z*"))
 
 
 def test_stores_that_would_lose_blocks_are_refused(tree, tmp_path):
     with pytest.raises(ValueError, match="read-only"):
         md.export(tree, LocalStore(tmp_path, read_only=True), levels=[39])
-    with pytest.raises(ValueError, match="export to a directory and zip that"):
-        md.export(tree, ZipStore(tmp_path / "out.zip", mode="w"), levels=[39])
-    with pytest.raises(ValueError, match="over HTTP"):
+    with pytest.raises(ValueError, match="HTTP servers"):
         md.export(tree, "https://example.org/out.zarr", levels=[39])
-    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="memory of this process"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="belongs to this process"):
         md.export(tree, MemoryStore(), levels=[39], executor=pool)
 
 
@@ -194,7 +193,7 @@ class FailingKernel:
         return self
 
     def __dask_tokenize__(self):
-        return "failing"
+        return normalize_token(self.kernel)  # the same pixels, when it is luckier
 
     def __call__(self, grid):
         msg = "out of luck"
@@ -209,7 +208,8 @@ def test_a_failure_is_raised_and_leaves_what_was_written(tmp_path):
     with pytest.raises(ArithmeticError, match="out of luck"):
         md.export(tree, tmp_path / "out.zarr")
     assert (
-        md.export(md.open_pyramid(levels=3, tilesize=16, kernel=position_kernel), tmp_path / "out.zarr").written == 84
+        md.export(md.open_pyramid(levels=3, tilesize=16, kernel=position_kernel), tmp_path / "out.zarr").written
+        == 84 + 6
     )
 
 

@@ -1,0 +1,35 @@
+"""`mandeldask verify`: whether an export is complete, undamaged, and equal to its source."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+SHOWN = 20
+"""Faults that are listed."""
+
+
+def verify(
+    target: Annotated[str, typer.Argument(help="What `mandeldask export` wrote: a folder, .zip file or URL.")],
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Compute every chunk again and compare.")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="Chunks of each array that are computed and compared.")] = 16,
+    repair: Annotated[bool, typer.Option("--repair", help="Write what is wrong anew.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Look at every chunk of an export. Exit code 1 says that something is wrong.
+
+    **Example:** `mandeldask verify mandelbrot.zarr --full`
+    """
+    from mandeldask.verification import verify as verify_store  # noqa: PLC0415  dask and xarray: not for `--help`
+
+    found = verify_store(target, sample=None if full else sample, repair=repair, progress=False if quiet else None)
+    for key, fault in found.faults[:SHOWN]:
+        typer.echo(f"{fault}: {key}")
+    if len(found.faults) > SHOWN:
+        typer.echo(f"and {len(found.faults) - SHOWN} more")
+    wrong = f"{len(found.faults)} wrong{', written anew' if repair else ''}" if found.faults else "all right"
+    typer.echo(f"{target}: {found.chunks} chunks, {found.compared} compared with the source, {wrong}")
+    if found.faults and not repair:
+        raise typer.Exit(1)

@@ -1,0 +1,298 @@
+"""export: a tree, or some levels of a pyramid, written as Zarr."""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
+from mandeldask.exports.jobs import Piece, jobs_of
+from mandeldask.exports.present import check_content, check_root, todo_of
+from mandeldask.exports.record import MARK, Record
+from mandeldask.exports.running import Estimate, write_all
+from mandeldask.exports.targets import is_of_this_process, open_target
+from mandeldask.lazy.described import described
+from mandeldask.lazy.progress import reporting
+from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.formats import V2, V3, Format
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node
+from mandeldask.zarrview.view import ZarrView
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from zarr.abc.store import Store
+
+    from mandeldask.exports.jobs import Job, Written
+    from mandeldask.exports.targets import Target
+
+MAX_ELEMENTS = 2**40
+"""Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote."""
+
+    target: str
+    """Where."""
+    zarr_format: int
+    """Zarr format, 2 or 3."""
+    arrays: tuple[str, ...]
+    """Paths of the arrays."""
+    chunks: int
+    """Chunks, or shards, that the arrays have."""
+    written: int
+    """Chunks written by this call; the others were there before, or are other parts'."""
+    size: int
+    """Bytes written by this call."""
+    seconds: float
+    """Time it took."""
+    complete: bool
+    """Whether every chunk is there, and so the documents; False where other parts have not ended."""
+
+
+def export(  # noqa: PLR0913  the public names of an export
+    tree: Any,
+    target: str | os.PathLike[str] | Store,
+    *,
+    levels: Iterable[int | str] | None = None,
+    window: Mapping[str, slice] | None = None,
+    zarr_format: Literal[2, 3] = 3,
+    chunks: int | None = None,
+    shards: int | tuple[int, ...] | Literal["auto"] | None = None,
+    overwrite: bool = False,
+    resume: bool = True,
+    part: tuple[int, int] = (1, 1),
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | bool | None = None,
+    announce: Callable[[Estimate], None] | None = None,
+    storage_options: dict[str, Any] | None = None,
+    **codecs: Any,
+) -> Exported:
+    """Write a tree as Zarr: what `to_store` shows of it, chunk by chunk.
+
+    Every chunk appears whole, and the metadata documents come last, so that no reader takes what is not there for fill
+    values. An export that was stopped anywhere, by any means, goes on where it was when it is called again.
+
+    Parameters
+    ----------
+    tree : DataTree, Dataset, array, table, Mapping, ...
+        What to write: any tree that `to_store` shows.
+    target : str, path or Store
+        A directory, a URL that fsspec can write to, a new file that ends in ``.zip``, or a writable Zarr store.
+    levels : iterable of int or str, optional
+        Groups of the tree's root to write; all by default. Levels that an earlier export wrote to `target` stay, and
+        the multiscale metadata name them all.
+    window : mapping of str to slice, optional
+        Pixels to write along each dimension, as for `xarray.Dataset.isel`. Multiscale metadata are left out.
+    zarr_format : {3, 2}
+        Zarr format. Attributes are that format's (OME-Zarr 0.5, or 0.4 in v2); metadata is consolidated.
+    chunks : int, optional
+        Elements along a chunk; by default the pyramid's tilesize, or the tree's own chunks.
+    shards : int, tuple of int or "auto", optional
+        Elements along a shard, which holds many chunks in one file (v3 only); "auto" for up to 64 MiB of elements.
+    overwrite : bool
+        Replace arrays of other content that are there.
+    resume : bool
+        Keep the chunks of the same content that are there; otherwise they are refused, or replaced by `overwrite`.
+    part : (int, int)
+        Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last that ends writes the documents.
+    executor : concurrent.futures.Executor, optional
+        Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
+        ``client.get_executor()``.
+    progress : callable, bool or None
+        Called with (chunks done, chunks in all); True for a bar; None for a bar where there is a terminal.
+    announce : callable, optional
+        Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
+    storage_options : dict, optional
+        For fsspec.
+    **codecs
+        `compressors`, `filters`, `serializer`, as for `zarr.create_array`.
+
+    Raises
+    ------
+    ValueError
+        If a level is not in the tree or an array too large, or if the target cannot be written to safely: it holds
+        something else, is read-only, or would not see what other processes write. Nothing is written then.
+    TypeError
+        If the tree is of no known kind.
+    RuntimeError
+        If chunks are not where they were written to.
+
+    Examples
+    --------
+    >>> from mandeldask import open_pyramid
+    >>> from zarr.storage import MemoryStore
+    >>> written = export(open_pyramid(levels=2, tilesize=16), MemoryStore(), progress=False)
+    >>> written.arrays, written.chunks, written.written
+    (('0/iterations', '1/iterations'), 20, 20)
+    """
+    began = time.perf_counter()
+    form = _format(zarr_format, shards, codecs)
+    share = _checked_part(part)
+    where = open_target(target, storage_options)
+    try:
+        _check_reachable(where, executor)
+        view = _view(tree, levels, window, form, chunks, there=where)
+        pieces = _pieces(view)
+        _check_target(where, view, pieces, overwrite=overwrite, resume=resume)
+        jobs = jobs_of(where, pieces)
+        _claim(where, view, pieces)
+        written, size = _write(jobs, share, executor, progress, announce)
+        complete = _finish(view, where, jobs, share)
+    except BaseException:
+        where.abandon()
+        raise
+    paths, total = tuple(piece.path for piece in pieces), sum(piece.count for piece in pieces)
+    seconds = time.perf_counter() - began
+    return Exported(str(target), zarr_format, paths, total, written, size, seconds, complete)
+
+
+def _format(zarr_format: int, shards: Any, codecs: dict[str, Any]) -> Format:
+    if zarr_format not in {2, 3}:
+        msg = f"zarr_format must be 2 or 3, not {zarr_format!r}"
+        raise ValueError(msg)
+    if zarr_format == 3:  # noqa: PLR2004
+        return V3(**codecs, shards=shards)
+    if shards is not None:
+        msg = "shards need zarr_format=3: Zarr v2 has none"
+        raise ValueError(msg)
+    return V2(**codecs)
+
+
+def _check_reachable(target: Target, executor: Executor | None) -> None:
+    """Raise ValueError where workers would write to copies of the target of their own."""
+    if executor is not None and not isinstance(executor, ThreadPoolExecutor) and is_of_this_process(target):
+        msg = (
+            f"target {target} belongs to this process: what workers elsewhere write to their copies of it would vanish"
+        )
+        raise ValueError(msg)
+
+
+def _checked_part(part: tuple[int, int]) -> tuple[int, int]:
+    which, of = part
+    if not 1 <= which <= of:
+        msg = f"part must be (k, n) with 1 <= k <= n, not {part!r}"
+        raise ValueError(msg)
+    return which - 1, of
+
+
+def _view(  # noqa: PLR0913, PLR0917  what is shown, and how
+    tree: Any,
+    levels: Iterable[int | str] | None,
+    window: Mapping[str, slice] | None,
+    form: Format,
+    chunks: int | None,
+    there: Target,
+) -> ZarrView:
+    """Return the view of what will be in the target: the levels asked for, and those that are there already."""
+    names = getattr(tree, "children", ())
+    written = [name for name in names if any(there.read(f"{name}/{document}") for document in form.names)]
+    node = as_node(described(tree, levels, window, also=written))
+    if chunks is not None:
+        node = _with_chunks(node, chunks)
+    return ZarrView(node, form, cache=TileCache(0))
+
+
+def _with_chunks(node: Node, chunks: int) -> Node:
+    if isinstance(node, Group):
+        return replace(node, members={name: _with_chunks(member, chunks) for name, member in node.members.items()})
+    return replace(node, chunks=tuple(min(chunks, max(1, size)) for size in node.shape))
+
+
+def _pieces(view: ZarrView) -> list[Piece]:
+    """Return the arrays of a view, or raise ValueError if one is too large."""
+    form = view.format
+    pieces = [Piece(path, form.store(array), form, _version(array)) for path, array in view.arrays()]
+    sizes = {piece.path: _elements(piece.stored.array) for piece in pieces}
+    large = [path for path, size in sizes.items() if size > MAX_ELEMENTS]
+    if large:
+        fitting = [path for path in sizes if path not in large]
+        fit = f"{fitting[0]} and those after it fit" if fitting else "no array fits"
+        msg = (
+            f"{large[0]} has {sizes[large[0]]:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts: "
+            f"{fit} (levels=, or --only)"
+        )
+        raise ValueError(msg)
+    return pieces
+
+
+def _elements(array: Array) -> int:
+    return math.prod(array.shape)
+
+
+def _version(array: Array) -> Any:
+    return None if array.version is None else array.version()
+
+
+def _check_target(target: Target, view: ZarrView, pieces: Sequence[Piece], *, overwrite: bool, resume: bool) -> None:
+    """Raise ValueError if something else is there, before a byte is written; remove it if that was asked for."""
+    checks = [("", partial(check_root, target, view, pieces))]
+    checks += [(piece.path, partial(check_content, target, piece, resume=resume)) for piece in pieces]
+    for path, check in checks:
+        try:
+            check()
+        except ValueError:
+            if not overwrite:
+                raise
+            target.delete(path)
+
+
+def _claim(target: Target, view: ZarrView, pieces: Sequence[Piece]) -> None:
+    """Mark what will be written: the root until it is complete, and each array for good."""
+    if isinstance(view.root, Group):
+        Record(target, "").claim(view.content)
+    for piece in pieces:
+        Record(target, piece.path).claim(piece.stored.content)
+
+
+def _finish(view: ZarrView, target: Target, jobs: Sequence[Job], share: tuple[int, int]) -> bool:
+    """Write the documents if nothing is missing; return whether that is so."""
+    if share[1] > 1 and missing_chunks(jobs):
+        return False  # other parts are not done
+    check_complete(jobs, target)
+    write_documents(view, target)
+    if isinstance(view.root, Group):
+        target.remove(MARK)
+    target.close()
+    return True
+
+
+def _write(
+    jobs: Sequence[Job],
+    share: tuple[int, int],
+    executor: Executor | None,
+    progress: Any,
+    announce: Callable[[Estimate], None] | None,
+) -> tuple[int, int]:
+    """Write what is missing of `jobs`; return the chunks and the bytes."""
+    todos = [todo_of(job) for job in jobs]
+    total = sum(len(there) for todo in todos for there in todo.there)
+    there = total - sum(todo.missing for todo in todos)
+    chunks = size = 0
+    with reporting("export", progress=progress) as report:
+
+        def note(written: Written) -> None:
+            nonlocal chunks, size
+            chunks, size = chunks + written.chunks, size + written.size
+            report(there + chunks, total)
+
+        write_all(
+            todos, share, executor, note, None if announce is None else partial(_announced, jobs[0].target, announce)
+        )
+    return chunks, size
+
+
+def _announced(target: Target, announce: Callable[[Estimate], None], estimate: Estimate) -> None:
+    """Pass an estimate on, unless it does not fit where it is to be written."""
+    free = target.free_bytes()
+    if free is not None and estimate.size > free:
+        msg = f"target {target} has {free} bytes left, and the {estimate.chunks} chunks take about {estimate.size}"
+        raise ValueError(msg)
+    announce(estimate)

@@ -1,0 +1,44 @@
+"""The end of an export: nothing may be missing, and only then the documents are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mandeldask.exports.present import todo_of
+from mandeldask.zarrview.entries import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mandeldask.exports.jobs import Job
+    from mandeldask.exports.targets import Target
+    from mandeldask.zarrview.view import ZarrView
+
+
+def missing_chunks(jobs: Sequence[Job]) -> list[str]:
+    """Return the keys of some chunks that are not there; none if the export is complete."""
+    for job in jobs:
+        todo = todo_of(job)
+        if todo.missing:
+            found = [job.pieces[index].full_key(coords) for coords, missing in todo.items((0, 1)) for index in missing]
+            return found[:3]
+    return []
+
+
+def write_documents(view: ZarrView, target: Target) -> None:
+    """Write the metadata documents, from the leaves up: a reader that finds a group finds all that is in it."""
+    documents = {key: entry.content for key in view.list() if isinstance(entry := view.find(key), Document)}
+    for key in sorted(documents, key=lambda key: (-key.count("/"), key)):
+        if target.read(key) != documents[key]:
+            target.write(key, documents[key])
+
+
+def check_complete(jobs: Sequence[Job], target: Target) -> None:
+    """Raise RuntimeError if a chunk is not where it was written to."""
+    missing = missing_chunks(jobs)
+    if missing:
+        msg = (
+            f"target {target} lacks what was written to it, such as {missing[0]}: do the workers see "
+            f"another place under this name?"
+        )
+        raise RuntimeError(msg)

@@ -1,0 +1,133 @@
+"""Which chunks of an export are there: present, whole, and of the content that is to be written."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mandeldask.exports.jobs import Todo
+from mandeldask.exports.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mandeldask.exports.jobs import Job, Piece
+    from mandeldask.exports.targets import Target
+    from mandeldask.zarrview.view import ZarrView
+
+_ROOTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray")
+"""Documents of a root, those first that name the arrays below it."""
+
+_CHOOSE = "choose an empty place, or replace it with overwrite=True (--overwrite)"
+
+_DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
+
+
+def check_root(target: Target, view: ZarrView, pieces: Sequence[Piece]) -> None:
+    """Raise ValueError if the root of a target is not that of an export which `pieces` can join."""
+    marked = Record(target, "").content() is not None  # looked at first: it goes when the documents are there
+    if target.is_empty():
+        return
+    found = [name for name in _ROOTS if target.read(name) is not None]
+    others = [name for name in found if name not in view.format.names]
+    if others:
+        msg = f"target {target} holds a store of another Zarr format ({others[0]}): {_CHOOSE}"
+        raise ValueError(msg)
+    if marked:
+        return  # an export that did not end, or an array
+    paths = _arrays_below(target.read(found[0])) if found else set()
+    strangers = paths - {piece.path for piece in pieces}
+    if strangers or not paths:
+        what = f"{min(strangers)}, which is not in this tree" if strangers else "which no export wrote"
+        msg = f"target {target} holds something else, {what}: {_CHOOSE}"
+        raise ValueError(msg)
+
+
+def _arrays_below(raw: bytes | None) -> set[str]:
+    """Return the paths of the arrays that a root's document names; none if it names no arrays."""
+    document = json.loads(raw or b"{}")
+    if document.get("node_type") == "array" or "shape" in document:
+        return {""}
+    if "zarr_consolidated_format" in document:
+        return {name.removesuffix("/.zarray") for name in document["metadata"] if name.endswith("/.zarray")}
+    below = document.get("consolidated_metadata", {}).get("metadata", {})
+    return {path for path, each in below.items() if each.get("node_type") == "array"}
+
+
+def check_content(target: Target, piece: Piece, *, resume: bool) -> None:
+    """Raise ValueError if chunks of another content, or of an unknown one, are in the place of an array."""
+    found = Record(target, piece.path).content()
+    place = piece.path or "/"
+    if found == piece.stored.content and resume:
+        return
+    if found is not None:
+        other = "other content (other elements, chunks or codecs)" if resume else "chunks already, and resume is off,"
+        msg = f"target {target} holds {other} at {place}: {_CHOOSE}"
+        raise ValueError(msg)
+    if any(name not in _DOCUMENTS for name, _ in _first(target, piece)) or _has_documents(target, piece):
+        msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
+        raise ValueError(msg)
+
+
+def _first(target: Target, piece: Piece) -> list[tuple[str, int | None]]:
+    """Return a key below an array's path, if there is one."""
+    return [entry for entry, _ in zip(target.sizes(piece.path), range(8), strict=False)]
+
+
+def _has_documents(target: Target, piece: Piece) -> bool:
+    prefix = f"{piece.path}/" if piece.path else ""
+    return any(target.read(prefix + name) is not None for name in piece.format.document_names(piece.stored.array))
+
+
+def todo_of(job: Job) -> Todo:
+    """Return which chunks of a job are there.
+
+    A chunk is there if its file is as long as its ledger says, or decodes where no ledger knows it.
+    """
+    return Todo(job, tuple(_there(job.target, piece) for piece in job.pieces))
+
+
+def _there(target: Target, piece: Piece) -> bytearray:
+    there = bytearray(piece.count)
+    found: Mapping[str, int | None] = dict(target.sizes(piece.path))
+    known = Record(target, piece.path).written(found)
+    for key, size in found.items():
+        place = piece.place(key)
+        if place is not None and is_whole(target, piece, key, size, known.get(key, (None, 0))[0]):
+            there[place] = 1
+    return there
+
+
+def is_whole(target: Target, piece: Piece, key: str, size: int | None, expected: int | None) -> bool:
+    """Return whether a chunk that is there is complete.
+
+    Parameters
+    ----------
+    target, piece
+        Where it is.
+    key : str
+        Its key below the array's path.
+    size : int or None
+        Its bytes; None where the target does not tell: object stores show an object once it is complete.
+    expected : int or None
+        The bytes that were written; None if no ledger knows.
+    """
+    if size is None:
+        return True
+    if expected is not None:
+        return size == expected
+    return decodes(target, piece, key)
+
+
+def decodes(target: Target, piece: Piece, key: str) -> bool:
+    """Return whether a chunk or shard decodes to what the array's chunks are."""
+    raw = target.read(f"{piece.path}/{key}" if piece.path else key)
+    if raw is None:
+        return False
+    stored = piece.stored
+    if stored.shard is None:
+        return stored.encoder.accepts(raw)
+    coords = piece.format.parse_chunk_key(key.split("/"), stored.grid)
+    accepts = partial(stored.shard.accepts, encoder=stored.encoder, coords=coords or ())
+    return accepts(raw)

@@ -1,0 +1,149 @@
+"""verify: whether a written Zarr store is complete, undamaged, and equal to its source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import zarr
+
+from mandeldask.exports.jobs import Piece, Todo, jobs_of
+from mandeldask.exports.running import write_all
+from mandeldask.exports.targets import open_target
+from mandeldask.exports.verifying import Verified, verify_pieces
+from mandeldask.lazy.described import described
+from mandeldask.lazy.metadata import pyramid_of
+from mandeldask.lazy.progress import reporting
+from mandeldask.lazy.tree import open_pyramid
+from mandeldask.zarrview.formats import V2, V3
+from mandeldask.zarrview.nodes import Array, Group, Node, as_node
+from mandeldask.zarrview.stored import Stored
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+
+    from zarr.abc.store import Store
+
+    from mandeldask.exports.targets import Target
+
+
+def verify(  # noqa: PLR0913  the public names of a verification
+    target: str | os.PathLike[str] | Store,
+    tree: Any = None,
+    *,
+    sample: int | None = 16,
+    repair: bool = False,
+    progress: Callable[[int, int], None] | bool | None = None,
+    storage_options: dict[str, Any] | None = None,
+) -> Verified:
+    """Look whether an export is complete, undamaged, and equal to its source.
+
+    Every chunk must be there, as long and with the checksum that was written, and decode. Some are computed again and
+    compared element by element.
+
+    Parameters
+    ----------
+    target : str, path or Store
+        What `export` wrote.
+    tree : any tree, optional
+        The source. A pyramid's is known from its attributes.
+    sample : int or None
+        Chunks of each array that are compared with the source; None for all.
+    repair : bool
+        Write chunks that are wrong anew, from the source.
+    progress : callable, bool or None
+        As for `export`.
+    storage_options : dict, optional
+        For fsspec.
+
+    Returns
+    -------
+    Verified
+        What was found, before any repair.
+
+    Raises
+    ------
+    ValueError
+        If nothing is there, or its source is not known.
+    """
+    where = open_target(target, storage_options)
+    there = _opened(where)
+    arrays = dict(_arrays_of(there))
+    source = _source(tree, there)
+    sources = {} if source is None else dict(_nodes_of(as_node(described(source, None, None))))
+    unknown = arrays.keys() - sources.keys() if sources else set()
+    if unknown:
+        msg = f"the source has no array {min(unknown) or '/'!r}, which is in {target}"
+        raise ValueError(msg)
+    pieces = [_piece(path, array, sources.get(path)) for path, array in arrays.items()]
+    with reporting("verify", progress=progress) as report:
+        found = verify_pieces(where, pieces, sample=sample if sources else 0, report=report)
+    if repair and found.faults:
+        if not sources:
+            msg = "what the chunks should hold is not known: pass the source, verify(target, tree, repair=True)"
+            raise ValueError(msg)
+        _repair(where, pieces, {key for key, _ in found.faults})
+    return found
+
+
+def _opened(target: Target) -> zarr.Group | zarr.Array[Any]:
+    try:
+        return zarr.open(target.zarr_store(), mode="r")
+    except FileNotFoundError as error:
+        msg = f"target {target} holds no finished Zarr store: its documents are written last"
+        raise ValueError(msg) from error
+
+
+def _source(tree: Any, there: zarr.Group | zarr.Array[Any]) -> Any:
+    """Return the source: the one that was given, or the pyramid that the attributes describe; None if it is unknown."""
+    if tree is not None:
+        return tree
+    if "mandeldask" not in there.attrs:
+        return None
+    return open_pyramid(pyramid_of(dict(there.attrs)), chunks=None)
+
+
+def _arrays_of(node: zarr.Group | zarr.Array[Any], path: str = "") -> Iterator[tuple[str, zarr.Array[Any]]]:
+    if isinstance(node, zarr.Array):
+        yield path, node
+        return
+    for name, member in sorted(node.members()):
+        yield from _arrays_of(member, f"{path}/{name}" if path else name)
+
+
+def _nodes_of(node: Node, path: str = "") -> Iterator[tuple[str, Array]]:
+    if isinstance(node, Group):
+        for name, member in node.members.items():
+            yield from _nodes_of(member, f"{path}/{name}" if path else name)
+    else:
+        yield path, node
+
+
+def _piece(path: str, there: zarr.Array[Any], source: Array | None) -> Piece:
+    """Return an array as it is encoded in the target, with the elements of its source."""
+    array = cast("Array", as_node(there)) if source is None else source
+    metadata: Any = there.metadata
+    if (array.shape, array.dtype) != (there.shape, there.dtype):
+        found, wanted = f"{there.dtype} {there.shape}", f"{array.dtype} {array.shape}"
+        msg = f"{path or '/'} is an array of {found}, and its source one of {wanted}"
+        raise ValueError(msg)
+    form = V2() if metadata.zarr_format == 2 else V3()  # noqa: PLR2004
+    return Piece(path, Stored.of(replace(array, chunks=there.chunks), metadata), form)
+
+
+def _repair(target: Target, pieces: Sequence[Piece], wrong: set[str]) -> None:
+    """Write the chunks under the keys `wrong` anew."""
+    todos = [Todo(job, tuple(_right(piece, wrong) for piece in job.pieces)) for job in jobs_of(target, pieces)]
+    write_all(todos, (0, 1), None, lambda _: None)
+
+
+def _right(piece: Piece, wrong: set[str]) -> bytearray:
+    """Return 1 in the place of every chunk that is not wrong."""
+    there = bytearray(b"\1") * piece.count
+    prefix = f"{piece.path}/" if piece.path else ""
+    for key in wrong:
+        place = piece.place(key.removeprefix(prefix)) if key.startswith(prefix) else None
+        if place is not None:
+            there[place] = 0
+    return there
