@@ -21,10 +21,11 @@ from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.web.application import create_app as create_web_app
+from mandeldask.web.catalog import PLACES
 from mandeldask.web.hosts import usual_hosts
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
-from mandeldask.zarrview.nodes import as_node, with_reads
+from mandeldask.zarrview.nodes import as_node, as_tree, is_name, with_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,7 @@ class Limits:
         TypeError, ValueError
             If it cannot be served.
         """
-        return self._bounded(_opened(tree), inf)
+        return self._bounded(as_tree(_opened(tree)), inf)
 
     def _check(self, pyramid: Pyramid) -> None:
         _check_limit("tilesize", pyramid.tilesize, self.max_tilesize)
@@ -144,10 +145,11 @@ def _check_limit(what: str, value: int, limit: int) -> None:
         raise PermissionError(msg)
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  what is served, and how
     tree: Any = None,
     *,
-    name: str = "mandelbrot",
+    name: str | None = None,
+    root: Any = None,
     limits: Limits | None = None,
     places: bool = True,
     orbits: str | Path | None = None,
@@ -159,8 +161,11 @@ def create_app(
     ----------
     tree : Pyramid, DataTree, Dataset, DataArray, array, table, or Mapping of str to such, optional
         What to serve; the default Pyramid if None. A Mapping names several trees.
-    name : str
-        Name of the tree in URLs, ``/zarr/v3/<name>.zarr``, where `tree` is a single one.
+    name : str, optional
+        Name of the tree in URLs, ``/zarr/v3/<name>`` or ``/zarr/v3/<name>.zarr``, where `tree` is a single one. Unless
+        given, ``mandelbrot`` for a Pyramid, the name that the tree has itself, or ``data``.
+    root : any tree, optional
+        A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, instead of `tree`.
     limits : Limits, optional
         Bounds on the places that may be opened by URL, and on what a chunk of any tree may cost.
     places : bool
@@ -174,7 +179,7 @@ def create_app(
     Raises
     ------
     TypeError, ValueError
-        If a tree cannot be served or a setting is out of its range.
+        If a tree cannot be served, a setting is out of its range, or a `name` is given for several trees or a root.
 
     Examples
     --------
@@ -182,15 +187,16 @@ def create_app(
     >>> app.path("v3")
     '/zarr/v3/mandelbrot.zarr'
     """
-    named = tree if _is_several(tree) else {name: tree}
+    named = _named(tree, name, root)
     limits = limits or Limits()
     share = _shared_through(orbits)
     opened = {each: share(limits.named(one)) for each, one in named.items()}
+    own = None if root is None else share(limits.named(root))
 
     def place(spec: str) -> Node:
         return share(limits.place(spec))
 
-    return create_web_app(opened, settings=Settings(**settings), places=place if places else None)
+    return create_web_app(opened, root=own, settings=Settings(**settings), places=place if places else None)
 
 
 def serve(  # noqa: PLR0913  the options of a server
@@ -277,6 +283,30 @@ def _shared_through(folder: str | Path | None) -> Callable[[Node], Node]:
     if folder is None:
         return as_node
     return partial(with_reads, wrap=partial(Exchanging, exchange=Exchange(Path(folder))))
+
+
+def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:
+    """Return the trees that are served by name."""
+    if root is not None:
+        if tree is not None or name is not None:
+            msg = "a root is served alone and has no name: give either it or a tree"
+            raise ValueError(msg)
+        return {}
+    if not _is_several(tree):
+        return {_name_of(tree) if name is None else name: tree}
+    if name is not None:
+        msg = f"name={name!r} is for one tree; the keys of the mapping name the {len(tree)} that were given"
+        raise ValueError(msg)
+    named: Mapping[str, Any] = tree
+    return named
+
+
+def _name_of(tree: Any) -> str:
+    """Return the name of a tree that was given none."""
+    if tree is None or isinstance(tree, Pyramid):
+        return "mandelbrot"
+    own = getattr(tree, "name", None)
+    return own if isinstance(own, str) and is_name(own) and own != PLACES else "data"
 
 
 def _is_several(tree: Any) -> bool:

@@ -48,7 +48,7 @@ def test_one_tree_has_the_name_it_is_given(tree, array):
 def test_a_mapping_names_several_trees():
     app = md.create_app({"set": SMALL, "picture": {"data": np.arange(3)}})
     root = get(app, "/zarr/v3/zarr.json").json()["consolidated_metadata"]["metadata"]
-    assert {"set.zarr", "set.zarr/2/iterations", "picture.zarr", "picture.zarr/data"} <= root.keys()
+    assert {"set", "set/2/iterations", "picture", "picture/data"} <= root.keys()
     assert app.path("v3", "picture") == "/zarr/v3/picture.zarr"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +24,15 @@ from mandeldask.web.hosts import Hosts
 from mandeldask.web.keys import ApiKeys, KeyFile
 from mandeldask.web.messages import as_json, problem
 from mandeldask.web.metrics import Metrics, Observe
+from mandeldask.web.mounting import Mounted, Split
+from mandeldask.web.names import readable
 from mandeldask.web.pages import Viewer
 from mandeldask.web.settings import Settings
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.imaged import images_of
-from mandeldask.zarrview.nodes import as_node, checked_name
+from mandeldask.zarrview.nodes import checked_name, member
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.nodes import Node
 
+log = logging.getLogger(__name__)
 
 FORMATS: Mapping[int, Format] = {2: V2(), 3: V3()}
 """What is served below ``/zarr/v2`` and ``/zarr/v3``."""
@@ -70,22 +74,30 @@ class Application:
         """Return the URL path of a tree's root group; see `mandeldask.web.serving.Handle.url`."""
         names = self.catalog.names
         if format not in {"v2", "v3"} or (name is not None and name not in names):
-            msg = f"served are v2 and v3 of {', '.join(names)}, not {format} of {name}"
+            msg = f"served are v2 and v3 of {', '.join(names) or 'one tree'}, not {format} of {name}"
             raise ValueError(msg)
+        if not names:
+            return f"/zarr/{format}"
         name = name or names[0]
         stem = self.catalog.pinned(name, int(format[1:])) if pinned else name
         return f"/zarr/{format}/{quote(stem)}.zarr"
 
 
 def create_app(
-    trees: Mapping[str, Any], *, settings: Settings | None = None, places: Callable[[str], Node] | None = None
+    trees: Mapping[str, Any],
+    *,
+    root: Any = None,
+    settings: Settings | None = None,
+    places: Callable[[str], Node] | None = None,
 ) -> Application:
-    """Return the application that serves `trees` as Zarr v2 and v3.
+    """Return the application that serves `trees`, or `root`, as Zarr v2 and v3.
 
     Parameters
     ----------
     trees : mapping of str to tree
         Trees by name, of any kind that `mandeldask.zarrview.nodes.as_node` knows.
+    root : tree, optional
+        A tree that is served as ``/zarr/v2`` and ``/zarr/v3`` itself, where there are no `trees`.
     settings : Settings, optional
         Keys, origins, bounds.
     places : callable, optional
@@ -105,12 +117,16 @@ def create_app(
         make = partial(ZarrView, cluster.over(node) if cluster else node, FORMATS[number], cache=cache, pool=pool)
         if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
             return make()
-        content = make().content[:FINGERPRINT_DIGITS]  # a changed tree finds its own folder
+        kept = make()
+        content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # another tree, another folder
         return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
 
-    named = {checked_name(name): as_node(tree) for name, tree in trees.items()}
+    nodes = {checked_name(name): member(name, partial(readable, tree, name)) for name, tree in trees.items()}
+    own = None if root is None else readable(root)
     images = None if settings.pyramid == "none" else partial(images_of, method=settings.pyramid)
-    catalog = Catalog(named, view, places, settings.max_places, images)
+    catalog = Catalog(nodes, view, places, settings.max_places, images, own)
+    for path, reason in catalog.skipped().items():
+        log.warning("%s is left out: %s", path, reason)
     metrics.watch(cache, pool)
     routes = _routes(catalog, metrics, pool, cluster)
     return Application(_wrapped(routes, settings, metrics), catalog, metrics, settings)
@@ -121,7 +137,7 @@ def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
     file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     private = CutOff(ApiKeys(routes, settings.api_keys, file))
     shared = Cors(Hosts(private, settings.allowed_hosts), settings.allow_origins)
-    return Observe(Hardened(shared, settings.allow_origins), metrics)
+    return Mounted(Observe(Hardened(shared, settings.allow_origins), metrics))
 
 
 def _pool(settings: Settings) -> Pool:
@@ -129,7 +145,7 @@ def _pool(settings: Settings) -> Pool:
     return Pool(settings.threads, settings.queue, niceness=5)
 
 
-def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> Starlette:
+def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> ASGIApp:
     viewer = Viewer()
 
     @asynccontextmanager
@@ -145,7 +161,6 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
 
     app = Starlette(
         routes=[
-            Mount("/zarr", Zarr(catalog)),
             Route("/healthz", Answer(lambda: as_json({"status": "ok"}))),
             Route("/readyz", Answer(partial(_ready, cluster), blocks=cluster is not None)),
             Route("/metrics", Answer(metrics.reply, whole=True)),
@@ -156,7 +171,7 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect is a request more on every open
-    return app
+    return Split("/zarr", Zarr(catalog), app)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from mandeldask.web.messages import Refusal
+from mandeldask.web.names import Escaped, own_name
 from mandeldask.web.representation import Lifetime
 from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from mandeldask.web.keys import Grant
     from mandeldask.zarrview.nodes import Node
     from mandeldask.zarrview.view import ZarrView
 
 SUFFIX = ".zarr"
-"""Ending of every root's URL: napari recognises Zarr by it."""
+"""Ending that the name of a tree may have in a URL: napari recognises Zarr by it."""
 
 PLACES = "at"
 """Segment under which any place is a tree; in a key's list of trees it grants the places."""
@@ -54,6 +57,9 @@ class Found:
 class Catalog:
     """Finds the view that a path below ``/zarr/v2`` or ``/zarr/v3`` means.
 
+    A tree answers under its name and under ``<name>.zarr``: the first is what a group of trees calls it, and some
+    clients know Zarr by the ending.
+
     Parameters
     ----------
     trees : mapping of str to node
@@ -67,6 +73,13 @@ class Catalog:
         Places kept open.
     images : callable, optional
         Makes the tree of the images in a named tree, each as a group of levels.
+    root : Group or Array, optional
+        A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, in place of the group of all named trees.
+
+    Raises
+    ------
+    ValueError
+        If a tree has the name under which places are.
     """
 
     def __init__(
@@ -76,19 +89,25 @@ class Catalog:
         places: Callable[[str], Node] | None = None,
         open_places: int = 256,
         images: Callable[[Node], Node] | None = None,
+        root: Node | None = None,
     ) -> None:
+        if places is not None and PLACES in trees:
+            msg = f"no tree can be named {PLACES!r} where places are served: /zarr/v3/{PLACES}/<spec> are the places"
+            raise ValueError(msg)
         self._trees = dict(trees)
+        self._own_root = root
         self._view = view
         self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
         self._places = OpenPlaces(places, view, open_places) if places else None
+        imaged = trees if root is None else {"": root}
         self._images = {
-            (number, name): view(images(tree), number) for name, tree in trees.items() if images for number in (2, 3)
+            (number, name): view(images(tree), number) for name, tree in imaged.items() if images for number in (2, 3)
         }
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the trees."""
+        """Names of the trees; none where one is the root itself."""
         return tuple(self._trees)
 
     async def find(self, number: int, path: str, grant: Grant) -> Found:
@@ -100,37 +119,48 @@ class Catalog:
             404 if there is no such tree, 403 if `grant` does not reach it.
         """
         first, _, key = path.partition("/")
-        if first == PLACES and self._places is not None:
+        root = self._root(number, grant.trees)
+        if first in {"", *root.format.names}:
+            return Found(root, path, Lifetime.REVALIDATE)
+        if first == PLACES and self._places is not None and not (self._own_root and root.has_member(PLACES)):
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
-            return Found(await self._places.open(_stem(spec), number), key, Lifetime.IMMUTABLE)
-        if first == IMAGES and self.has_images and IMAGES not in self._trees:
-            name, _, key = key.partition("/")
-            return self._image(number, name.removesuffix(SUFFIX), key, grant)
-        if not first.endswith(SUFFIX):  # the documents and the listing of the server's own root group
-            return Found(self._root(number, grant.trees), path, Lifetime.REVALIDATE)
-        return self._named(number, _stem(first), key, grant)
+            return Found(await self._places.open(spec.removesuffix(SUFFIX), number), key, Lifetime.IMMUTABLE)
+        if first == IMAGES and self.has_images and not root.has_member(IMAGES):
+            return self._image(number, key, grant)
+        pinned = _PINNED.fullmatch(first.removesuffix(SUFFIX))
+        names = (first, first.removesuffix(SUFFIX))
+        _check(grant, *names, *map(unquote, names), *([pinned["name"]] if pinned else []))
+        if self._own_root is not None:
+            inside = path if first == names[1] or root.has_member(first) else path.replace(first, names[1], 1)
+            return Found(root, inside, Lifetime.REVALIDATE)
+        for name in names:
+            own = own_name(name, self._trees)
+            if own is not None and grant.allows(own):
+                return Found(self._views[number, own], key, Lifetime.REVALIDATE)
+        if pinned is not None and await self._is_pinned(number, pinned, grant):
+            return Found(self._views[number, pinned["name"]], key, Lifetime.IMMUTABLE)
+        raise Refusal(404, "there is no tree of this name")
 
-    def _named(self, number: int, stem: str, key: str, grant: Grant) -> Found:
-        """Return the tree of that name, or of that name and fingerprint."""
-        view = self._views.get((number, stem))
-        if view is not None:
-            _check(grant, stem)
-            return Found(view, key, Lifetime.REVALIDATE)
-        pinned = _PINNED.fullmatch(stem)
-        _check(grant, pinned["name"] if pinned else stem)
-        view = self._views.get((number, pinned["name"])) if pinned else None
-        if view is None or pinned is None or not view.fingerprint.startswith(pinned["digits"]):
-            raise Refusal(404, "there is no tree of this name")
-        return Found(view, key, Lifetime.IMMUTABLE)
+    async def _is_pinned(self, number: int, pinned: re.Match[str], grant: Grant) -> bool:
+        """Return whether a name with a fingerprint is that of a tree that never changes, as it is."""
+        view = self._views.get((number, pinned["name"]))
+        if view is None or not grant.allows(pinned["name"]):
+            return False
+        fingerprint = await asyncio.get_running_loop().run_in_executor(view.pool.side, _lasting, view)
+        return fingerprint.startswith(pinned["digits"])
 
-    def _image(self, number: int, name: str, key: str, grant: Grant) -> Found:
-        """Return the images of the tree of that name."""
-        _check(grant, name)
-        view = self._images.get((number, name))
-        if view is None:
+    def _image(self, number: int, path: str, grant: Grant) -> Found:
+        """Return the images of the tree that `path` begins with."""
+        first, _, key = path.partition("/")
+        name = first.removesuffix(SUFFIX)
+        _check(grant, first, name)
+        if self._own_root is not None:
+            return Found(self._images[number, ""], path, Lifetime.REVALIDATE)
+        own = next(filter(None, (own_name(each, self._trees) for each in (first, name))), None)
+        if own is None or not grant.allows(own):
             raise Refusal(404, "there is no tree of this name")
-        return Found(view, key, Lifetime.REVALIDATE)
+        return Found(self._images[number, own], key, Lifetime.REVALIDATE)
 
     @property
     def has_images(self) -> bool:
@@ -138,20 +168,69 @@ class Catalog:
         return bool(self._images)
 
     def warm(self) -> None:
-        """Write the roots' documents and fingerprints, so that no request has to wait for them."""
+        """Write the roots' documents, so that no request has to wait for them."""
         for view in [self._root(2, None), self._root(3, None), *self._views.values()]:
             _write_root(view)
-        for view in self._views.values():
-            view.fingerprint  # noqa: B018  kept by the view
+
+    def skipped(self) -> dict[str, str]:
+        """Return why parts of the trees cannot be shown, by format and path."""
+        roots = {number: self._root(number, None) for number in (2, 3)}
+        found = [(f"/zarr/v{number}", root.skipped()) for number, root in roots.items()]
+        return {f"{url}/{path}": reason for url, below in found for path, reason in below.items()}
 
     def pinned(self, name: str, number: int) -> str:
-        """Return the name of a tree with the fingerprint of what it is now: a URL that caches may keep for ever."""
-        return f"{name}-{self._views[number, name].fingerprint[:FINGERPRINT_DIGITS]}"
+        """Return the name of a tree with the fingerprint of what it is: a URL that caches may keep for ever.
+
+        Raises
+        ------
+        ValueError
+            If the tree may change.
+        """
+        fingerprint = _lasting(self._views[number, name])
+        if not fingerprint:
+            msg = f"the tree {name} may change, so no URL of it can be kept for ever"
+            raise ValueError(msg)
+        return f"{name}-{fingerprint[:FINGERPRINT_DIGITS]}"
 
     def _root_of(self, number: int, allowed: frozenset[str] | None) -> ZarrView:
-        """Return the group of all trees that a key may read."""
-        names = [name for name in self._trees if allowed is None or name in allowed]
-        return self._view(Group({name + SUFFIX: self._trees[name] for name in names}), number)
+        """Return the root tree, or the group of all trees, as far as a key may read it."""
+        root = self._own_root
+        if root is None:
+            return self._view(Group(Escaped(Some(self._trees, allowed))), number)
+        if allowed is None:
+            return self._view(root, number)
+        if isinstance(root, Group):
+            return self._view(replace(root, members=Some(root.members, allowed), reopen=None), number)
+        return self._view(Group(), number)
+
+
+@dataclass(frozen=True, slots=True)
+class Some(Mapping[str, "Node"]):
+    """The members of a group that a key may read."""
+
+    members: Mapping[str, Node]
+    """All of them."""
+    allowed: frozenset[str] | None
+    """Names of those; None for all."""
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self:
+            raise KeyError(name)
+        return self.members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.members if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return (self.allowed is None or name in self.allowed) and name in self.members
+
+
+def _lasting(view: ZarrView) -> str:
+    """Return the fingerprint of a tree that never changes, or nothing."""
+    return view.fingerprint if view.is_fixed else ""
 
 
 class OpenPlaces:
@@ -211,13 +290,7 @@ def _write_root(view: ZarrView) -> None:
         view.find(document)
 
 
-def _stem(segment: str) -> str:
-    if not segment.endswith(SUFFIX):
-        raise Refusal(404, f"names of trees end in {SUFFIX}")
-    return segment.removesuffix(SUFFIX)
-
-
-def _check(grant: Grant, tree: str) -> None:
+def _check(grant: Grant, *names: str) -> None:
     """Refuse a tree outside the grant whether or not it exists, so that names cannot be guessed."""
-    if not grant.allows(tree):
+    if not any(map(grant.allows, names)):
         raise Refusal(403, "this API key does not open this tree")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 HTML = "text/html; charset=utf-8"
 
+_MARKUP = {*"<>&'\""}
+
 
 def page(path: str, names: Iterable[str]) -> bytes:
     """Return the HTML page that links `names`, the members and documents right below the URL path `path`.
@@ -25,6 +27,11 @@ def page(path: str, names: Iterable[str]) -> bytes:
     """
     last = path.rsplit("/", 1)[-1]
     base = "" if not last else f'<base href="{escape(quote(last))}/">'
-    links = "\n".join(f'<li><a href="{escape(quote(name))}">{escape(name)}</a></li>' for name in names)
+    links = "\n".join(f'<li><a href="{_href(name)}">{escape(name)}</a></li>' for name in names)
     title = escape(path)
     return f"<!doctype html>\n<title>{title}</title>{base}\n<h1>{title}</h1>\n<ul>\n{links}\n</ul>\n".encode()
+
+
+def _href(name: str) -> str:
+    """Return the link to `name`: fsspec takes links for names as they are, so only what HTML forbids is encoded."""
+    return escape(quote(name)) if _MARKUP & {*name} else name

@@ -62,6 +62,9 @@ class Zarr:
             reply = refusal.reply
         except ClientGone:
             return
+        except Exception:
+            log.exception("%s failed", redacted(request.path))
+            reply = problem(500, "the server failed; its log says why")
         await reply.send(send, head=request.method == "HEAD")
 
     async def _reply(self, request: Request, scope: Scope, receive: Receive) -> Reply:

@@ -31,11 +31,8 @@ must be cheap; None means that nothing is known, and then nothing that was read 
 
 _RESERVED = {"", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarrview.json"}
 
-_NOT_IN_URLS = re.compile(r"[/\\?#%\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-"""What ends a segment of a URL, starts an escape there, or cannot be written in UTF-8.
-
-zarr-python and zarrita put names into URLs as they are, so they would read something else or nothing.
-"""
+_UNUSABLE = re.compile(r"[/\\\0\ud800-\udfff]")
+"""What separates segments (in zarr-python the backslash too), and what cannot be written in UTF-8."""
 
 
 class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
@@ -137,7 +134,7 @@ Node: TypeAlias = Group | Array
 
 def is_name(name: str) -> bool:
     """Return whether `name` can be one segment of a Zarr path."""
-    return name not in _RESERVED and bool(name.strip(".")) and _NOT_IN_URLS.search(name) is None
+    return name not in _RESERVED and bool(name.strip(".")) and _UNUSABLE.search(name) is None
 
 
 def checked_name(name: Any) -> str:
@@ -148,9 +145,9 @@ def checked_name(name: Any) -> str:
     if name in _RESERVED or not name.strip("."):
         msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or has only periods"
         raise ValueError(msg)
-    bad = _NOT_IN_URLS.search(name)
+    bad = _UNUSABLE.search(name)
     if bad is not None:
-        msg = f"{name!r} cannot name a member of a Zarr group: clients cannot read {bad[0]!r} in a URL"
+        msg = f"{name!r} cannot name a member of a Zarr group: no client can ask for {bad[0]!r} in a name"
         raise ValueError(msg)
     return name
 
@@ -234,6 +231,20 @@ def as_node(tree: Any) -> Node:
         return as_node(tree)
     msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
     raise TypeError(msg)
+
+
+def as_tree(tree: Any) -> Node:
+    """Return the Group or Array that a whole tree is to Zarr: `as_node`, but for text, which may be meant for a path.
+
+    Raises
+    ------
+    TypeError
+        If it is text, or of no known kind.
+    """
+    if isinstance(tree, (str, bytes)):
+        msg = f"{tree!r} is text, not a tree: for a file or folder give pathlib.Path({tree!r}), for text an array of it"
+        raise TypeError(msg)
+    return as_node(tree)
 
 
 @as_node.register(Group)

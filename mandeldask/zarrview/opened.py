@@ -114,11 +114,16 @@ class OpenedTree:
         Seconds for which a version is believed.
     most : int
         Nodes remembered.
+
+    Attributes
+    ----------
+    root : Opened
+        The root as it was opened last.
     """
 
     def __init__(self, root: Node, refresh: float = REFRESH_S, most: int = MOST) -> None:
         self.refresh = refresh
-        self._root = self._as_opened("", root, None)
+        self.root = self._as_opened("", root, None)
         self._opened: SharedCache[Opened] = SharedCache(most)
 
     def resolve(self, segments: Sequence[str], *, may_open: bool = True) -> tuple[Opened, int] | None:
@@ -147,10 +152,10 @@ class OpenedTree:
         return time.monotonic() - since >= self.refresh
 
     def _current_root(self, *, may_open: bool) -> Opened:
-        root = self._root
+        root = self.root
         if self._has_moved(root, may_open=may_open):
             node = root.node.reopen() if root.node.reopen else root.node
-            root = self._root = self._as_opened("", node, None)
+            root = self.root = self._as_opened("", node, None)
         return root
 
     def _member(self, above: Opened, name: str, path: str, *, may_open: bool) -> Opened | None:

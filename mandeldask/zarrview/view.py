@@ -10,7 +10,7 @@ from mandeldask.zarrview import documents
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.identity import digest, is_lasting, unique
-from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_node
+from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
 from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.pool import Pool
@@ -77,7 +77,7 @@ class ZarrView:
         directory: str | Path | Store | None = None,
         refresh: float = REFRESH_S,
     ) -> None:
-        self.root: Node = as_node(root)
+        self.root: Node = as_tree(root)
         documents.check(self.root, format)
         self.format = format
         self.cache = TileCache() if cache is None else cache
@@ -126,6 +126,11 @@ class ZarrView:
     async def names_at(self, path: str) -> tuple[str, ...] | None:
         """Return what `names` does, made in a thread where it takes more than a look."""
         return await self._aside(("names", path), partial(self._names, path))
+
+    def has_member(self, name: str) -> bool:
+        """Return whether the root is a group with a member of that name; it is not opened."""
+        root = self._tree.root.node
+        return isinstance(root, Group) and name in root.members
 
     async def _aside(self, key: tuple[str, str], work: Callable[..., T]) -> T:
         """Return what `work` returns, from here if it has all at hand, else from a thread."""
