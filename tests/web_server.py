@@ -27,9 +27,11 @@ TREE = {
 
 
 @contextlib.contextmanager
-def serving(trees=None, places=None, drain_s=5, **settings):
+def serving(trees=None, places=None, root=None, drain_s=5, **settings):
     """A running server and an HTTP client of it."""
-    app = create_app({"demo": TREE} if trees is None else trees, settings=Settings(**settings), places=places)
+    app = create_app(
+        {"demo": TREE} if trees is None else trees, root=root, settings=Settings(**settings), places=places
+    )
     with (
         serve_in_background(app, "127.0.0.1", 0, drain_s=drain_s) as handle,
         httpx.Client(base_url=handle.address, timeout=30) as client,

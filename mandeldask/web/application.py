@@ -124,7 +124,7 @@ def create_app(
     nodes = {checked_name(name): member(name, partial(readable, tree, name)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
     images = None if settings.pyramid == "none" else partial(images_of, method=settings.pyramid)
-    catalog = Catalog(nodes, view, places, settings.max_places, images, own)
+    catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)
     for path, reason in catalog.skipped().items():
         log.warning("%s is left out: %s", path, reason)
     metrics.watch(cache, pool)

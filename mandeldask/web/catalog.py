@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from urllib.parse import unquote
 
 from mandeldask.web.messages import Refusal
 from mandeldask.web.names import Escaped, own_name
+from mandeldask.web.places import OpenPlaces
 from mandeldask.web.representation import Lifetime
 from mandeldask.zarrview.nodes import Group
 
@@ -35,9 +34,6 @@ IMAGES = "images"
 
 FINGERPRINT_DIGITS = 16
 """Hexadecimal digits of a fingerprint in a URL."""
-
-MAX_OPENING = 32
-"""Places that may be in the middle of being opened; each takes a tenth of a second."""
 
 _PINNED = re.compile(rf"(?P<name>.+)-(?P<digits>[0-9a-f]{{{FINGERPRINT_DIGITS}}})", re.DOTALL)
 
@@ -82,10 +78,11 @@ class Catalog:
         If a tree has the name under which places are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is served, and how
         self,
         trees: Mapping[str, Node],
         view: Callable[..., ZarrView],
+        *,
         places: Callable[[str], Node] | None = None,
         open_places: int = 256,
         images: Callable[[Node], Node] | None = None,
@@ -170,7 +167,7 @@ class Catalog:
     def warm(self) -> None:
         """Write the roots' documents, so that no request has to wait for them."""
         for view in [self._root(2, None), self._root(3, None), *self._views.values()]:
-            _write_root(view)
+            view.names()
 
     def skipped(self) -> dict[str, str]:
         """Return why parts of the trees cannot be shown, by format and path."""
@@ -231,63 +228,6 @@ class Some(Mapping[str, "Node"]):
 def _lasting(view: ZarrView) -> str:
     """Return the fingerprint of a tree that never changes, or nothing."""
     return view.fingerprint if view.is_fixed else ""
-
-
-class OpenPlaces:
-    """The places opened last; each is opened once, in a thread of their own, however many ask for it."""
-
-    def __init__(self, places: Callable[[str], Node], view: Callable[..., ZarrView], most: int) -> None:
-        self._make = places
-        self._view = view
-        self._most = most
-        self._opened: OrderedDict[tuple[str, int], ZarrView] = OrderedDict()
-        self._opening: dict[tuple[str, int], asyncio.Future[ZarrView]] = {}
-        self._thread = ThreadPoolExecutor(1, "places")
-
-    async def open(self, spec: str, number: int) -> ZarrView:
-        """Return the view of a place.
-
-        Raises
-        ------
-        Refusal
-            404 or 403, as the callable that makes places says; 503 if too many are being opened.
-        """
-        name = spec, number
-        if name in self._opened:
-            self._opened.move_to_end(name)
-            return self._opened[name]
-        opening = self._opening.get(name)
-        if opening is None:
-            if len(self._opening) >= MAX_OPENING:
-                raise Refusal(503, f"{MAX_OPENING} places are being opened already", ("retry-after", "1"))
-            opening = asyncio.get_running_loop().run_in_executor(self._thread, self._open, spec, number)
-            self._opening[name] = opening
-            opening.add_done_callback(lambda done: self._landed(name, done))
-        try:
-            return await asyncio.shield(opening)
-        except LookupError as error:
-            raise Refusal(404, str(error)) from error
-        except PermissionError as error:
-            raise Refusal(403, str(error)) from error
-
-    def _landed(self, name: tuple[str, int], opening: asyncio.Future[ZarrView]) -> None:
-        del self._opening[name]
-        if opening.cancelled() or opening.exception() is not None:
-            return
-        self._opened[name] = opening.result()
-        while len(self._opened) > self._most:
-            self._opened.popitem(last=False)
-
-    def _open(self, spec: str, number: int) -> ZarrView:
-        view: ZarrView = self._view(self._make(spec), number)
-        _write_root(view)  # some 50 ms for 50 levels, which the event loop would miss
-        return view
-
-
-def _write_root(view: ZarrView) -> None:
-    """Have the view write and keep its root's documents."""
-    for document in view.format.names:
-        view.find(document)
 
 
 def _check(grant: Grant, *names: str) -> None:

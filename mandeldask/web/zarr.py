@@ -22,7 +22,7 @@ from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.pool import Busy
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from typing import Any
 
     from starlette.types import Receive, Scope, Send
@@ -137,12 +137,9 @@ async def _listing(request: Request, found: Found, grant: Grant) -> Reply:
     names = await found.view.names_at(found.key.removesuffix("/"))
     if not names:
         raise Refusal(404, "there is nothing of this name")
-    shown = Representation(_listing_etag(names), HTML, found.lifetime, grant.private)
-    return shown.decided(request) or shown.reply(request, page(request.path, names))
-
-
-def _listing_etag(names: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    body = page(request.path, names)
+    shown = Representation(hashlib.sha256(body).hexdigest()[:32], HTML, found.lifetime, grant.private)
+    return shown.decided(request) or shown.reply(request, body)
 
 
 def other_method(method: str) -> Reply:
