@@ -14,6 +14,7 @@ from mandeldask.web.messages import Refusal
 from mandeldask.web.names import Escaped, own_name
 from mandeldask.web.places import OpenPlaces
 from mandeldask.web.representation import Lifetime
+from mandeldask.zarrview.identity import is_lasting
 from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ class Some(Mapping[str, "Node"]):
 
 
 def _lasting(view: ZarrView) -> str:
-    """Return the fingerprint of a tree that never changes, or nothing."""
-    return view.fingerprint if view.is_fixed else ""
+    """Return the fingerprint of a tree that is known never to change, or nothing."""
+    return view.fingerprint if view.is_fixed and is_lasting(view.fingerprint) else ""
 
 
 def _check(grant: Grant, *names: str) -> None:
