@@ -34,6 +34,8 @@ from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import checked_name, member
 from mandeldask.zarrview.pool import Pool
+from mandeldask.zarrview.shelf import ForeignError
+from mandeldask.zarrview.sweeping import Sweeper
 from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def create_app(
         If a tree cannot be served, or its name cannot be a URL's.
     """
     settings = settings or Settings()
-    cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings), Metrics()
+    cache, pool, metrics = _cache(settings), _pool(settings), Metrics()
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
 
     def view(node: Node, number: int, name: str | None = None) -> ZarrView:
@@ -119,7 +121,11 @@ def create_app(
             return make()
         kept = make()
         content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # another tree, another folder
-        return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
+        try:
+            return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
+        except ForeignError as error:  # a cache that is of no use is no reason not to serve
+            log.warning("%s is computed and not kept: %s", name, error)
+            return kept
 
     nodes = {checked_name(name): member(name, partial(readable, tree, name)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
@@ -138,6 +144,15 @@ def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
     private = CutOff(ApiKeys(routes, settings.api_keys, file))
     shared = Cors(Hosts(private, settings.allowed_hosts), settings.allow_origins)
     return Mounted(Observe(Hardened(shared, settings.allow_origins), metrics))
+
+
+def _cache(settings: Settings) -> TileCache:
+    """Return the cache of all trees, and see to the bounds of the folder that goes with it."""
+    if settings.cache_dir is None:
+        return TileCache(settings.cache_bytes)
+    sweeper = Sweeper(settings.cache_dir, settings.cache_dir_bytes, settings.cache_dir_files)
+    sweeper.begin()  # it may have grown under wider bounds
+    return TileCache(settings.cache_bytes, sweeper=sweeper)
 
 
 def _pool(settings: Settings) -> Pool:

@@ -45,6 +45,10 @@ class Settings:
     """Bytes of encoded chunks kept in memory."""
     cache_dir: Path | None = None
     """Folder of chunks kept from one run to the next and shared by all worker processes."""
+    cache_dir_bytes: int = 10 * 2**30
+    """Bytes on the disk that it takes at most; the chunks that were not used for longest go."""
+    cache_dir_files: int = 500_000
+    """Files and folders in it at most."""
     threads: int = 0
     """Threads that compute chunks, or wait for the cluster's; 0 for one a CPU, at least 2, or 64 for a cluster."""
     queue: int = 256
@@ -71,6 +75,8 @@ class Settings:
         put(self, "threads", _at_least(0, self.threads, "threads") or usual)
         put(self, "cache_dir", None if self.cache_dir is None else Path(self.cache_dir).expanduser())
         _at_least(0, self.cache_bytes, "cache_bytes")
+        _at_least(0, self.cache_dir_bytes, "cache_dir_bytes")
+        _at_least(0, self.cache_dir_files, "cache_dir_files")
         _at_least(0, self.queue, "queue")
         _at_least(1, self.max_places, "max_places")
         if self.pyramid not in PYRAMIDS:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
+    from mandeldask.zarrview.sweeping import Sweeper
+
 DEFAULT_BYTES = 2**30
 
 ENTRY_BYTES = 400
@@ -32,15 +34,23 @@ class TileCache(SharedCache[bytes]):
     directory : str, Path or Store, optional
         Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
         store of the tree and can hold one tree in one format only; a view of another refuses it.
+    sweeper : Sweeper, optional
+        Keeps the folder in which such directories are within bounds.
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_BYTES, directory: str | Path | Store | None = None) -> None:
+    def __init__(
+        self,
+        max_bytes: int = DEFAULT_BYTES,
+        directory: str | Path | Store | None = None,
+        sweeper: Sweeper | None = None,
+    ) -> None:
         if max_bytes < 0:
             msg = f"max_bytes must not be negative, not {max_bytes}"
             raise ValueError(msg)
         super().__init__(max_bytes, _cost)
         self.max_bytes = max_bytes
         self.directory = directory
+        self.sweeper = sweeper
         self.computes = self.loads = self.damaged = 0
 
     def computed(self) -> None:

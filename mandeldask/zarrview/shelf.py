@@ -1,32 +1,37 @@
-"""Tiles kept in a directory, at a URL or in any zarr store: what is there is itself a Zarr store of the tree."""
+"""Tiles kept in a directory, at a URL or in any zarr store: what is there is itself a Zarr store of the tree.
+
+A shelf helps or stands aside: whatever is wrong with the place, tiles are computed, and the log says so once.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+import threading
+import time
+from typing import TYPE_CHECKING
 
-from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
-from zarr.storage import FsspecStore, LocalStore
+from mandeldask.zarrview.shelves import MARK, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+    from zarr.abc.store import Store
+
+    from mandeldask.zarrview.sweeping import Sweeper
 
 log = logging.getLogger(__name__)
 
-FINGERPRINT: Final = "zarrview.json"
-"""Key of the document that says whose tiles these are. Zarr readers pass it by."""
+ASIDE_S = 30.0
+"""Seconds for which a place that failed is left alone: trying it may take as long as computing."""
 
 
 class Shelf:
-    """Tiles of one view in a zarr Store, under the keys that they have in the view.
+    """Tiles of one view in a place, under the keys that they have in the view.
 
-    zarr's LocalStore writes a file beside its place and renames it, so that other processes see all of it or nothing.
-    What was damaged all the same is found by decoding it (see `Reader`), and computed afresh.
+    Other processes see all of a tile or nothing. What was damaged all the same is found by decoding it (see `Reader`),
+    and computed afresh.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ class Shelf:
         Identity of the tiles.
     documents : iterable of (str, bytes)
         Keys and bytes of the metadata documents, which are written first.
+    sweeper : Sweeper, optional
+        Told what is written, and keeps the directory within its bounds.
 
     Raises
     ------
@@ -43,51 +50,92 @@ class Shelf:
         If tiles of something else are there.
     """
 
-    def __init__(self, target: str | Path | Store, content: str, documents: Iterable[tuple[str, bytes]]) -> None:
-        self._store = opened(target)
-        self._claim(content)
-        sync(self._write(dict(documents)))
-
-    async def _write(self, documents: dict[str, bytes]) -> None:
-        """Write the documents that are not there as they are, all at once: a URL may be far away."""
-        found = await asyncio.gather(*(self._store.get(key, default_buffer_prototype()) for key in documents))
-        changed = [
-            self._store.set(key, _buffer(content))
-            for (key, content), old in zip(documents.items(), found, strict=True)
-            if old is None or old.to_bytes() != content
-        ]
-        await asyncio.gather(*changed)
-
-    def _claim(self, content: str) -> None:
-        """Leave our mark where there is none; refuse where there is another's, or a store without one."""
-        mark = self.load(FINGERPRINT)
-        if mark is None:
-            if any(self.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray")):
-                msg = f"{self._store} holds a Zarr store that is no tile cache; choose an empty place"
-                raise ValueError(msg)
-            mine = _buffer(json.dumps({"content": content}).encode())
-            sync(self._store.set_if_not_exists(FINGERPRINT, mine))  # another process may have been quicker
-            mark = self.load(FINGERPRINT)
-        found = _content(mark)
-        if found != content:
-            msg = f"{self._store} holds tiles of another tree, format or codec (content {found}, not {content})"
-            raise ValueError(msg)
+    def __init__(
+        self,
+        target: str | Path | Store,
+        content: str,
+        documents: Iterable[tuple[str, bytes]],
+        sweeper: Sweeper | None = None,
+    ) -> None:
+        self._place = opened(target)
+        self._content = content
+        self._documents = dict(documents)
+        self._sweeper = sweeper
+        self._lock = threading.Lock()
+        self._is_ours = False
+        self._aside_until = 0.0
+        self._said = False
+        self._ready()
 
     def load(self, key: str) -> bytes | None:
-        """Return the bytes under `key`, or None."""
-        found = sync(self._store.get(key, default_buffer_prototype()))
-        return None if found is None else found.to_bytes()
+        """Return the bytes under `key`; None if there are none, or the place fails."""
+        if not self._ready():
+            return None
+        try:
+            found = self._place.load(key)
+        except Exception as error:  # noqa: BLE001  any store may raise anything
+            self._stand_aside(error)
+            return None
+        self._said = False
+        return found
 
     def save(self, key: str, tile: bytes) -> None:
-        """Keep `tile` under `key`. A place that cannot be written to is logged, and no error: the tile is computed."""
+        """Keep `tile` under `key`, if the place takes it."""
+        if not self._ready():
+            return
         try:
-            sync(self._store.set(key, _buffer(tile)))
-        except Exception:
-            log.exception("tile %s could not be kept in %s", key, self._store)
+            self._place.save(key, tile)
+        except Exception as error:  # noqa: BLE001  any store may raise anything
+            self._stand_aside(error)
+            return
+        self._said = False
+        if self._sweeper is not None:
+            self._sweeper.wrote(len(tile))
+
+    def _ready(self) -> bool:
+        """Whether the place works, and is marked as ours; marks it if it must."""
+        if time.monotonic() < self._aside_until:
+            return False
+        if not self._is_ours:
+            with self._lock:
+                try:
+                    self._claim()
+                    self._is_ours = True
+                except ForeignError:
+                    raise
+                except Exception as error:  # noqa: BLE001  any store may raise anything
+                    self._stand_aside(error)
+        return self._is_ours
+
+    def _claim(self) -> None:
+        """Leave our mark and documents where there is no mark; refuse where there is another's, or a store without."""
+        mark = self._place.load(MARK)
+        ours = json.dumps({"content": self._content}).encode()
+        if mark == b"":  # a full disk or a crash has left it so
+            self._place.save(MARK, ours)
+        elif mark is None:
+            has_store = any(self._place.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray"))
+            if has_store and self._place.load(MARK) is None:  # no other process was quicker
+                msg = f"{self._place} holds a Zarr store that is no tile cache; choose an empty place"
+                raise ForeignError(msg)
+            self._place.claim(MARK, ours)
+        found = _content(self._place.load(MARK))
+        if found != self._content:
+            msg = f"{self._place} holds tiles of another tree, format or codec (content {found}, not {self._content})"
+            raise ForeignError(msg)
+        for key, document in self._documents.items():
+            if self._place.load(key) != document:
+                self._place.save(key, document)
+
+    def _stand_aside(self, error: Exception) -> None:
+        self._aside_until = time.monotonic() + ASIDE_S
+        if not self._said:
+            log.warning("%s keeps no tiles now, they are computed: %s: %s", self._place, type(error).__name__, error)
+        self._said = True
 
 
-def _buffer(content: bytes) -> Any:
-    return default_buffer_prototype().buffer.from_bytes(content)
+class ForeignError(ValueError):
+    """The place belongs to something else."""
 
 
 def _content(mark: bytes | None) -> object:
@@ -95,21 +143,3 @@ def _content(mark: bytes | None) -> object:
         return json.loads(mark or b"{}").get("content")
     except (ValueError, AttributeError):
         return None
-
-
-def opened(target: str | Path | Store) -> Store:
-    """Return the zarr Store at a directory or fsspec URL.
-
-    Raises
-    ------
-    ValueError
-        If a Store is read-only.
-    """
-    if isinstance(target, Store):
-        if target.read_only:
-            msg = f"{target} is read-only: no tile can be kept there"
-            raise ValueError(msg)
-        return target
-    if isinstance(target, str) and "://" in target and not target.startswith("file://"):
-        return FsspecStore.from_url(target)
-    return LocalStore(Path(str(target).removeprefix("file://")))

@@ -102,9 +102,9 @@ class ZarrView:
         if target is None:
             shelf = None
         elif self.is_fixed:
-            shelf = Shelf(target, self.content, self._contents())
+            shelf = Shelf(target, self.content, self._contents(), self.cache.sweeper)
         else:
-            shelf = Shelf(target, CHANGING, ())
+            shelf = Shelf(target, CHANGING, (), self.cache.sweeper)
         return Reader(self.cache, shelf, self.pool)
 
     def find(self, key: str) -> Entry | None:

@@ -1,0 +1,150 @@
+"""Places where a shelf may be: a folder of this machine, or a zarr store, near or far."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import FsspecStore, LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAIT_S = 10.0
+"""Seconds that a store may take for one key."""
+
+MARK = "zarrview.json"
+"""Key of the document that says whose tiles these are. Zarr readers pass it by."""
+
+PART = ".part"
+"""Ending of a file that is being written."""
+
+_TOUCH_S = 3600
+"""Seconds after which a file that is read is marked as used again."""
+
+
+class Place(Protocol):
+    """What a shelf needs; its methods raise whatever is wrong with it."""
+
+    def load(self, key: str) -> bytes | None:
+        """Return the bytes under `key`, or None."""
+        ...
+
+    def save(self, key: str, content: bytes) -> None:
+        """Keep `content` under `key`: others see all of it or nothing."""
+        ...
+
+    def claim(self, key: str, content: bytes) -> None:
+        """Keep `content` under `key` unless something is there, if another process was quicker."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of this machine. The modification time of a file tells, to an hour, when it was used."""
+
+    path: Path
+    """Where it is."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def load(self, key: str) -> bytes | None:
+        """Return the content of a regular file; a pipe or device would keep us waiting."""
+        try:
+            descriptor = os.open(
+                self.path / key, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            )
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                msg = f"{key} is no regular file"
+                raise OSError(msg)
+            if time.time() - found.st_mtime > _TOUCH_S:
+                with contextlib.suppress(OSError):  # one who may only read
+                    os.utime(self.path / key)
+            return file.read()
+
+    def save(self, key: str, content: bytes) -> None:
+        """Write a file and rename it into its place."""
+        self._write(key, content, Path.replace)
+
+    def claim(self, key: str, content: bytes) -> None:
+        """Write a file and give it its name, unless that is taken."""
+        with contextlib.suppress(FileExistsError):
+            self._write(key, content, lambda part, path: path.hardlink_to(part))
+
+    def _write(self, key: str, content: bytes, name: Callable[[Path, Path], object]) -> None:
+        path = self.path / key
+        for last in (False, True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                file = NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False)  # noqa: SIM115  renamed when whole
+                break
+            except FileNotFoundError:  # the folder was empty, and has been swept away
+                if last:
+                    raise
+        part = Path(file.name)
+        try:
+            with file:
+                file.write(content)
+            name(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InStore:
+    """A zarr Store, which may be far away."""
+
+    store: Store
+    """It takes writes."""
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def load(self, key: str) -> bytes | None:
+        """Return what the store has."""
+        found = sync(self.store.get(key, default_buffer_prototype()), timeout=WAIT_S)
+        return None if found is None else found.to_bytes()
+
+    def save(self, key: str, content: bytes) -> None:
+        """Have the store keep it."""
+        sync(self.store.set(key, _buffer(content)), timeout=WAIT_S)
+
+    def claim(self, key: str, content: bytes) -> None:
+        """Have the store keep it if it has nothing there."""
+        sync(self.store.set_if_not_exists(key, _buffer(content)), timeout=WAIT_S)
+
+
+def opened(target: str | Path | Store) -> Place:
+    """Return the place at a directory, an fsspec URL or in a zarr Store.
+
+    Raises
+    ------
+    ValueError
+        If a Store is read-only.
+    """
+    if isinstance(target, Store):
+        if target.read_only:
+            msg = f"{target} is read-only: no tile can be kept there"
+            raise ValueError(msg)
+        return Folder(target.root) if isinstance(target, LocalStore) else InStore(target)
+    if isinstance(target, str) and "://" in target and not target.startswith("file://"):
+        return InStore(FsspecStore.from_url(target))
+    return Folder(Path(str(target).removeprefix("file://")))
+
+
+def _buffer(content: bytes) -> Any:
+    return default_buffer_prototype().buffer.from_bytes(content)
