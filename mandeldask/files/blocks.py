@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mandeldask.zarrview.blocked import in_blocks, shared_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,9 @@ BLOCK_LIMIT = 2**30
 LEAST, MOST = 2**16, 2**22
 """Bytes of the smallest and the largest chunk, where blocks of a file leave the choice."""
 
+_ENDLESS = 2**62
+"""Size of a dimension that may grow."""
+
 _DIVISORS = (2, 3, 5, 7)
 """Into how many parts a side of a block may be cut."""
 
@@ -29,11 +32,23 @@ def decoded(key: Hashable, decode: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     return shared_blocks().read(key, decode)
 
 
-def blocked(array: Array, block: tuple[int, ...]) -> Array:
-    """Return `array`, read by blocks of a file that are kept for a while, with the chunks that suit them."""
+def blocked(array: Array, block: tuple[int, ...], growing: Collection[int] = ()) -> Array:
+    """Return `array`, read by blocks of a file that are kept for a while, with the chunks that suit them.
+
+    Parameters
+    ----------
+    array : Array
+        Reads windows of the file.
+    block : tuple of int
+        Elements of a block along each dimension.
+    growing : collection of int
+        Dimensions that may become longer. Chunks do not depend on how long they are now: clients that have the old
+        metadata find the old elements in the chunks of then.
+    """
     if not array.shape:
         return array
-    return in_blocks(array, block, block_chunks(array.shape, block, _itemsize(array)))
+    shape = tuple(_ENDLESS if axis in growing else size for axis, size in enumerate(array.shape))
+    return in_blocks(array, block, block_chunks(shape, block, _itemsize(array)))
 
 
 def _itemsize(array: Array) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask.files.arrow_types import shown
-from mandeldask.files.blocks import decoded
+from mandeldask.files.blocks import LEAST, MOST, decoded
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Unreadable
 from mandeldask.zarrview.cf import with_missing
@@ -77,7 +77,15 @@ class Column:
         return shown(column.type, nulls=self.nulls).convert(column)
 
 
-def table(source: Source, schema: Any, rows: Sequence[int], part: ReadPart, has_nulls: Callable[[str], bool]) -> Group:
+def table(  # noqa: PLR0913  what a file says of its table
+    source: Source,
+    schema: Any,
+    rows: Sequence[int],
+    part: ReadPart,
+    has_nulls: Callable[[str], bool],
+    *,
+    growing: bool = False,
+) -> Group:
     """Return the Group of the columns of a file.
 
     Parameters
@@ -92,6 +100,8 @@ def table(source: Source, schema: Any, rows: Sequence[int], part: ReadPart, has_
         Reads one column of one part.
     has_nulls : callable
         Whether a column, by name, may hold nulls.
+    growing : bool
+        Whether rows are usually appended to such a file.
     """
     starts = (0, *accumulate(rows))
     names = schema.names
@@ -109,7 +119,7 @@ def table(source: Source, schema: Any, rows: Sequence[int], part: ReadPart, has_
             shape=(starts[-1], *inner),
             dtype=became.dtype,
             read=Column(source, part, starts, name, became.dtype, nulls),
-            chunks=(row_chunks(rows, max(1, itemsize)), *inner),
+            chunks=(row_chunks(rows, max(1, itemsize), growing=growing), *inner),
             dims=(ROWS, *(f"{name}_{axis}" for axis in range(len(inner)))),
             attrs=with_missing(became.attrs, became.missing, became.dtype),
             missing=became.missing,
@@ -120,13 +130,16 @@ def table(source: Source, schema: Any, rows: Sequence[int], part: ReadPart, has_
     return Group(members, bad)
 
 
-def row_chunks(rows: Sequence[int], itemsize: int) -> int:
-    """Return the rows of a chunk: a part of the file's size if all are of one, halved or doubled to a fitting size."""
-    total, size = sum(rows), max(1, rows[0] if rows else 1)
-    if any(count != size for count in rows[:-1]) or (rows and rows[-1] > size):
-        size = max(rows)
-    while size * itemsize > 4 * CHUNK_BYTES and size > 1:
+def row_chunks(rows: Sequence[int], itemsize: int, *, growing: bool) -> int:
+    """Return the rows of a chunk: a part of the file if all parts are of one size, halved or doubled to a fitting size.
+
+    Tables that grow are shown in chunks that do not depend on how many rows there are.
+    """
+    if growing:
+        return max(1, CHUNK_BYTES // 4 // itemsize)
+    total, size = sum(rows), max(1, *rows) if rows else 1
+    while size * itemsize > MOST and size > 1:
         size = -(-size // 2)
-    while size * itemsize < CHUNK_BYTES // 16 and size < total:
+    while size * itemsize < LEAST and size < total:
         size *= 2
     return max(1, min(size, total))

@@ -73,7 +73,7 @@ def opened(source: Source, delimiter: str = ",") -> Group:
         offsets.append(end)
     schema = pa.schema([(name, pa.string()) for name in names]) if types is None else _typed(types)
     part = Block(tuple(offsets), tuple(names), tuple((f.name, f.type) for f in schema), delimiter)
-    return table(source, schema, rows, part, nulls.__getitem__)
+    return table(source, schema, rows, part, nulls.__getitem__, growing=True)
 
 
 opened_tsv = partial(opened, delimiter="\t")

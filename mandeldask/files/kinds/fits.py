@@ -110,7 +110,12 @@ def column_of(header: fits.Header, raw: bytes, name: str) -> NDArray[Any]:
 
 def open_fits(source: Source) -> fits.HDUList:
     """Return an open file, read and never mapped."""
-    return fits.open(source.path, memmap=False, lazy_load_hdus=True)
+    file = open(source.path, "rb")  # noqa: PTH123, SIM115  the list closes it
+    try:
+        return fits.open(file, memmap=False, lazy_load_hdus=True)
+    except BaseException:
+        file.close()
+        raise
 
 
 def opened(source: Source) -> Node:

@@ -5,9 +5,9 @@ Numbers stay packed as they are in the file; CF's attributes reach the client, w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,12 @@ import numpy as np
 from mandeldask.files.attributes import as_json
 from mandeldask.files.blocks import BLOCK_LIMIT, blocked
 from mandeldask.files.flat import plane_chunks, pread
-from mandeldask.files.handles import handles
-from mandeldask.files.kinds.hdf5_links import companions
+from mandeldask.files.kinds.hdf5_files import opened_file
+from mandeldask.files.kinds.hdf5_links import beside, companions, followed
 from mandeldask.files.kinds.hdf5_names import is_dimension_only, names_of_dimensions
 from mandeldask.files.kinds.hdf5_types import element_type, read_elements
 from mandeldask.files.skipped import members_of
-from mandeldask.files.stamps import Source, Stamp, Unreadable, Version
+from mandeldask.files.stamps import Source, Stamp, Unreadable, Version, settled
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.nodes import Array, Group, named
 
@@ -67,21 +67,14 @@ class Elements:
         return self.source.read(lambda: self._read(window))
 
     def _read(self, window: tuple[slice, ...]) -> NDArray[Any]:
-        with handles.lease(self.source, open_hdf5) as file:
+        with opened_file(self.source) as file:
             return read_elements(file[self.name], window, self.dtype)
-
-
-def open_hdf5(source: Source) -> h5py.File:
-    """Return an open file; no lock is taken, so whoever writes it is never refused."""
-    if find_spec("hdf5plugin") is not None:
-        import hdf5plugin  # noqa: F401, PLC0415  registers compressions
-    return h5py.File(source.path, "r", locking=False, swmr=source.live)
 
 
 def opened(source: Source) -> Node:
     """Return the Group of an HDF5 or NetCDF-4 file."""
     source = replace(source, live=_is_live(source))
-    with handles.lease(source, open_hdf5) as file:
+    with opened_file(source) as file:
         return _group(source, file, "/", (), netcdf=_is_netcdf(source, file))
 
 
@@ -122,28 +115,40 @@ class Inside(Mapping[str, "Node"]):
     def __getitem__(self, name: str) -> Node:
         if name not in self.names:
             raise KeyError(name)
-        with handles.lease(self.source, open_hdf5) as file:
+        with opened_file(self.source) as file:
             return self.opened(file, name)
 
     def opened(self, file: h5py.File, name: str) -> Node:
         """Return one member; raise what hinders."""
         path = f"{self.path.rstrip('/')}/{name}"
-        try:
-            found = file[path]
-        except KeyError as error:
-            msg = f"it is a link to nothing: {error}"
-            raise Unreadable(msg) from error
+        elsewhere, target = followed(file, path)
+        if elsewhere is not None:
+            return self._of_other(elsewhere, target)
+        found = file[target]
         if isinstance(found, h5py.Group):
             return _group(self.source, file, path, self.above, netcdf=self.netcdf)
         if isinstance(found, h5py.Dataset):
-            return named(_array(self.source, found, path, netcdf=self.netcdf), name)
+            return named(_array(self.source, file, path, netcdf=self.netcdf), name)
         msg = f"a {type(found).__name__} is neither a group nor a dataset"
         raise Unreadable(msg)
+
+    def _of_other(self, name: str, path: str) -> Node:
+        """Return what an external link leads to, in a file that has a version of its own."""
+        found = beside(self.source, self.source.path, name)
+        if not os.path.isfile(found):  # noqa: PTH113
+            msg = f"it is a link to the file {name}, which is not there"
+            raise Unreadable(msg)
+        version = Version(found)
+        as_of = version()
+        source = Source(found, settled(found), self.source.root)
+        above, _, last = path.rpartition("/")
+        with opened_file(source) as file:
+            node = Inside(source, above or "/", (last,), (), self.netcdf).opened(file, last)
+        return replace(node, version=version, as_of=as_of)
 
 
 def _group(source: Source, file: h5py.File, path: str, above: tuple[Any, ...], *, netcdf: bool) -> Group:
     group = file[path]
-    companions(source, group)
     address = h5py.h5o.get_info(group.id).addr
     if address in above:
         msg = "it is a link to a group that holds it"
@@ -164,7 +169,8 @@ def _opening(every: Inside, file: h5py.File, name: str) -> Callable[[], Node]:
     return lambda: every.opened(file, name)
 
 
-def _array(source: Source, dataset: h5py.Dataset, path: str, *, netcdf: bool) -> Array:
+def _array(source: Source, file: h5py.File, path: str, *, netcdf: bool) -> Array:
+    dataset = file[path]
     if dataset.shape is None:
         msg = "it has no elements, not even one"
         raise Unreadable(msg)
@@ -195,7 +201,8 @@ def _array(source: Source, dataset: h5py.Dataset, path: str, *, netcdf: bool) ->
     if prod(dataset.chunks) * itemsize > BLOCK_LIMIT:
         msg = f"a chunk of it has {prod(dataset.chunks) * itemsize} bytes; at most {BLOCK_LIMIT} are unpacked at a time"
         raise Unreadable(msg)
-    return blocked(array, tuple(min(chunk, max(1, size)) for chunk, size in zip(dataset.chunks, shape, strict=True)))
+    growing = [axis for axis, most in enumerate(dataset.maxshape) if most is None or most > shape[axis]]
+    return blocked(array, tuple(map(int, dataset.chunks)), growing)
 
 
 def _check_filters(dataset: h5py.Dataset) -> None:

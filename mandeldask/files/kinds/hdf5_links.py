@@ -15,30 +15,57 @@ from mandeldask.files.stamps import Unreadable
 if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
+_HOPS = 32
+"""Links that may lead to each other in a row."""
+
 _DEEP = 8
 """Files that may refer to each other in a row."""
 
 
-def companions(source: Source, node: h5py.Group | h5py.Dataset) -> list[str]:
-    """Return the other files that a group or dataset takes its content from, links resolved.
+def followed(file: h5py.File, path: str) -> tuple[str | None, str]:
+    """Return where the links along a path lead: the name of another file (None: this one), and the path in it.
+
+    HDF5 itself is never asked to follow a link to another file.
 
     Raises
     ------
     Unreadable
-        If one of them lies outside the root, or is not there.
+        If they lead to nothing, or in a circle.
+    """
+    names, done, hops = [name for name in path.split("/") if name], "/", 0
+    while names:
+        name = names.pop(0)
+        link = file[done].get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            return link.filename, "/".join([link.path.rstrip("/"), *names])
+        if isinstance(link, h5py.SoftLink):
+            hops += 1
+            done = "/" if link.path.startswith("/") else done
+            names = [each for each in link.path.split("/") if each] + names
+        elif link is not None:
+            done = f"{done.rstrip('/')}/{name}"
+        if link is None or hops > _HOPS or done not in file or (names and not isinstance(file[done], h5py.Group)):
+            msg = f"it is a link to nothing: {path}"
+            raise Unreadable(msg)
+    return None, done
+
+
+def companions(source: Source, dataset: h5py.Dataset) -> list[str]:
+    """Return the other files that a dataset takes its elements from, links resolved.
+
+    Raises
+    ------
+    Unreadable
+        If one of them lies outside the root.
     """
     found: dict[str, None] = {}
-    own = os.path.realpath(node.file.filename)
-    if own != source.path:
-        found[source.inside(own)] = None
-    if isinstance(node, h5py.Dataset):
-        _of_dataset(source, node, own, found, _DEEP)
+    _of_dataset(source, dataset, source.path, found, _DEEP)
     return list(found)
 
 
 def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[str, None], deep: int) -> None:
     for name, _, _ in dataset.external or ():
-        found[_beside(source, file, os.fsdecode(name))] = None
+        found[beside(source, file, os.fsdecode(name))] = None
     if not dataset.is_virtual:
         return
     if not deep:
@@ -48,7 +75,7 @@ def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[st
         if "%" in virtual.file_name or "%" in virtual.dset_name:
             msg = f"it takes its elements from files by the pattern {virtual.file_name}, which is not followed"
             raise Unreadable(msg)
-        path = file if virtual.file_name == "." else _beside(source, file, virtual.file_name)
+        path = file if virtual.file_name == "." else beside(source, file, virtual.file_name)
         if path != file:
             found[path] = None
         _of_other(source, path, virtual.dset_name, found, deep - 1)
@@ -59,17 +86,16 @@ def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep
     if not os.path.isfile(path):  # noqa: PTH113  fill values stand for what is not there
         return
     with h5py.File(path, "r", locking=False) as other:
-        if name not in other:
-            return
-        dataset = other[name]
-        if os.path.realpath(dataset.file.filename) != path:
+        elsewhere, target = followed(other, name)
+        if elsewhere is not None:
             msg = f"it takes its elements through a link of {os.path.basename(path)} to another file"  # noqa: PTH119
             raise Unreadable(msg)
+        dataset = other[target]
         if isinstance(dataset, h5py.Dataset):
             _of_dataset(source, dataset, path, found, deep)
 
 
-def _beside(source: Source, file: str, name: str) -> str:
+def beside(source: Source, file: str, name: str) -> str:
     """Return where the file `name`, as `file` names it, lies: HDF5 looks beside `file` and in the working directory."""
     places = [os.path.join(os.path.dirname(file), name), os.path.join(os.getcwd(), name)]  # noqa: PTH109, PTH118, PTH120
     there = [place for place in places if os.path.exists(place)] or places[:1]  # noqa: PTH110

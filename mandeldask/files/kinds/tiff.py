@@ -189,6 +189,7 @@ def _level(source: Source, file: tifffile.TiffFile, place: int, number: int) -> 
     if level.dataoffset is not None and keyframe.fillorder == 1:
         flat = Flat.of(source, int(level.dataoffset), dtype.newbyteorder(file.byteorder), shape)
         return Array(shape, dtype, flat, plane_chunks(shape, dtype.itemsize), dims, fingerprint=fingerprint)
+    _check_ends(source, level)
     page = Page.of(keyframe)
     if prod(page.segment) * dtype.itemsize > BLOCK_LIMIT:
         msg = f"a tile or strip of it has {prod(page.segment) * dtype.itemsize} bytes; {BLOCK_LIMIT} are the most"
@@ -198,6 +199,18 @@ def _level(source: Source, file: tifffile.TiffFile, place: int, number: int) -> 
     block = (*(1 for _ in leading), *_in_array(trailing, page))
     array = Array(shape, dtype, read, plane_chunks(shape, dtype.itemsize), dims, fingerprint=fingerprint)
     return blocked(array, block)
+
+
+def _check_ends(source: Source, level: tifffile.TiffPageSeries) -> None:
+    """Refuse a level whose first or last page lies behind the end of the file."""
+    for place in {0, len(level) - 1}:
+        page = level[place]
+        if page is None:
+            continue
+        end = max((at + length for at, length in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
+        if end > source.stamp.size:
+            msg = f"it has {source.stamp.size} bytes, and its image needs {end}"
+            raise EOFError(msg)
 
 
 def _divided(shape: tuple[int, ...], page: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

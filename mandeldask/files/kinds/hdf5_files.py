@@ -1,0 +1,85 @@
+"""Open HDF5 files, so that whoever writes them, in this process or another, is never refused."""
+
+from __future__ import annotations
+
+import io
+import threading
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from mandeldask.files.handles import handles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mandeldask.files.stamps import Source
+
+_by_path = threading.RLock()
+"""Held while a file is open by its path: all handles of one share what HDF5 knows of it, even if that is old."""
+
+
+class Unlocked(io.FileIO):
+    """A file of Python's that is read whole parts at a time, or not at all."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`; what lies behind the end of the file is an error."""
+        view, done = memoryview(buffer).cast("B"), 0
+        while done < len(view):
+            count = super().readinto(view[done:])
+            if not count:
+                msg = f"the file ends {len(view) - done} bytes too early"
+                raise EOFError(msg)
+            done += count
+        return done
+
+
+class Unshared(h5py.File):  # type: ignore[misc]
+    """An HDF5 file that is read through a file of Python's.
+
+    HDF5 would refuse all others of this process to write a file that it was given the path of, and let later handles
+    see what it knew of the file before.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._raw = Unlocked(path)
+        try:
+            super().__init__(self._raw, "r")
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def close(self) -> None:
+        """Close both files."""
+        super().close()
+        self._raw.close()
+
+
+def _open(source: Source) -> h5py.File:
+    return Unshared(source.path)
+
+
+@cache
+def _add_compressions() -> None:
+    """Let HDF5 know the compressions of hdf5plugin, if it is there."""
+    if find_spec("hdf5plugin") is not None:
+        import hdf5plugin  # noqa: F401, PLC0415  importing registers them
+
+
+@contextmanager
+def opened_file(source: Source) -> Iterator[h5py.File]:
+    """Lend an open file, without a lock of HDF5's.
+
+    Files that take elements from others, and those that a SWMR writer appends to, are opened by their path, once for
+    each read; others are kept open.
+    """
+    _add_compressions()
+    if source.live or source.also:
+        with _by_path, h5py.File(source.path, "r", locking=False, swmr=source.live) as file:
+            yield file
+    else:
+        with handles.lease(source, _open) as file:
+            yield file
