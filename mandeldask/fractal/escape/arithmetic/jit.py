@@ -12,13 +12,18 @@ strings and all, for seconds.
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
 import numba
+from numba.core.caching import FunctionCache
 from numba.extending import register_jitable
 
-kernel = numba.njit(  # type: ignore[call-overload]  # numba's stubs lack the last option
-    nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True
-)
-"""Compiles what Python calls; kept on disk with all that it calls."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 inner = register_jitable(error_model="numpy", no_cfunc_wrapper=True)
 """Compiles into the kernels that call it."""
@@ -28,3 +33,45 @@ contracted = register_jitable(error_model="numpy", no_cfunc_wrapper=True, fastma
 
 inlined = register_jitable(error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
 """Compiles into the very loops of the kernels that call it, which a call would keep from being vectorised."""
+
+
+class _Kept(FunctionCache):
+    """numba's files of compiled code, which help or stand aside: damaged, read-only or full, it is compiled again."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled code for a signature, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # noqa: BLE001  pickle raises almost anything for damaged files
+            _say(f"compiled kernels in {self.cache_path} cannot be read ({type(error).__name__}: {error})")
+            with suppress(Exception):
+                self.flush()  # an index that cannot be read could not be added to
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code, if there is room."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # noqa: BLE001  as above
+            _say(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile what Python calls; kept on disk with all that it calls, where that can be."""
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
+    try:
+        compiled._cache = _Kept(function)  # noqa: SLF001  what `cache=True` does
+    except (RuntimeError, OSError) as error:
+        _say(f"compiled kernels can be kept nowhere ({error}); NUMBA_CACHE_DIR may name a folder")
+    return compiled
+
+
+def _say(what: str) -> None:
+    """Say once what is wrong with kept kernels."""
+    if not _said:
+        log.warning("%s: they are compiled now, which may take a minute", what)
+    _said.add(what)
+
+
+_said: set[str] = set()
