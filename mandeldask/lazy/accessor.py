@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
@@ -126,23 +126,10 @@ class DataArrayAccessor:
 
     array: xr.DataArray
 
-    def plot(self, **keywords: Any) -> Any:
-        """Draw the pixels as an image to scale, y up, and return matplotlib's AxesImage.
-
-        Axes are in plane units. Where neighbours differ in the last few digits of float64 only, they count from the
-        middle of the window, and their labels say where that is.
-
-        Parameters
-        ----------
-        **keywords
-            For `DataArray.plot.imshow`: ax, cmap, vmin, robust, ...
-
-        Raises
-        ------
-        MemoryError
-            If the array is a whole deep level: select a window first.
-        """
-        return PlotAccessor(self.array).imshow(**{"x": "x", "y": "y", **keywords})
+    @property
+    def plot(self) -> PlotAccessor:
+        """Plots to scale: `plot()` for an image, x across and y up; `plot.imshow`, `.pcolormesh`, `.contour`, ..."""
+        return PlotAccessor(self.array)
 
 
 def _side(rows: slice, cols: slice, maxiter: int) -> int:

@@ -11,7 +11,6 @@ from mandeldask.lazy.chunking import DIMS, can_be_listed
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.passes import Pixels
-from mandeldask.lazy.plot import register
 from mandeldask.lazy.variable import PixelVariable
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ def as_dataset(
     side : int
         Pixels along a Zarr chunk, for arrays that have no dask chunks to tell.
     """
-    register()
     if sides is None or not can_be_listed(grid.shape, sides):
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
         encoding = {"chunks": (side, side)}

@@ -2,18 +2,15 @@
 
 xarray fits a picture to the shape of the figure, and neither xarray nor matplotlib lets an array or its coordinates ask
 for the aspect of the axes: not by attributes, by an index, or by matplotlib's unit converters, which see bare numpy
-arrays. So `array.plot` becomes a subclass of xarray's accessor, by xarray's own registration, when the first pyramid or
-window is opened. Arrays without two coordinates of ours keep xarray's accessor.
+arrays. So `array.mandel.plot` is an accessor of our own with the methods of xarray's `array.plot`, which stays as it is.
 """
 
 from __future__ import annotations
 
-import warnings
-from functools import cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from xarray.plot import FacetGrid
 from xarray.plot.accessor import DataArrayPlotAccessor
 
@@ -25,6 +22,8 @@ from mandeldask.lazy.transform import coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
+
+    import xarray as xr
 
 DIGITS = 10
 """Binary digits of a coordinate that should tell neighbours apart, for ticks to make sense."""
@@ -47,28 +46,33 @@ def _to_scale(draw: Any) -> Any:
 
 
 class PlotAccessor(DataArrayPlotAccessor):
-    """xarray's accessor `plot`, whose two-dimensional plots of the plane are to scale."""
+    """xarray's accessor `plot`, whose two-dimensional plots of the plane are to scale.
+
+    Called, it draws the pixels as an image, x across and y up. Axes are in plane units; where neighbours differ in the
+    last few digits of float64 only, they count from the middle of the window, and their labels say where that is.
+    """
 
     __slots__ = ()
-    __doc__ = DataArrayPlotAccessor.__doc__
 
-    def __new__(cls, darray: xr.DataArray | None = None) -> DataArrayPlotAccessor:  # type: ignore[misc]
-        """Return xarray's own accessor for an array that is not of the plane; unpickling sets the array later."""
-        return super().__new__(cls) if darray is None or _places(darray) else DataArrayPlotAccessor(darray)
+    def __call__(self, **keywords: Any) -> Any:  # type: ignore[override]  # an image, not what xarray would choose
+        """Return matplotlib's AxesImage, or xarray's FacetGrid, of the pixels.
 
-    __call__ = _to_scale(DataArrayPlotAccessor.__call__)
+        Parameters
+        ----------
+        **keywords
+            For `DataArray.plot.imshow`: ax, cmap, vmin, robust, col, ...
+
+        Raises
+        ------
+        MemoryError
+            If the array is a whole deep level: select a window first.
+        """
+        return self.imshow(**{"x": "x", "y": "y", **keywords})
+
     contour = _to_scale(DataArrayPlotAccessor.contour)
     contourf = _to_scale(DataArrayPlotAccessor.contourf)
     imshow = _to_scale(DataArrayPlotAccessor.imshow)
     pcolormesh = _to_scale(DataArrayPlotAccessor.pcolormesh)
-
-
-@cache
-def register() -> None:
-    """Make xarray's `array.plot` draw arrays of the plane to scale, from the first call on."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "registration of accessor .* under name 'plot'")
-        xr.register_dataarray_accessor("plot")(PlotAccessor)  # type: ignore[no-untyped-call]
 
 
 def _places(array: xr.DataArray) -> Mapping[Hashable, xr.DataArray]:

@@ -1,8 +1,6 @@
-import inspect
 import pickle
 import subprocess
 import sys
-from contextlib import contextmanager
 from fractions import Fraction
 
 import matplotlib as mpl
@@ -10,8 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from xarray.core.utils import UncachedAccessor
-from xarray.plot.accessor import DataArrayPlotAccessor
 
 import mandeldask as md
 
@@ -37,8 +33,8 @@ def test_pictures_are_to_scale_upright_and_in_plane_units():
 
 
 @pytest.mark.parametrize("name", ["__call__", "contour", "contourf", "imshow", "pcolormesh"])
-def test_xarrays_own_plots_are_to_scale_with_real_axes_and_labels(name):
-    drawn = getattr(md.window("0", "4", (20, 30), maxiter=50).iterations.plot, name)()
+def test_plots_are_to_scale_with_real_axes_and_labels(name):
+    drawn = getattr(md.window("0", "4", (20, 30), maxiter=50).iterations.mandel.plot, name)()
     assert drawn.axes.get_aspect() == 1
     assert drawn.axes.get_xlabel() == "Re(c)"
     assert drawn.axes.get_xlim()[0] == pytest.approx(-2 - 2 / 30, abs=0.1)
@@ -51,9 +47,9 @@ def frames():
     return xr.concat([window, window // 2], "step")
 
 
-@pytest.mark.parametrize("keywords", [{"col": "step"}, {"row": "step"}, {"col": "step", "x": "y"}])
+@pytest.mark.parametrize("keywords", [{"col": "step"}, {"row": "step"}, {"col": "step", "x": "y", "y": "x"}])
 def test_facets_are_to_scale(keywords):
-    assert {axes.get_aspect() for axes in frames().plot(**keywords).axs.flat} == {1}
+    assert {axes.get_aspect() for axes in frames().mandel.plot(**keywords).axs.flat} == {1}
 
 
 DERIVED = {
@@ -69,95 +65,59 @@ DERIVED = {
 
 @pytest.mark.parametrize("derive", DERIVED.values(), ids=DERIVED)
 def test_what_is_made_of_windows_is_to_scale(derive):
-    assert derive(md.window("0", "4", (20, 30), maxiter=50).iterations).plot.imshow().axes.get_aspect() == 1
+    assert derive(md.window("0", "4", (20, 30), maxiter=50).iterations).mandel.plot.imshow().axes.get_aspect() == 1
 
 
 OTHER_PLOTS = {
-    "a size of its own": lambda window: window.plot(aspect=2, size=3).axes,
-    "another scale": lambda window: window.plot(yscale="symlog").axes,
-    "axes of some aspect": lambda window: window.plot(ax=plt.figure().add_subplot(aspect=3)).axes,
-    "a row": lambda window: window[3].plot()[0].axes,
-    "lines": lambda window: window.plot(x="x", hue="y")[0].axes,
-    "facets of rows": lambda window: window[:3].plot(row="y").axs.flat[0],
-    "a histogram": lambda window: window.plot.hist()[2][0].axes,
-    "against something else": lambda window: frames()[:, 3].plot().axes,
-    "polar": lambda window: window.plot(subplot_kws={"projection": "polar"}).axes,
+    "a size of its own": lambda plot: plot.imshow(aspect=2, size=3).axes,
+    "another scale": lambda plot: plot.pcolormesh(yscale="symlog").axes,
+    "axes of some aspect": lambda plot: plot.pcolormesh(ax=plt.figure().add_subplot(aspect=3)).axes,
+    "lines": lambda plot: plot.line(x="x", hue="y")[0].axes,
+    "a histogram": lambda plot: plot.hist()[2][0].axes,
+    "polar": lambda plot: plot.pcolormesh(subplot_kws={"projection": "polar"}).axes,
 }
 
 
 @pytest.mark.parametrize("draw", OTHER_PLOTS.values(), ids=OTHER_PLOTS)
 def test_plots_of_other_kinds_or_aspects_stay_as_asked(draw):
     window = md.window("1", "2", (20, 30), maxiter=50).iterations
-    axes = draw(window)
-    with xarrays_own():
-        plt.close("all")
-        assert axes.get_aspect() == draw(window.copy()).get_aspect()
+    ours = draw(window.mandel.plot).get_aspect()
+    plt.close("all")
+    assert ours == draw(window.plot).get_aspect()
 
 
-@contextmanager
-def xarrays_own():
-    """Put xarray's accessor back for a while."""
-    ours = vars(xr.DataArray)["plot"]
-    xr.DataArray.plot = UncachedAccessor(DataArrayPlotAccessor)
-    try:
-        yield
-    finally:
-        xr.DataArray.plot = ours
+def test_against_something_else_the_aspect_is_free():
+    assert frames()[:, 3].mandel.plot(y="step").axes.get_aspect() == "auto"
 
 
-def test_other_arrays_keep_xarrays_accessor():
-    md.window("0", "4", (2, 2))
-    other = xr.DataArray([[1, 2], [3, 4]], coords={"x": [0, 1], "y": [0, 9]}, dims=("y", "x"))
-    assert type(other.plot) is DataArrayPlotAccessor
-    assert other.plot().axes.get_aspect() == "auto"
-    assert b"mandeldask" not in pickle.dumps(other)
-    xr.testing.assert_identical(pickle.loads(pickle.dumps(other)), other)
-    assert type(other.to_dataset(name="a").plot).__name__ == "DatasetPlotAccessor"
+SCRIPT = """
+import warnings; warnings.simplefilter("error")
+import xarray as xr, mandeldask as md
+before = vars(xr.DataArray)["plot"], vars(xr.Dataset)["plot"]
+md.open_pyramid(); md.window(0, 4).iterations.mandel
+xr.open_dataset("mandelbrot:levels=9", group="8", engine="mandeldask")
+assert (vars(xr.DataArray)["plot"], vars(xr.Dataset)["plot"]) == before
+"""
 
 
-def test_the_class_shows_xarrays_documentation_and_signatures():
-    md.window("0", "4", (2, 2))
-    assert xr.DataArray.plot is not DataArrayPlotAccessor
-    assert set(dir(DataArrayPlotAccessor)) <= set(dir(xr.DataArray.plot))
-    for name in ("__call__", *(name for name in dir(DataArrayPlotAccessor) if not name.startswith("_"))):
-        ours, xarrays = getattr(xr.DataArray.plot, name), getattr(DataArrayPlotAccessor, name)
-        assert (ours.__doc__, ours.__name__) == (xarrays.__doc__, xarrays.__name__)
-        assert inspect.signature(ours) == inspect.signature(xarrays)
-    assert xr.DataArray.plot.__doc__ == DataArrayPlotAccessor.__doc__
+def test_xarrays_own_accessor_stays_as_it_is():
+    subprocess.run([sys.executable, "-c", SCRIPT], check=True)
 
 
 def test_windows_that_were_drawn_pickle():
     window = md.window("0", "4", (20, 30), maxiter=50).iterations
-    window.plot()
+    window.mandel.plot()
     again = pickle.loads(pickle.dumps(window))
     xr.testing.assert_identical(again, window)
-    assert again.plot().axes.get_aspect() == 1
-
-
-OPENING = """
-import warnings; warnings.simplefilter("error")
-import xarray as xr, mandeldask as md
-from xarray.plot.accessor import DataArrayPlotAccessor
-xr.backends.list_engines()
-assert xr.DataArray.plot is DataArrayPlotAccessor
-{opened}
-assert xr.DataArray.plot is not DataArrayPlotAccessor
-"""
-
-
-@pytest.mark.parametrize(
-    "opened", ["md.open_pyramid()", "md.window(0, 4)", "xr.open_dataset('mandelbrot:levels=9', group='8')"]
-)
-def test_only_opening_something_replaces_xarrays_accessor_and_says_nothing(opened):
-    subprocess.run([sys.executable, "-c", OPENING.format(opened=opened)], check=True)
+    assert again.mandel.plot().axes.get_aspect() == 1
 
 
 def test_whole_deep_levels_are_not_drawn():
     with pytest.raises(MemoryError, match="select a window first"):
-        md.open_pyramid()["0/iterations"].plot()
+        md.open_pyramid()["0/iterations"].mandel.plot()
 
 
-@pytest.mark.parametrize("draw", [lambda window: window.mandel.plot(), lambda window: window.plot()])
+@pytest.mark.parametrize("draw", [lambda window: window.mandel.plot(), lambda window: window.mandel.plot.pcolormesh()])
 def test_deep_windows_count_from_their_middle(draw):
     window = md.window("-0.75+0.1j", "1e-18", (4, 8), maxiter=50).iterations
     image = draw(window)
