@@ -332,3 +332,14 @@ def test_bytes_have_units():
         "1.0 GiB",
         "3.3e+35 B",
     ]
+
+
+@pytest.mark.parametrize("arguments", [("--traceback", "info"), ("info", "--traceback")])
+def test_where_an_error_comes_from_is_shown_on_request(capsys, monkeypatch, arguments):
+    code, _, err = run(capsys, *arguments, "--levels", "0")
+    assert code == 2
+    assert err.startswith("Traceback (most recent call last)")
+    assert err.splitlines()[-1].startswith("mandeldask: ")
+    assert "Traceback" not in run(capsys, "info", "--levels", "0")[2]
+    monkeypatch.setenv("MANDELDASK_TRACEBACK", "1")
+    assert "Traceback" in run(capsys, "info", "--levels", "0")[2]

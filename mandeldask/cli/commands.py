@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +19,9 @@ from mandeldask.cli.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+TRACEBACK = "--traceback"
+"""Option before or after a command; in the environment, MANDELDASK_TRACEBACK."""
 
 INTERRUPTED = 130
 """Exit code of shells for Ctrl-C."""
@@ -60,21 +65,30 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
+    traceback: Annotated[
+        bool, typer.Option(TRACEBACK, help="Show where an error comes from, before its line.")
+    ] = False,
 ) -> None:
     """The Mandelbrot set as an infinite, exact, offline dataset."""  # noqa: D401  shown as help
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line and return its exit code; what a person got wrong is told in one line, without traceback."""
+    """Run the command line and return its exit code; an error is one line, before it a traceback if that is wanted."""
+    try:
+        return _run(arguments)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        if TRACEBACK in arguments or os.environ.get("MANDELDASK_TRACEBACK"):
+            traceback.print_exception(error)
+        return _refuse(_missing(error) if isinstance(error, ModuleNotFoundError) else str(error))
+
+
+def _run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
+    arguments = [TRACEBACK] * (TRACEBACK in arguments) + [each for each in arguments if each != TRACEBACK]
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="mandeldask", standalone_mode=False)
     except _USAGE as error:
         return _refuse(error.format_message())
-    except ModuleNotFoundError as error:
-        return _refuse(_missing(error))
-    except (ValueError, OSError) as error:
-        return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:  # newer releases of typer return it, older ones raise Abort

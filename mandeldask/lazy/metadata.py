@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.geometry import Grid
 
+TITLE = "The Mandelbrot set"
+
 OME_V2_VERSIONS = (V2_VERSION, "0.1")
 """OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
 
 
-def root_attributes(pyramid: Pyramid, ome: str = "0.4", levels: Sequence[int] | None = None) -> dict[str, Any]:
+def root_attributes(
+    pyramid: Pyramid,
+    ome: str = "0.4",
+    levels: Sequence[int] | None = None,
+    fields: Sequence[str] | None = None,
+    title: str = TITLE,
+) -> dict[str, Any]:
     """Return the attributes of a pyramid's root, of JSON's types.
 
     Parameters
@@ -33,6 +41,10 @@ def root_attributes(pyramid: Pyramid, ome: str = "0.4", levels: Sequence[int] | 
         OME-Zarr version of the v2 attributes; v3 has 0.5.
     levels : sequence of int, optional
         The levels that are there, finest first; all by default. Scales are relative to the first of them.
+    fields : sequence of str, optional
+        Names of the arrays in each level, the one that viewers show first; the pyramid's fields by default.
+    title : str
+        What the levels are, for people.
 
     Raises
     ------
@@ -43,14 +55,15 @@ def root_attributes(pyramid: Pyramid, ome: str = "0.4", levels: Sequence[int] | 
         msg = f"ome must be one of {', '.join(OME_V2_VERSIONS)}, not {ome!r}"
         raise ValueError(msg)
     there = range(pyramid.levels) if levels is None else levels
+    shown = pyramid.fields if fields is None else tuple(fields)
     return {
-        "title": "The Mandelbrot set",
+        "title": title,
         "exact_center": point_as_text(pyramid.center),
         "exact_width": as_text(pyramid.width),
         "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
-        "zarr_v2": ome_v2(pyramid, ome, there),
+        "zarr_v2": ome_v2(pyramid, ome, there, shown),
         "zarr_v3": {
-            "ome": ome_v3(pyramid, there),
+            "ome": ome_v3(pyramid, there, shown),
             **spatial_multiscales(pyramid, there),
         },
     }
@@ -81,9 +94,16 @@ def describing(attrs: Mapping[Any, Any], levels: Sequence[int]) -> dict[Any, Any
     """
     multiscales = attrs.get("zarr_v2", attrs).get("multiscales")
     version = multiscales[0]["version"] if isinstance(multiscales, list) else OME_V2_VERSIONS[0]
-    described = root_attributes(pyramid_of(attrs), version, levels)
+    described = root_attributes(pyramid_of(attrs), version, levels, _fields_of(attrs), attrs.get("title", TITLE))
     of_one_format = described["zarr_v2"].keys() | described["zarr_v3"].keys()
     return {name: value for name, value in attrs.items() if name not in of_one_format} | described
+
+
+def _fields_of(attrs: Mapping[Any, Any]) -> tuple[str, ...] | None:
+    """Return the names of the arrays that a root's attributes describe, whether for one format or both."""
+    images = attrs.get("zarr_v3", attrs).get("ome", {}).get("multiscales") or attrs.get("multiscales")
+    paths = [image["datasets"][0]["path"] for image in images] if isinstance(images, list) else []
+    return tuple(path.rpartition("/")[2] for path in paths) or None
 
 
 def attributes_of(attrs: Mapping[Any, Any], zarr_format: int) -> dict[str, Any]:
@@ -107,19 +127,19 @@ def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
     }
 
 
-def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int]) -> dict[str, Any]:
+def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int], fields: Sequence[str]) -> dict[str, Any]:
     """Return the OME-Zarr attributes of a v2 root."""
     if version == V2_VERSION:
-        return in_format({"ome": ome_v3(pyramid, levels)}, 2)
-    datasets = [{"path": f"{level}/{pyramid.fields[0]}"} for level in levels]
-    return {"multiscales": [{"version": version, "name": pyramid.fields[0], "datasets": datasets}]}
+        return in_format({"ome": ome_v3(pyramid, levels, fields)}, 2)
+    datasets = [{"path": f"{level}/{fields[0]}"} for level in levels]
+    return {"multiscales": [{"version": version, "name": fields[0], "datasets": datasets}]}
 
 
 _DESCRIPTIONS = {"iterations": "every second pixel of the level below, exactly"}
 """Of other fields the last digits may differ: neighbours share the beginning of their orbits."""
 
 
-def ome_v3(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
+def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str]) -> dict[str, Any]:
     """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
 
     Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
@@ -134,11 +154,13 @@ def ome_v3(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
             method="decimation",
             description=_DESCRIPTIONS.get(field, "every second pixel of the level below"),
         )
-        for field in pyramid.fields
+        for field in fields
     ]
+    if fields[0] not in pyramid.fields:  # nothing is known of its values
+        return ome(images)
     most = max(pyramid.maxiter_at(level) for level in levels)
     shown = pyramid.maxiter_at(levels[-1])  # by deep levels' maxiter a viewer's first picture, the coarsest, is black
-    channel = Channel(pyramid.fields[0], limits=(0, shown), extent=(0, most))
+    channel = Channel(fields[0], limits=(0, shown), extent=(0, most))
     return ome(images, [channel], "Mandelbrot set")
 
 

@@ -2,7 +2,7 @@
 
 xarray fits a picture to the shape of the figure, and neither xarray nor matplotlib lets an array or its coordinates ask
 for the aspect of the axes: not by attributes, by an index, or by matplotlib's unit converters, which see bare numpy
-arrays. So `array.mandel.plot` is an accessor of our own with the methods of xarray's `array.plot`, which stays as it is.
+arrays. So `array.mandel.plot` is an accessor of our own, and xarray's `array.plot` stays as it is.
 """
 
 from __future__ import annotations

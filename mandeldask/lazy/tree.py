@@ -13,7 +13,7 @@ from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
 from mandeldask.lazy.blocks import task_side
 from mandeldask.lazy.chunking import block_sides
 from mandeldask.lazy.levels import as_dataset
-from mandeldask.lazy.metadata import level_attributes, root_attributes
+from mandeldask.lazy.metadata import TITLE, level_attributes, root_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,8 +72,13 @@ def open_pyramid(
     """
     spec = as_pyramid(pyramid, **keywords)
     levels = {str(level): _level(spec, level, chunks, kernel) for level in range(spec.levels)}
-    root = xr.Dataset(attrs=root_attributes(spec, ome))
-    return xr.DataTree.from_dict({"/": root, **levels}, name="mandelbrot")
+    fields = [str(name) for name in levels["0"].data_vars]
+    if kernel is mandelbrot:
+        name, title = "mandelbrot", TITLE
+    else:
+        name, title = fields[0], f"Levels of {', '.join(fields)}"
+    root = xr.Dataset(attrs=root_attributes(spec, ome, fields=fields, title=title))
+    return xr.DataTree.from_dict({"/": root, **levels}, name=name)
 
 
 def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:

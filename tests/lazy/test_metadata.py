@@ -1,6 +1,7 @@
 import json
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import xarray as xr
 import zarr
@@ -135,3 +136,34 @@ def test_what_is_served_is_what_is_exported(zarr_format, tmp_path):
     for path in ("0", "0/iterations", "2/iterations"):
         assert served[path].attrs.asdict() == written[path].attrs.asdict()
     assert served["1/iterations"].chunks == written["1/iterations"].chunks
+
+
+class Heights:
+    """A kernel of something else than the set."""
+
+    def __init__(self, field="height"):
+        self.dtypes, self.attributes = {field: np.dtype("f4")}, {}
+
+    def select(self, *fields):
+        return self
+
+    def __call__(self, grid):
+        return {field: np.ones(grid.shape, dtype) for field, dtype in self.dtypes.items()}
+
+    def __dask_tokenize__(self):
+        return "heights", tuple(self.dtypes)
+
+
+def test_metadata_are_of_the_fields_that_a_kernel_computes():
+    tree = md.open_pyramid(levels=3, tilesize=16, kernel=lambda pyramid, level: Heights())
+    assert tree.name == "height"
+    for seen in (tree, tree.mandel.levels([0, 2])):
+        assert seen.attrs["title"] == "Levels of height"
+        assert "omero" not in seen.attrs["zarr_v3"]["ome"]
+        for zarr_format, image in ((2, Image04), (3, Image05)):
+            group = zarr.open_group(md.to_store(seen, zarr_format), mode="r")
+            image.from_zarr(group)
+            multiscales = group.attrs["multiscales"] if zarr_format == 2 else group.attrs["ome"]["multiscales"]
+            paths = [dataset["path"] for dataset in multiscales[0]["datasets"]]
+            assert paths == [f"{level}/height" for level in seen.children]
+            assert [group[path].shape[0] for path in paths] == [16 * 2 ** (3 - int(level)) for level in seen.children]
