@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mandeldask.app import serve as serve
     from mandeldask.exporting import export as export
     from mandeldask.files.paths import open_path as open_path
+    from mandeldask.fractal import atlas as atlas
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
     from mandeldask.lazy.images import pyramid as pyramid
@@ -30,6 +31,7 @@ __version__ = "0.2.0"
 
 _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",
+    "atlas": "mandeldask.fractal",
     "create_app": "mandeldask.app",
     "export": "mandeldask.exporting",
     "open_path": "mandeldask.files.paths",
@@ -47,6 +49,7 @@ _MODULES = {
 
 __all__ = [
     "Pyramid",
+    "atlas",
     "create_app",
     "export",
     "open_path",
@@ -67,7 +70,8 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(_MODULES[name]), name)
+    module = import_module(_MODULES[name])
+    value = getattr(module, name) if hasattr(module, name) else import_module(f"{_MODULES[name]}.{name}")
     globals()[name] = value  # over the submodule of the same name that the import may have bound here
     return value
 

@@ -13,6 +13,7 @@ from mandeldask import __version__
 from mandeldask.cli import BAD_INPUT
 from mandeldask.cli.export import export
 from mandeldask.cli.info import info
+from mandeldask.cli.locate import locate
 from mandeldask.cli.render import render
 from mandeldask.cli.serve import serve
 from mandeldask.cli.verify import verify
@@ -47,6 +48,7 @@ app.command()(export)
 app.command()(render)
 app.command()(info)
 app.command()(verify)
+app.command(context_settings={"ignore_unknown_options": True})(locate)  # a place may begin with a minus sign
 
 
 _USAGE: Any = typer.BadParameter.__base__

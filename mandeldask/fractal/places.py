@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.rationals import Point, as_fraction, as_point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE_WIDTH = 1024
 """Pixels across that a link with a level, but no width, is taken to show."""
@@ -33,7 +40,8 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     ----------
     text : str
         A point (``"-0.75+0.1j"``), a link of the viewer page (``"http://...#re=-0.75&im=0.1&width=1e-3"``, or its hash
-        alone), or the URL or spec of a place (``"re-0.75_im0.1_width0.001_levels20_maxiter255_iterations"``).
+        alone), the URL or spec of a place (``"re-0.75_im0.1_width0.001_levels20_maxiter255_iterations"``), or the name
+        of a file: ``.kfr`` of Kalles Fraktaler, ``.toml`` of Fraktaler-3, or a PNG that `mandeldask render` wrote.
     allow_huge : bool
         Accept numbers of more than 100,000 digits.
 
@@ -50,6 +58,8 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     Place(center=Point(re=Fraction(-3, 4), im=Fraction(1, 10)), width=None)
     """
     text = text.strip()
+    if text.lower().endswith(tuple(_FILES)) and len(text) < _LONGEST_PATH:
+        return _from_file(Path(text), allow_huge=allow_huge)
     spec = _spec_in(text)
     if spec:
         pyramid = from_spec(spec)
@@ -62,6 +72,75 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
         raise ValueError(msg)
     center = as_point((words["re"], words["im"]), "center of the link", allow_huge=allow_huge)
     return Place(center, _width_of(words, allow_huge=allow_huge))
+
+
+def _from_file(path: Path, *, allow_huge: bool) -> Place:
+    """Return the place that a location file names.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it names no place.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"the location file {str(path)!r} cannot be read: {error.strerror}"
+        raise ValueError(msg) from error
+    words = _FILES[path.suffix.lower()](content)
+    if words is None:
+        msg = f"{str(path)!r} names no place"
+        raise ValueError(msg)
+    re, im, width = words
+    center = as_point((re, im), f"center in {path.name}", allow_huge=allow_huge)
+    return Place(center, as_fraction(width, f"width in {path.name}", allow_huge=allow_huge))
+
+
+Words = tuple[str | Fraction, str | Fraction, str | Fraction]
+"""Real part, imaginary part and width of a place in a file."""
+
+
+def _of_kfr(content: bytes) -> Words | None:
+    """Read ``Re:``, ``Im:`` and ``Zoom:``; at zoom 1 a picture is 4 plane units high."""
+    lines = (line.partition(":") for line in content.decode("utf-8", "replace").splitlines())
+    words = {name.strip().lower(): value.strip() for name, _, value in lines}
+    return _of_zoom(words.get("re"), words.get("im"), words.get("zoom"))
+
+
+def _of_toml(content: bytes) -> Words | None:
+    """Read ``location.real``, ``.imag`` and ``.zoom``, which are strings in the files of Fraktaler-3."""
+    try:
+        location = tomllib.loads(content.decode("utf-8", "replace")).get("location", {})
+    except tomllib.TOMLDecodeError:
+        return None
+    return _of_zoom(*(location.get(name) for name in ("real", "imag", "zoom")))
+
+
+def _of_zoom(re: object, im: object, zoom: object) -> Words | None:
+    if re is None or im is None or zoom is None:
+        return None
+    return str(re), str(im), 4 / as_fraction(str(zoom), "zoom")
+
+
+def _of_png(content: bytes) -> Words | None:
+    """Read the text chunk ``mandeldask``, which `mandeldask render` writes."""
+    mark = content.find(b"tEXtmandeldask\0")
+    if mark < 0:
+        return None
+    length = int.from_bytes(content[mark - 4 : mark], "big")
+    try:
+        scene = json.loads(content[mark + 4 : mark + 4 + length].partition(b"\0")[2])
+        point = as_point(scene["center"])
+        return point.re, point.im, str(scene["width"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+_FILES: dict[str, Callable[[bytes], Words | None]] = {".kfr": _of_kfr, ".png": _of_png, ".toml": _of_toml}
+"""How the files of each ending are read."""
+
+_LONGEST_PATH = 4096
+"""Characters of a file's name, at most."""
 
 
 def _spec_in(text: str) -> str | None:

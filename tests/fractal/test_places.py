@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 import pytest
 
 import mandeldask as md
+from mandeldask.cli import commands
 from mandeldask.fractal.place_url import as_spec
 from mandeldask.fractal.places import Place, as_place
 from mandeldask.fractal.pyramid import Pyramid
@@ -69,3 +71,51 @@ def test_a_window_is_opened_by_a_link():
 def test_a_bad_bound_on_a_suggestion_is_named(most):
     with pytest.raises((TypeError, ValueError), match="most must be"):
         md.suggest_maxiter("0", "1", most=most)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("deep.kfr", "Re: -0.75\r\nIm: 0.1\r\nZoom: 4E40\r\nIterations: 5000\r\n"),
+        (
+            "deep.toml",
+            'program = "fraktaler-3"\nlocation.real = "-0.75"\nlocation.imag = "0.1"\nlocation.zoom = "4e40"\n',
+        ),
+    ],
+)
+def test_location_files_of_other_programs_are_read(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert as_place(str(tmp_path / name)) == Place(as_point("-0.75+0.1j"), Fraction(1, 10**40))
+
+
+def test_a_picture_says_where_it_is(tmp_path, capsys):
+    target = tmp_path / "deep.png"
+    place = ["--center=-0.75+0.1j", "--width", "1e-9", "--maxiter", "9", "--size", "8x6"]
+    assert commands.run(["render", str(target), *place]) == 0
+    assert as_place(str(target)) == Place(as_point("-0.75+0.1j"), Fraction(1, 10**9))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("deep.kfr", "Re: 1\n", "names no place"),
+        ("deep.toml", "[location\n", "names no place"),
+        ("deep.png", "none", "names no place"),
+        ("deep.kfr", "Re: x\nIm: 1\nZoom: 1\n", "must be a number"),
+        (None, "", "cannot be read"),
+    ],
+)
+def test_files_without_a_place_are_refused(tmp_path, name, content, said):
+    if name:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=said):
+        as_place(str(tmp_path / (name or "none.kfr")))
+
+
+def test_locate_finds_a_minibrot(capsys):
+    assert commands.run(["locate", "-1.75", "--radius", "0.01", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["period"], found["kind"], found["angles"]) == (3, "cardioid", "3/7, 4/7")
+    assert found["re"].startswith("-1.7548776662")
+    assert commands.run(["locate", "http://x/#re=2&im=2&width=0.01"]) == 1
+    assert "there is no nucleus" in capsys.readouterr().err

@@ -1,0 +1,128 @@
+"""Places worth a look: published ones by their coordinates, and others as the atlas finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mandeldask.fractal.atlas.certified import misiurewicz_function, root_near
+from mandeldask.fractal.atlas.misiurewicz import misiurewicz
+from mandeldask.fractal.atlas.nearest import nucleus
+from mandeldask.fractal.atlas.nuclei import nuclei
+from mandeldask.fractal.rationals import Point, as_fraction, as_point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A named place."""
+
+    name: str
+    """What it is called."""
+    center: Point
+    """The middle of the picture, exact."""
+    width: Fraction
+    """Plane units across."""
+    about: str
+    """What is seen there, and where the coordinates are from."""
+
+
+_PUBLISHED = (
+    ("the whole set", "-0.65", "3.4", "The set, 2.5 plane units wide"),
+    ("seahorse valley", "-0.75+0.1j", "0.15", "Between the main cardioid and the disc of period 2"),
+    ("elephant valley", "0.275+0.006j", "0.03", "At the cusp of the main cardioid"),
+    ("triple spiral valley", "-0.0885+0.6545j", "0.02", "Beside the disc of period 3 on the main cardioid"),
+    ("quadruple spiral valley", "0.2741+0.4823j", "0.012", "Beside the disc of period 4 on the main cardioid"),
+    ("scepter valley", "-1.3606+0.0057j", "0.015", "Beside the disc of period 4 on the real axis"),
+    ("the Feigenbaum point", "-1.401155189093314712", "0.01", "Where period doubling ends (OEIS A098587)"),
+    ("the antenna", "-1.6", "0.5", "The real segment from the Feigenbaum point to -2"),
+    ("the tip of the antenna", "-1.99999911758738", "0.000004", "Minibrots in a row on the way to -2"),
+    ("the cusp", "0.25", "0.02", "The main cardioid's own"),
+)
+"""Name, centre, width, description. R. Munafo's encyclopedia, https://mrob.com/pub/muency.html, names the valleys."""
+
+_SEEDS = (
+    ("in a seahorse's tail", "-0.7436438870371587+0.1318259042053119j", "1e-10"),
+    ("in an elephant's trunk", "0.2925755+0.0149977j", "1e-6"),
+    ("in a triple spiral", "-0.0885+0.6545j", "1e-3"),
+    ("in a scepter", "-1.3606+0.0057j", "1e-3"),
+    ("on the antenna", "-1.769", "1e-3"),
+)
+"""Name, centre and radius of discs that hold a minibrot."""
+
+_DEPTHS = ("1e-3", "1e-10", "1e-30", "1e-100")
+"""Widths of pictures around Misiurewicz points, which look alike at all of them."""
+
+_TIPS = ((2, 2), (4, 1), (3, 2), (5, 2))
+"""Preperiods and periods of points with such pictures; each kind's first one above the real axis is taken."""
+
+
+def places() -> tuple[Site, ...]:
+    """Return some sixty places with names: whole set, valleys, minibrots, points of self-similarity at any depth.
+
+    Examples
+    --------
+    >>> [site.name for site in places()][:2]
+    ['the whole set', 'seahorse valley']
+    """
+    return _places()
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[Site, ...]:
+    return (*_published(), *_components(), *_found(), *_spirals(), *_embedded())
+
+
+def _published() -> Iterator[Site]:
+    for name, center, width, about in _PUBLISHED:
+        yield Site(name, as_point(center), as_fraction(width), about)
+
+
+def _components() -> Iterator[Site]:
+    """Yield pictures of the cardioids of small period in the upper half plane, each a copy of the set."""
+    for period in (3, 4, 5, 6):
+        copies = [each for each in nuclei(period) if each.kind == "cardioid" and each.center.im >= 0]
+        for index, each in enumerate(copies, 1):
+            number = f", {index}" if len(copies) > 1 else ""
+            about = f"A copy of the set of period {period}, {float(each.size):.2g} of its size"
+            yield Site(f"minibrot of period {period}{number}", each.center, each.width, about)
+
+
+def _spirals() -> Iterator[Site]:
+    """Yield pictures around Misiurewicz points, at several depths."""
+    for preperiod, period in _TIPS:
+        above = [each for each in misiurewicz(preperiod, period) if each.center.im > Fraction(1, 100)]
+        point = above[0]
+        for width in _DEPTHS:
+            name = f"M({preperiod},{period}), {width} wide"
+            about = f"Misiurewicz point: alike at every scale, by the factor {abs(point.multiplier):.3g}"
+            yield Site(name, _refined(point.center, preperiod, period), as_fraction(width), about)
+
+
+def _embedded() -> Iterator[Site]:
+    """Yield minibrots next to i, ever deeper: each is the nucleus of least period in a small disc around i."""
+    for depth in ("1e-3", "1e-6", "1e-12", "1e-25", "1e-50", "1e-100", "1e-200"):
+        found = nucleus("1j", depth)
+        if found is not None:
+            name = f"minibrot next to i, period {found.period}"
+            about = f"Period {found.period}; the nucleus of least period within {depth} of i"
+            yield Site(name, found.center, found.width, about)
+
+
+def _found() -> Iterator[Site]:
+    """Yield the minibrots of least period in discs of several valleys."""
+    for where, center, radius in _SEEDS:
+        found = nucleus(center, radius)
+        if found is not None:
+            about = f"Period {found.period}; the nucleus of least period within {radius} of {center}"
+            yield Site(f"minibrot {where}", found.center, found.width, about)
+
+
+def _refined(center: Point, preperiod: int, period: int) -> Point:
+    """Return a Misiurewicz point to enough digits for the deepest of its pictures."""
+    root = root_near(misiurewicz_function(preperiod, period), center, 400)
+    return center if root is None else root.center
