@@ -6,7 +6,7 @@ PORT ?= 8000
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
-.PHONY: demo test test-slow lint types layers docs site setup clean
+.PHONY: demo test test-slow mutants lint types layers docs site setup clean
 
 demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
 	$(BIN)/mandeldask serve --port $(PORT)
@@ -16,6 +16,9 @@ test: setup browser proxy  ## run the tests
 
 test-slow: setup browser proxy  ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+mutants: setup  ## set every error bound to zero, one at a time: a test must notice
+	$(BIN)/python tests/mutants.py
 
 lint: setup  ## style of code
 	$(BIN)/ruff check .

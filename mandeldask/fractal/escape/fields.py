@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.doubledouble import fma
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 
@@ -25,8 +26,11 @@ WORST = 2.0**-30
 WORST_SLOPE = 2.0**-28
 """The same of dz/dc: the two together leave `distance` a ten-thousandth."""
 
-ROUNDING = 2.0**-49
+ROUNDING: ErrorBound = 2.0**-49
 """More than a float64 step of z or dz/dc loses, relative to its terms."""
+
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
 
 _LOG2_OF_E = 1.4426950408889634
 _HALF_ROOT = 0x3FE6A09E667F3BCD
@@ -69,6 +73,21 @@ def distance(m, dm):
 
 
 @inner
+def step(x, y, c_x, c_y, g_x, g_y, spacing):
+    """Return the next z and the next g = dz/d(pixel)."""
+    next_x, next_y = x * x - y * y + c_x, 2.0 * x * y + c_y
+    return next_x, next_y, 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
+
+
+@inner
+def bounds_after(square, c2, g_x, g_y, r, q, spacing):
+    """Return bounds on the errors of the next z and g, for ``|z|^2 = square`` and ``|c|^2 = c2``: Lemma 14."""
+    modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
+    next_q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * _OUTWARD
+    return ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * _OUTWARD, next_q
+
+
+@inner
 def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 
@@ -78,11 +97,8 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
     while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
-        modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
-        q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * (1.0 + 2.0**-40)
-        r = ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * (1.0 + 2.0**-40)
-        g_x, g_y = 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
-        x, y = x * x - y * y + c_x, 2.0 * x * y + c_y
+        r, q = bounds_after(square, c2, g_x, g_y, r, q, spacing)
+        x, y, g_x, g_y = step(x, y, c_x, c_y, g_x, g_y, spacing)
         square, n = x * x + y * y, n + 1
     slope = g_x * g_x + g_y * g_y
     if not (r * r < WORST * square and q * q < WORST_SLOPE * slope):

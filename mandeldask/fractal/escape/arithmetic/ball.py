@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from math import sqrt
 
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 
-ROUNDING = 2.0**-48
+ROUNDING: ErrorBound = 2.0**-48
 """More than what rounding moves the middle by in one step while |z|, |c| <= 2.5: at most 26.1 units of 2^-53."""
 
-OUTWARD = 1.0 + 2.0**-48
+OUTWARD: ErrorBound = 1.0 + 2.0**-48
 """More than the relative rounding of |z|, of the radius and of a comparison together (some 10 units of 2^-53)."""
 
 

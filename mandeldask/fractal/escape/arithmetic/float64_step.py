@@ -7,6 +7,7 @@ at every step. The order of operations is fixed, multiply-adds included, so that
 from __future__ import annotations
 
 from mandeldask.fractal.escape.arithmetic.doubledouble import fma
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined
 
 SCALE = 256.0
@@ -14,20 +15,22 @@ SCALE = 256.0
 the square of a sum."""
 STEPS = 8
 """Steps after which S has to be multiplied by `GROWTH` again."""
-GROWTH = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
+GROWTH: ErrorBound = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """What S is multiplied by before `STEPS` steps, which then do without it."""
-_NOISE = SCALE * 1025.0 * GROWTH * 2.0**-106
+_NOISE: ErrorBound = SCALE * 1025.0 * GROWTH * 2.0**-106
 """256 (1 + 1/kappa) u^2, growth included."""
-ROUNDING = 300.0 * _NOISE
+ROUNDING: ErrorBound = 300.0 * _NOISE
 """What is added to S at every step, and so the least S; times |2z|^2 it is more than what rounding loses inside."""
-FAR_ROUNDING = 4.0 * _NOISE
+FAR_ROUNDING: ErrorBound = 4.0 * _NOISE
 """What has to be added to S, times |2z|^4, after a step from outside."""
-DERIVATIVE_GROWTH = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
+DERIVATIVE_GROWTH: ErrorBound = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """The same for the bound of the derivative, whose kappa is 2^-6."""
-DERIVATIVE_SHARE = 0.525 * DERIVATIVE_GROWTH
+DERIVATIVE_SHARE: ErrorBound = 0.525 * DERIVATIVE_GROWTH
 """What Q is multiplied by to bound the square of an error of dz/dc: 8 (1 + 1/kappa) / 1024, 1 + kappa for the step that
 `slope_square` is used twice, and a sixtieth more for what rounding loses."""
-_ADDED = 66.0
+_LEAST_SLOPE: ErrorBound = 2.0**-6
+"""What is added to |dz/dc|^2: it covers the part of a rounding that does not grow with dz/dc."""
+_ADDED: ErrorBound = 66.0
 """More than 1 + 1/kappa: what adding 1 to dz/dc adds to the bound of its square."""
 
 
@@ -47,7 +50,7 @@ def differentiate(x, y, dx, dy):
 @inlined
 def slope_square(dx, dy):
     """Return P, a bound on |dz/dc|^2, for `amplify` to use twice."""
-    return fma(dy, dy, fma(dx, dx, 2.0**-6))
+    return fma(dy, dy, fma(dx, dx, _LEAST_SLOPE))
 
 
 @inlined

@@ -11,6 +11,7 @@ from math import sqrt
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.doubledouble import fma
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 
 DISCS = 16
@@ -31,15 +32,17 @@ SIZE = 50 * DISCS
 OUT = 2
 """What `judge` says of a disc that may not be within |z| <= 2."""
 
-_COEFFICIENT_ERROR = 2.0**-48
+_COEFFICIENT_ERROR: ErrorBound = 2.0**-48
 """Each coefficient is a sum of at most 5 complex products, rounded 10 times in a part, each time by 2^-53 of it."""
-_CENTER_ERROR = 2.0**-95
+_CENTER_ERROR: ErrorBound = 2.0**-95
 """More than a double-double step with |z| <= 4 loses, the error of c0 included."""
-_SHIFT_ERROR = 2.0**-47
+_SHIFT_ERROR: ErrorBound = 2.0**-47
 """What the polynomial of a part loses, times SPREAD of the whole."""
-_HANDOVER_ERROR = 2.0**-47, 2.0**-51
-"""What evaluating the polynomial loses, times SPREAD, plus what adding b_0 does."""
-_OUTWARD = 1.0 + 2.0**-40
+_HANDOVER_ERROR: ErrorBound = 2.0**-47
+"""What evaluating the polynomial loses, per SPREAD."""
+_HANDOVER_MIDDLE: ErrorBound = 2.0**-51
+"""What adding b_0 without its low part loses."""
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """More than the rounding of a bound."""
 
 
@@ -103,8 +106,7 @@ def numbers(w, k):
 @inner
 def handed_over(w, k):
     """Return the bound on what an evaluation of disc `k` is wrong by at a pixel, rounding included."""
-    per_spread, fixed = _HANDOVER_ERROR
-    return w[ERROR + k] + per_spread * w[SPREAD + k] + fixed
+    return w[ERROR + k] + _HANDOVER_ERROR * w[SPREAD + k] + _HANDOVER_MIDDLE
 
 
 @inner

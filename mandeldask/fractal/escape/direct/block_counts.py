@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import taylor_model
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _REACH = 4.0
 """Polynomials are iterated while |b_0| is at most this."""
 _TAU = 0.7072
 """Bound on |t| in a block."""
-_ROUNDING = 2.0**-44
+_ROUNDING: ErrorBound = 2.0**-44
 """More than evaluating polynomial and slope loses, times SPREAD + 1."""
 _TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * PARTS, PARTS)
 """Rows of what `look` works in: of parts, t of the middle, iterate and slope there, bounds on |z| in the part; of the

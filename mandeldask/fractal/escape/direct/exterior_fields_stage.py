@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import taylor_model
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.float64_step import differentiate, iterate
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
@@ -34,7 +35,7 @@ _APART = 2.0**20
 """Modulus at which a pixel is too far ahead of those that are still inside."""
 _LARGEST = 2.0**200
 """More than the modulus of any iterate."""
-_OUTWARD = 1.0 + 2.0**-40
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 
 LANES = block_series.BLOCK**2
@@ -122,8 +123,7 @@ def _leave(w, n, error, rho, c, maxiter, derivative):
     while size > 0:
         if n == last or z > _APART:
             return 0
-        q = (2.0 * ((z + r) * q + r * p) + ROUNDING * (z * p + 1.0)) * _OUTWARD
-        r, p = ((2.0 * z + r) * r + ROUNDING * (z * z + c)) * _OUTWARD, (2.0 * z * p + 1.0) * _OUTWARD
+        r, q, p = _bounds_after(z, c, p, r, q)
         size = _watch(w, (16.0 + 4.0 * r) * r * _OUTWARD + 2.0**-46, derivative)
         z = 0.5 * _extremes(w, X, Y)[1]
         n += 1
@@ -138,6 +138,21 @@ def _leave(w, n, error, rho, c, maxiter, derivative):
 
 
 @inner
+def _bounds_after(z, c, p, r, q):
+    """Return bounds on the errors of the next z and p = dz/dc, and on the next |p|; z, c and p bound moduli."""
+    next_r = ((2.0 * z + r) * r + ROUNDING * (z * z + c)) * _OUTWARD
+    next_q = (2.0 * ((z + r) * q + r * p) + ROUNDING * (z * p + 1.0)) * _OUTWARD
+    return next_r, next_q, (2.0 * z * p + 1.0) * _OUTWARD
+
+
+@inner
+def _relative_after(t, c, p, e, f):
+    """Return bounds on the relative errors of the next z and dz/dc, whose moduli are at least t and p now."""
+    next_e = ((2.0 + e) * e + 2.0 * ROUNDING) * (t * t / (t * t - c)) * _OUTWARD
+    return next_e, ((1.0 + e) * f + e + 2.0 * ROUNDING) * (2.0 * t * p / (2.0 * t * p - 1.0)) * _OUTWARD
+
+
+@inner
 def _flight(n, z, t, e, p, f, c, derivative):
     """Return how many steps take lanes far out, or -1 where the fields are not proved then.
 
@@ -147,8 +162,7 @@ def _flight(n, z, t, e, p, f, c, derivative):
     while t <= far and z < _LARGEST:
         if not (t * t > 1.01 * c and t * p > 1.0):
             return -1
-        f = ((1.0 + e) * f + e + 2.0 * ROUNDING) * (2.0 * t * p / (2.0 * t * p - 1.0)) * _OUTWARD
-        e = ((2.0 + e) * e + 2.0 * ROUNDING) * (t * t / (t * t - c)) * _OUTWARD
+        e, f = _relative_after(t, c, p, e, f)
         p, t, z = (2.0 * t * p - 1.0) / _OUTWARD, (t * t - c) / _OUTWARD, (z * z + c) * _OUTWARD
         steps += 1
     known = e * e < WORST and f * f < WORST_SLOPE

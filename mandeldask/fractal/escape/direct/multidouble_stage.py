@@ -13,6 +13,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic import tripledouble as td
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import FAR, clipped, positions
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
 
-_DOUBLED = 2.0**-97
+_DOUBLED: ErrorBound = 2.0**-97
 """More than a double-double step with |z| <= 2.1 loses, the error of c included."""
-_TRIPLED = 2.0**-145
+_TRIPLED: ErrorBound = 2.0**-145
 """The same of a triple-double step."""
-_SLOPE = 2.0**-49
+_SLOPE: ErrorBound = 2.0**-49
 """More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
-_OUTWARD = 1.0 + 2.0**-40
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 _MOST = 2.0**-10
 """A bound past which nothing is decided any more."""

@@ -11,11 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from mandeldask.cancellation import current
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.perturbation.delta_step import CIRCLE
 
 BASE = 3
 """Steps covered by an entry of the lowest level, as a power of two: fewer would cost memory and gain little."""
+
+_RADIUS_BITS: ErrorBound = 53.0
+"""dz must be smaller than 2^-53 |2 Z|: then the square that is left out is below a rounding of the linear term."""
 
 NEVER = -(2.0**60)
 """The logarithm of a radius within which nothing lies."""
@@ -88,7 +92,7 @@ def _entry(table, i):
 def _single(z_x, z_y):
     """Return the entry of one step: the square is below 2^-53 |2 Z| |dz| while |dz| < 2^-53 |2 Z|."""
     modulus = 2.0 * np.sqrt(z_x * z_x + z_y * z_y)
-    radius = np.log2(modulus) - 53.0 if modulus > _SMALLEST else NEVER
+    radius = np.log2(modulus) - _RADIUS_BITS if modulus > _SMALLEST else NEVER
     return 2.0 * z_x, 2.0 * z_y, 1.0, 0.0, 1.0, radius
 
 

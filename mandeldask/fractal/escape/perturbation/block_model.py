@@ -11,18 +11,21 @@ import math
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
 
 _FITS = 2.0**-34
 """What a step may drop past degree 5, per sum of the coefficients: far below a pixel's share of the block."""
-_COEFFICIENT_ERROR = 2.0**-49
+_COEFFICIENT_ERROR: ErrorBound = 2.0**-49
 """Per what a step adds up to coefficients, as in `series`."""
-_CENTER_ERROR = 2.0**-98
+_CENTER_ERROR: ErrorBound = 2.0**-98
 """More than a double-double step loses, per (2 |2 Z + dz| + |Z|) |b_0| and per |dc|, as in `refined`."""
-SHIFT_ERROR = 2.0**-46
+SHIFT_ERROR: ErrorBound = 2.0**-46
 """What evaluating a polynomial or moving its middle loses, per sum of the coefficients."""
+_REBASE_ERROR: ErrorBound = 2.0**-100
+"""What Z is wrong by, and what adding dz to it in double-double loses, per sum of the moduli."""
 _CIRCLE = 2.0 - 2.0**-30
 """All pixels of a block stay below this."""
 _OUT = 2.0 + 2.0**-30
@@ -192,7 +195,7 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
     scale = power(exponent)
     x, x_low = dd.add(z_x, z_x_low, scale * w[X + i], scale * w[X_LOW + i])
     y, y_low = dd.add(z_y, z_y_low, scale * w[Y + i], scale * w[Y_LOW + i])
-    lost = error + 2.0**-100 * (norm(z_x, z_y) + scale * norm(w[X + i], w[Y + i]))
+    lost = error + _REBASE_ERROR * (norm(z_x, z_y) + scale * norm(w[X + i], w[Y + i]))
     shift = math.frexp(max(norm(x, y), scale * w[SPREAD + i]))[1]
     factor = power(-shift)
     record[0], record[1], record[2], record[3] = x * factor, x_low * factor, y * factor, y_low * factor

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at
@@ -20,11 +21,13 @@ from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPON
 from mandeldask.fractal.escape.perturbation.delta_step import MARGIN, beyond_circle, edge_in_units
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
-_STEP = 2.0**-98
+_STEP: ErrorBound = 2.0**-98
 """More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
-_SLOPE = 2.0**-49
+_SLOPE: ErrorBound = 2.0**-49
 """More than a float64 step of g loses, per |z g| and per what is added."""
-_OUTWARD = 1.0 + 2.0**-40
+_REFERENCE: ErrorBound = 2.0**-100
+"""What a Z of two float64 is wrong by and what adding dz to it loses, per sum of the moduli; Z alone: 2^-103."""
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 _MOST_W = 2.0**80
 """|w|^2 is kept below this and above its inverse."""
@@ -165,7 +168,7 @@ def _attend(w, i, orbit, place, maxiter, whole, fields):
         modulus = scale * np.hypot(w[X + i], w[Y + i])
         if m > 0 and (m == last or z2 < modulus * modulus):
             error = orbit.error * power(orbit.error_exponent) if m == last else 0.0
-            lost = 2.0**-100 * (reference + modulus) + error
+            lost = _REFERENCE * (reference + modulus) + error
             _rebase(w, i, zx, zx_low, zy, zy_low, scale, 0, lost, place.exponent)
         else:
             w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = ref_x, ref_x_low, ref_y, ref_y_low
@@ -241,7 +244,7 @@ def _pass_zero(w, i, m, exponent, orbit, place, fields):
     zy, zy_low = dd.add(ref_y, ref_y_low, w[Y + i] * factor, w[Y_LOW + i] * factor)
     reference, modulus, z_modulus = np.hypot(ref_x, ref_y), np.hypot(w[X + i], w[Y + i]), np.hypot(zx, zy)
     if m > 0 and (at_end or z_modulus < modulus * factor):
-        lost = 2.0**-100 * (reference + modulus * factor)
+        lost = _REFERENCE * (reference + modulus * factor)
         lost += orbit.error * power(orbit.error_exponent - unit) if at_end else 0.0
         _rebase(w, i, zx, zx_low, zy, zy_low, factor, unit, lost, place.exponent)
         return
@@ -255,7 +258,7 @@ def _pass_zero(w, i, m, exponent, orbit, place, fields):
         _differentiate_past_zero(w, i, zx, zy, z_modulus, reference, r, to_after, place.spacing)
     tx, tx_low = dd.add(zx, zx_low, ref_x, ref_x_low)
     ty, ty_low = dd.add(zy, zy_low, ref_y, ref_y_low)
-    slope = 2.0 * z_modulus * (1.0 + 2.0**-48) + 2.0**-100 * reference + r
+    slope = 2.0 * z_modulus * (1.0 + 2.0**-48) + _REFERENCE * reference + r
     product = (2.0 * (abs(tx) + abs(ty)) + reference) * (abs(w[X + i]) + abs(w[Y + i]))
     w[R + i] = (w[R + i] * slope * to_after + _lost(product * to_after, w, i)) * _OUTWARD + 2.0**-900
     _multiply_add(w, i, tx * to_after, tx_low * to_after, ty * to_after, ty_low * to_after)
@@ -293,7 +296,7 @@ def _step(w, active):
         tx, tx_low = dd.add(zx, w[ZX_LOW + i], w[REF_X + i], w[REF_X_LOW + i])
         ty, ty_low = dd.add(zy, w[ZY_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i])
         reference = abs(w[REF_X + i]) + abs(w[REF_Y + i])
-        slope = 2.0 * np.sqrt(zx * zx + zy * zy) * (1.0 + 2.0**-48) + 2.0**-100 * reference + w[SCALE + i] * r
+        slope = 2.0 * np.sqrt(zx * zx + zy * zy) * (1.0 + 2.0**-48) + _REFERENCE * reference + w[SCALE + i] * r
         lost = _lost((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
         w[R + i] = (r * slope + lost) * _OUTWARD + 2.0**-900
         _multiply_add(w, i, tx, tx_low, ty, ty_low)

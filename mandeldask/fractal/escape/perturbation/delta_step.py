@@ -12,30 +12,43 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import contracted, inner
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
 from mandeldask.fractal.escape.perturbation import pixel_pool
 
-LINEAR = 256.0 * 2.0**-106
+LINEAR: ErrorBound = 256.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
 
-SQUARE = 384.0 * 2.0**-106
+SQUARE: ErrorBound = 384.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |dz|^2 |w|^2."""
 
-LEAPED = 10.0 * 2.0**-53
+LEAPED: ErrorBound = 10.0 * 2.0**-53
 """What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
 
-SLOPE = 2.0**-93
+SLOPE: ErrorBound = 2.0**-93
 """Four times the square of what the roundings of one step add to the error of g, per |z g| and per what is added."""
 
-FLOOR = 2.0**-900
+FLOOR: ErrorBound = 2.0**-900
 """More than any underflow, squared; added to S at every step."""
 
 _LEAST = 2.0**-450
 """A rebased dz is not taken for smaller than this beside what it was, lest what underflowed outgrow `FLOOR`."""
 
-MARGIN = 2.0**-47
+MARGIN: ErrorBound = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
+
+_EDGE_ROUNDING: ErrorBound = 2.0**-48
+"""More than the roundings of |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 lose, per sum of the moduli."""
+
+_REBASE_ROUNDING: ErrorBound = 2.0**-50
+"""More than Z + dz loses when it is rounded, per sum of the moduli of all parts."""
+
+_PAST_ZERO: ErrorBound = 2.0**-47
+"""More than a step past a Z near 0 loses, per |Z w| + |dz w| and per |dc|."""
+
+_PAST_ZERO_SLOPE: ErrorBound = 2.0**-48
+"""Relative error of a Z near 0, twice: what the slope 2 z of such a step may be wrong by."""
 
 CIRCLE = 2.0 - 2.0**-20
 """A bound on |z| below this proves that a pixel has not escaped."""
@@ -185,7 +198,7 @@ def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
     if not scale * (modulus + r) < 0.25:
         return 0.0, np.inf
     beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
-    doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + 2.0**-48 * (abs(excess) + 4.0 * modulus + scale * w2)
+    doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + _EDGE_ROUNDING * (abs(excess) + 4.0 * modulus + scale * w2)
     return beyond, doubt + 5.0 * error
 
 
@@ -299,7 +312,7 @@ def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fie
             q = 2.0 * ((modulus + error) * np.sqrt(w[Q + i]) + error * size)
             q += lost * (z_modulus + w_modulus * w_factor) * size
             w[Q + i] = (q * factor + lost * dc_scale * place.spacing) ** 2 * (1.0 + 2.0**-40) + FLOOR
-        r = r * factor * (2.0 * modulus + 2.0**-48 * z_modulus + r * w_factor) + 2.0**-47 * (
+        r = r * factor * (2.0 * modulus + _PAST_ZERO_SLOPE * z_modulus + r * w_factor) + _PAST_ZERO * (
             factor * (z_modulus + w_modulus * w_factor) * w_modulus + dc_scale * place.most
         )
         w[S + i] = bound.u * (r * r * (1.0 + 2.0**-30) + FLOOR)
@@ -315,7 +328,7 @@ def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_ex
     w_x, w_y = w[X + i] * w_factor, w[Y + i] * w_factor
     x, y = z_x * z_factor + w_x, z_y * z_factor + w_y
     sizes = (abs(z_x) + abs(z_y)) * z_factor + (abs(w_x) + abs(w_y))
-    r = np.sqrt(w[S + i] / bound.u) * w_factor + 2.0**-50 * sizes
+    r = np.sqrt(w[S + i] / bound.u) * w_factor + _REBASE_ROUNDING * sizes
     r += error * power(error_exponent - larger)
     shift = exponent_above(max(abs(x), abs(y), r, _LEAST))
     factor = power(-shift)

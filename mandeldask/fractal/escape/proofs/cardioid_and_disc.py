@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil, floor, lcm, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 OUTSIDE, CARDIOID, DISC, UNDECIDED = range(4)
 """Where a block may be; the period of a component is its number."""
 
-_MARGIN = 2.0**-47
+_MARGIN: ErrorBound = 2.0**-47
 """Relative to the sum of all terms' moduli: more than what 36 roundings of 2^-53 can add up to."""
 
 _SLACK = 1e-6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mandeldask.fractal.escape.arithmetic.ball import OUTWARD, certainly_in, certainly_out, modulus_of
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period
 
@@ -15,7 +16,7 @@ PATIENCE = 1024
 _LONGEST = 1 << 16
 """Iterates of one disc at most: below 1 ms, between two looks at the cancellation flag."""
 
-_ROUNDING = 2.0**-46
+_ROUNDING: ErrorBound = 2.0**-46
 """More than what rounding moves z and b by in one step while |z|, |c| <= 2.5 and |b|, rho <= 2: 68.1 units of 2^-53."""
 
 _FIRST_WINDOW = 8

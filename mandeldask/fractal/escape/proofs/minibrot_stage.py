@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import FAR, positions
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
@@ -40,10 +41,10 @@ _MOST_C = 2.1
 """|c'| of pixels that are tried."""
 _PROBED = 37
 """One pixel of so many is tried first: where none is inside hardly any is, and most tiles are outside."""
-_STEP = 2.0**-49
+_STEP: ErrorBound = 2.0**-49
 """More than roundings of one step of A and B lose, per what is added up: 16 units of 2^-53, of which 6 are needed."""
-_OUTWARD = 1.0 + 2.0**-40
-_POSITION = 2.0**-46
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
+_POSITION: ErrorBound = 2.0**-46
 """More than rounding moves c', of at most `_MOST_C`, by."""
 _GOOD = 2.0**-8
 """An error above this leaves little to prove."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numba
 import numpy as np
 import pytest
 
 from fractal import oracle
+from fractal.exactly import Complex, along, directions, exact, rational
 from fractal.places import PLACES, around
+from mandeldask.fractal.escape.arithmetic import float64_step
+from mandeldask.fractal.escape.direct import exterior_fields_stage as efs
 from mandeldask.fractal.escape.direct.exterior_fields_stage import answer_exterior_fields
 from mandeldask.fractal.escape.plan import PLAN
 from mandeldask.fractal.escape.tile import Tile
@@ -124,3 +128,61 @@ def test_counts_alone_are_left_to_the_other_stages():
 def test_positions_that_floats_do_not_tell_apart_stay_open():
     for grid in (Grid.window(PLACES["seahorse"], "1e-30", (16, 16)), Grid.window("1e7", "1", (16, 16))):
         assert not answered(grid)[1].size
+
+
+bounds_after, relative_after = numba.njit(efs._bounds_after), numba.njit(efs._relative_after)
+iterate, differentiate = numba.njit(float64_step.iterate), numba.njit(float64_step.differentiate)
+ONE = Complex(rational(1), rational(0))
+
+
+def steps(rng, least, most, count):
+    """Doubled z outside, dz/dc and doubled c, the exact c that this is rounded from, and what a step makes of them."""
+    for _ in range(count):
+        z = rng.uniform(least, most) * np.exp(2j * np.pi * rng.random())
+        dx, dy, cx, cy = *(rng.normal(size=2) * 2.0 ** rng.uniform(2, 40)), *rng.uniform(-3, 3, 2)
+        x, y = float(z.real), float(z.imag)
+        c = Complex.of(cx, cy) * (rational(1, 2) * (1 + rational(99, 100 * 2**53)))
+        after = (*iterate(x, y, 0.0, cx, cy)[:2], *differentiate(x, y, dx, dy))
+        yield Complex.of(x, y) * rational(1, 2), Complex.of(dx, dy), c, after
+
+
+def test_bounds_of_a_block_hold_for_every_pixel():
+    rng = np.random.default_rng(7)
+    for z, p, c, (x, y, dx, dy) in steps(rng, 0.1, 40.0, 800):
+        most = [abs(complex(one)) * (1 + 2.0**-50) for one in (z, c, p)]
+        for share in (0.0, 2.0**-50, 2.0**-20):
+            r, q = share * most[0], share * most[2]
+            after_r, after_q, after_p = bounds_after(*most, r, q)
+            for direction in directions(complex(z), complex(x, y), rng):
+                true_z = z + along(direction, r)
+                true_p = p + along(complex(p) * direction / complex(z), q)
+                assert (true_z * true_z + c - Complex.of(x, y) * rational(1, 2)).square() <= exact(after_r) ** 2
+                assert (true_z * true_p * rational(2) + ONE - Complex.of(dx, dy)).square() <= exact(after_q) ** 2
+                assert Complex.of(dx, dy).square() <= exact(after_p * (1 + 2.0**-45)) ** 2
+
+
+def test_relative_bounds_of_a_block_hold_for_every_pixel():
+    rng = np.random.default_rng(8)
+    for z, p, c, (x, y, dx, dy) in steps(rng, 6.0, 100.0, 800):
+        least = [abs(complex(one)) for one in (z, p)]
+        for share in (0.0, 2.0**-48, 2.0**-20):
+            after_e, after_f = relative_after(least[0], abs(complex(c)), least[1], share, share)
+            for direction in directions(complex(z), complex(x, y), rng):
+                true_z = z + along(direction, share * least[0])
+                true_p = p + along(complex(p) * direction / complex(z), share * least[1])
+                lost, new = (true_z * true_z + c - Complex.of(x, y) * rational(1, 2)), Complex.of(x, y)
+                assert lost.square() <= exact(after_e) ** 2 * new.square() / 4 * (1 + rational(1, 2**40))
+                slope = Complex.of(dx, dy)
+                lost = true_z * true_p * rational(2) + ONE - slope
+                assert lost.square() <= exact(after_f) ** 2 * slope.square() * (1 + rational(1, 2**40))
+
+
+def test_bounds_of_a_block_are_rounded_up():
+    rng = np.random.default_rng(9)
+    for numbers in rng.uniform(0, 4, (1000, 5)):
+        after_r, after_q, after_p = map(exact, bounds_after(*numbers))
+        z, c, p, r, q = map(exact, numbers)
+        rounding = exact(efs.ROUNDING)
+        assert after_r >= (2 * z + r) * r + rounding * (z * z + c)
+        assert after_q >= 2 * ((z + r) * q + r * p) + rounding * (z * p + 1)
+        assert after_p >= 2 * z * p + 1
