@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,8 @@ _SAID: Final = {
 
 _RESAMPLING: Final = {"mean": "average", "stride": "nearest", "mode": "mode"}
 """Words of zarr-conventions."""
+
+_NUMBERED: Final = re.compile(r".*_\d+", re.DOTALL)
 
 _OME_AXES: Final = (2, 5)
 """Axes that OME-Zarr allows, at least and at most."""
@@ -176,7 +179,7 @@ def image_levels(
     if method not in METHODS:
         msg = f"method must be one of {', '.join(METHODS)}, not {method!r}"
         raise ValueError(msg)
-    names = tuple(map(str, dims)) if dims is not None else _default_dims(shape)
+    names = _named(shape, dims)
     space = _space(shape, names, axes)
     others = [axis for axis in range(len(shape)) if axis not in space]
     times = [axis for axis in others if axis_type(names[axis]) == "time"]
@@ -196,7 +199,7 @@ def is_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
     """Return whether an array is a plane, or a stack of planes, and not a row."""
     if len(shape) < 2 or not all(shape):  # noqa: PLR2004  a plane
         return False
-    rows, columns = _space(shape, tuple(dims) if dims is not None else _default_dims(shape), None)
+    rows, columns = _space(shape, _named(shape, dims), None)
     return min(shape[rows], shape[columns]) > 1
 
 
@@ -204,7 +207,7 @@ def is_large_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> b
     """Return whether an array is an image that viewers cannot show without coarser levels."""
     if not is_image(shape, dims):
         return False
-    return max(shape[axis] for axis in _space(shape, tuple(dims or _default_dims(shape)), None)) > LARGE
+    return max(shape[axis] for axis in _space(shape, _named(shape, dims), None)) > LARGE
 
 
 def axis_type(name: str) -> str | None:
@@ -232,6 +235,13 @@ def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
     off = np.abs(places[0] + step * np.arange(len(places)) - places)
     even = isfinite(step) and step != 0 and bool((off <= abs(step) * 1e-3).all())
     return (float(places[0]), float(step)) if even else None
+
+
+def _named(shape: Sequence[int], dims: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of dimensions; names that only number them, such as photo_0 and photo_1, are none."""
+    if dims is None or all(_NUMBERED.fullmatch(dim) and dim.endswith(f"_{axis}") for axis, dim in enumerate(dims)):
+        return _default_dims(shape)
+    return tuple(map(str, dims))
 
 
 def _default_dims(shape: Sequence[int]) -> tuple[str, ...]:

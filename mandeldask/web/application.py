@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from mandeldask.web.browser.application import Browser
 from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
@@ -161,7 +162,7 @@ def _pool(settings: Settings) -> Pool:
 
 
 def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> ASGIApp:
-    viewer = Viewer()
+    viewer, browser = Viewer(), Browser(catalog)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -176,17 +177,18 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
 
     app = Starlette(
         routes=[
+            Mount("/browse-files", browser),
             Route("/healthz", Answer(lambda: as_json({"status": "ok"}))),
             Route("/readyz", Answer(partial(_ready, cluster), blocks=cluster is not None)),
             Route("/metrics", Answer(metrics.reply, whole=True)),
             Mount("/viewer", viewer),
-            Route("/", viewer),
+            Route("/", viewer if catalog.has_set else browser),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _fault},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect is a request more on every open
-    return Split("/zarr", Zarr(catalog), app)
+    return Split("/zarr", Zarr(catalog), Split("/browse", browser, app))
 
 
 @dataclass(frozen=True, slots=True)

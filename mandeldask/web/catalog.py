@@ -161,6 +161,11 @@ class Catalog:
         return Found(self._images[number, own], key, Lifetime.REVALIDATE)
 
     @property
+    def has_set(self) -> bool:
+        """Whether a tree is a pyramid of the set, which has a page of its own."""
+        return any("mandeldask" in tree.attrs for tree in self._trees.values())
+
+    @property
     def has_images(self) -> bool:
         """Whether images are served as levels too, below `IMAGES`."""
         return bool(self._images)

@@ -1,0 +1,224 @@
+"""The ASGI application of ``/browse``: a page for every group and array that is served, by Zarr's own documents."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from html import escape
+from math import ceil
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote
+
+from mandeldask.web.browser import html
+from mandeldask.web.browser.files import FOLDER, SECURITY, file_at
+from mandeldask.web.browser.items import Item, item_at, members_of, names_in
+from mandeldask.web.catalog import IMAGES
+from mandeldask.web.messages import Refusal, Reply, Request
+from mandeldask.web.representation import Lifetime, Representation
+from mandeldask.web.zarr import other_method
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Receive, Scope, Send
+
+    from mandeldask.web.catalog import Catalog, Found
+    from mandeldask.web.keys import Grant
+
+ROWS = 100
+"""Members on a page; each is opened to say what it is."""
+
+THUMBNAIL_BYTES = 2**24
+"""Largest image that is drawn small in a list: it is read whole for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """ASGI app of ``/browse/<path>`` and of the files of its pages."""
+
+    catalog: Catalog
+    """The trees."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer one request."""
+        scope["observation"].route = "viewer"
+        request = Request.of(scope)
+        try:
+            reply = await self._reply(request, scope)
+        except Refusal as refusal:
+            reply = _refused(request, refusal)
+        await reply.send(send, head=request.method == "HEAD")
+
+    async def _reply(self, request: Request, scope: Scope) -> Reply:
+        if request.method not in {"GET", "HEAD"}:
+            return other_method(request.method)
+        if request.path.startswith(f"/{FOLDER}"):
+            file = file_at(request.path.removeprefix(f"/{FOLDER}"))
+            shown = Representation(file.etag, file.media_type, file.lifetime, private=False)
+            return (shown.decided(request) or shown.reply(request, file.content)).plus(*SECURITY)
+        names = html.segments(request.path.removeprefix("/browse"))
+        query = {
+            name: values[-1] for name, values in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()
+        }
+        base = _base(request, scope)
+        body = await self._page(names, request.path, query, base, scope["auth"])
+        shown = Representation(
+            hashlib.sha256(body).hexdigest()[:32], html.HTML, Lifetime.REVALIDATE, scope["auth"].private
+        )
+        return (shown.decided(request) or shown.reply(request, body)).plus(*SECURITY)
+
+    async def _page(self, names: list[str], path: str, query: dict[str, str], base: str, grant: Grant) -> bytes:
+        """Return the page of a node."""
+        root = "../" * (path.count("/") - 1) or "./"
+        if not names:
+            _check_key(grant)
+        found = await self.catalog.find(3, "/".join(names), grant)
+        item = await item_at(found, found.key, names[-1] if names else "")
+        if item is None:
+            raise Refusal(404, "there is nothing of this name")
+        place = Place(found, tuple(names), root, base)
+        if item.is_group:
+            return await self._group(place, item, await names_in(found, found.key), query)
+        return self._array(place, item)
+
+    async def _group(self, place: Place, item: Item, names: Sequence[str], query: dict[str, str]) -> bytes:
+        """Return the page of a group, or of the server itself."""
+        wanted = query.get("q", "").strip()
+        chosen = [name for name in names if wanted.lower() in name.lower()]
+        pages = max(1, ceil(len(chosen) / ROWS))
+        number = min(max(1, int(query["page"]) if query.get("page", "").isdecimal() else 1), pages)
+        shown = chosen[(number - 1) * ROWS : number * ROWS]
+        items = await members_of(place.found, place.found.key, shown)
+        thumbnails = {each.name: self._thumbnail(place, each) for each in items}
+        prefix = f"{place.root}browse/{''.join(quote(name, safe='') + '/' for name in place.names)}"
+        table = html.table_of(items, prefix, {name: url for name, url in thumbnails.items() if url})
+        body = [
+            html.breadcrumbs(place.root, place.names),
+            '<main class="group">',
+            f"<h1>{escape(place.title)}</h1>",
+            _search(wanted, len(names), len(chosen)) if len(names) > 5 or wanted else "",  # noqa: PLR2004  overlooked
+            table if items else '<p class="empty">Nothing here.</p>',
+            _pages(number, pages, wanted),
+            self._rows(place, items),
+            html.attributes_of(item.attrs),
+            html.addresses(place.base, place.root, place.zarr, "", item),
+            "</main>",
+        ]
+        return html.page(f"{place.title} · mandeldask", place.root, FOLDER, "\n".join(body), "group.js")
+
+    def _thumbnail(self, place: Place, item: Item) -> str:
+        """Return the relative URL of the levels of a member that is drawn small; "" if it is not."""
+        names = (*place.names, item.name)
+        if item.is_group or not item.draws or not 0 < (item.nbytes or 0) <= THUMBNAIL_BYTES:
+            return ""
+        return f"{place.root}zarr/v3/{self._image(names) if item.is_large else html.as_url(names)}"
+
+    def _image(self, names: Sequence[str]) -> str:
+        """Return the path of an array's levels below ``zarr/v3/``, if there are any."""
+        return f"{IMAGES}/{html.as_url(names)}" if self.catalog.has_images else ""
+
+    @staticmethod
+    def _rows(place: Place, items: Sequence[Item]) -> str:
+        """Return where a script puts the rows of a table, where the columns are as long as each other."""
+        columns = [each for each in items if not each.is_group and len(each.shape) == 1]
+        lengths = {each.shape for each in columns}
+        if len(columns) < 2 or len(lengths) != 1 or len(columns) < len(items):  # noqa: PLR2004  a table has columns
+            return ""
+        data = {
+            "zarr": f"{place.root}zarr/v3/{place.zarr}",
+            "columns": " ".join(quote(each.name, safe="") for each in columns),
+            "length": str(columns[0].shape[0]),
+        }
+        return f'<section id="rows" class="rows" {html.data(data)}><h2>Rows</h2></section>'
+
+    def _array(self, place: Place, item: Item) -> bytes:
+        """Return the page of an array."""
+        image = self._image(place.names) if item.draws else ""
+        data = {
+            "zarr": f"{place.root}zarr/v3/{place.zarr}",
+            "levels": f"{place.root}zarr/v3/{image}" if image else "",
+            "type": item.type_name,
+            "kind": item.kind if item.is_number or not item.shape else "text",
+        }
+        shape = " × ".join(f"{size:,} {dim}".strip() for size, dim in item.sides) or "one value"
+        facts = {"Shape": shape, "Type": item.type_name, "Chunks": " × ".join(map(str, item.chunks)), "Size": item.size}
+        rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
+        body = [
+            html.breadcrumbs(place.root, place.names),
+            '<main class="array">',
+            f'<section id="view" class="view" {html.data(data)}>',
+            "<noscript><p>Drawing it needs JavaScript.</p></noscript></section>",
+            f'<section class="about"><h1>{escape(place.title)}</h1><dl class="facts">{rows}</dl></section>',
+            html.attributes_of(item.attrs),
+            html.addresses(place.base, place.root, place.zarr, image, item),
+            "</main>",
+        ]
+        return html.page(f"{place.title} · mandeldask", place.root, FOLDER, "\n".join(body), "array.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page's node is."""
+
+    found: Found
+    """Its tree, and its key there."""
+    names: tuple[str, ...]
+    """Name of the tree, and names down to the node."""
+    root: str
+    """Relative URL of the server's root."""
+    base: str
+    """URL of the server's root as the client sees it."""
+
+    @property
+    def title(self) -> str:
+        """What the page is called."""
+        return self.names[-1] if self.names else "What is served here"
+
+    @property
+    def zarr(self) -> str:
+        """Its path below ``zarr/v3/``."""
+        return html.as_url(self.names)
+
+
+def _check_key(grant: Grant) -> None:
+    """Refuse the page of all trees to those without a key: it would be empty."""
+    if grant.trees == frozenset():
+        raise Refusal(401, "an API key is needed: open this page at /key/YOUR-KEY/")
+
+
+def _base(request: Request, scope: Scope) -> str:
+    """Return the URL of the server's root as far as it is known here: a script puts in a prefix or a key."""
+    host = request.headers.get("host", "localhost")
+    return f"{scope.get('scheme', 'http')}://{host}/"
+
+
+def _search(wanted: str, count: int, found: int) -> str:
+    said = f"{found:,} of {count:,}" if wanted else f"{count:,} members"
+    return (
+        f'<form class="search" role="search"><label for="q">Search names</label> <input id="q" name="q" type="search" '
+        f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet">{said}</span></form>'
+    )
+
+
+def _pages(number: int, pages: int, wanted: str) -> str:
+    if pages == 1:
+        return ""
+    more = f"&q={quote(wanted)}" if wanted else ""
+    before = html.link(f"?page={number - 1}{more}", "Previous", rel="prev") if number > 1 else ""
+    after = html.link(f"?page={number + 1}{more}", "Next", rel="next") if number < pages else ""
+    return f'<nav class="pages" aria-label="Pages">{before} <span>page {number} of {pages}</span> {after}</nav>'
+
+
+def _refused(request: Request, refusal: Refusal) -> Reply:
+    """Return an error as a page for people; its status stays."""
+    reply = refusal.reply
+    root = "../" * (request.path.count("/") - 1) or "./"
+    body = f"{html.breadcrumbs(root, ())}<main><h1>{reply.status}</h1><p>{escape(_detail(reply))}</p></main>"
+    headers = tuple(pair for pair in reply.headers if pair[0] != "content-type")
+    whole = html.page(f"{reply.status} · mandeldask", root, FOLDER, body)
+    return Reply(reply.status, (("content-type", html.HTML), *headers, *SECURITY), whole)
+
+
+def _detail(reply: Reply) -> str:
+    text = reply.body.decode()
+    return text.partition('"detail": "')[2].removesuffix('"}') or text

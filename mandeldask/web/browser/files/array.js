@@ -1,0 +1,164 @@
+/** The page of an array: as an image, a line, text, or one value, whatever suits it. */
+
+import "./addresses.js";
+import { element } from "./dom.js";
+import { limitsOf, samplesOf } from "./colour.js";
+import { ImageView } from "./image.js";
+import { listen } from "./gestures.js";
+import { showLine } from "./line.js";
+import { fillPanel } from "./panel.js";
+import * as permalink from "./permalink.js";
+import { showRows } from "./rows.js";
+import { lengthWords, scaleBar } from "./scalebar.js";
+import { openArray, openImage, readRow, worded } from "./source.js";
+
+const place = document.querySelector("#view");
+const { zarr, levels, kind, type } = place.dataset;
+
+const notice = element("p", { class: "notice", role: "status", hidden: true });
+const failed = (message) => {
+  notice.textContent = message;
+  notice.hidden = false;
+  place.dataset.state = "failed";
+};
+
+async function show() {
+  if (kind === "image") return await showImage();
+  if (kind === "array") return failed(`This page does not draw arrays of ${type}.`);
+  const array = await openArray(zarr);
+  if (kind === "value") return await showValue(array);
+  if (array.shape.length === 1 && kind === "column") return await showLine(place, array, failed);
+  if (array.shape.length === 1) return await showRows(place, [[document.title.split(" · ")[0], zarr]], array.shape[0]);
+  return failed(`This page does not draw arrays of ${type} with ${array.shape.length} dimensions.`);
+}
+
+async function showValue(array) {
+  const [value] = await readRow(array, 0, 1);
+  place.append(element("p", { class: "value" }, worded(value, array.attrs)));
+  place.dataset.state = "idle";
+}
+
+async function showImage() {
+  const picture = await openImage(zarr, levels);
+  const look = await firstLook(picture);
+  const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "The image. Arrow keys move, plus and minus zoom, 0 shows all of it, 1 shows every element as a pixel." });
+  const readout = element("p", { class: "readout", role: "status", "aria-live": "off" });
+  const bar = element("p", { class: "scalebar", "aria-hidden": "true" });
+  const controls = element("form", { class: "panel", "aria-label": "How it is drawn" });
+  controls.addEventListener("submit", (event) => event.preventDefault());
+  place.append(element("div", { class: "stage" }, canvas, readout, bar, zoomButtons()), controls);
+  const along = await coordinates(picture);
+  const wordedAt = (axis, index) => (along[axis] ? worded(along[axis].values[index], along[axis].attrs) : `${index}`);
+
+  let pointer;
+  let panel;
+  const view = new ImageView(canvas, picture, look, { failed, drawn: () => {
+    readout.textContent = words(view, pointer, wordedAt);
+    drawBar(bar, view, along);
+    if (canvas.dataset.state === "idle") panel?.refresh();
+    place.dataset.state = canvas.dataset.state;
+  } });
+  permalink.read(location.hash, view);
+  let timer;
+  const changed = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => history.replaceState(null, "", `#${permalink.written(view)}`), 150);
+  };
+  panel = fillPanel(controls, view, wordedAt, changed);
+  listen(canvas, view, { changed, pointed: (at) => {
+    pointer = at;
+    readout.textContent = words(view, pointer, wordedAt);
+  } });
+  window.addEventListener("hashchange", () => {
+    permalink.read(location.hash, view);
+    panel = fillPanel(controls, view, wordedAt, changed);
+  });
+  place.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => {
+    if (button.dataset.zoom === "0") view.viewport.fit();
+    else view.viewport.zoom(Number(button.dataset.zoom));
+    view.redraw();
+    changed();
+  }));
+}
+
+const zoomButtons = () => element("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
+  element("button", { type: "button", "data-zoom": "2", "aria-label": "Zoom in", title: "Zoom in (+)" }, "+"),
+  element("button", { type: "button", "data-zoom": "0.5", "aria-label": "Zoom out", title: "Zoom out (−)" }, "−"),
+  element("button", { type: "button", "data-zoom": "0", "aria-label": "Show all of it", title: "All of it (0)" }, "⌂"));
+
+/** How an image is first drawn: by what OME-Zarr says of its channels, else by its coarsest level. */
+async function firstLook(picture) {
+  const at = picture.shape.map((size, axis) => (picture.others.includes(axis) && /^(z|depth|lev)/i.test(picture.dims[axis]) ? Math.floor(size / 2) : 0));
+  const flags = Object.keys(picture.attrs).some((name) => name.startsWith("flag_"));
+  const mode = picture.channels > 1 ? "channels" : flags ? "labels" : "map";
+  const said = picture.omero?.length === picture.channels ? picture.omero : undefined;
+  const channels = [];
+  for (let index = 0; index < picture.channels; index++) {
+    const { label, color, active, window: limits } = said?.[index] ?? {};
+    const found = limits ? { low: limits.start, high: limits.end } : await lookedAt(picture, at, index);
+    const colour = color && picture.channels > 1 ? color : ["FF0000", "00FF00", "0000FF"][index] ?? "FFFFFF";
+    channels.push({ label: label ?? `Channel ${index}`, color: colour, active: active ?? true, low: found.low, high: found.high, map: /^(float|complex)/.test(picture.dtype) ? "viridis" : "gray", inverted: false });
+  }
+  return { at, mode, channels };
+}
+
+async function lookedAt(picture, at, channel) {
+  if (picture.dtype === "bool") return { low: 0, high: 1 };
+  if (picture.dtype === "uint8") return { low: 0, high: 255 };
+  const coarsest = picture.arrays.length - 1;
+  const place_ = [...at];
+  if (picture.channel >= 0) place_[picture.channel] = channel;
+  const tile = await picture.tile(coarsest, 0, 0, place_);
+  return limitsOf(samplesOf([tile], picture.missing));
+}
+
+/** Coordinates along each axis, where an array beside this one has them. */
+async function coordinates(picture) {
+  const beside = zarr.replace(/[^/]+\/?$/, "");
+  const single = /\/zarr\/v3\/[^/]*$/.test(zarr); // a tree of its own has nothing beside it
+  return await Promise.all(picture.dims.map(async (dim, axis) => {
+    if (single || picture.shape[axis] > 100_000 || /^dim_\d+$/.test(dim)) return undefined;
+    try {
+      const array = await openArray(`${beside}${encodeURIComponent(dim)}`);
+      if (array.shape.length !== 1 || array.shape[0] !== picture.shape[axis]) return undefined;
+      return { values: await readRow(array, 0, array.shape[0]), attrs: array.attrs };
+    } catch {
+      return undefined;
+    }
+  }));
+}
+
+/** What is under the pointer. */
+function words(view, pointer, wordedAt) {
+  const { picture, viewport, look } = view;
+  const percent = `${Number((viewport.scale * 100).toPrecision(3))} %`;
+  const found = pointer && view.valuesAt(viewport.element(pointer));
+  if (!found) return `${picture.width.toLocaleString("en")} × ${picture.height.toLocaleString("en")} · ${percent}`;
+  const [rows, columns] = picture.space;
+  const where = [[rows, found.row], [columns, found.column]].map(([axis, index]) => {
+    const said = wordedAt(axis, index);
+    const { value, unit } = picture.position(axis, index);
+    const placed = said === String(index) && unit ? lengthWords(value, unit) : said;
+    return `${picture.dims[axis]} ${placed}`;
+  });
+  const units = picture.attrs.units && !/ since /.test(picture.attrs.units) ? ` ${picture.attrs.units}` : "";
+  const values = found.values.map((value) => worded(value, picture.attrs) + (worded(value, picture.attrs) === "missing" ? "" : units));
+  const coarse = found.level > 0 ? ` (of ${picture.scales[found.level].join(" × ")} elements)` : "";
+  return `${where.join(", ")} · ${values.length ? values.join(", ") + coarse : "…"} · ${percent}${look.mode === "labels" ? " · label" : ""}`;
+}
+
+function drawBar(bar, { picture, viewport, canvas }, along) {
+  const axis = picture.space[1];
+  const unit = along[axis] ? along[axis].attrs.units?.replace(/^degrees?_.*/, "degree") : picture.axes[axis]?.unit;
+  const [first, second] = along[axis]?.values ?? [];
+  const step = along[axis] && typeof first === "number" ? Math.abs(second - first) : unit ? Math.abs(picture.steps[axis]) : 1;
+  const ratio = canvas.width / canvas.clientWidth;
+  const found = scaleBar((step / viewport.scale) * ratio);
+  bar.hidden = !found;
+  if (!found) return;
+  bar.style.setProperty("--length", `${found.pixels}px`);
+  bar.textContent = lengthWords(found.length, unit ?? "");
+}
+
+place.append(notice);
+show().catch((error) => failed(error.message));

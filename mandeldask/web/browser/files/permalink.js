@@ -1,0 +1,42 @@
+/** The whole state of an image's page as the fragment of its URL, and back. */
+
+/** Return the state as text. */
+export function written({ viewport, look, picture }) {
+  const parts = new URLSearchParams();
+  if (!viewport.fitted) {
+    parts.set("x", short(viewport.x));
+    parts.set("y", short(viewport.y));
+    parts.set("scale", String(Number(viewport.scale.toPrecision(9))));
+  }
+  for (const axis of picture.others) parts.set(picture.dims[axis], String(look.at[axis]));
+  parts.set("as", look.mode);
+  const channels = look.mode === "channels" ? look.channels : look.mode === "map" ? look.channels.slice(0, 1) : [];
+  channels.forEach((channel, index) => {
+    const drawn = look.mode === "map" ? `${channel.map}${channel.inverted ? "!" : ""}` : `${channel.color}${channel.active ? "" : "!"}`;
+    parts.set(`ch${index}`, [channel.low, channel.high, drawn].join("_"));
+  });
+  return parts.toString();
+}
+
+const short = (value) => String(Math.round(value * 100) / 100);
+
+/** Take over what a fragment says; what it says wrongly is left as it is. */
+export function read(text, { viewport, look, picture }) {
+  const parts = new URLSearchParams(text.replace(/^#/, ""));
+  const number = (name) => (parts.has(name) && parts.get(name) !== "" ? Number(parts.get(name)) : Number.NaN);
+  for (const axis of picture.others) {
+    const at = number(picture.dims[axis]);
+    if (Number.isInteger(at) && at >= 0 && at < picture.shape[axis]) look.at[axis] = at;
+  }
+  const mode = parts.get("as");
+  if (["map", "labels"].includes(mode) || (mode === "channels" && picture.channels > 1)) look.mode = mode;
+  look.channels.forEach((channel, index) => {
+    const found = /^(-?[\d.e+-]+)_(-?[\d.e+-]+)_([A-Za-z0-9]+)(!?)$/.exec(parts.get(`ch${index}`) ?? "");
+    if (!found || !Number.isFinite(Number(found[1])) || !Number.isFinite(Number(found[2]))) return;
+    Object.assign(channel, { low: Number(found[1]), high: Number(found[2]) });
+    if (look.mode === "map") Object.assign(channel, { map: found[3], inverted: Boolean(found[4]) });
+    else if (/^[0-9A-F]{6}$/i.test(found[3])) Object.assign(channel, { color: found[3], active: !found[4] });
+  });
+  const [x, y, scale] = [number("x"), number("y"), number("scale")];
+  if ([x, y, scale].every(Number.isFinite) && scale > 0) Object.assign(viewport, { x, y, scale: Math.min(scale, 64), fitted: false });
+}

@@ -1,0 +1,169 @@
+/** What the server holds, read by zarrita: arrays, and images with their levels. */
+
+import { get, open, root, slice } from "./vendor/zarrita.js";
+import { ChunkStore } from "./store.js";
+
+const CHANNELS = new Set(["c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"]);
+const MANY = 8; // more channels than this are shown one at a time
+
+/**
+ * Open an array; `url` may be relative to the page.
+ *
+ * Text of fixed width has no specification in Zarr v3: zarrita reads it in v2, which the server has at the same path.
+ */
+export async function openArray(url) {
+  try {
+    return await open.v3(root(new ChunkStore(url)), { kind: "array" });
+  } catch (error) {
+    if (error.status) throw error;
+    return await open.v2(root(new ChunkStore(url.replace("/zarr/v3/", "/zarr/v2/"))), { kind: "array" }).catch(() => {
+      throw error;
+    });
+  }
+}
+
+/** Open the group of levels of an image: its arrays, finest first, and what OME-Zarr says of them. */
+async function openLevels(url) {
+  const place = root(new ChunkStore(url));
+  const group = await open.v3(place, { kind: "group" });
+  const ome = group.attrs.ome ?? group.attrs;
+  const [multiscale] = Array.isArray(ome.multiscales) ? ome.multiscales : [];
+  const paths = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
+  if (!paths.length) throw new Error("The server makes no levels of this array.");
+  const arrays = await Promise.all(paths.map((path) => open.v3(place.resolve(path), { kind: "array" })));
+  return { arrays, ome, multiscale };
+}
+
+/**
+ * Open an array as an image.
+ *
+ * @param {string} zarr URL of the array
+ * @param {string} levels URL of its levels, or ""
+ */
+export async function openImage(zarr, levels) {
+  const found = levels ? await openLevels(levels) : { arrays: [await openArray(zarr)], ome: {}, multiscale: undefined };
+  const [finest] = found.arrays;
+  const dims = finest.dimensionNames ?? finest.shape.map((_, axis) => `dim_${axis}`);
+  const last = finest.shape.length - 1;
+  const trailing = !levels && last > 1 && (CHANNELS.has(dims[last]) || (/\d$/.test(dims[last]) && [3, 4].includes(finest.shape[last])));
+  const space = trailing ? [last - 2, last - 1] : [last - 1, last];
+  const named = dims.findIndex((dim, axis) => CHANNELS.has(dim) && !space.includes(axis));
+  const channel = trailing ? last : named;
+  return new Picture(found, dims, space, channel >= 0 && finest.shape[channel] <= MANY ? channel : -1);
+}
+
+/** An image: levels of an array, two of whose axes are seen, one of which may be channels, and the others chosen. */
+class Picture {
+  constructor({ arrays, ome, multiscale }, dims, space, channel) {
+    this.arrays = arrays;
+    this.omero = ome.omero?.channels;
+    this.dims = dims;
+    this.space = space;
+    this.channel = channel;
+    this.shape = arrays[0].shape;
+    this.dtype = arrays[0].dtype;
+    this.attrs = arrays[0].attrs;
+    this.scales = arrays.map((array) => space.map((axis) => this.shape[axis] / array.shape[axis]).map((ratio) => 2 ** Math.round(Math.log2(ratio))));
+    const [first] = multiscale?.datasets ?? [];
+    this.axes = multiscale?.axes ?? dims.map((name) => ({ name }));
+    const transforms = first?.coordinateTransformations ?? [];
+    this.steps = transforms.find((each) => each.type === "scale")?.scale ?? dims.map(() => 1);
+    this.starts = transforms.find((each) => each.type === "translation")?.translation ?? dims.map(() => 0);
+    this.missing = missingValue(this.attrs);
+  }
+
+  get height() {
+    return this.shape[this.space[0]];
+  }
+
+  get width() {
+    return this.shape[this.space[1]];
+  }
+
+  get channels() {
+    return this.channel < 0 ? 1 : this.shape[this.channel];
+  }
+
+  /** The axes that are neither seen nor channels. */
+  get others() {
+    return this.dims.map((_, axis) => axis).filter((axis) => !this.space.includes(axis) && axis !== this.channel);
+  }
+
+  /** Rows and columns of a tile of a level: its chunks, but some that would be too long or too many to draw. */
+  side(level) {
+    return this.space.map((axis) => Math.min(this.arrays[level].shape[axis], clampSide(this.arrays[level].chunks[axis])));
+  }
+
+  /**
+   * Read a tile of a level: rows of numbers.
+   *
+   * @param {number} level
+   * @param {number} row of the tile, @param {number} column of it
+   * @param {number[]} at for every axis where to read; those seen are left out
+   */
+  async tile(level, row, column, at, signal) {
+    const array = this.arrays[level];
+    const [height, width] = this.side(level);
+    const wanted = array.shape.map((size, axis) => {
+      const place = this.space.indexOf(axis);
+      if (place < 0) return at[axis];
+      const [start, side] = place === 0 ? [row * height, height] : [column * width, width];
+      return slice(start, Math.min(start + side, size));
+    });
+    const { data, shape } = await get(array, wanted, { signal });
+    return { values: asNumbers(data), height: shape[0] ?? 1, width: shape[1] ?? 1 };
+  }
+
+  /** Where an element lies along an axis of space, with its unit. */
+  position(axis, index) {
+    return { value: this.starts[axis] + this.steps[axis] * index, unit: this.axes[axis]?.unit ?? "" };
+  }
+}
+
+/** A side of tiles that can be drawn: not of one row, nor of thousands. */
+const clampSide = (side) => (side > 1024 ? 512 : side < 64 ? side * Math.ceil(256 / side) : side);
+
+/** Values as numbers: integers of 64 bits are rounded as JavaScript's numbers are, truth values are 0 and 1. */
+export function asNumbers(data) {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number);
+  if (ArrayBuffer.isView(data)) return data;
+  return Uint8Array.from({ length: data.length }, (_, index) => Number(data.get(index)));
+}
+
+/** The number that stands for missing elements, by the attributes; NaN if none does. */
+export function missingValue(attrs) {
+  const value = attrs._FillValue ?? attrs.missing_value;
+  if (typeof value === "number") return value;
+  if (typeof value !== "string" || !/^[A-Za-z0-9+/]+=*$/.test(value)) return Number.NaN;
+  const bytes = Uint8Array.from(atob(value), (letter) => letter.charCodeAt(0)); // as xarray writes floats for v3
+  return bytes.length === 8 ? new DataView(bytes.buffer).getFloat64(0, true) : Number.NaN;
+}
+
+/** Read part of an array of one dimension, or the value of an array of none, as values of JavaScript. */
+export async function readRow(array, start, stop) {
+  if (!array.shape.length) return [await get(array)];
+  const { data } = await get(array, [slice(start, stop)]);
+  return Array.from({ length: stop - start }, (_, index) => (data.get ? data.get(index) : data[index]));
+}
+
+/** A value as people read it, by CF's attributes where they say how. */
+export function worded(value, attrs = {}) {
+  if (typeof value === "number" || typeof value === "bigint") {
+    const time = /^(days|hours|minutes|seconds|milliseconds) since (\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}):(\d{2}))?/.exec(attrs.units ?? "");
+    if (time && (attrs.calendar ?? "standard") !== "noleap") return dated(Number(value), time);
+    if (typeof value === "bigint") return value.toString();
+    if (Number.isNaN(value) || value === missingValue(attrs)) return "missing";
+    const packed = attrs.scale_factor !== undefined || attrs.add_offset !== undefined;
+    const plain = packed ? value * (attrs.scale_factor ?? 1) + (attrs.add_offset ?? 0) : value;
+    return Number.isInteger(plain) ? plain.toLocaleString("en") : String(Number(plain.toPrecision(7)));
+  }
+  return String(value);
+}
+
+const SECONDS = { days: 86400, hours: 3600, minutes: 60, seconds: 1, milliseconds: 0.001 };
+
+function dated(value, [, unit, year, month, day, hours, minutes, seconds]) {
+  const start = Date.UTC(+year, +month - 1, +day, +(hours ?? 0), +(minutes ?? 0), +(seconds ?? 0));
+  const date = new Date(start + value * SECONDS[unit] * 1000);
+  return Number.isNaN(date.getTime()) ? String(value) : date.toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+}

@@ -1,0 +1,134 @@
+"""Groups and arrays as a page shows them, read from their Zarr v3 documents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+from mandeldask.images.levels import is_image, is_large_image
+from mandeldask.multiscales import dimensions
+from mandeldask.zarrview.entries import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mandeldask.web.catalog import Found
+
+_BYTES: Final = {"bool": 1, "complex64": 8, "complex128": 16, "float16": 2, "float32": 4, "float64": 8}
+"""Bytes of an element whose name does not end in its bits, or whose bits are not those of one number."""
+
+_TEXT: Final = frozenset({"string", "fixed_length_utf32", "null_terminated_bytes"})
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a page says of one node."""
+
+    name: str
+    """Its name in the group that holds it."""
+    is_group: bool
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    """Name of its elements' type."""
+    dims: tuple[str, ...] = ()
+    """Names of its dimensions."""
+    chunks: tuple[int, ...] = ()
+    """Elements of a chunk along each dimension."""
+
+    @classmethod
+    def of(cls, name: str, document: Mapping[str, Any]) -> Item:
+        """Return the item of a node's ``zarr.json``."""
+        attrs = document.get("attributes", {})
+        if document["node_type"] == "group":
+            return cls(name, is_group=True, attrs=attrs)
+        kind = document["data_type"]
+        shape = tuple(document["shape"])
+        dims = tuple(dim or f"dim_{axis}" for axis, dim in enumerate(document.get("dimension_names") or ()))
+        chunks = tuple(document["chunk_grid"]["configuration"]["chunk_shape"])
+        dtype = kind if isinstance(kind, str) else kind.get("name", "struct")
+        named = dims if len(dims) == len(shape) else tuple(f"dim_{axis}" for axis in range(len(shape)))
+        return cls(name, is_group=False, attrs=attrs, shape=shape, dtype=dtype, dims=named, chunks=chunks)
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a word."""
+        if self.is_group:
+            return "image" if dimensions(self.attrs) else "group"
+        if not self.shape:
+            return "value"
+        return "image" if self.draws else "column" if len(self.shape) == 1 else "array"
+
+    @property
+    def sides(self) -> list[tuple[int, str]]:
+        """Size and name of each dimension; "" for names that only number them."""
+        numbered = all(dim.endswith(f"_{axis}") for axis, dim in enumerate(self.dims))
+        return [(size, "" if numbered else dim) for size, dim in zip(self.shape, self.dims, strict=True)]
+
+    @property
+    def type_name(self) -> str:
+        """Name of the type of its elements as people know it."""
+        return "text" if self.dtype in _TEXT else self.dtype
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is an array of numbers that the page draws as an image."""
+        return self.is_number and not self.dtype.startswith("complex") and is_image(self.shape, self.dims)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its elements are numbers, or truth values."""
+        return self.dtype in _BYTES or self.dtype.rstrip("0123456789") in {"int", "uint"}
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is an image that is shown by coarser levels."""
+        return self.draws and is_large_image(self.shape, self.dims)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes of all elements; None where elements have no fixed size."""
+        bits = self.dtype.lstrip("abcdefghijklmnopqrstuvwxyz_")
+        each = _BYTES.get(self.dtype) or (int(bits) // 8 if self.is_number and bits else None)
+        return None if each is None or self.is_group else each * prod(self.shape)
+
+    @property
+    def size(self) -> str:
+        """The same as people write it."""
+        return "" if self.nbytes is None else as_size(self.nbytes)
+
+
+def as_size(count: int) -> str:
+    """Return a number of bytes as people write it.
+
+    Examples
+    --------
+    >>> as_size(999), as_size(3 * 2**20), as_size(5 * 2**69)
+    ('999 B', '3.0 MiB', '2,560 EiB')
+    """
+    step = min((max(count, 1).bit_length() - 1) // 10, len(_UNITS) - 1)
+    value = count / 2 ** (10 * step)
+    digits = 0 if step == 0 or value >= 100 else 1  # noqa: PLR2004  three digits
+    return f"{value:,.{digits}f} {_UNITS[step]}"
+
+
+async def item_at(found: Found, path: str, name: str) -> Item | None:
+    """Return the item at `path` in a tree, or None if there is none."""
+    entry = await found.view.lookup(f"{path}/zarr.json" if path else "zarr.json")
+    return Item.of(name, json.loads(entry.content)) if isinstance(entry, Document) else None
+
+
+async def members_of(found: Found, path: str, names: Sequence[str]) -> list[Item]:
+    """Return the items of some members of the group at `path`; those that cannot be opened are left out."""
+    items = [await item_at(found, f"{path}/{name}" if path else name, name) for name in names]
+    return [item for item in items if item is not None]
+
+
+async def names_in(found: Found, path: str) -> list[str]:
+    """Return the names of the members of the group at `path`."""
+    names = await found.view.names_at(path)
+    return [name.removesuffix("/") for name in names or () if name.endswith("/")]
