@@ -343,3 +343,27 @@ def test_where_an_error_comes_from_is_shown_on_request(capsys, monkeypatch, argu
     assert "Traceback" not in run(capsys, "info", "--levels", "0")[2]
     monkeypatch.setenv("MANDELDASK_TRACEBACK", "1")
     assert "Traceback" in run(capsys, "info", "--levels", "0")[2]
+
+
+def test_files_are_served_under_their_names_or_another_or_as_the_root(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    np.save(tmp_path / "b.npy", np.arange(4))
+    with servers.serving(str(tmp_path / "a.npy"), str(tmp_path / "b.npy")) as served:
+        root = zarr.open_group(served.page + "zarr/v3", mode="r")
+        assert {name: array[:].tolist() for name, array in root.arrays()} == {"a.npy": [0, 1, 2], "b.npy": [0, 1, 2, 3]}
+    with servers.serving(str(tmp_path / "a.npy"), "--name", "first") as served:
+        assert zarr.open_array(served.page + "zarr/v3/first", mode="r")[:].tolist() == [0, 1, 2]
+    with servers.serving(str(tmp_path), "--root", "--codec", "blosc") as served:
+        assert any(line.endswith("/zarr/v3") for line in served.lines)
+        array = zarr.open_array(served.page + "zarr/v2/b.npy", mode="r")
+        assert array[:].tolist() == [0, 1, 2, 3]
+        assert array.metadata.compressor.codec_id == "blosc"
+
+
+@pytest.mark.parametrize("option", [("--name", "x"), ("--root",)])
+def test_what_is_for_one_tree_is_refused_for_two(capsys, tmp_path, option):
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.arange(3))
+    code, _, err = run(capsys, "serve", *(str(tmp_path / f"{name}.npy") for name in "ab"), *option)
+    assert code == 2
+    assert f"{option[0]} is for one tree, not for a.npy, b.npy" in err

@@ -23,20 +23,20 @@ LISTED = 20
 """Members of a folder whose URLs are printed."""
 
 
-def announce_trees(address: str, *, trees: Mapping[str, Node], guarded: bool) -> None:
-    """Print where every tree is, once the server accepts requests."""
+def announce_trees(address: str, *, trees: Mapping[str, Node], paths: Mapping[str, str], guarded: bool) -> None:
+    """Print where every tree is, once the server accepts requests; `paths` are below ``/zarr/v3``."""
     base = f"{address}/key/YOUR-KEY" if guarded else address
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
     for name, node in trees.items():
-        path = f"{quote(name)}.zarr"
+        path = paths[name]
         console.print(f"[bold]{name}[/]", highlight=False)
-        console.print(f"  Zarr v2 [cyan]{base}/zarr/v2/{path}[/]")
-        console.print(f"  Zarr v3 [cyan]{base}/zarr/v3/{path}[/]")
+        console.print(f"  Zarr v2 [cyan]{base}/zarr/v2{path}[/]")
+        console.print(f"  Zarr v3 [cyan]{base}/zarr/v3{path}[/]")
         if isinstance(node, Array) or "ome" in node.attrs:
-            console.print(f"  vizarr  [cyan]{_vizarr(f'{base}/zarr/v3/{path}')}[/]")
+            console.print(f"  vizarr  [cyan]{_vizarr(f'{base}/zarr/v3{path}')}[/]")
         else:
-            _announce_members(console, f"{base}/zarr/v3/{path}", node)
+            _announce_members(console, f"{base}/zarr/v3{path}", node)
     console.print("Ctrl-C stops.", style="dim")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote, urlencode
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ from mandeldask.cli.paths import Exclude, FileOptions, FollowSymlinks, Hidden, I
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mandeldask.fractal.pyramid import Pyramid
 
@@ -37,7 +37,19 @@ def serve(
     width: Width = None,
     fields: Fields = "iterations",
     allow_huge: AllowHuge = False,
-    name: Annotated[str, typer.Option(help="Name in URLs: /zarr/v3/NAME.zarr.", rich_help_panel=SERVER)] = "mandelbrot",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name in URLs: /zarr/v3/NAME. Unless given: mandelbrot, or the names of files and folders.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    root: Annotated[
+        bool, typer.Option("--root", help="Serve the one tree as /zarr/v3 itself.", rich_help_panel=SERVER)
+    ] = False,
+    codec: Annotated[
+        str, typer.Option(help="How chunks are encoded: gzip, blosc, zstd or none.", rich_help_panel=SERVER)
+    ] = "gzip",
     host: Annotated[str, typer.Option(help="Address to listen at.", rich_help_panel=SERVER)] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.", rich_help_panel=SERVER)
@@ -150,17 +162,22 @@ def serve(
     files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     trees = files.trees()
-    announce: Callable[..., None] = partial(_announce, name=name, coarsest=levels - 1, field=pyramid.fields[0])
+    served = _served(trees or {name or "mandelbrot": pyramid}, name, root=root)
+    paths_of = {each: "" if root else f"/{quote(each)}.zarr" for each in served}
+    announce: Callable[..., None] = partial(
+        _announce, path=next(iter(paths_of.values())), coarsest=levels - 1, field=pyramid.fields[0]
+    )
     if trees:
-        announce = partial(announce_trees, trees=trees)
+        announce = partial(announce_trees, trees=served, paths=paths_of)
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
     if not trees:
         _prepare(pyramid)
     serve_tree(
-        trees or pyramid,
-        name=name,
+        None if root else served,
+        root=next(iter(served.values())) if root else None,
+        codecs=codec,
         host=host,
         port=port,
         workers=workers,
@@ -184,6 +201,14 @@ def serve(
     )
 
 
+def _served(trees: Mapping[str, Any], name: str | None, *, root: bool) -> Mapping[str, Any]:
+    """Return the trees under the names that they are served by."""
+    if len(trees) > 1 and (name is not None or root):
+        msg = f"{'--root' if root else '--name'} is for one tree, not for {', '.join(trees)}"
+        raise ValueError(msg)
+    return trees if name is None else dict.fromkeys([name], *trees.values())
+
+
 def _prepare(pyramid: Pyramid) -> None:
     """Compile the kernels before anybody waits for a tile: in the first run on a machine that takes a minute or so."""
     coarsest = pyramid.levels - 1
@@ -192,10 +217,10 @@ def _prepare(pyramid: Pyramid) -> None:
         Mandelbrot(pyramid.maxiter_at(coarsest), pyramid.fields)(pyramid.grid(coarsest)[every, every])
 
 
-def _announce(address: str, *, name: str, coarsest: int, field: str, guarded: bool) -> None:
+def _announce(address: str, *, path: str, coarsest: int, field: str, guarded: bool) -> None:
     """Print where everything is, once the server accepts requests."""
     base = f"{address}/key/YOUR-KEY" if guarded else address
-    v2, v3 = (f"{base}/zarr/{format_}/{name}.zarr" for format_ in ("v2", "v3"))
+    v2, v3 = (f"{base}/zarr/{format_}{path}" for format_ in ("v2", "v3"))
     console = Console(soft_wrap=True, highlight=False)
     for label, url in (
         ("Viewer", f"{base}/"),

@@ -20,6 +20,7 @@ from mandeldask.web.catalog import FINGERPRINT_DIGITS, Catalog
 from mandeldask.web.cluster import Cluster
 from mandeldask.web.cors import Cors
 from mandeldask.web.cutoff import CutOff
+from mandeldask.web.encodings import formats_of
 from mandeldask.web.hardening import Hardened
 from mandeldask.web.hosts import Hosts
 from mandeldask.web.keys import ApiKeys, KeyFile
@@ -31,7 +32,6 @@ from mandeldask.web.pages import Viewer
 from mandeldask.web.settings import Settings
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import checked_name, member
 from mandeldask.zarrview.pool import Pool
@@ -47,13 +47,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mandeldask.web.messages import Reply
-    from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.nodes import Node
 
 log = logging.getLogger(__name__)
-
-FORMATS: Mapping[int, Format] = {2: V2(), 3: V3()}
-"""What is served below ``/zarr/v2`` and ``/zarr/v3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +111,10 @@ def create_app(
     settings = settings or Settings()
     cache, pool, metrics = _cache(settings), _pool(settings), Metrics()
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
+    formats = formats_of(settings.codecs)
 
     def view(node: Node, number: int, name: str | None = None) -> ZarrView:
-        make = partial(ZarrView, cluster.over(node) if cluster else node, FORMATS[number], cache=cache, pool=pool)
+        make = partial(ZarrView, cluster.over(node) if cluster else node, formats[number], cache=cache, pool=pool)
         if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
             return make()
         kept = make()

@@ -6,12 +6,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mandeldask.web.encodings import formats_of
 from mandeldask.web.keys import ApiKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
 """Ways to make levels of images; "auto" chooses by the array."""
@@ -57,6 +58,8 @@ class Settings:
     """Places kept open."""
     pyramid: str = "none"
     """How levels of images are made, below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
+    codecs: str | Mapping[int, Mapping[str, Any]] = "gzip"
+    """How chunks are encoded: "gzip", "blosc", "zstd", "none", or for each of 2 and 3 what `to_store` takes there."""
     scheduler: str | None = None
     """Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers compute the chunks."""
 
@@ -79,6 +82,7 @@ class Settings:
         _at_least(0, self.cache_dir_files, "cache_dir_files")
         _at_least(0, self.queue, "queue")
         _at_least(1, self.max_places, "max_places")
+        formats_of(self.codecs)
         if self.pyramid not in PYRAMIDS:
             msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {self.pyramid!r}"
             raise ValueError(msg)
