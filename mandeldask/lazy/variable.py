@@ -60,7 +60,9 @@ class PixelVariable(xr.Variable):
             )
         if math.prod(sides) > MAX_PIXELS:
             return self._unchunked(sides)
-        return self._replace(data=dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field])
+        blocks = dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field]
+        encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # those of the level
+        return self._replace(data=blocks, encoding=encoding)
 
     def _unchunked(self, sides: tuple[int, int]) -> Self:
         """Return the lazily indexed pixels if one block is all of them, more than can be computed at once."""

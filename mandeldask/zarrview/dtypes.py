@@ -9,6 +9,9 @@ import numpy as np
 TEXT = np.dtypes.StringDType()
 """Text of any length."""
 
+DIGITS = 2**53
+"""Whole numbers up to which float64 has them all."""
+
 
 def plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return `dtype` little-endian; structs packed, fields of structs too, and text at least one character wide.

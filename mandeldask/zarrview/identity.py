@@ -121,7 +121,7 @@ def _of_elements(data: np.ndarray[Any, Any]) -> str:
         return _of_texts(data)
     if data.dtype.hasobject:
         return unique()
-    return digest(data.dtype.descr, data.shape, np.ascontiguousarray(data).tobytes())
+    return digest(repr(data.dtype), data.shape, np.ascontiguousarray(data).tobytes())
 
 
 def _of_texts(data: np.ndarray[Any, Any]) -> str:

@@ -17,7 +17,7 @@ from mandeldask.zarrview.formats import DEFAULT, V2, V3, Format
 from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Literal
 
     from zarr.abc.store import ByteRequest
@@ -49,6 +49,21 @@ class ZarrViewStore(Store):
         if not read_only:
             self._refuse()
         return type(self)(self.view)
+
+    def __getitem__(self, key: str) -> bytes:
+        """Return the bytes of `key`, for clients that want a mapping, such as early versions of vizarr's widget."""
+        content = self.view.content_of(key)
+        if content is None:
+            raise KeyError(key)
+        return content
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether there is such a key, without computing."""
+        return isinstance(key, str) and self.view.find(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys of all metadata documents."""
+        return self.view.list()
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.view == other.view

@@ -17,7 +17,6 @@ import xarray as xr
 import zarr
 
 from mandeldask.zarrview.chunking import CHUNK_BYTES, default_chunks
-from mandeldask.zarrview.dtypes import plain
 from mandeldask.zarrview.kinds.sparse_arrays import sparse_node
 from mandeldask.zarrview.nodes import Array, Group, as_node
 from mandeldask.zarrview.store import to_store
@@ -44,37 +43,6 @@ def opened(tree, zarr_format):
         return xr.open_datatree(to_store(tree, zarr_format), engine="zarr").load()
 
 
-ARRAYS = {
-    **{kind: np.arange(6).astype(kind) for kind in ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]},
-    **{kind: np.arange(6).astype(kind) for kind in [">i4", ">f8", "c8", "c16", "?"]},
-    "bytes": np.array([b"a", b"", b"bcd"]),
-    "text": np.array(["a", "", "ü☃"]),
-    "strings": np.array(["a", "", "ü☃"], np.dtypes.StringDType()),
-    "raw": np.frombuffer(b"abcdef", "V2"),
-    "records": np.array([(1, 2.5, b"x"), (3, -0.5, b"yz")], [("i", "i4"), ("f", "f8"), ("s", "S2")]),
-    "nan": np.array([np.nan, np.inf, -np.inf, -0.0]),
-    "scalar": np.array(3.5),
-    "empty": np.zeros((0, 4)),
-    "empty inside": np.zeros((3, 0, 4), "i2"),
-    "empty last": np.zeros((3, 0), "S3"),
-    "four axes": RNG.integers(0, 9, (3, 5, 2, 7)),
-    "fortran": np.asfortranarray(RNG.integers(0, 9, (5, 7))),
-    "strided": np.arange(40)[::-3],
-}
-
-
-@FORMATS
-@pytest.mark.parametrize("name", ARRAYS)
-def test_numpy_arrays(zarr_format, name):
-    got = shown(ARRAYS[name], zarr_format)
-    want = ARRAYS[name]
-    if zarr_format == 3 and want.dtype.kind in "US":  # as `string`, which every client reads
-        want = want.astype("U").astype(np.dtypes.StringDType())
-    np.testing.assert_array_equal(got, want)
-    assert np.asarray(got).dtype == plain(want.dtype)
-    assert np.shape(got) == want.shape
-
-
 @FORMATS
 @pytest.mark.parametrize("scalar", [True, 3, 2.5, 1j, "text", b"bytes", np.float32(1.5), np.int8(-1)], ids=repr)
 def test_scalars(zarr_format, scalar):
@@ -94,15 +62,6 @@ def test_dates_and_durations_are_what_xarray_makes_of_them(zarr_format, unit):
     np.testing.assert_array_equal(got["lazy"], dates)
     if unit != "D":  # xarray reads durations in days as numbers
         np.testing.assert_array_equal(got["lengths"], lengths)
-
-
-@FORMATS
-def test_dask_arrays_of_any_chunks(zarr_format):
-    want = RNG.integers(0, 100, (11, 7))
-    for chunks in [(3, 3), ((5, 1, 5), (7,)), (-1, 2)]:
-        np.testing.assert_array_equal(shown(da.from_array(want, chunks=chunks), zarr_format), want)
-    assert shown(da.from_array(np.array(5)), zarr_format) == 5
-    assert shown(da.zeros((0, 3)), zarr_format).shape == (0, 3)
 
 
 def test_dask_arrays_are_computed_by_the_thread_that_reads():

@@ -112,11 +112,19 @@ def _of_storage(column: Any) -> NDArray[Any]:
     return _values(pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type))
 
 
-def _decoded(column: Any) -> NDArray[Any]:
-    kind = column.type.value_type
-    if types.is_run_end_encoded(column.type):
-        return _values(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], kind))
-    return _values(column.cast(kind))
+def _of_dictionary(column: Any) -> NDArray[Any]:
+    """Return the values of a dictionary by their codes: Arrow itself cannot decode all kinds."""
+    column = column.unify_dictionaries()
+    codes = [pc.fill_null(chunk.indices, 0).to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    gaps = column.is_null().to_numpy()
+    if gaps.all():
+        return nothing(len(column))
+    values = _values(pa.chunked_array([column.chunk(0).dictionary]))
+    return with_gaps(values[np.concatenate(codes)], gaps)
+
+
+def _of_runs(column: Any) -> NDArray[Any]:
+    return _values(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type))
 
 
 def _dates(column: Any) -> NDArray[Any]:
@@ -168,7 +176,8 @@ def _rows(column: Any) -> NDArray[Any]:
 
 _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], NDArray[Any]]], ...] = (
     (lambda kind: isinstance(kind, pa.BaseExtensionType), _of_storage),
-    (lambda kind: types.is_dictionary(kind) or types.is_run_end_encoded(kind), _decoded),
+    (types.is_dictionary, _of_dictionary),
+    (types.is_run_end_encoded, _of_runs),
     (types.is_null, lambda column: nothing(len(column))),
     (types.is_nested, _rows),
     (types.is_date, _dates),

@@ -40,7 +40,9 @@ def as_column(node: Array, rows: str, name: str = "", zone: Any = None) -> Array
 
 def with_gaps(values: NDArray[Any], gaps: NDArray[Any]) -> NDArray[Any]:
     """Return `values`, masked where there are gaps."""
-    masked: NDArray[Any] = np.ma.masked_array(values, gaps) if gaps.any() else values
+    if not gaps.any():
+        return values
+    masked: NDArray[Any] = np.ma.masked_array(np.ma.getdata(values), gaps | np.ma.getmaskarray(values))
     return masked
 
 

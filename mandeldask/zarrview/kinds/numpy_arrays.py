@@ -10,16 +10,13 @@ import numpy as np
 from mandeldask.zarrview.blocks import declared, dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import default_chunks
-from mandeldask.zarrview.dtypes import plain
+from mandeldask.zarrview.dtypes import DIGITS, plain
 from mandeldask.zarrview.identity import identity
 from mandeldask.zarrview.kinds.objects import typed
 from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DIGITS = 2**53
-"""Whole numbers up to which float64 has them all."""
 
 _WIDEST, _NARROW = 8, 2
 """Bytes of whole numbers of which float64 lacks some, and of those that float32 has all."""

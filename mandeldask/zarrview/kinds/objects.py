@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask.zarrview.blocks import is_missing
-from mandeldask.zarrview.dtypes import TEXT
+from mandeldask.zarrview.dtypes import DIGITS, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,18 +63,25 @@ def _kind(elements: Sequence[Any]) -> Callable[[Any], NDArray[Any]]:
 
 def _numbers(elements: Sequence[Any]) -> NDArray[Any]:
     """Return numbers; whole ones as int64, or uint64 where they need it."""
-    array = np.array(elements) if elements else np.zeros(0)
     if any(isinstance(element, (bool, np.bool_)) for element in elements):
         msg = "objects of mixed native types cannot be shown: truth values among numbers"
         raise TypeError(msg)
-    if array.dtype.kind not in "biufc":
-        msg = f"whole numbers from {min(elements)} to {max(elements)} need more than 64 bits"
-        raise TypeError(msg)
-    wholes = [element for element in elements if isinstance(element, (int, np.integer))]
-    if array.dtype.kind == "f" and any(int(float(element)) != element for element in wholes):
+    wholes = [int(element) for element in elements if isinstance(element, (int, np.integer))]
+    if elements and len(wholes) == len(elements):
+        return _whole_numbers(wholes)
+    if any(abs(number) > DIGITS for number in wholes):
         msg = "whole numbers beyond 2**53 among fractions would lose digits"
         raise TypeError(msg)
-    return array
+    return np.array(elements) if elements else np.zeros(0)
+
+
+def _whole_numbers(numbers: Sequence[int]) -> NDArray[Any]:
+    for dtype in (np.int64, np.uint64):
+        limits = np.iinfo(dtype)
+        if limits.min <= min(numbers) and max(numbers) <= limits.max:
+            return np.array(numbers, dtype)
+    msg = f"whole numbers from {min(numbers)} to {max(numbers)} need more than 64 bits"
+    raise TypeError(msg)
 
 
 def _text(elements: Sequence[Any]) -> NDArray[Any]:

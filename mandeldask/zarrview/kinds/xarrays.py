@@ -218,7 +218,7 @@ def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
     if variable.chunks is not None:
         return block_chunks(variable.shape, itemsize, variable.chunks)
     if isinstance(preferred, dict) and preferred.keys() & set(variable.dims):
-        block = [_length(preferred.get(dim, 1), size) for dim, size in variable.sizes.items()]
+        block = [_length(preferred.get(dim), size) for dim, size in variable.sizes.items()]
         return aligned_chunks(variable.shape, itemsize, block)
     return default_chunks(variable.shape, itemsize)
 

@@ -1,0 +1,389 @@
+"""Inputs of public bug reports of the neighbours, each with its right value. Names and mounting: tests/web."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import warnings
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import xarray as xr
+import zarr
+
+import mandeldask as md
+from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.identity import is_lasting
+from zarrview.independent import strict
+
+FORMATS = pytest.mark.parametrize("zarr_format", [2, 3], ids=["v2", "v3"])
+TEXT = np.dtypes.StringDType()
+pytestmark = pytest.mark.filterwarnings("ignore:The data type", "ignore:.*is left out", "ignore:Consolidated metadata")
+
+
+def group(tree, zarr_format=3, **options):
+    return zarr.open_group(md.to_store(tree, zarr_format, **options), mode="r")
+
+
+def array(source, zarr_format=3, **options):
+    return group({"a": source}, zarr_format, **options)["a"][...]
+
+
+def opened(tree, zarr_format=3):
+    return xr.open_datatree(md.to_store(tree, zarr_format), engine="zarr")
+
+
+def stored(dataset, **options):
+    memory = zarr.storage.MemoryStore()
+    dataset.to_zarr(memory, consolidated=False, **options)
+    return xr.open_zarr(memory, consolidated=False, chunks=None)
+
+
+WINDOWS = {
+    "isel": lambda data: data.isel(t=0),
+    "squeeze": lambda data: data.isel(t=[1]).squeeze(),
+    "expand_dims": lambda data: data.expand_dims("new"),
+    "stack": lambda data: data.stack(both=("t", "y")).reset_index("both"),  # noqa: PD013
+    "transpose": lambda data: data.transpose(),
+    "chunk": lambda data: data.chunk(t=1, y=2),
+}
+
+
+@FORMATS
+@pytest.mark.parametrize("source", [2, 3], ids=["from v2", "from v3"])
+@pytest.mark.parametrize("name", WINDOWS)
+def test_encodings_do_not_go_stale(zarr_format, source, name):  # xarray#2278, #11028
+    data = xr.Dataset({"v": (("t", "y"), np.arange(6.0).reshape(2, 3), {}, {"chunks": (1, 3)})})
+    data["text"] = ("y", np.array(["a", "bb", "ccc"], dtype=object))
+    window = WINDOWS[name](stored(data, zarr_format=source))
+    got = opened({"d": window}, zarr_format)["d"]
+    np.testing.assert_array_equal(got["v"], window["v"])
+    assert list(got["text"].to_numpy().ravel()) == list(window["text"].to_numpy().ravel())
+
+
+def test_a_row_of_a_level_and_blocks_of_another_size():
+    level = md.open_pyramid(levels=4, maxiter=20, chunks=None)["3"].to_dataset()
+    row = level.isel(y=5)
+    np.testing.assert_array_equal(group({"d": row})["d/iterations"], row.iterations)
+    window = md.open_pyramid(levels=4, maxiter=20, chunks=None)["2"].to_dataset().isel(x=slice(3, 203), y=slice(0, 77))
+    memory = zarr.storage.MemoryStore()
+    window.chunk(y=10, x=100).to_zarr(memory, consolidated=False)
+    np.testing.assert_array_equal(zarr.open_group(memory)["iterations"], window.iterations)
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    "structs",
+    [
+        np.array([(1, 2.5)], [("i", ">i4"), ("f", ">f8")]),
+        np.array([(1, 2.5), (3, 4.5)], np.dtype([("i", "i1"), ("f", "f8")], align=True)),
+        np.array([(1, 2.5, 3)], [("i", "i4"), ("f", "f8"), ("j", "u1")])[["j", "i"]],
+    ],
+    ids=["big-endian", "padded", "selected"],
+)
+def test_structs_of_any_layout(zarr_format, structs):  # zarr-python#4141, #4147, VirtualiZarr#1047
+    assert array(structs, zarr_format).tolist() == structs.tolist()
+
+
+@FORMATS
+def test_nested_structs_take_no_sibling_down(zarr_format):  # zarr-python#2874
+    nested = np.array([(1, (2,)), (3, (4,))], [("i", "i4"), ("n", [("x", ">i2")])])
+    got = group({"n": nested, "ok": np.arange(3)}, zarr_format)
+    assert got["ok"][:].tolist() == [0, 1, 2]
+    assert ("n" in got) == (zarr_format == 3)
+    assert got["n"][:].tolist() == nested.tolist() if zarr_format == 3 else "its field 'n'" in got.attrs["skipped"]["n"]
+
+
+@FORMATS
+def test_text_in_any_order_has_the_tags_of_its_bytes(zarr_format):  # zarr-python#3558, numcodecs#850
+    text = np.array([["a", "bb", "ccc"], ["d", "ee", "fff"]], TEXT)
+    assert array(text.T, zarr_format).tolist() == text.T.tolist()
+    got = group({"f": np.asfortranarray(text), "c": text, "s": text[:, ::-2]}, zarr_format)
+    assert got["f"][...].tolist() == got["c"][...].tolist() == text.tolist()
+    assert got["s"][...].tolist() == text[:, ::-2].tolist()
+
+
+@FORMATS
+def test_masked_elements_are_missing(zarr_format):  # zarr-python#3744
+    masked = {
+        "float": np.ma.masked_array([1.0, -9999.0, 3.0], [0, 1, 0]),
+        "lazy": da.ma.masked_array(da.from_array(np.array([1.0, -9999.0, 3.0])), [0, 1, 0]),
+        "whole": np.ma.masked_array([1, -9999, 3], [0, 1, 0]),
+        "truth": np.ma.masked_array([True, True, False], [0, 1, 0]),
+        "when": np.ma.masked_array(np.array(["2020-01-01", "1999-09-09", "2020-01-03"], "M8[s]"), [0, 1, 0]),
+    }
+    got = opened(masked, zarr_format)
+    for name in masked:
+        assert got[name].isnull().to_numpy().tolist() == [False, True, False], name
+    assert array(np.ma.masked_array(["a", "secret", "c"], [0, 1, 0]), zarr_format).tolist() == ["a", "", "c"]
+    with pytest.raises(TypeError, match="masked elements of dtype"):
+        array(np.ma.masked_array(np.zeros(2, [("i", "i4")]), [(0,), (1,)]), zarr_format)
+
+
+@FORMATS
+def test_whole_numbers_with_gaps_keep_their_digits(zarr_format):  # datasets#8365, pandas#30268, TileDB-Py#1438
+    wide = 2**53 + 1
+    for table in (
+        pd.DataFrame({"id": pd.array([wide, None], dtype="Int64")}),
+        pa.table({"id": pa.array([wide, None])}),
+    ):
+        got = group(table, zarr_format)["id"]
+        missing = got.attrs["_FillValue"] if zarr_format == 3 else got.fill_value
+        assert got[:].tolist() == [wide, missing]
+        assert opened(table, zarr_format)["id"].isnull().to_numpy().tolist() == [False, True]
+    lazy = da.ma.masked_array(da.from_array(np.array([wide, 5])), [0, 1])
+    assert array(lazy, zarr_format)[0] == wide
+
+
+def test_a_number_that_stands_for_missing_ones_is_no_element():
+    least = np.iinfo(np.int64).min
+    lazy = da.ma.masked_array(da.from_array(np.array([least, 5])), [0, 1])
+    with pytest.raises(ValueError, match="stands for missing"):
+        array(lazy)
+
+
+def _zarr(path):
+    return zarr.open_group(path, mode="r")
+
+
+def _memmap(path):
+    return {"v": np.memmap(path / "v.bin", "f8", "r", shape=(4,))}
+
+
+@pytest.mark.parametrize("source", [xr.open_zarr, _zarr, zarr.storage.LocalStore, _memmap])
+def test_a_source_made_anew_shows_what_changed(tmp_path, source):  # zarr-python#202, titiler-eopf#118
+    path, kept = tmp_path / "s.zarr", tmp_path / "cache"
+    xr.Dataset({"v": ("x", np.full(4, 1.0))}).to_zarr(path)
+    np.full(4, 1.0).tofile(path / "v.bin")
+    store = md.to_store(source(path), cache=TileCache(directory=kept))
+    assert zarr.open_group(store, mode="r")["v"][0] == 1
+    tag = store.view.etag(store.view.find("v/c/0"))
+    zarr.open_group(path, mode="r+")["v"][...] = 2.0
+    np.full(4, 2.0).tofile(path / "v.bin")
+    store = md.to_store(source(path), cache=TileCache(directory=kept))
+    assert zarr.open_group(store, mode="r")["v"][0] == 2
+    assert store.view.etag(store.view.find("v/c/0")) != tag
+    assert not is_lasting(store.view.fingerprint)
+
+
+def test_equal_names_and_no_names_are_no_identity():
+    one, two = (da.from_array(np.full(4, value), name="same") for value in (1, 2))
+    got = group({"one": one, "two": two}, cache=TileCache())
+    assert (got["one"][0], got["two"][0]) == (1, 2)
+
+
+@FORMATS
+@pytest.mark.parametrize("chunk_bytes", [1, 2**16])
+def test_short_blocks_are_errors(zarr_format, chunk_bytes, monkeypatch):  # ngio#26, dask#451, tiled#1509
+    monkeypatch.setattr("mandeldask.zarrview.chunking.LEAST_BYTES", chunk_bytes)
+    short = da.map_blocks(lambda block: block[:3], da.arange(8, chunks=4), dtype="i8", meta=np.empty(0, "i8"))
+    with pytest.raises(ValueError, match="the source returned a block of shape"):
+        array(short, zarr_format)
+
+
+@FORMATS
+def test_blocks_of_another_kind_are_errors_and_lossless_casts_are_made(zarr_format):  # sgkit#71
+    def of(function, dtype):
+        return da.map_blocks(function, da.arange(4, chunks=4), dtype=dtype, meta=np.empty(0, dtype))
+
+    for function, dtype in [
+        (lambda block: block + 0.5, "i8"),
+        (lambda block: block * 1.0, "i8"),
+        (lambda b: b - 2, "u1"),
+    ]:
+        with pytest.raises(TypeError, match="not all elements of the declared"):
+            array(of(function, dtype), zarr_format)
+    np.testing.assert_array_equal(array(of(lambda block: block.astype(">i2"), "f4"), zarr_format), np.arange(4))
+
+
+@FORMATS
+def test_scalars_of_text_and_long_integers(zarr_format):  # pizzarr#65, zarr-python#3282, #3796
+    assert array(np.array("abc", "U10"), zarr_format).item() == "abc"
+    assert array(np.array("abc", TEXT), zarr_format) == "abc"
+    assert array(np.arange(3, dtype=np.longlong), zarr_format).tolist() == [0, 1, 2]
+    assert int(array(2**63, zarr_format)) == 2**63
+
+
+BERLIN = dt.timezone(dt.timedelta(hours=2))
+NOON = dt.datetime(2020, 1, 2, 12, tzinfo=BERLIN)
+ARROW = {
+    "date32": (pa.array([dt.date(2020, 1, 2), None], pa.date32()), ["2020-01-02", "NaT"]),
+    "date64": (pa.array([dt.date(2020, 1, 2), None], pa.date64()), ["2020-01-02", "NaT"]),
+    "time": (pa.array([dt.time(1, 2, 3), None], pa.time64("us")), ["01:02:03", ""]),
+    "decimal": (pa.array([decimal.Decimal("1.10"), None]), ["1.10", ""]),
+    "zoned": (pa.array([NOON, None], pa.timestamp("us", "Europe/Berlin")), ["2020-01-02T10:00", "NaT"]),
+    "bytes": (pa.array([b"a\x00", b"bcd"]), [b"a\x00", b"bcd"]),
+    "lists": (pa.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+    "fixed lists": (pa.array([[1.0], [3.0]], pa.list_(pa.float32(), 1)), [[1.0], [3.0]]),
+    "dictionary": (pa.array(["x", None, "x"]).dictionary_encode(), ["x", "", "x"]),
+    "nothing": (pa.nulls(2), ["nan", "nan"]),
+}
+
+
+@FORMATS
+@pytest.mark.parametrize("name", ARROW)
+@pytest.mark.parametrize("library", ["pyarrow", "pandas"])
+def test_columns_of_arrow(zarr_format, name, library):  # arrow#47464, pandas#62262, dask#9247
+    column, want = ARROW[name]
+    table = pa.table({"c": column})
+    tree = table if library == "pyarrow" else table.to_pandas(types_mapper=pd.ArrowDtype)
+    got = opened(tree, zarr_format)["c"].to_numpy()
+    if got.dtype.kind == "M":
+        assert [str(each)[: len(wanted)] for each, wanted in zip(got, want, strict=True)] == want
+    else:
+        assert (got.tolist() if name != "nothing" else [str(each) for each in got]) == want
+
+
+def test_dates_that_nanoseconds_do_not_reach():
+    store = md.to_store(pa.table({"day": pa.array([dt.date(1583, 1, 1), dt.date(9999, 12, 31)])}))
+    got = xr.open_dataset(store, engine="zarr", decode_times=xr.coders.CFDatetimeCoder(time_unit="s"))["day"]
+    assert got.to_numpy().astype("M8[D]").tolist() == [dt.date(1583, 1, 1), dt.date(9999, 12, 31)]
+
+
+def test_columns_of_polars():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(
+        {
+            "day": [dt.date(2020, 1, 2), None],
+            "amount": [decimal.Decimal("2.50"), decimal.Decimal("-1.00")],
+            "pairs": polars.Series([[1, 2], [3, 4]], dtype=polars.Array(polars.Int16, 2)),
+            "ragged": [[1], [2, 3]],
+            "kind": polars.Series(["a", None], dtype=polars.Categorical),
+        }
+    )
+    got = group(frame)
+    assert got["pairs"][...].tolist() == [[1, 2], [3, 4]]
+    assert got["amount"][...].tolist() == ["2.50", "-1.00"]
+    assert got["kind"][...].tolist() == ["a", ""]
+    assert "lists of different lengths" in got.attrs["skipped"]["ragged"]
+    assert str(opened(frame)["day"].to_numpy()[0])[:10] == "2020-01-02"
+
+
+PANDAS = {
+    "intervals": (pd.cut([1, 5, 9], 3), ["(0.992, 3.667]", "(3.667, 6.333]", "(6.333, 9.0]"]),
+    "periods of categories": (pd.Categorical(pd.period_range("2020-01", periods=2, freq="M")), ["2020-01", "2020-02"]),
+    "objects of dates": (np.array([dt.date(2020, 1, 2), None], object), ["2020-01-02", "NaT"]),
+    "objects in a zone": (np.array([NOON, None], object), ["2020-01-02T10:00", "NaT"]),
+    "zone": (pd.DatetimeIndex(["2020-01-02 12:00"]).tz_localize("Asia/Tokyo"), ["2020-01-02T03:00"]),
+    "zoned categories": (pd.Categorical(pd.to_datetime(["2020-01-02"], utc=True)), ["2020-01-02"]),
+    "lists": (pd.Series([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+    "huge": (np.array([2**64 - 1, 0], object), [2**64 - 1, 0]),
+    "missing among text": (np.array(["ab", None, "cdef"], np.dtypes.StringDType(na_object=None)), ["ab", "", "cdef"]),
+    "empty as missing": (np.array(["ab", "cdef"], np.dtypes.StringDType(na_object="")), ["ab", "cdef"]),
+    "empty text": (np.array(["", ""], "U0"), ["", ""]),
+    "UUIDs and such": (np.array([decimal.Decimal("0.1")], object), ["0.1"]),
+}
+
+
+@FORMATS
+@pytest.mark.parametrize("name", PANDAS)
+def test_columns_of_objects(zarr_format, name):
+    values, want = PANDAS[name]
+    trees = [{"c": values}] if isinstance(values, np.ndarray) else [pd.DataFrame({"c": values})]
+    trees += [{"c": xr.Variable("x", values)}] if isinstance(values, np.ndarray) else []
+    for tree in trees:
+        got = opened(tree, zarr_format)["c"].to_numpy()
+        if got.dtype.kind == "M":
+            assert [str(each)[: len(wanted)] for each, wanted in zip(got, want, strict=True)] == want
+        else:
+            assert got.tolist() == want
+
+
+def test_what_cannot_be_a_column_is_named_and_strictness_makes_it_an_error():
+    table = pa.table({"ok": [1, 2], "struct": [{"a": 1}, {"a": 2}], "ragged": [[1], [2, 3]]})
+    with pytest.warns(UserWarning, match="is left out") as caught:
+        store = md.to_store(table)
+    assert {str(each.message).split()[0] for each in caught} == {"/struct", "/ragged"}
+    got = zarr.open_group(store, mode="r")
+    assert list(got) == ["ok"]
+    assert set(got.attrs["skipped"]) == {"struct", "ragged"}
+    with pytest.raises(ValueError, match="is left out"):
+        md.to_store(table, strict=True)
+    with pytest.raises(TypeError, match="need more than 64 bits"):
+        md.to_store({"a": np.array([2**64], object)})
+
+
+def test_shards_of_text():  # zarr-python#3546
+    text = xr.Variable("x", np.array(["a", "bb", "c", "d"], TEXT), {}, {"chunks": (2,)})
+    assert array(text, shards=4).tolist() == ["a", "bb", "c", "d"]
+
+
+@FORMATS
+def test_text_with_encoding_s1(zarr_format):  # xarray#2789
+    dataset = xr.Dataset({"v": ("x", np.array(["ab", "c"]), {}, {"dtype": "S1"})})
+    assert list(opened(dataset, zarr_format)["v"].to_numpy()) == ["ab", "c"]
+
+
+def test_a_v2_array_of_bytes_opens_as_v3():  # xarray#11332
+    source = zarr.create_group(zarr.storage.MemoryStore(), zarr_format=2)
+    made = source.create_array("a", shape=(2,), dtype="S2", attributes={"_ARRAY_DIMENSIONS": ["x"]})
+    made[:] = np.array([b"ab", b"c"])
+    assert opened(source)["a"].to_numpy().tolist() == [b"ab", b"c"]
+
+
+@pytest.mark.parametrize("name", ["a\\b", "Run #", "what?", "50%", "a\x01b", "...", "a\x7f", "zarrview.json"])
+def test_names_that_clients_cannot_ask_for_are_left_out(name):  # anndata#321, filesystem_spec#1713, zarrita#302
+    got = group({name: np.arange(2), "ok": np.arange(3)})
+    assert list(got) == ["ok"]
+    assert "cannot name a member" in got.attrs["skipped"][name]
+
+
+@FORMATS
+def test_documents_are_json_to_every_parser(zarr_format):  # zarr-python#412, esdl-core#75
+    attrs = {"valid_max": np.nan, "range": [-np.inf, np.float32(np.inf)], "n": {"deep": (1.5, np.nan)}}
+    store = md.to_store({"a": xr.Variable("x", [1.0], attrs), "b": np.arange(2)}, zarr_format)
+    for key in store:
+        strict(store[key])
+    found = zarr.open_group(store, mode="r")["a"].attrs
+    assert found["valid_max"] == "NaN"
+    assert found["range"] == ["-Infinity", "Infinity"]
+    assert found["n"] == {"deep": [1.5, "NaN"]}
+
+
+def test_coordinates_with_indexes_of_their_own():
+    index = xr.indexes.RangeIndex.arange(0.0, 1.0, 0.1, dim="x")
+    dataset = xr.Dataset({"v": ("x", np.arange(10))}, coords=xr.Coordinates.from_xindex(index))
+    np.testing.assert_allclose(opened(dataset)["x"], dataset["x"])
+    rng = np.random.default_rng(1)
+    points = xr.Dataset(coords={"lon": (("y", "x"), rng.random((3, 4))), "lat": (("y", "x"), rng.random((3, 4)))})
+    pytest.importorskip("scipy")
+    points = points.set_xindex(("lon", "lat"), xr.indexes.NDPointIndex)
+    np.testing.assert_array_equal(opened(points)["lat"], points["lat"])
+    level = md.open_pyramid(levels=12, maxiter=20, chunks=None)
+    got = opened(level)
+    np.testing.assert_array_equal(got["11/x"], level["11/x"])
+    assert "x" not in got["0"]
+    assert "readers would load them all" in got["0"].attrs["skipped"]["x"]
+
+
+def test_encodings_of_variables_choose_codecs_and_shards():
+    from zarr.codecs import ZstdCodec
+
+    encoding = {"compressors": (ZstdCodec(level=3),), "shards": (4, 4), "chunks": (2, 2)}
+    variable = xr.Variable(("y", "x"), np.arange(64).reshape(8, 8), {}, encoding)
+    got = group({"a": variable})["a"]
+    assert (got.compressors, got.shards, got.chunks) == ((ZstdCodec(level=3),), (4, 4), (2, 2))
+    np.testing.assert_array_equal(got, variable)
+    assert group({"a": variable}, compressors=None)["a"].compressors == ()
+    assert group({"a": variable}, 2)["a"].compressors != ()
+    with warnings.catch_warnings():
+        np.testing.assert_array_equal(group({"a": variable[0]})["a"], variable[0])
+
+
+def test_the_blocks_of_a_file_become_chunks():
+    variable = xr.Variable(("t", "y", "x"), np.zeros((8, 361, 720), "f4"), {}, {"preferred_chunks": {"t": 1, "y": 361}})
+    assert group({"a": variable})["a"].chunks == (1, 361, 720)
+    assert group({"a": variable.transpose("x", "y", "t")})["a"].chunks == (720, 361, 1)
+
+
+def test_a_store_is_a_mapping_for_clients_that_want_one():
+    store = md.to_store({"a": np.arange(3, dtype="u1")}, compressors=None)
+    assert store["a/c/0"] == bytes([0, 1, 2])
+    assert "a/c/0" in store
+    assert "a/c/1" not in store
+    assert set(store) == {"zarr.json", "a/zarr.json"}
+    with pytest.raises(KeyError):
+        store["a/c/1"]
