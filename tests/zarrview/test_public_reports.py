@@ -324,8 +324,8 @@ def test_a_v2_array_of_bytes_opens_as_v3():  # xarray#11332
     assert opened(source)["a"].to_numpy().tolist() == [b"ab", b"c"]
 
 
-@pytest.mark.parametrize("name", ["a\\b", "Run #", "what?", "50%", "a\x01b", "...", "a\x7f", "zarrview.json"])
-def test_names_that_clients_cannot_ask_for_are_left_out(name):  # anndata#321, filesystem_spec#1713, zarrita#302
+@pytest.mark.parametrize("name", ["a\\b", "a/b", "...", "zarrview.json"])
+def test_names_that_no_client_can_ask_for_are_left_out(name):  # anndata#321, #1834
     got = group({name: np.arange(2), "ok": np.arange(3)})
     assert list(got) == ["ok"]
     assert "cannot name a member" in got.attrs["skipped"][name]
