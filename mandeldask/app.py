@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -189,6 +191,8 @@ def create_app(  # noqa: PLR0913  what is served, and how
     '/zarr/v3/mandelbrot.zarr'
     """
     named = _named(tree, name, root)
+    chosen = Settings(**settings)
+    _check_keys(chosen, named)
     limits = limits or Limits()
     share = _shared_through(orbits)
     opened = {each: share(limits.named(one)) for each, one in named.items()}
@@ -197,7 +201,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
     def place(spec: str) -> Node:
         return share(limits.place(spec))
 
-    return create_web_app(opened, root=own, settings=Settings(**settings), places=place if places else None)
+    return create_web_app(opened, root=own, settings=chosen, places=place if places else None)
 
 
 def serve(  # noqa: PLR0913  the options of a server
@@ -252,6 +256,8 @@ def serve(  # noqa: PLR0913  the options of a server
     ValueError
         If `host` is open to others and there is neither a key nor `public`, or `workers` or `connections` is out of its
         range.
+    RuntimeError
+        If it is to run in the foreground of a thread whose event loop runs already, as in a notebook.
     """
     guarded = Settings(**{name: options[name] for name in ("api_keys", "api_keys_file") if name in options}).guarded
     check_exposure(host, keys=guarded, public=public)
@@ -262,6 +268,9 @@ def serve(  # noqa: PLR0913  the options of a server
     if connections < 0:
         msg = f"connections must be at least 0, not {connections}"
         raise ValueError(msg)
+    if not background and _in_loop():
+        msg = "an event loop runs in this thread, as in a notebook: call md.serve(..., background=True)"
+        raise RuntimeError(msg)
     if background:
         app = create_app(tree, **options)
         return serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
@@ -274,9 +283,31 @@ def serve(  # noqa: PLR0913  the options of a server
             workers=workers,
             drain_s=drain_s,
             connections=connections,
-            started=started,
+            started=started or _say_where,
         )
     return None
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _say_where(address: str) -> None:
+    """Print where a server in the foreground is."""
+    sys.stdout.write(f"Page {address}/, Zarr {address}/zarr/v2 and {address}/zarr/v3. Ctrl-C stops.\n")
+    sys.stdout.flush()
+
+
+def _check_keys(settings: Settings, named: Mapping[str, Any]) -> None:
+    """Raise ValueError if a key opens a tree that is not served: a name was mistyped, or a tree forgotten."""
+    unknown = {tree for key in settings.api_keys for tree in key.trees or ()} - {*named, PLACES}
+    if unknown:
+        msg = f"an API key opens {min(unknown)!r}, and there is no tree of that name: {', '.join(named) or 'none'}"
+        raise ValueError(msg)
 
 
 def _shared_through(folder: str | Path | None) -> Callable[[Node], Node]:

@@ -140,7 +140,7 @@ def export(  # noqa: PLR0913  the public names of an export
     try:
         _check_reachable(where, executor)
         view = _view(tree, levels, window, form, chunks, there=where)
-        pieces = _pieces(view)
+        pieces = _pieces(view, tree)
         _check_target(where, view, pieces, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, pieces)
         _claim(where, view, pieces)
@@ -206,21 +206,30 @@ def _with_chunks(node: Node, chunks: int) -> Node:
     return replace(node, chunks=tuple(min(chunks, max(1, size)) for size in node.shape))
 
 
-def _pieces(view: ZarrView) -> list[Piece]:
+def _pieces(view: ZarrView, tree: Any) -> list[Piece]:
     """Return the arrays of a view, or raise ValueError if one is too large."""
     form = view.format
     pieces = [Piece(path, form.store(array), form, _version(array)) for path, array in view.arrays()]
-    sizes = {piece.path: _elements(piece.stored.array) for piece in pieces}
-    large = [path for path, size in sizes.items() if size > MAX_ELEMENTS]
-    if large:
-        fitting = [path for path in sizes if path not in large]
-        fit = f"{fitting[0]} and those after it fit" if fitting else "no array fits"
-        msg = (
-            f"{large[0]} has {sizes[large[0]]:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts: "
-            f"{fit} (levels=, or --only)"
-        )
-        raise ValueError(msg)
+    for piece in pieces:
+        elements = _elements(piece.stored.array)
+        if elements > MAX_ELEMENTS:
+            msg = (
+                f"{piece.path} has {elements:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts"
+                f"{_fitting(tree)}"
+            )
+            raise ValueError(msg)
     return pieces
+
+
+def _fitting(tree: Any) -> str:
+    """Return which levels of a tree an export accepts, for a message."""
+    levels = getattr(tree, "children", {})
+    fit = [
+        name
+        for name, level in levels.items()
+        if all(variable.size <= MAX_ELEMENTS for variable in level.data_vars.values())
+    ]
+    return f": levels {fit[0]} to {fit[-1]} fit (levels=, or --only)" if fit else ""
 
 
 def _elements(array: Array) -> int:

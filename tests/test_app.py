@@ -114,3 +114,31 @@ def test_places_at_negative_rationals(part):
     """`re-2000r3001` is no exponent."""
     spec = as_spec(md.Pyramid(levels=3, center=(part, part), width="1/3"))
     assert Limits().place(spec) is not None
+
+
+def test_a_key_for_a_tree_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="an API key opens 'julia', and there is no tree of that name: mandelbrot"):
+        md.create_app(api_keys=["x:julia"])
+    md.create_app({"julia": np.arange(3)}, api_keys=["x:julia,at"])
+
+
+def test_serving_in_the_foreground_of_a_running_loop_says_what_to_do():
+    async def in_a_notebook():
+        md.serve(np.arange(3))
+
+    with pytest.raises(RuntimeError, match="background=True"):
+        asyncio.run(in_a_notebook())
+
+
+@pytest.mark.parametrize("make", [md.open_pyramid, lambda **keywords: md.window("0", "1", (2, 2), **keywords)])
+@pytest.mark.parametrize("fields", [None, 5])
+def test_fields_that_are_no_names_are_refused(make, fields):
+    with pytest.raises(TypeError, match="fields must be names out of iterations, smooth"):
+        make(fields=fields)
+
+
+def test_a_mapping_that_holds_itself_is_refused():
+    tree = {}
+    tree["below"] = {"again": tree}
+    with pytest.raises(ValueError, match="holds itself"):
+        md.to_store(tree)

@@ -69,7 +69,7 @@ BAD = {
     "render . --size 8x8": r"a picture cannot be written as",
     "info --fields colour": r"fields must be one or more of .*, not 'colour'",
     "export out.zarr --only 7-60": r"levels must be out of 0 to 49, such as \"46-49\", not '7-60'",
-    "export out.zarr --only 0": r"level 0 has 3e\+35 pixels, more than .*: levels 39 to 49 fit \(levels=, or --only\)",
+    "export out.zarr --only 0": r"0/iterations has 3e\+35 elements, .*: levels 39 to 49 fit \(levels=, or --only\)",
     "render x.png --size 640": r"size must be WIDTHxHEIGHT in pixels, such as \"1920x1080\", not '640'",
     "render x.png --width 1 --level 3": r"give --width or --level, not both",
     "render x.png --level 50": r"level must be 0 to 49, not 50",

@@ -109,7 +109,11 @@ class LocalTarget:
 
     def _make(self, folder: Path) -> None:
         if folder not in self._made:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                msg = f"target {self.path} cannot be written: {error.strerror}"
+                raise ValueError(msg) from error
             self._made.add(folder)
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:

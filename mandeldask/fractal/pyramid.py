@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, check_reach, posit
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_point, as_text, exponent_of, point_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
 MAX_MAXITER = 2**32 - 1
@@ -146,7 +147,10 @@ def auto_maxiter(spacing: Fraction) -> int:
 
 
 def checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
-    """Return `fields` as a tuple in the order of `FIELDS`, or raise ValueError naming the unknown one."""
+    """Return `fields` as a tuple in the order of `FIELDS`, or raise ValueError (TypeError) naming what is none."""
+    if not isinstance(fields, Iterable):
+        msg = f"fields must be names out of {', '.join(FIELDS)}, not {fields!r}"
+        raise TypeError(msg)
     asked = (fields,) if isinstance(fields, str) else tuple(fields)
     unknown = [field for field in asked if field not in FIELDS]
     if unknown or not asked:

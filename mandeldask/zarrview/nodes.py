@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from importlib import import_module
@@ -257,7 +258,19 @@ def _(tree: Node) -> Node:
 def _(tree: Mapping[str, Any]) -> Node:
     if load_families(type(tree)):  # a Dataset is a Mapping as well
         return as_node(tree)
-    return group_of({name: partial(_named_node, name, below) for name, below in tree.items()})
+    inside = _inside.get()
+    if id(tree) in inside:
+        msg = "the mapping holds itself, so it has no end"
+        raise ValueError(msg)
+    token = _inside.set(inside | {id(tree)})
+    try:
+        return group_of({name: partial(_named_node, name, below) for name, below in tree.items()})
+    finally:
+        _inside.reset(token)
+
+
+_inside: ContextVar[frozenset[int]] = ContextVar("mandeldask_mappings", default=frozenset())
+"""Identities of the mappings that are being opened, outermost first."""
 
 
 def _named_node(name: str, below: Any) -> Node:
