@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mandeldask.app import create_app as create_app
     from mandeldask.app import serve as serve
+    from mandeldask.demo import demo_tree as demo_tree
     from mandeldask.exporting import export as export
     from mandeldask.files.paths import open_path as open_path
     from mandeldask.fractal import atlas as atlas
@@ -33,6 +34,7 @@ _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",
     "atlas": "mandeldask.fractal",
     "create_app": "mandeldask.app",
+    "demo_tree": "mandeldask.demo",
     "export": "mandeldask.exporting",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
@@ -51,6 +53,7 @@ __all__ = [
     "Pyramid",
     "atlas",
     "create_app",
+    "demo_tree",
     "export",
     "open_path",
     "open_pyramid",

@@ -12,6 +12,7 @@ PUBLIC = [
     "Pyramid",
     "atlas",
     "create_app",
+    "demo_tree",
     "export",
     "open_path",
     "open_pyramid",

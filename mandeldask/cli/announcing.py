@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 
 from rich.console import Console
 
-from mandeldask.cli.paths import skipped_in
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
@@ -40,6 +39,17 @@ def announce_trees(address: str, *, trees: Mapping[str, Node], paths: Mapping[st
     console.print("Ctrl-C stops.", style="dim")
 
 
+def announce_demo(address: str, *, guarded: bool) -> None:
+    """Print where the demo tree is: it is the server's root itself."""
+    base = f"{address}/key/YOUR-KEY" if guarded else address
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
+    console.print(f"[bold]Zarr v2[/] [cyan]{base}/zarr/v2/[/]")
+    console.print(f"[bold]Zarr v3[/] [cyan]{base}/zarr/v3/[/]")
+    console.print(f"[bold]vizarr[/]  [cyan]{_vizarr(f'{base}/zarr/v2/nested/images/medium_image')}[/]")
+    console.print("Ctrl-C stops.", style="dim")
+
+
 def _announce_members(console: Console, url: str, group: Group) -> None:
     """Print the URLs of the first members of a folder, and what is left out of it."""
     names = list(islice(group.members, LISTED + 1))
@@ -47,7 +57,7 @@ def _announce_members(console: Console, url: str, group: Group) -> None:
         console.print(f"    [cyan]{url}/{quote(name)}[/]")
     if len(names) > LISTED:
         console.print(f"    ... and more: {url}/", style="dim")
-    for name, reason in skipped_in(group).items():
+    for name, reason in group.skipped.items():
         console.print(f"    {name} is left out: {reason}", style="yellow", markup=False)
 
 

@@ -61,6 +61,7 @@ def info(
     `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
     """
     if paths:
+        logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
         files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
         _show(files.trees(), as_json=as_json)
         return
@@ -75,7 +76,6 @@ def info(
 
 def _show(trees: Mapping[str, Node], *, as_json: bool) -> None:
     """Print everything in some trees."""
-    logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
     every = (row for name, node in trees.items() for row in described(walked(name, node)))
     rows = list(islice(every, None if as_json else SHOWN))
     if as_json:

@@ -17,9 +17,9 @@ from mandeldask.files.paths import open_path
 from mandeldask.zarrview.nodes import Array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from mandeldask.zarrview.nodes import Group, Node
+    from mandeldask.zarrview.nodes import Node
 
 FILES = "Files"
 """Title of these options in the help."""
@@ -43,6 +43,10 @@ FollowSymlinks = Annotated[
         help="Let links, and files that refer to other files, leave the folder.",
         rich_help_panel=FILES,
     ),
+]
+
+Demo = Annotated[
+    bool, typer.Option("--demo", help="Serve a tree with arrays of every kind, to try clients.", rich_help_panel=FILES)
 ]
 
 
@@ -114,7 +118,7 @@ def walked(name: str, node: Node) -> Iterator[tuple[str, Node | None, str]]:
     yield name, node, ""
     if isinstance(node, Array):
         return
-    for each, reason in skipped_in(node).items():
+    for each, reason in node.skipped.items():
         yield f"{name}/{each}", None, reason
     for each in node.members:
         try:
@@ -123,12 +127,6 @@ def walked(name: str, node: Node) -> Iterator[tuple[str, Node | None, str]]:
             yield f"{name}/{each}", None, str(error)
             continue
         yield from walked(f"{name}/{each}", below)
-
-
-def skipped_in(group: Group) -> Mapping[str, str]:
-    """Return the members of a group that are left out, with the reasons."""
-    found = group.attrs.get("skipped", {})
-    return found if isinstance(found, dict) else {}
 
 
 def described(rows: Iterable[tuple[str, Node | None, str]]) -> Iterator[dict[str, Any]]:

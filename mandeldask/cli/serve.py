@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
-from mandeldask.cli.announcing import VIZARR, announce_trees
+from mandeldask.cli.announcing import VIZARR, announce_demo, announce_trees
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
-from mandeldask.cli.paths import Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths
+from mandeldask.cli.paths import Demo, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths
+from mandeldask.demo import demo_tree
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def serve(
     exclude: Exclude = None,
     hidden: Hidden = False,
     follow_symlinks: FollowSymlinks = False,
+    demo: Demo = False,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
@@ -157,18 +159,24 @@ def serve(
 
     `mandeldask serve scan.tif runs/`
 
+    `mandeldask serve --demo`
+
     `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
     """
     files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
-    trees = files.trees()
+    if demo and paths:
+        msg = "--demo serves a tree of its own, and no paths besides"
+        raise ValueError(msg)
+    trees = {"demo": demo_tree()} if demo else files.trees()
+    root = root or demo
     served = _served(trees or {name or "mandelbrot": pyramid}, name, root=root)
     paths_of = {each: "" if root else f"/{quote(each)}.zarr" for each in served}
     announce: Callable[..., None] = partial(
         _announce, path=next(iter(paths_of.values())), coarsest=levels - 1, field=pyramid.fields[0]
     )
     if trees:
-        announce = partial(announce_trees, trees=served, paths=paths_of)
+        announce = announce_demo if demo else partial(announce_trees, trees=served, paths=paths_of)
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 

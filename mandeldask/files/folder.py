@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mandeldask.files.formats import claimed
 from mandeldask.files.opening import is_zarr, opened_file
@@ -146,9 +146,8 @@ def opened_folder(path: str, root: str, choice: Choice, above: tuple[str, ...] =
         return opened_directory(path, root)
     os.scandir(path).close()  # refuses what cannot be listed
     bad = _probed(Folder(path, root, choice, above))
-    attrs: dict[str, Any] = {"skipped": bad} if bad else {}
     version = FolderVersion(path, tuple(bad))
-    return Group(Folder(path, root, choice, above, bad), attrs, version=version, consolidate=False)
+    return Group(Folder(path, root, choice, above, bad), version=version, consolidate=False, skipped=bad)
 
 
 def _probed(folder: Folder) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mandeldask.zarrview.nodes import Changed, checked_name
 
@@ -43,8 +43,8 @@ skipped = Skipped()
 """Those of this process."""
 
 
-def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node], dict[str, Any]]:
-    """Return what each of `make` returns, and the attribute `skipped` with the reasons of those that raise instead."""
+def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node], dict[str, str]]:
+    """Return what each of `make` returns, and the reasons of those that raise instead."""
     members, bad = {}, {}
     for name, each in make.items():
         try:
@@ -53,4 +53,4 @@ def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node],
             raise
         except Exception as error:  # noqa: BLE001  one bad member never takes its siblings down
             bad[name] = str(error) or type(error).__name__
-    return members, {"skipped": bad} if bad else {}
+    return members, bad

@@ -127,7 +127,7 @@ def table(  # noqa: PLR0913  what a file says of its table
         )
 
     members, bad = members_of({name: partial(column, name) for name in names})
-    return Group(members, bad)
+    return Group(members, skipped=bad)
 
 
 def row_chunks(rows: Sequence[int], itemsize: int, *, growing: bool) -> int:

@@ -24,7 +24,7 @@ FILES = [sample for sample in SAMPLES if not sample.name.endswith(".zarr")]
 
 
 def reason(folder, name):
-    return open_path(folder).attrs["skipped"][name]
+    return open_path(folder).skipped[name]
 
 
 @pytest.mark.parametrize("sample", FILES, ids=lambda sample: sample.name)
@@ -40,7 +40,7 @@ def test_damaged_files_of_every_format_take_nothing_down(sample, tmp_path):
         (folder / f"{place}{sample.name}").write_bytes(content)
     tree = open_path(folder)
     assert tree.members["good.npy"].shape == (3,)
-    assert f"0{sample.name}" in tree.attrs["skipped"]
+    assert f"0{sample.name}" in tree.skipped
     shown = zarr.open_group(to_store(tree), mode="r")
     assert shown["good.npy"][...].tolist() == [0, 1, 2]
     for name in tree.members:
@@ -75,7 +75,7 @@ def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([1, "a"], object), allow_pickle=True)
     np.savez(tmp_path / "b.npz", good=np.arange(3), bad=np.array([{}], object))
     tree = open_path(tmp_path)
-    assert "run code" in tree.attrs["skipped"]["a.npy"]
+    assert "run code" in tree.skipped["a.npy"]
     assert list(tree.members["b.npz"].members) == ["good"]
 
 
@@ -87,7 +87,7 @@ def test_password_protected_archives_are_named(tmp_path):
         raw[at] |= 1
     (tmp_path / "a.npz").write_bytes(raw)
     tree = open_path(tmp_path)
-    assert "x" in tree.members["a.npz"].attrs["skipped"]
+    assert "x" in tree.members["a.npz"].skipped
 
 
 def test_hard_links_of_hdf5_that_never_end_are_named(tmp_path):
@@ -97,7 +97,7 @@ def test_hard_links_of_hdf5_that_never_end_are_named(tmp_path):
         file["g/soft"] = h5py.SoftLink("/g")
     group = open_path(tmp_path / "a.h5").members["g"]
     assert list(group.members) == ["x"]
-    assert set(group.attrs["skipped"]) == {"up", "soft"}
+    assert set(group.skipped) == {"up", "soft"}
 
 
 def test_types_that_zarr_has_not_are_named_and_their_siblings_stay(tmp_path):
@@ -108,7 +108,7 @@ def test_types_that_zarr_has_not_are_named_and_their_siblings_stay(tmp_path):
         file["nothing"] = h5py.Empty("f4")
     tree = open_path(tmp_path / "a.h5")
     assert list(tree.members) == ["x"]
-    assert set(tree.attrs["skipped"]) == {"ref", "lists", "nothing"}
+    assert set(tree.skipped) == {"ref", "lists", "nothing"}
 
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
@@ -117,8 +117,8 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     Image.new("L", (500, 400)).save(tmp_path / "a.png")
     np.savez_compressed(tmp_path / "b.npz", x=np.zeros(10_000))
     tree = open_path(tmp_path)
-    assert "200000 bytes" in tree.attrs["skipped"]["a.png"]
-    assert "80000 bytes" in tree.members["b.npz"].attrs["skipped"]["x"]
+    assert "200000 bytes" in tree.skipped["a.png"]
+    assert "80000 bytes" in tree.members["b.npz"].skipped["x"]
 
 
 def test_a_header_that_promises_more_than_the_file_has_is_refused(tmp_path):
@@ -149,7 +149,7 @@ def test_names_that_zarr_reserves_or_that_are_devices_are_no_members(tmp_path):
     os.mkfifo(tmp_path / "pipe.npy")
     tree = open_path(tmp_path)
     assert list(tree.members) == ["sub"]
-    assert "neither a file nor a folder" in tree.attrs["skipped"]["pipe.npy"]
+    assert "neither a file nor a folder" in tree.skipped["pipe.npy"]
 
 
 def test_a_bad_file_that_is_mended_appears(tmp_path):
@@ -196,7 +196,7 @@ def test_a_format_of_another_package_comes_first(tmp_path, monkeypatch):
 
 def test_gzip_is_unpacked_within_a_bound(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"\0" * 10**7))
-    assert "a.nii.gz" in open_path(tmp_path).attrs["skipped"]
+    assert "a.nii.gz" in open_path(tmp_path).skipped
 
 
 def test_a_zip_of_other_things_is_named(tmp_path):

@@ -30,7 +30,7 @@ def places(tmp_path):
 
 
 def skipped(path, name):
-    return open_path(path).attrs["skipped"][name]
+    return open_path(path).skipped[name]
 
 
 def test_links_out_of_the_folder_are_refused_unless_asked_for(places):
@@ -40,7 +40,7 @@ def test_links_out_of_the_folder_are_refused_unless_asked_for(places):
     (inside / "chain.npy").symlink_to(inside / "link.npy")
     tree = open_path(inside)
     assert list(tree.members) == []
-    assert set(tree.attrs["skipped"]) == {"link.npy", "folder", "chain.npy"}
+    assert set(tree.skipped) == {"link.npy", "folder", "chain.npy"}
     assert "link.npy/zarr.json" not in to_mapping(tree, 3)
     followed = open_path(inside, follow_symlinks=True)
     assert set(followed.members) == {"link.npy", "folder", "chain.npy"}
@@ -55,7 +55,7 @@ def test_links_within_the_folder_are_followed_and_loops_end(places):
     (inside / "sub" / "up").symlink_to(inside)
     tree = open_path(inside)
     assert tree.members["again.npy"].shape == (3,)
-    assert "holds it" in tree.members["sub"].attrs["skipped"]["up"]
+    assert "holds it" in tree.members["sub"].skipped["up"]
 
 
 def test_a_link_that_is_turned_to_the_outside_later_is_not_followed(places):
@@ -68,7 +68,7 @@ def test_a_link_that_is_turned_to_the_outside_later_is_not_followed(places):
     link.symlink_to(outside / "x.npy")
     assert not node.read((slice(0, 5),)).any()
     assert node.version() != node.as_of
-    assert "link.npy" in open_path(inside).attrs["skipped"]
+    assert "link.npy" in open_path(inside).skipped
 
 
 @pytest.mark.parametrize("name", ["../private/x.npy", "..", "%2e%2e", "/etc/hostname", "a.npy\0", ".hidden.npy"])
@@ -100,8 +100,8 @@ def test_hdf5_takes_nothing_from_outside(places):
         file["fine"] = 1
     tree = open_path(inside / "a.h5")
     assert list(tree.members) == ["fine"]
-    assert set(tree.attrs["skipped"]) == {"raw", "link", "soft", "virtual"}
-    assert all("outside" in reason for reason in tree.attrs["skipped"].values())
+    assert set(tree.skipped) == {"raw", "link", "soft", "virtual"}
+    assert all("outside" in reason for reason in tree.skipped.values())
     allowed = zarr.open_group(to_store(open_path(inside / "a.h5", follow_symlinks=True)), mode="r")
     for name in ("raw", "link", "soft", "virtual"):
         assert allowed[name][...].tobytes() == SECRET, name
@@ -118,7 +118,7 @@ def test_hdf5_takes_nothing_from_outside_through_a_file_inside(places):
             layout[:] = h5py.VirtualSource("between.h5", name, (len(SECRET),))
             file.create_virtual_dataset(name, layout)
         file["through"] = h5py.ExternalLink("between.h5", "/raw")
-    assert set(open_path(inside).members["a.h5"].attrs["skipped"]) == {"link", "raw", "through"}
+    assert set(open_path(inside).members["a.h5"].skipped) == {"link", "raw", "through"}
 
 
 def test_hdf5_takes_what_it_needs_from_files_inside_and_follows_them(places):

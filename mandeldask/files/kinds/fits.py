@@ -131,7 +131,7 @@ def opened(source: Source) -> Node:
         if len(parts) == 1 and len(file) == 1:
             return next(iter(parts.values()))()
         members, bad = members_of(parts)
-        return Group(members, {**_attributes(file[0].header), **bad})
+        return Group(members, _attributes(file[0].header), skipped=bad)
 
 
 def _part(source: Source, hdu: Any, place: int) -> Node:
@@ -200,7 +200,7 @@ def _table(source: Source, hdu: Any, place: int) -> Group:
     members, bad = members_of(
         {column.name: partial(_column, source, header, offset, column, place) for column in hdu.columns}
     )
-    return Group(members, {**_attributes(header), **bad})
+    return Group(members, _attributes(header), skipped=bad)
 
 
 def _column(source: Source, header: fits.Header, offset: int, column: Any, place: int) -> Array:

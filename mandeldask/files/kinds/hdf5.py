@@ -160,8 +160,7 @@ def _group(source: Source, file: h5py.File, path: str, above: tuple[Any, ...], *
     attrs = _attributes(group, netcdf=netcdf)
     if len(names) <= PROBED:
         members, bad = members_of({name: _opening(every, file, name) for name in names})
-        every = replace(every, names=tuple(members))
-        attrs |= bad
+        return Group(replace(every, names=tuple(members)), attrs, skipped=bad)
     return Group(every, attrs)
 
 

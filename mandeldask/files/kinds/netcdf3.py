@@ -115,7 +115,7 @@ def opened(source: Source) -> Group:
     header = _header(source)
     record = _record_bytes(header)
     members, bad = members_of({each.name: partial(_array, source, header, each, record) for each in header.variables})
-    return Group(members, {**attributes(header.attrs.items()), **bad})
+    return Group(members, attributes(header.attrs.items()), skipped=bad)
 
 
 def _header(source: Source) -> Header:

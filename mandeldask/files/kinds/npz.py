@@ -62,10 +62,10 @@ def opened(source: Source) -> Any:
         if not infos or not all(name.endswith(".npy") for name in infos):
             msg = "it is a zip file of other things than arrays"
             raise Unreadable(msg)
-        members, attrs = members_of(
+        members, bad = members_of(
             {name.removesuffix(".npy"): partial(_array, source, archive, info) for name, info in infos.items()}
         )
-    return Group(members, attrs)
+    return Group(members, skipped=bad)
 
 
 def _array(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Node:

@@ -161,7 +161,7 @@ def opened(source: Source) -> Node:
         if len(images) == 1:
             return images["0"]()
         members, bad = members_of(images)
-        return Group(members, {**image_attributes(file), **bad})
+        return Group(members, image_attributes(file), skipped=bad)
 
 
 def _image(source: Source, file: tifffile.TiffFile, place: int) -> Node:

@@ -207,5 +207,5 @@ def _zipped(source: Source, found: Any) -> Node:
     if isinstance(found, zarr.Array):
         return named(_array(found, Chunks(source, found.path), source.identity("zarr", found.path)), found.basename)
     below = dict(found.members())
-    members, attrs = members_of({name: partial(_zipped, source, each) for name, each in below.items()})
-    return Group(members, {**found.attrs, **attrs})
+    members, bad = members_of({name: partial(_zipped, source, each) for name, each in below.items()})
+    return Group(members, dict(found.attrs), skipped=bad)
