@@ -6,13 +6,16 @@ PORT ?= 8000
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
-.PHONY: demo test test-slow mutants lint types layers docs site setup clean
+.PHONY: demo test test-core test-slow mutants lint types layers docs site setup clean
 
 demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
 	$(BIN)/mandeldask serve --port $(PORT)
 
 test: setup browser proxy  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-core: setup  ## run the tests that need neither Chromium, Node nor nginx
+	$(BIN)/python -m pytest -m "not slow and not external" $(PYTEST)
 
 test-slow: setup browser proxy  ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -131,7 +131,7 @@ def export(  # noqa: PLR0913  the public names of an export
     >>> from zarr.storage import MemoryStore
     >>> written = export(open_pyramid(levels=2, tilesize=16), MemoryStore(), progress=False)
     >>> written.arrays, written.chunks, written.written
-    (('0/iterations', '1/iterations'), 20, 20)
+    (('0/iterations', '0/y', '0/x', '1/iterations', '1/y', '1/x'), 24, 24)
     """
     began = time.perf_counter()
     form = _format(zarr_format, shards, codecs)

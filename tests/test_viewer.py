@@ -18,6 +18,7 @@ from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_text
 from mandeldask.picture import lookup_table, paint
 
+pytestmark = pytest.mark.external
 PYRAMID = md.Pyramid()
 SIZE = {"width": 900, "height": 600}
 BOUNDARY = "#re=-0.7436438870371587&im=0.1318259042053119&level="

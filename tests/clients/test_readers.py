@@ -11,7 +11,7 @@ from clients import readers
 from clients.windows import WINDOWS
 
 ZARR_PYTHON = (readers.zarr_fsspec, readers.zarr_obstore, readers.zarrs_pipeline, readers.xarray_tree)
-OTHERS = (readers.tensorstore, readers.zarrita)
+OTHERS = (readers.tensorstore, pytest.param(readers.zarrita, marks=pytest.mark.external))
 UNSOUND = Version(zarr.__version__) < Version("3.2")
 """This zarr-python divides indices as floats: past 2^53 it reads some windows that cut chunks wrongly."""
 
@@ -23,7 +23,7 @@ def counts():
 
 
 @pytest.mark.parametrize("name", WINDOWS)
-@pytest.mark.parametrize("read", OTHERS, ids=lambda read: read.__name__)
+@pytest.mark.parametrize("read", OTHERS, ids=["tensorstore", "zarrita"])
 def test_a_window(url, read, name, counts):
     level, rows, cols = WINDOWS[name]
     np.testing.assert_array_equal(read(url, f"{level}/iterations", rows, cols), counts[name])

@@ -18,7 +18,10 @@ from web_server import serving, until
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 PAGE = Path(__file__).parents[2] / "docs/how-to/behind-nginx.md"
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (`make proxy` installs it)")
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed (`make proxy` installs it)"),
+]
 
 
 def configured(server, port, folder):

@@ -157,6 +157,7 @@ def test_every_name_is_readable_by_every_client(special, version, read):
         np.testing.assert_array_equal(read(url, escaped(name)), expected, err_msg=repr(name))
 
 
+@pytest.mark.external
 @pytest.mark.parametrize("version", ["v2", "v3"])
 def test_zarrita_reads_every_name(special, version):
     script = Path(__file__).parents[1] / "clients" / "get_arrays.mjs"

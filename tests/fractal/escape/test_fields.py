@@ -30,6 +30,17 @@ def test_bounds_after_a_step_hold():
                 assert (slope - Complex.of(*new[2:])).square() <= exact(after_q) ** 2
 
 
+def test_bounds_are_rounded_up():
+    rng = np.random.default_rng(3)
+    for square, c2, r in rng.uniform(0, 9, (1000, 3)):
+        after_r, after_q = (exact(one) for one in bounds_after(square, c2, 3.0, 0.0, r, 0.0, 0.0))
+        # r' - r^2 - ROUNDING |z|^2 >= 2 |z| r + ROUNDING |c|, and q' >= 6 r + 3 ROUNDING |z|
+        left = after_r - exact(r) ** 2 - exact(fields.ROUNDING) * exact(square)
+        assert left >= 0
+        assert left**2 >= 4 * exact(square) * exact(r) ** 2
+        assert (after_q - 6 * exact(r)) ** 2 >= (3 * exact(fields.ROUNDING)) ** 2 * exact(square)
+
+
 def test_the_logarithm_is_within_its_error():
     rng = np.random.default_rng(2)
     values = 2.0 ** rng.uniform(-1000, 1000, 2000)

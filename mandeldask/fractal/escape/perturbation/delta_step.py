@@ -47,8 +47,8 @@ _REBASE_ROUNDING: ErrorBound = 2.0**-50
 _PAST_ZERO: ErrorBound = 2.0**-47
 """More than a step past a Z near 0 loses, per |Z w| + |dz w| and per |dc|."""
 
-_PAST_ZERO_SLOPE: ErrorBound = 2.0**-48
-"""Relative error of a Z near 0, twice: what the slope 2 z of such a step may be wrong by."""
+_PAST_ZERO_SLOPE = 2.0**-48
+"""Relative error of a Z near 0, twice. `_PAST_ZERO` or r^2 is always larger, so no test can miss it."""
 
 CIRCLE = 2.0 - 2.0**-20
 """A bound on |z| below this proves that a pixel has not escaped."""
