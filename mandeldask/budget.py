@@ -6,26 +6,34 @@ able to bound whatever reaches a kernel, through xarray and dask, whichever tree
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from mandeldask.forking import renewed_in_children
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+LOOK_S = 0.1
+"""Seconds between two looks at what running computations have used."""
 
 
 class TooDear(Exception):  # noqa: N818  as `Cancelled`
-    """The computation could take longer than whoever asked for it allows, and was not begun."""
+    """The computation could take longer than allowed, and was not begun; or it did, and was stopped."""
 
 
 class _Budget:
-    """Seconds that are allowed, and those that were spent of them."""
+    """Seconds that are allowed, those that were spent of them by estimates, and those that were used in fact."""
 
-    __slots__ = ("limit", "spent")
+    __slots__ = ("limit", "passed", "spent", "used")
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
-        self.spent = 0.0
+        self.spent = self.used = 0.0
+        self.passed = False
 
 
 _current: ContextVar[_Budget | None] = ContextVar("mandeldask_budget", default=None)
@@ -74,3 +82,101 @@ def spend(seconds: float, what: str) -> None:
         msg = f"{what} may take {seconds:.3g} s, more than the {allowed}"
         raise TooDear(msg)
     budget.spent += seconds
+
+
+@contextmanager
+def metered(what: str, stop: Callable[[], object]) -> Iterator[None]:
+    """Hold the block to the limit of this context by the CPU seconds that this thread uses in fact.
+
+    Parameters
+    ----------
+    what : str
+        What is computed, for the error.
+    stop : callable
+        Called, from another thread, when the limit is passed; the block should then raise soon.
+
+    Raises
+    ------
+    TooDear
+        If the block was stopped, instead of what it raised.
+    """
+    budget = _current.get()
+    if budget is None or budget.limit == float("inf"):
+        yield
+        return
+    try:
+        with _watch.over(budget, stop):
+            yield
+    except Exception:
+        if budget.passed:
+            msg = f"{what} took more than the {budget.limit:.3g} s allowed, and was stopped"
+            raise TooDear(msg) from None
+        raise
+
+
+class _Meter:
+    """A computation that runs in one thread."""
+
+    __slots__ = ("began", "budget", "clock", "stop")
+
+    def __init__(self, budget: _Budget, stop: Callable[[], object]) -> None:
+        self.budget, self.stop = budget, stop
+        has_clocks = hasattr(time, "pthread_getcpuclockid")
+        self.clock = time.pthread_getcpuclockid(threading.get_ident()) if has_clocks else time.CLOCK_MONOTONIC
+        self.began = time.clock_gettime(self.clock)
+
+    @property
+    def used(self) -> float:
+        """CPU seconds used so far; seconds where the system does not tell."""
+        return time.clock_gettime(self.clock) - self.began
+
+
+class _Watch:
+    """A thread that looks at running computations while there are any."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Begin without computations and without the thread, as a forked child does."""
+        self._changed = threading.Condition()
+        self._meters: set[_Meter] = set()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, budget: _Budget, stop: Callable[[], object]) -> Iterator[None]:
+        """Watch the block."""
+        meter = _Meter(budget, stop)
+        with self._changed:
+            self._meters.add(meter)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="mandeldask-budget", daemon=True)
+                self._thread.start()
+            elif len(self._meters) == 1:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:  # before the thread ends, whose clock would be gone
+                self._meters.discard(meter)
+                budget.used += meter.used
+
+    def _look(self) -> None:
+        while True:
+            with self._changed:
+                while not self._meters:
+                    self._changed.wait()
+                over = [meter for meter in self._meters if self._passed(meter)]
+            for meter in over:
+                meter.stop()
+            time.sleep(LOOK_S)
+
+    def _passed(self, meter: _Meter) -> bool:
+        budget = meter.budget
+        running = sum(each.used for each in self._meters if each.budget is budget)
+        budget.passed = budget.passed or budget.used + running > budget.limit
+        return budget.passed
+
+
+_watch = _Watch()

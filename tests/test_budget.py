@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextvars import copy_context
 
 import pytest
 
-from mandeldask.budget import TooDear, limited, spend
+from mandeldask import budget
+from mandeldask.budget import TooDear, limited, metered, spend
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
@@ -39,3 +43,61 @@ def test_a_kernel_tells_before_it_begins(monkeypatch):
     monkeypatch.setattr("mandeldask.fractal.mandelbrot.run", pytest.fail)
     with limited(1), pytest.raises(TooDear, match="64 x 32 pixels to maxiter 1000000 may take"):
         Mandelbrot(1_000_000)(Grid.window("0", "4", (64, 32)))
+
+
+def burn(seconds, cancellation):
+    stop = time.thread_time() + seconds
+    while time.thread_time() < stop:
+        cancellation.check()
+
+
+def test_what_takes_longer_than_allowed_is_stopped():
+    cancellation = Cancellation()
+    began = time.thread_time()
+    message = "a tile took more than the 0.2 s allowed, and was stopped"
+    with limited(0.2), pytest.raises(TooDear, match=message), metered("a tile", cancellation.cancel):
+        burn(30, cancellation)
+    assert time.thread_time() - began < 10
+
+
+def test_time_in_which_others_have_the_cpu_does_not_count():
+    cancellation = Cancellation()
+    with limited(0.2), metered("a tile", cancellation.cancel):
+        time.sleep(0.6)
+    assert not cancellation.cancelled
+
+
+def test_threads_that_compute_for_one_limit_use_it_together():
+    cancellation, raised = Cancellation(), []
+
+    def work():
+        try:
+            with metered("a block", cancellation.cancel):
+                burn(30, cancellation)
+        except TooDear as error:
+            raised.append(error)
+
+    with limited(0.3):
+        threads = [threading.Thread(target=copy_context().run, args=(work,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert len(raised) == 3
+
+
+def test_a_kernel_that_was_underestimated_is_stopped(monkeypatch):
+    monkeypatch.setattr("mandeldask.fractal.mandelbrot.spend", lambda *_: None)
+    grid = Grid.window("-0.7436438870371587+0.1318259042053120j", "1e-13", (512, 512))
+    with limited(0.01), pytest.raises(TooDear, match=r"pixels to maxiter 4000000 took more than the 0\.01 s"):
+        Mandelbrot(4_000_000)(grid)
+
+
+def test_errors_and_cancellations_of_others_stay_what_they_are():
+    given_up = Cancellation()
+    given_up.cancel()
+    with limited(100), pytest.raises(Cancelled), cancellable(given_up):
+        Mandelbrot(1000)(Grid.window("0", "4", (64, 64)))
+    with limited(100), pytest.raises(ZeroDivisionError), metered("a tile", given_up.cancel):
+        1 / 0  # noqa: B018
+    assert not budget._watch._meters

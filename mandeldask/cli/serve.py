@@ -63,6 +63,15 @@ def serve(
     queue: Annotated[
         int, typer.Option(min=0, help="Tiles that may wait; more are answered 503.", rich_help_panel=SERVER)
     ] = 256,
+    client_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="CPU seconds that a client of another machine may use a minute; 0 for any number. Unless given: half "
+            "of what the CPUs have.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
     connections: Annotated[
         int,
         typer.Option(
@@ -190,6 +199,7 @@ def serve(
         port=port,
         workers=workers,
         connections=connections,
+        client_seconds=client_seconds,
         public=public,
         api_keys=tuple(api_key or ()),
         api_keys_file=api_keys_file,

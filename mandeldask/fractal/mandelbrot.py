@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
-from mandeldask.budget import spend
+from mandeldask.budget import metered, spend
+from mandeldask.cancellation import cancellable, current
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.escape.plan import run
 from mandeldask.fractal.escape.units import PLANE
@@ -126,8 +127,13 @@ class Mandelbrot:
         from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape
-        spend(cost(grid, self.maxiter, self.fields).seconds, f"{height} x {width} pixels to maxiter {self.maxiter}")
-        with lent_space(grid.im.size * grid.re.size) as space:
+        what = f"{height} x {width} pixels to maxiter {self.maxiter}"
+        spend(cost(grid, self.maxiter, self.fields).seconds, what)
+        with (
+            cancellable(current()) as cancellation,
+            metered(what, cancellation.cancel),
+            lent_space(grid.im.size * grid.re.size) as space,
+        ):
             tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit)
             run(tile)
             if tile.period is not None:

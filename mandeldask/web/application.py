@@ -30,6 +30,7 @@ from mandeldask.web.mounting import Mounted, Split
 from mandeldask.web.names import readable
 from mandeldask.web.pages import Viewer
 from mandeldask.web.settings import Settings
+from mandeldask.web.shares import Shares
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.imaged import images_of
@@ -109,12 +110,17 @@ def create_app(
         If a tree cannot be served, or its name cannot be a URL's.
     """
     settings = settings or Settings()
-    cache, pool, metrics = _cache(settings), _pool(settings), Metrics()
+    shares = Shares(settings.client_seconds or 0.0)
+    cache, pool, metrics = _cache(settings), _pool(settings, shares), Metrics()
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
     formats = formats_of(settings.codecs)
 
-    def view(node: Node, number: int, name: str | None = None) -> ZarrView:
-        make = partial(ZarrView, cluster.over(node) if cluster else node, formats[number], cache=cache, pool=pool)
+    # Strangers choose places, and wait apart.
+    beside = pool.beside(settings.threads, settings.queue) if places else pool
+
+    def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
+        source, queue = cluster.over(node) if cluster else node, beside if place else pool
+        make = partial(ZarrView, source, formats[number], cache=cache, pool=queue)
         if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
             return make()
         kept = make()
@@ -131,8 +137,8 @@ def create_app(
     catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)
     for path, reason in catalog.skipped().items():
         log.warning("%s is left out: %s", path, reason)
-    metrics.watch(cache, pool)
-    routes = _routes(catalog, metrics, pool, cluster)
+    metrics.watch(cache, frozenset({pool, beside}))
+    routes = _routes(Zarr(catalog, shares), metrics, pool, cluster)
     return Application(_wrapped(routes, settings, metrics), catalog, metrics, settings)
 
 
@@ -153,17 +159,17 @@ def _cache(settings: Settings) -> TileCache:
     return TileCache(settings.cache_bytes, sweeper=sweeper)
 
 
-def _pool(settings: Settings) -> Pool:
+def _pool(settings: Settings, shares: Shares) -> Pool:
     """Return threads that leave the CPU to the event loop: a health check must not wait for kernels."""
-    return Pool(settings.threads, settings.queue, niceness=5)
+    return Pool(settings.threads, settings.queue, niceness=5, charge=shares.charge)
 
 
-def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> ASGIApp:
-    viewer, browser = Viewer(), Browser(catalog)
+def _routes(zarr: Zarr, metrics: Metrics, pool: Pool, cluster: Cluster | None) -> ASGIApp:
+    viewer, browser = Viewer(), Browser(zarr.catalog)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
+        warming = asyncio.create_task(asyncio.to_thread(zarr.catalog.warm))
         yield
         await asyncio.gather(
             warming, return_exceptions=True
@@ -185,7 +191,7 @@ def _routes(catalog: Catalog, metrics: Metrics, pool: Pool, cluster: Cluster | N
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect is a request more on every open
-    return Split("/zarr", Zarr(catalog), Split("/browse", browser, app))
+    return Split("/zarr", zarr, Split("/browse", browser, app))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -97,7 +97,7 @@ class Catalog:
         self._view = view
         self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
-        self._places = OpenPlaces(places, view, open_places) if places else None
+        self._places = OpenPlaces(places, partial(view, place=True), open_places) if places else None
         imaged = trees if root is None else {"": root}
         self._images = {
             (number, name): view(images(tree), number) for name, tree in imaged.items() if images for number in (2, 3)

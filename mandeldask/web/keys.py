@@ -7,7 +7,8 @@ import logging
 import re
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -38,6 +39,8 @@ class Grant:
     """Names of trees; None for every tree and place."""
     private: bool = False
     """Whether only holders of a key may read, so that shared caches must not keep replies."""
+    holder: str | None = None
+    """What tells the holder of a key from others, and is not the key."""
 
     def allows(self, tree: str) -> bool:
         """Return whether the tree of that name may be read."""
@@ -129,7 +132,7 @@ class ApiKeys:
         found = None
         for key in (*self.keys, *(self.file.keys() if self.file else ())):
             if hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.secret.encode()):
-                found = replace(Grant(private=True), trees=key.trees)
+                found = Grant(key.trees, private=True, holder=sha256(key.secret.encode()).hexdigest()[:12])
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,18 @@ class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of
     def __init__(self, status: int, detail: str, *headers: tuple[str, str]) -> None:
         super().__init__(detail)
         self.reply = problem(status, detail, *headers)
+
+
+MOST_RETRY_S = 60
+"""Seconds after which a client may ask again, at most: estimates are no promises."""
+
+
+class Later(Refusal):
+    """A request may be answered after some seconds; `MOST_RETRY_S` at most, and 1 at least, are told."""
+
+    def __init__(self, detail: str, wait_s: float, status: int = 503) -> None:
+        seconds = min(MOST_RETRY_S, max(1, math.ceil(wait_s)))
+        super().__init__(status, detail, ("retry-after", str(seconds)))
 
 
 def problem(status: int, detail: str, *headers: tuple[str, str]) -> Reply:

@@ -16,13 +16,13 @@ from mandeldask.web.keys import redacted
 from mandeldask.web.messages import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mandeldask.zarrview.cache import TileCache
-    from mandeldask.zarrview.pool import Pool
+    from mandeldask.zarrview.pool import Queue
 
 access_log = logging.getLogger("mandeldask.access")
 
@@ -59,9 +59,9 @@ class Metrics:
         self.sent = Counter("mandeldask_sent_bytes", "Bytes of bodies sent.", registry=self.registry)
         self.in_flight = Gauge("mandeldask_requests_in_flight", "Requests being answered.", registry=self.registry)
 
-    def watch(self, cache: TileCache, pool: Pool) -> None:
-        """Show the numbers that a cache and a pool keep themselves."""
-        self.registry.register(_Kept(cache, pool))
+    def watch(self, cache: TileCache, queues: Collection[Queue]) -> None:
+        """Show the numbers that a cache and queues keep themselves."""
+        self.registry.register(_Kept(cache, queues))
 
     def reply(self) -> Reply:
         """Return every metric in Prometheus' text format."""
@@ -75,11 +75,11 @@ class _Kept(Collector):
     """Numbers read when they are asked for."""
 
     cache: TileCache
-    pool: Pool
+    queues: Collection[Queue]
 
     def collect(self) -> Iterator[Metric]:
         """Yield them as metrics."""
-        cache, pool = self.cache, self.pool
+        cache, queues = self.cache, self.queues
         for name, documentation, count in (
             ("hits", "Chunks found in the cache.", cache.hits),
             ("misses", "Chunks not found in the cache.", cache.misses),
@@ -88,8 +88,12 @@ class _Kept(Collector):
             yield CounterMetricFamily(f"mandeldask_cache_{name}", documentation, value=count)
         yield CounterMetricFamily("mandeldask_chunks_computed", "Chunks computed to the end.", value=cache.computes)
         yield GaugeMetricFamily("mandeldask_cache_bytes", "Bytes of chunks in memory.", value=cache.size)
-        yield GaugeMetricFamily("mandeldask_chunks_running", "Chunks that have a thread.", value=pool.running)
-        yield GaugeMetricFamily("mandeldask_chunks_waiting", "Chunks that wait for a thread.", value=pool.waiting)
+        yield GaugeMetricFamily(
+            "mandeldask_chunks_running", "Chunks that have a thread.", value=sum(queue.running for queue in queues)
+        )
+        yield GaugeMetricFamily(
+            "mandeldask_chunks_waiting", "Chunks that wait for a thread.", value=sum(queue.waiting for queue in queues)
+        )
 
 
 @dataclass(frozen=True, slots=True)

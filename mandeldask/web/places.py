@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from mandeldask.web.messages import Refusal
+from mandeldask.web.messages import Later, Refusal
+from mandeldask.zarrview.pool import Busy, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
     from mandeldask.zarrview.view import ZarrView
 
-MAX_OPENING = 32
-"""Places that may be in the middle of being opened; each takes a tenth of a second."""
+OPENERS = 2
+"""Threads that open places, each in a tenth of a second; other threads of Python wait for most of it."""
+
+MAX_OPENING = 256
+"""Places that may wait to be opened; those of different clients take turns."""
 
 
 class OpenPlaces:
@@ -28,7 +31,7 @@ class OpenPlaces:
         self._most = most
         self._opened: OrderedDict[tuple[str, int], ZarrView] = OrderedDict()
         self._opening: dict[tuple[str, int], asyncio.Future[ZarrView]] = {}
-        self._thread = ThreadPoolExecutor(1, "places")
+        self._openers = Pool(OPENERS, MAX_OPENING)
 
     async def open(self, spec: str, number: int) -> ZarrView:
         """Return the view of a place.
@@ -44,9 +47,11 @@ class OpenPlaces:
             return self._opened[name]
         opening = self._opening.get(name)
         if opening is None:
-            if len(self._opening) >= MAX_OPENING:
-                raise Refusal(503, f"{MAX_OPENING} places are being opened already", ("retry-after", "1"))
-            opening = asyncio.get_running_loop().run_in_executor(self._thread, self._open, spec, number)
+            try:
+                opening = asyncio.wrap_future(self._openers.submit(self._open, spec, number))
+            except Busy as error:
+                msg = f"{MAX_OPENING} places wait already to be opened"
+                raise Later(msg, error.wait_s) from None
             self._opening[name] = opening
             opening.add_done_callback(lambda done: self._landed(name, done))
         try:

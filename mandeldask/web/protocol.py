@@ -37,10 +37,10 @@ REQUEST_S = 20
 STALLED_S = 30
 """Seconds for which a client may read nothing of a reply."""
 
-LOOK_S = 0.1
+LOOK_S = 0.05
 """Seconds between two looks at a client that has closed its end: it may still read, or be gone."""
 
-_FIRST_PROBE, _PROBES = 2, 50
+_FIRST_PROBE, _PROBES = 2, 100
 """Looks before the first probe, and between two."""
 
 _PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"

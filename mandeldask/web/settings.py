@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,9 @@ class Settings:
     """Files and folders in it at most."""
     threads: int = 0
     """Threads that compute chunks, or wait for the cluster's; 0 for one a CPU, at least 2, or 64 for a cluster."""
+    client_seconds: float | None = None
+    """CPU seconds that a client may use a minute: a key, or an address that is not of this machine. 0 for any number;
+    unless given, half of what the CPUs have."""
     queue: int = 256
     """Chunks that may wait for a thread; requests for more are answered 503."""
     max_places: int = 256
@@ -81,6 +85,10 @@ class Settings:
         _at_least(0, self.cache_dir_bytes, "cache_dir_bytes")
         _at_least(0, self.cache_dir_files, "cache_dir_files")
         _at_least(0, self.queue, "queue")
+        share = self.client_seconds
+        put(
+            self, "client_seconds", 30.0 * (os.cpu_count() or 1) if share is None else _seconds(share, "client_seconds")
+        )
         _at_least(1, self.max_places, "max_places")
         formats_of(self.codecs)
         if self.pyramid not in PYRAMIDS:
@@ -109,6 +117,13 @@ def _origin(text: str | ApiKey) -> str:
         msg = f'an origin must look like "https://example.org" or be "*", not {text!r}'
         raise ValueError(msg)
     return text.removesuffix("/")
+
+
+def _seconds(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+        msg = f"{name} must be a number of seconds of at least 0, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
 
 
 def _at_least(least: int, value: int, name: str) -> int:

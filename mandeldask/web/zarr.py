@@ -14,12 +14,13 @@ from mandeldask.cancellation import Cancelled
 from mandeldask.web.keys import redacted
 from mandeldask.web.listing import HTML, page
 from mandeldask.web.load import ClientGone, while_connected
-from mandeldask.web.messages import Refusal, Reply, Request, problem
+from mandeldask.web.messages import Later, Refusal, Reply, Request, problem
 from mandeldask.web.representation import Representation
+from mandeldask.web.shares import client_of
 from mandeldask.web.urgency import urgency, urgency_of
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.nodes import Changed
-from mandeldask.zarrview.pool import Busy
+from mandeldask.zarrview.pool import Busy, asker
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from mandeldask.web.catalog import Catalog, Found
     from mandeldask.web.keys import Grant
+    from mandeldask.web.shares import Shares
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ class Zarr:
 
     catalog: Catalog
     """The trees."""
+    shares: Shares
+    """What each client may have of the CPUs."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -83,6 +87,7 @@ class Zarr:
     async def _found(self, request: Request, number: int, path: str, scope: Scope, receive: Receive) -> Reply:
         """Return the reply for what is at `path` now."""
         grant: Grant = scope["auth"]
+        asker.set(client_of(scope, grant.holder))  # for what is opened and computed
         found = await self.catalog.find(number, path, grant)
         entry = await found.view.lookup(found.key)
         observation = scope["observation"]
@@ -92,29 +97,36 @@ class Zarr:
             return shown.decided(request) or shown.reply(request, entry.content)
         if isinstance(entry, Chunk):
             observation.route = "chunk"
-            return await _chunk_reply(request, found, entry, grant, receive)
+            return await self._chunk(request, found, entry, grant, receive)
         observation.route = "listing"
         return await _listing(request, found, grant)
+
+    async def _chunk(self, request: Request, found: Found, chunk: Chunk, grant: Grant, receive: Receive) -> Reply:
+        """Return the reply for a chunk; computed only if no precondition decides it, and cancelled with its client."""
+        shown = _representation(found, chunk, grant)
+        decided = shown.decided(request)
+        if decided is not None:
+            return decided
+        began = time.perf_counter()
+        urgency.set(urgency_of(request.headers))  # for a computation that begins here
+        body = found.view.ask(chunk)
+        if not isinstance(body, bytes):
+            with body as seat:
+                self._check_share()
+                body = await _computed(request, found.view.landed(chunk, seat), receive)
+        milliseconds = (time.perf_counter() - began) * 1000
+        return shown.reply(request, body).plus(("server-timing", f"chunk;dur={milliseconds:.1f}"))
+
+    def _check_share(self) -> None:
+        """Refuse a client that has used its share of the CPUs."""
+        wait_s = self.shares.wait_s(asker.get())
+        if wait_s:
+            msg = f"you have used your {self.shares.seconds:g} CPU seconds a minute on this server"
+            raise Later(msg, wait_s, 429)
 
 
 def _representation(found: Found, entry: Document | Chunk, grant: Grant) -> Representation:
     return Representation(found.view.etag(entry).strip('"'), entry.media_type, found.lifetime, grant.private)
-
-
-async def _chunk_reply(request: Request, found: Found, chunk: Chunk, grant: Grant, receive: Receive) -> Reply:
-    """Return the reply for a chunk; computed only if no precondition decides it, and cancelled with the connection."""
-    shown = _representation(found, chunk, grant)
-    decided = shown.decided(request)
-    if decided is not None:
-        return decided
-    began = time.perf_counter()
-    urgency.set(urgency_of(request.headers))  # for a computation that begins here
-    body = found.view.ask(chunk)
-    if not isinstance(body, bytes):
-        with body as seat:
-            body = await _computed(request, found.view.landed(chunk, seat), receive)
-    milliseconds = (time.perf_counter() - began) * 1000
-    return shown.reply(request, body).plus(("server-timing", f"chunk;dur={milliseconds:.1f}"))
 
 
 async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
@@ -126,7 +138,7 @@ async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive:
     except TooDear as error:
         raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:
-        raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
+        raise Later(str(error), getattr(error, "wait_s", RETRY_AFTER_S)) from None
     except Exception:
         log.exception("computing %s failed", redacted(request.path))
         raise Refusal(500, "computing this chunk failed; the server's log says why") from None

@@ -116,8 +116,10 @@ class Pool(Queue):
     def beside(self, workers: int, queue: int | None = None) -> Queue:
         """Return another queue for the same threads, of which its calls have `workers` at a time at most.
 
-        The calls of both take turns. The threads end with this pool.
+        The calls of both take turns; there is one thread at least that this queue's cannot have. The threads end with
+        this pool.
         """
+        self._threads.most = max(self._threads.most, workers + 1)
         return Queue(self._threads, workers, queue, self.side)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  Executor's

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mandeldask.zarrview.cache import TileCache
     from mandeldask.zarrview.entries import Chunk
-    from mandeldask.zarrview.pool import Pool
+    from mandeldask.zarrview.pool import Queue
     from mandeldask.zarrview.shelf import Shelf
 
 Coords = tuple[int, ...]
@@ -38,11 +38,11 @@ class Reader:
         Where tiles are kept in memory.
     shelf : Shelf or None
         Where they are kept for longer.
-    pool : Pool
+    pool : Queue
         The threads.
     """
 
-    def __init__(self, cache: TileCache, shelf: Shelf | None, pool: Pool) -> None:
+    def __init__(self, cache: TileCache, shelf: Shelf | None, pool: Queue) -> None:
         self.cache = cache
         self.shelf = shelf
         self._pool = pool

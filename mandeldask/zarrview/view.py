@@ -13,7 +13,7 @@ from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
 from mandeldask.zarrview.parts import part
-from mandeldask.zarrview.pool import Pool
+from mandeldask.zarrview.pool import Pool, Queue
 from mandeldask.zarrview.reading import Reader
 from mandeldask.zarrview.shelf import Shelf
 
@@ -51,7 +51,7 @@ class ZarrView:
         Where encoded chunks are kept; several views may share one. A cache of its own by default.
     workers : int, optional
         Threads that compute chunks for `get`; the number of CPUs by default, at least 2.
-    pool : Pool, optional
+    pool : Queue, optional
         Threads to share with other views, instead.
     directory : str, Path or Store, optional
         Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
@@ -73,7 +73,7 @@ class ZarrView:
         *,
         cache: TileCache | None = None,
         workers: int | None = None,
-        pool: Pool | None = None,
+        pool: Queue | None = None,
         directory: str | Path | Store | None = None,
         refresh: float = REFRESH_S,
     ) -> None:
@@ -92,7 +92,7 @@ class ZarrView:
             self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> Queue:
         """Threads that compute chunks."""
         return self._pool or Pool(self.workers)
 

@@ -149,7 +149,7 @@ def test_pipelined_requests_of_clients_that_left_are_not_computed():
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 def test_a_half_closed_client_gets_its_answer(version):
-    with serving({"demo": {"slow": Slow(0.1).array()}}) as client, connected(client) as connection:
+    with serving({"demo": {"slow": Slow(0.02).array()}}) as client, connected(client) as connection:
         connection.sendall(get(CHUNK.format(1), version=version))
         connection.shutdown(socket.SHUT_WR)
         assert rest(connection).startswith(b"HTTP/1.1 200 ")

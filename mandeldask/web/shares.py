@@ -1,0 +1,86 @@
+"""What each client may have of the CPUs: so many seconds a minute, and no more until they are given back by time."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from mandeldask.forking import renewed_in_children
+from mandeldask.web.listening import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, MutableMapping
+    from typing import Any
+
+MINUTE_S = 60.0
+"""Seconds in which a share is given again."""
+
+_MOST_KNOWN = 10_000
+"""Clients whose use is remembered, before those that have their whole share again are forgotten."""
+
+LOCAL = "local"
+"""The people of this machine, who share it without a server's help."""
+
+
+def client_of(scope: MutableMapping[str, Any], holder: str | None) -> str:
+    """Return who sends a request: the holder of a key, a network address, or `LOCAL`.
+
+    A network of IPv6 has 2^64 addresses for one client, so the first half of the address is taken.
+    """
+    if holder is not None:
+        return f"key {holder}"
+    host = (scope.get("client") or ("",))[0]
+    if not host or is_loopback(host):
+        return LOCAL
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host  # noqa: PLR2004
+
+
+class Shares:
+    """Seconds of CPU that clients have used, and how long they have to wait for more.
+
+    A client may use its share at once; what it used comes back over a minute.
+
+    Parameters
+    ----------
+    seconds : float
+        A client's share of CPU seconds a minute; 0 for any number.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._used: dict[Hashable, tuple[float, float]] = {}
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Let go of a lock that a thread holds which a forked child does not have."""
+        self._lock = threading.RLock()
+
+    def charge(self, who: Hashable, seconds: float) -> None:
+        """Count what a computation took of the CPU."""
+        if not self.seconds or who is None or who == LOCAL:
+            return
+        now = time.monotonic()
+        with self._lock:
+            self._used[who] = self._left_of(who, now) + seconds, now
+            if len(self._used) > _MOST_KNOWN:
+                self._used = {one: (self._left_of(one, now), now) for one in self._used if self._left_of(one, now)}
+
+    def wait_s(self, who: Hashable) -> float:
+        """Return the seconds after which a client may compute again; 0 if it may now."""
+        if not self.seconds:
+            return 0.0
+        with self._lock:
+            excess = self._left_of(who, time.monotonic()) - self.seconds
+        return max(0.0, excess * MINUTE_S / self.seconds)
+
+    def _left_of(self, who: Hashable, now: float) -> float:
+        """Return what a client has used and not been given back."""
+        used, then = self._used.get(who, (0.0, now))
+        return max(0.0, used - (now - then) * self.seconds / MINUTE_S)
