@@ -22,8 +22,13 @@ LISTED = 20
 """Members of a folder whose URLs are printed."""
 
 
-def announce_trees(address: str, *, trees: Mapping[str, Node], paths: Mapping[str, str], guarded: bool) -> None:
-    """Print where every tree is, once the server accepts requests; `paths` are below ``/zarr/v3``."""
+def announce_trees(
+    address: str, *, trees: Mapping[str, Node], paths: Mapping[str, str], images: bool, guarded: bool
+) -> None:
+    """Print where every tree is, once the server accepts requests; `paths` are below ``/zarr/v3``.
+
+    Where `images` have levels, viewers are sent to those.
+    """
     base = f"{address}/key/YOUR-KEY" if guarded else address
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
@@ -33,7 +38,8 @@ def announce_trees(address: str, *, trees: Mapping[str, Node], paths: Mapping[st
         console.print(f"  Zarr v2 [cyan]{base}/zarr/v2{path}[/]")
         console.print(f"  Zarr v3 [cyan]{base}/zarr/v3{path}[/]")
         if isinstance(node, Array) or "ome" in node.attrs:
-            console.print(f"  vizarr  [cyan]{_vizarr(f'{base}/zarr/v3{path}')}[/]")
+            levels = f"{base}/zarr/v3/images{path}" if images else f"{base}/zarr/v3{path}"
+            console.print(f"  vizarr  [cyan]{_vizarr(levels)}[/]")
         else:
             _announce_members(console, f"{base}/zarr/v3{path}", node)
     console.print("Ctrl-C stops.", style="dim")

@@ -185,7 +185,8 @@ def serve(
         _announce, path=next(iter(paths_of.values())), coarsest=levels - 1, field=pyramid.fields[0]
     )
     if trees:
-        announce = announce_demo if demo else partial(announce_trees, trees=served, paths=paths_of)
+        listed = partial(announce_trees, trees=served, paths=paths_of, images=coarser != "none")
+        announce = announce_demo if demo else listed
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,8 @@ MOST_CHANNELS: Final = 16
 COLORS: Final = ("FF0000", "00FF00", "0000FF", "FFFFFF", "00FFFF", "FF00FF", "FFFF00", "FF8000")
 """Colours of channels, in order; those of a picture first."""
 
+_HEXADECIMAL = re.compile(r"[0-9A-F]{6}", re.IGNORECASE)
+
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """The values that are black and white at first, and the least and the greatest to choose from."""
 
@@ -38,7 +41,13 @@ _LOOKS, _SIDE = 3, 256
 """Places along each axis, and elements along each side of one, that are looked at in large planes."""
 
 
-def channels_of(levels: ImageLevels, finest: Source, coarsest: Source, name: str) -> list[Channel]:
+def channels_of(
+    levels: ImageLevels,
+    finest: Source,
+    coarsest: Source,
+    name: str,
+    said: Mapping[int, Mapping[str, Any]] | None = None,
+) -> list[Channel]:
     """Return how to show each channel: none where elements have no order, or there are too many.
 
     Parameters
@@ -49,6 +58,8 @@ def channels_of(levels: ImageLevels, finest: Source, coarsest: Source, name: str
         The first level and the last.
     name : str
         Label of an image without channels.
+    said : mapping, optional
+        What a file says of its channels, by number: "label" and "color", six hexadecimal digits.
     """
     axis = next((at for at, dim in enumerate(levels.dims) if axis_type(dim) == "channel"), None)
     count = 1 if axis is None else levels.shape[axis]
@@ -56,10 +67,19 @@ def channels_of(levels: ImageLevels, finest: Source, coarsest: Source, name: str
         return []
     if axis is None:
         return [Channel(name, *_limits(levels, finest, coarsest, {}))]
+    known = [(said or {}).get(at, {}) for at in range(count)]
     return [
-        Channel(f"{levels.dims[axis]} {at}", *_limits(levels, finest, coarsest, {axis: at}), COLORS[at % len(COLORS)])
+        Channel(
+            str(known[at].get("label") or f"{levels.dims[axis]} {at}"),
+            *_limits(levels, finest, coarsest, {axis: at}),
+            _color(known[at].get("color")) or COLORS[at % len(COLORS)],
+        )
         for at in range(count)
     ]
+
+
+def _color(text: Any) -> str | None:
+    return text if isinstance(text, str) and _HEXADECIMAL.fullmatch(text) else None
 
 
 def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> Limits:

@@ -93,7 +93,13 @@ def _levels(array: Array, method: str, siblings: Mapping[str, Node]) -> Group:
         return Group()
     found = image_levels(array.shape, array.dims, None, method_for(array) if method == "auto" else method)
     scale, origin, units = _placed(found.dims, siblings)
-    group = pyramid(array, replace(found, scale=scale, origin=origin, units=units), NAME)
+    placed = replace(
+        found,
+        scale=_said(array.attrs, "pixel_size", (int, float)) | scale,
+        origin=origin,
+        units=_said(array.attrs, "pixel_unit", (str,)) | units,
+    )
+    group = pyramid(array, placed, NAME)
     reopen = None if array.reopen is None else Reopened(array.reopen, method)
     return replace(group, version=array.version, as_of=array.as_of, reopen=reopen, consolidate=True)
 
@@ -103,6 +109,12 @@ def method_for(array: Array) -> str:
     if any(name in array.attrs for name in _FLAGS):
         return "mode"
     return "mean" if array.dtype.kind in "buifc" else "stride"
+
+
+def _said(attrs: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> dict[str, Any]:
+    """Return what an attribute of a file's array says of its dimensions, by their names."""
+    said = attrs.get(name)
+    return {dim: value for dim, value in said.items() if isinstance(value, kinds)} if isinstance(said, Mapping) else {}
 
 
 def _placed(

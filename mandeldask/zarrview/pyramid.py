@@ -85,7 +85,9 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image") -> Group:
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:
     """Return the attributes of the group of levels. They read some of the data."""
-    return levels.attributes(name, channels_of(levels, finest, coarsest, name))
+    listed = finest.attrs.get("channels")
+    said = {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}
+    return levels.attributes(name, channels_of(levels, finest, coarsest, name, said))
 
 
 def _ordered(array: Array, levels: ImageLevels) -> Array:

@@ -6,6 +6,7 @@ from ome_zarr_models.v04.image import Image as Image04
 from ome_zarr_models.v05.image import Image as Image05
 
 import mandeldask as md
+from mandeldask.files.opening import opened_file
 from web_server import serving
 
 PHOTO = np.random.default_rng(0).integers(0, 2**16, (1500, 1100), np.uint16)
@@ -65,6 +66,27 @@ def test_levels_of_their_own_stay():
     with serving({"levels": md.pyramid(PHOTO)}, pyramid="auto") as client:
         group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/levels", mode="r")
         assert list(group) == ["0", "1", "2"]
+
+
+def test_a_file_says_sizes_units_and_channels(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    stack = np.random.default_rng(2).integers(0, 900, (2, 1200, 300), np.uint16)
+    metadata = {
+        "axes": "CYX",
+        "PhysicalSizeX": 0.25,
+        "PhysicalSizeY": 0.5,
+        "PhysicalSizeXUnit": "nm",
+        "Channel": {"Name": ["DAPI", "GFP"], "Color": [65535, -16776961]},
+    }
+    tifffile.imwrite(tmp_path / "scan.ome.tif", stack, photometric="minisblack", tile=(256, 256), metadata=metadata)
+    with serving({"scan": opened_file(str(tmp_path / "scan.ome.tif"), str(tmp_path))}, pyramid="auto") as client:
+        group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/scan", mode="r")
+        (multiscale,) = group.attrs["ome"]["multiscales"]
+        assert [axis.get("unit") for axis in multiscale["axes"]] == [None, "micrometer", "nanometer"]
+        assert multiscale["datasets"][1]["coordinateTransformations"][0]["scale"] == [1.0, 1.0, 0.5]
+        channels = group.attrs["ome"]["omero"]["channels"]
+        assert [(each["label"], each["color"]) for each in channels] == [("DAPI", "0000FF"), ("GFP", "FF0000")]
+        np.testing.assert_array_equal(group["0/image"][:], stack)
 
 
 def test_there_are_none_unless_asked_for():

@@ -61,6 +61,22 @@ def image_attributes(
     if sizes:
         found["pixel_size"] = {name: size for name, (size, _) in sizes.items()}
         found["pixel_unit"] = {name: unit for name, (_, unit) in sizes.items() if unit}
+    channels = _ome_channels(file.ome_metadata, place) if file.is_ome and file.ome_metadata else []
+    if any(channels):
+        found["channels"] = channels
+    return found
+
+
+def _ome_channels(xml: str, index: int) -> list[dict[str, str]]:
+    """Return what OME-XML says of the channels of one image: names, and colours of six hexadecimal digits."""
+    pixels = _ome_pixels(xml, index)
+    found = []
+    for channel in [] if pixels is None else [each for each in pixels if each.tag.endswith("}Channel")]:
+        name, color = channel.get("Name"), channel.get("Color", "")
+        said = {"label": name} if name else {}
+        if color.lstrip("-").isdecimal():  # RGBA as a signed number of 32 bits
+            said["color"] = f"{int(color) % 2**32 >> 8:06X}"
+        found.append(said)
     return found
 
 
@@ -88,23 +104,29 @@ def pixel_sizes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, place:
 
 
 def _ome_sizes(xml: str, index: int) -> dict[str, tuple[float, str]]:
-    """Return what OME-XML says of the pixels of one image."""
-    try:
-        root = ET.fromstring(xml)  # noqa: S314  tifffile has parsed it
-    except ET.ParseError:
-        return {}
-    pixels = [each for each in root.iter() if each.tag.endswith("}Pixels")]
-    if index >= len(pixels):
+    """Return what OME-XML says of the sizes of the pixels of one image."""
+    pixels = _ome_pixels(xml, index)
+    if pixels is None:
         return {}
     found = {}
     for name, size, unit, usual in (
         *((axis.lower(), f"PhysicalSize{axis}", f"PhysicalSize{axis}Unit", "µm") for axis in "XYZ"),
         ("t", "TimeIncrement", "TimeIncrementUnit", "s"),
     ):
-        if pixels[index].get(size):
-            text = pixels[index].get(unit, usual)
-            found[name] = (float(pixels[index].get(size, "0")), _UNITS.get(text, text))
+        if pixels.get(size):
+            text = pixels.get(unit, usual)
+            found[name] = (float(pixels.get(size, "0")), _UNITS.get(text, text))
     return found
+
+
+def _ome_pixels(xml: str, index: int) -> ET.Element | None:
+    """Return the element that describes the pixels of one image."""
+    try:
+        root = ET.fromstring(xml)  # noqa: S314  tifffile has parsed it
+    except ET.ParseError:
+        return None
+    pixels = [each for each in root.iter() if each.tag.endswith("}Pixels")]
+    return pixels[index] if index < len(pixels) else None
 
 
 def _resolution(page: tifffile.TiffPage | None) -> dict[str, tuple[float, str]]:

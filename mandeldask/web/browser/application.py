@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
+from mandeldask.multiscales import dimensions
 from mandeldask.web.browser import html
 from mandeldask.web.browser.files import FOLDER, SECURITY, file_at
 from mandeldask.web.browser.items import Item, item_at, members_of, names_in
@@ -79,7 +80,7 @@ class Browser:
         place = Place(found, tuple(names), root, base)
         if item.is_group:
             return await self._group(place, item, await names_in(found, found.key), query)
-        return self._array(place, item)
+        return self._array(place, item, await _coordinates(place, item))
 
     async def _group(self, place: Place, item: Item, names: Sequence[str], query: dict[str, str]) -> bytes:
         """Return the page of a group, or of the server itself."""
@@ -95,6 +96,7 @@ class Browser:
         body = [
             html.breadcrumbs(place.root, place.names),
             '<main class="group">',
+            self._levels(place, item),
             f"<h1>{escape(place.title)}</h1>",
             _search(wanted, len(names), len(chosen)) if len(names) > 5 or wanted else "",  # noqa: PLR2004  overlooked
             table if items else '<p class="empty">Nothing here.</p>',
@@ -104,7 +106,23 @@ class Browser:
             html.addresses(place.base, place.root, place.zarr, "", item),
             "</main>",
         ]
-        return html.page(f"{place.title} · mandeldask", place.root, FOLDER, "\n".join(body), "group.js")
+        return html.page(
+            f"{place.title} · mandeldask",
+            place.root,
+            FOLDER,
+            "\n".join(body),
+            "array.js" if item.kind == "image" else "group.js",
+        )
+
+    @staticmethod
+    def _levels(place: Place, item: Item) -> str:
+        """Return where a script draws a group that is an image itself: its levels are its own."""
+        paths = list(dimensions(item.attrs))
+        if not paths:
+            return ""
+        url = f"{place.root}zarr/v3/{place.zarr}"
+        values = {"zarr": f"{url}/{paths[0]}", "levels": url, "kind": "image", "coordinates": ""}
+        return f'<section id="view" class="view" {html.data(values)}></section>'
 
     def _thumbnail(self, place: Place, item: Item) -> str:
         """Return the relative URL of the levels of a member that is drawn small; "" if it is not."""
@@ -131,13 +149,14 @@ class Browser:
         }
         return f'<section id="rows" class="rows" {html.data(data)}><h2>Rows</h2></section>'
 
-    def _array(self, place: Place, item: Item) -> bytes:
+    def _array(self, place: Place, item: Item, coordinates: Sequence[str]) -> bytes:
         """Return the page of an array."""
         image = self._image(place.names) if item.draws else ""
         data = {
             "zarr": f"{place.root}zarr/v3/{place.zarr}",
             "levels": f"{place.root}zarr/v3/{image}" if image else "",
             "type": item.type_name,
+            "coordinates": " ".join(quote(name, safe="") for name in coordinates),
             "kind": item.kind if item.is_number or not item.shape else "text",
         }
         shape = " × ".join(f"{size:,} {dim}".strip() for size, dim in item.sides) or "one value"
@@ -178,6 +197,17 @@ class Place:
     def zarr(self) -> str:
         """Its path below ``zarr/v3/``."""
         return html.as_url(self.names)
+
+
+async def _coordinates(place: Place, item: Item) -> list[str]:
+    """Return the names of the dimensions along which an array beside this one has coordinates."""
+    above = place.found.key.rpartition("/")[0]
+    found = []
+    for size, dim in item.sides if item.draws and "/" in place.zarr else ():
+        beside = await item_at(place.found, f"{above}/{dim}" if above else dim, dim) if dim else None
+        if beside is not None and beside.shape == (size,):
+            found.append(dim)
+    return found
 
 
 def _check_key(grant: Grant) -> None:

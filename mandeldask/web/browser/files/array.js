@@ -14,6 +14,7 @@ import { openArray, openImage, readRow, worded } from "./source.js";
 
 const place = document.querySelector("#view");
 const { zarr, levels, kind, type } = place.dataset;
+const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays beside it
 
 const notice = element("p", { class: "notice", role: "status", hidden: true });
 const failed = (message) => {
@@ -115,9 +116,8 @@ async function lookedAt(picture, at, channel) {
 /** Coordinates along each axis, where an array beside this one has them. */
 async function coordinates(picture) {
   const beside = zarr.replace(/[^/]+\/?$/, "");
-  const single = /\/zarr\/v3\/[^/]*$/.test(zarr); // a tree of its own has nothing beside it
   return await Promise.all(picture.dims.map(async (dim, axis) => {
-    if (single || picture.shape[axis] > 100_000 || /^dim_\d+$/.test(dim)) return undefined;
+    if (!known.has(dim) || picture.shape[axis] > 100_000) return undefined;
     try {
       const array = await openArray(`${beside}${encodeURIComponent(dim)}`);
       if (array.shape.length !== 1 || array.shape[0] !== picture.shape[axis]) return undefined;
