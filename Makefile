@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# Options for `mandeldask serve`, for `make demo`.
+ARGS ?=
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
 .PHONY: demo test test-core test-slow mutants lint types layers docs site setup clean
 
-demo: $(VENV)/.demo  ## serve the 50-level pyramid with its viewer page and print the URLs
-	$(BIN)/mandeldask serve --port $(PORT)
+demo: $(VENV)/.demo  ## serve the set with its page and print the URLs; ARGS="--port 9000" passes options on
+	@echo "The command and the package live in $(VENV): source $(VENV)/bin/activate"
+	$(BIN)/mandeldask serve --port $(PORT) $(ARGS)
 
 test: setup browser proxy  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)
@@ -44,7 +47,7 @@ setup: $(VENV)/.dev
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[cli,depth,remote,render,serve]"
+	$(BIN)/python -m pip install --quiet --editable ".[cli,depth,files,remote,render,serve,sparse,tables]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
