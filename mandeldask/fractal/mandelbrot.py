@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mandeldask.fractal.escape.plan import run
 from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import as_text
+from mandeldask.fractal.tolerance import Packing, Tolerance, checked_tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,9 +78,14 @@ class Mandelbrot:
     unit: Unit | None = None
     """The unit of `distance`; None for that of each grid by itself (`mandeldask.fractal.escape.units.unit_for`)."""
 
+    tolerance: Tolerance = ()
+    """How wrong fields may be, (field, tolerance) each; see `mandeldask.fractal.tolerance`."""
+
     def __post_init__(self) -> None:
         checked_maxiter(self.maxiter)
         object.__setattr__(self, "fields", checked_fields(self.fields))
+        object.__setattr__(self, "tolerance", checked_tolerance(self.tolerance, self.fields))
+        self._packing  # noqa: B018  refuses steps that 32 bits do not hold
 
     @property
     def dtypes(self) -> Mapping[str, np.dtype[Any]]:
@@ -93,12 +99,17 @@ class Mandelbrot:
 
     def select(self, *fields: str) -> Self:
         """Return the same computation for some of its fields."""
-        return replace(self, fields=fields)
+        kept = tuple((field, value) for field, value in self.tolerance if field in fields)
+        return replace(self, fields=fields, tolerance=kept)
 
     def _attributes(self, field: str) -> Mapping[str, Any]:
         said: dict[str, Any] = {"long_name": _LONG_NAMES[field], "units": "iterations"}
         if field in {"iterations", "smooth"}:
             said["maxiter"] = self.maxiter
+        if field in dict(self.tolerance):
+            said["tolerance"] = float(dict(self.tolerance)[field])
+        if field == "smooth" and self._packing is not None:
+            said |= self._packing.attributes
         if field == "distance":
             unit = self.unit or PLANE
             said |= {"units": unit.name} if unit == PLANE else {"units": unit.name, "exact_unit": as_text(unit.size)}
@@ -107,19 +118,34 @@ class Mandelbrot:
     def _dtype(self, field: str) -> np.dtype[Any]:
         if field == "iterations":
             return np.min_scalar_type(self.maxiter)
+        if field == "smooth" and self._packing is not None:
+            return self._packing.dtype
         return np.dtype(np.uint32) if field == "period" else np.dtype(np.float32)
+
+    @property
+    def _packing(self) -> Packing | None:
+        """How `smooth` is kept; None for float32."""
+        step = dict(self.tolerance).get("smooth")
+        return None if step is None else Packing.of(step, self.maxiter)
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
         """Return the fields at the pixels of `grid`, shape (height, width) each."""
         with self._answered(grid) as tile:
-            counts = tile.counts.astype(self._dtype("iterations"))
-            arrays = {"iterations": counts, "smooth": tile.smooth, "distance": tile.distance, "period": tile.period}
-            return {field: cast("NDArray[Any]", arrays[field]).reshape(grid.shape) for field in self.fields}
+            return {field: self._values(tile, field).reshape(grid.shape) for field in self.fields}
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
         with self._answered(grid) as tile:
             return tile.answered
+
+    def _values(self, tile: Tile, field: str) -> NDArray[Any]:
+        """Return the values of one field, flat, as they are given out."""
+        if field == "iterations":
+            return tile.counts.astype(self._dtype(field))
+        values: NDArray[Any] = getattr(tile, field)
+        if field != "smooth":
+            return values
+        return values.astype(np.float32) if self._packing is None else self._packing.packed(values)
 
     @contextmanager
     def _answered(self, grid: Grid) -> Iterator[Tile]:
@@ -127,6 +153,7 @@ class Mandelbrot:
         from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape
+        tolerance = {field: float(value) for field, value in self.tolerance}
         what = f"{height} x {width} pixels to maxiter {self.maxiter}"
         spend(cost(grid, self.maxiter, self.fields).seconds, what)
         with (
@@ -134,7 +161,7 @@ class Mandelbrot:
             metered(what, cancellation.cancel),
             lent_space(grid.im.size * grid.re.size) as space,
         ):
-            tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit)
+            tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit, tolerance)
             run(tile)
             if tile.period is not None:
                 from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415

@@ -2,26 +2,35 @@
 
 Only letters, digits, ``.``, ``-`` and ``_``: nothing to escape, and no comma, at which some viewers split URLs.
 
-    re-0.75_im0.1_width0.001_levels20_maxiter255_iterations-smooth
+    re-0.75_im0.1_width0.001_levels20_maxiter255_iterations-smooth0.015625
+
+A number after a field is its tolerance.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from mandeldask.fractal.pyramid import MaxiterLike, Pyramid
 from mandeldask.fractal.rationals import as_fraction, as_text
 
+if TYPE_CHECKING:
+    from fractions import Fraction
+
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?|-?[0-9]+r[0-9]+"
+_FIELD = r"[a-z]+(?:[0-9]+(?:\.[0-9]+|r[0-9]+)?)?"
 _SPEC = re.compile(
     rf"re(?P<re>{_NUMBER})_im(?P<im>{_NUMBER})_width(?P<width>{_NUMBER})_levels(?P<levels>[0-9]{{1,4}})"
-    r"(?:_tilesize(?P<tilesize>[0-9]{1,19}))?_maxiter(?P<maxiter>auto|[0-9]{1,10}(?:\.[0-9]{1,10})*)_(?P<fields>[a-z]+(?:-[a-z]+)*)",
+    r"(?:_tilesize(?P<tilesize>[0-9]{1,19}))?_maxiter(?P<maxiter>auto|[0-9]{1,10}(?:\.[0-9]{1,10})*)"
+    rf"_(?P<fields>{_FIELD}(?:-{_FIELD})*)",
     re.ASCII,
 )
+_FIELD_PARTS = re.compile(r"([a-z]+)(.*)")
 _TILESIZE = 512
 """The tilesize that goes without saying."""
 
-FORM = "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields joined by ->"
+FORM = "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields and tolerances joined by ->"
 """What a spec looks like, for messages."""
 
 
@@ -41,7 +50,7 @@ def as_spec(pyramid: Pyramid) -> str:
         f"levels{pyramid.levels}",
         *((f"tilesize{pyramid.tilesize}",) if pyramid.tilesize != _TILESIZE else ()),
         f"maxiter{'.'.join(map(str, maxiter)) if isinstance(maxiter, tuple) else maxiter}",
-        "-".join(pyramid.fields),
+        "-".join(_field(field, dict(pyramid.tolerance).get(field)) for field in pyramid.fields),
     )
     return "_".join(parts)
 
@@ -64,13 +73,15 @@ def from_spec(spec: str) -> Pyramid:
     if match is None:
         msg = f"a place is written {FORM}, not {spec[:80]!r}"
         raise ValueError(msg)
+    fields = [_FIELD_PARTS.fullmatch(field).groups() for field in match["fields"].split("-")]  # type: ignore[union-attr]
     pyramid = Pyramid(
         levels=int(match["levels"]),
         tilesize=int(match["tilesize"] or _TILESIZE),
         maxiter=_maxiter(match["maxiter"]),
         center=(as_fraction(_rational(match["re"]), "re"), as_fraction(_rational(match["im"]), "im")),
         width=as_fraction(_rational(match["width"]), "width"),
-        fields=match["fields"].split("-"),
+        fields=[field for field, _ in fields],
+        tolerance=[(field, _rational(text)) for field, text in fields if text],
     )
     canonical = as_spec(pyramid)
     if canonical != spec:
@@ -81,6 +92,10 @@ def from_spec(spec: str) -> Pyramid:
 
 def _number(text: str) -> str:
     return text.replace("/", "r")
+
+
+def _field(name: str, tolerance: Fraction | None) -> str:
+    return name if tolerance is None else f"{name}{_number(as_text(tolerance))}"
 
 
 def _rational(text: str) -> str:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, check_reach, positive, positive_int
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_point, as_text, exponent_of, point_as_text
+from mandeldask.fractal.tolerance import Packing, Tolerance, checked_tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
+
+    from mandeldask.fractal.tolerance import ToleranceLike
 
 MAX_MAXITER = 2**32 - 1
 """The greatest escape count that a uint32 holds."""
@@ -46,6 +49,8 @@ class Pyramid:
         Plane units across every level, exact.
     fields : iterable of str
         Variables of every level, out of `FIELDS`.
+    tolerance : mapping of str to number
+        How wrong fields may be, where less than float32 is enough: ``{"smooth": "1/64"}``; see `mandeldask.window`.
 
     Raises
     ------
@@ -70,6 +75,8 @@ class Pyramid:
     """Plane units across every level."""
     fields: tuple[str, ...]
     """Variables of every level."""
+    tolerance: Tolerance
+    """How wrong fields may be."""
 
     def __init__(  # noqa: PLR0913, PLR0917  the public names of the dataset
         self,
@@ -80,6 +87,7 @@ class Pyramid:
         width: RationalLike = "5",
         fields: Iterable[str] = ("iterations",),
         *,
+        tolerance: ToleranceLike = (),
         allow_huge: bool = False,
     ) -> None:
         put = object.__setattr__
@@ -91,6 +99,10 @@ class Pyramid:
         for part in self.center:
             check_reach(part, self.width, "width")
         put(self, "fields", checked_fields(fields))
+        put(self, "tolerance", checked_tolerance(tolerance, self.fields))
+        if dict(self.tolerance).get("smooth"):
+            most = max(map(self.maxiter_at, range(self.levels)))
+            Packing.of(dict(self.tolerance)["smooth"], most)  # refused at once, not when the finest level is read
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -126,6 +138,7 @@ class Pyramid:
             "center": point_as_text(self.center),
             "width": as_text(self.width),
             "fields": list(self.fields),
+            **({"tolerance": {field: as_text(value) for field, value in self.tolerance}} if self.tolerance else {}),
         }
 
 

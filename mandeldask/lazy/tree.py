@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
     """Return the kernel of one level of the Mandelbrot set."""
     unit = unit_for(pyramid.grid(0).spacing, "pixels of level 0")
-    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields, unit)
+    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields, unit, pyramid.tolerance)
 
 
 def open_pyramid(
@@ -51,7 +51,7 @@ def open_pyramid(
     kernel : callable
         Returns what computes a level of a pyramid.
     **keywords
-        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields.
+        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields, tolerance.
 
     Returns
     -------

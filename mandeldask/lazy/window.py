@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from mandeldask.fractal.tolerance import ToleranceLike
     from mandeldask.lazy.chunking import ChunksLike
 
 
@@ -31,6 +32,7 @@ def window(  # noqa: PLR0913  the public names of a window
     *,
     maxiter: int | Literal["auto"] = "auto",
     fields: Iterable[str] = ("iterations",),
+    tolerance: ToleranceLike = (),
     chunks: ChunksLike = "auto",
     allow_huge: bool = False,
 ) -> xr.Dataset:
@@ -48,6 +50,11 @@ def window(  # noqa: PLR0913  the public names of a window
         Greatest escape count; "auto" grows with depth.
     fields : iterable of str
         What to compute: iterations, smooth, distance, period.
+    tolerance : mapping of str to number
+        How wrong fields may be, where less than float32 is enough: ``{"smooth": "1/64"}`` in iterations (1/4096 to 1),
+        ``{"distance": 0.01}`` relatively (1/4096 to 1/16). `smooth` is then stored in such steps, as uint16 or
+        uint32 with the attributes ``scale_factor``, ``add_offset`` and ``_FillValue`` of CF, and within one step of
+        what it is; `xarray.decode_cf` makes floats of it. Deep down that takes a fraction of the time.
     chunks : int, "auto", tuple, dict or None
         Pixels along a dask block ("auto": at most 512, for tasks of at most about a second), -1 for all of an axis, a
         pair (rows, columns) or a dict of these, or the sizes of all blocks, as dask takes them; None for lazily
@@ -69,7 +76,7 @@ def window(  # noqa: PLR0913  the public names of a window
     middle, extent = _placed(center, width, allow_huge=allow_huge)
     grid = Grid.window(middle, extent, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
-    kernel = Mandelbrot(most, fields, unit_for(grid.spacing))  # type: ignore[arg-type]  # it takes any iterable
+    kernel = Mandelbrot(most, fields, unit_for(grid.spacing), tolerance)  # type: ignore[arg-type]  # it takes any iterable
     sides = block_sides(chunks, grid.shape, task_side(TILESIZE, most))
     return as_dataset(grid, kernel, sides, window_attributes(grid, most), side=TILESIZE)
 

@@ -11,6 +11,8 @@ With the potential ``G = lim ln|z_n| / 2^n``, which is the same for every bailou
 from __future__ import annotations
 
 import math
+from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from mandeldask.fractal.escape.arithmetic.doubledouble import fma
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 FAR_OUT = 2.0**24
 """An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
@@ -37,6 +42,27 @@ _HALF_ROOT = 0x3FE6A09E667F3BCD
 """The bits of 0.7071: numbers are split into a power of two and what is at least that."""
 _TWO_TO_52 = 0x4330000000000000
 """The bits of 2^52, to which the bits of an integer add up as it does."""
+
+
+_SMOOTH_SHARE, _CLOSEST = 1.0, 2.0**-6
+_DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
+"""Relative errors of z and dz/dc that a tolerance of one allows, and the greatest that is allowed at all."""
+
+
+def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[float, float]:
+    """Return the squares of the relative errors of z and of dz/dc for which `fields` are given.
+
+    The second is infinite where no derivative is needed. With `tolerance`, `smooth` is known to half of what that
+    says, in iterations, and `distance` to half of it, relatively.
+    """
+    worst, worst_slope = [], inf
+    if "smooth" in fields:
+        worst.append(max(WORST, min(_SMOOTH_SHARE * tolerance.get("smooth", 0.0), _CLOSEST) ** 2))
+    if "distance" in fields:
+        share = tolerance.get("distance", 0.0)
+        worst.append(max(WORST, min(_DISTANCE_SHARE * share, _CLOSEST) ** 2))
+        worst_slope = max(WORST_SLOPE, min(_SLOPE_SHARE * share, _CLOSEST) ** 2)
+    return min(worst, default=inf), worst_slope
 
 
 @inlined
@@ -88,11 +114,24 @@ def bounds_after(square, c2, g_x, g_y, r, q, spacing):
 
 
 @inner
-def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
+def smooth_at(n, x, y, r, c_x, c_y, worst):
+    """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN where r proves too little."""
+    c2 = c_x * c_x + c_y * c_y
+    far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
+    while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
+        r, _ = bounds_after(square, c2, 0.0, 0.0, r, 0.0, 0.0)
+        x, y, _, _ = step(x, y, c_x, c_y, 0.0, 0.0, 0.0)
+        square, n = x * x + y * y, n + 1
+    return smooth(n, square) if r * r < max(worst, tolerated(n)) * square else math.nan
+
+
+@inner
+def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing, worst, worst_slope):
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 
     ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent; r and q bound
-    the errors of z_n and of g. NaN where they do not prove the fields.
+    the errors of z_n and of g; `worst` and `worst_slope` are what the squares of their relative errors may be far out.
+    NaN where they do not prove the fields.
     """
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
@@ -101,6 +140,6 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing):
         x, y, g_x, g_y = step(x, y, c_x, c_y, g_x, g_y, spacing)
         square, n = x * x + y * y, n + 1
     slope = g_x * g_x + g_y * g_y
-    if not (r * r < WORST * square and q * q < WORST_SLOPE * slope):
+    if not (r * r < worst * square and q * q < worst_slope * slope):
         return math.nan, math.nan
     return smooth(n, square), distance(square, slope) * power(-exponent)

@@ -14,11 +14,12 @@ import numpy as np
 
 from mandeldask.cancellation import Cancellation, current
 from mandeldask.fractal.escape.arithmetic.jit import kernel
+from mandeldask.fractal.escape.fields import worst_for
 from mandeldask.fractal.escape.scratch import Scratch
 from mandeldask.fractal.escape.units import as_factor, unit_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from fractions import Fraction
     from typing import Self
 
@@ -82,12 +83,14 @@ class Tile:
     """What is kept for the next tile."""
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
-    smooth: NDArray[np.float32] | None
+    smooth: NDArray[np.float64] | None
     """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
     distance: NDArray[np.float32] | None
     """Distance estimates, or None; as `smooth`. In plane units until `take_unit` is called, then in `unit`."""
     period: NDArray[np.uint32] | None
     """Periods of attracting cycles, or None."""
+    worst: tuple[float, float]
+    """Squares of the relative errors of z and dz/dc for which fields are given, as `fields.worst_for` has them."""
     unit: Fraction
     """The unit that distances are told in, in plane units."""
     open: NDArray[np.int64]
@@ -111,10 +114,11 @@ class Tile:
         fields: tuple[str, ...] = ("iterations",),
         space: Space | None = None,
         unit: Unit | None = None,
+        tolerance: Mapping[str, float] | None = None,
     ) -> Self:
         """Return a Tile with every pixel open, in `space` of its size if that is given.
 
-        `unit` is that of distances; without it the grid's own.
+        `unit` is that of distances; without it the grid's own. `tolerance` is how wrong fields may be.
         """
         size = grid.im.size * grid.re.size
         space = space or Space.fresh(size)
@@ -124,9 +128,10 @@ class Tile:
             maxiter=maxiter,
             space=space,
             counts=space.counts,
-            smooth=np.full(size, np.nan, np.float32) if "smooth" in fields else None,
+            smooth=np.full(size, np.nan) if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
+            worst=worst_for(fields, tolerance or {}),
             unit=(unit or unit_for(grid.spacing)).size,
             open=space.pixels,
         )

@@ -19,7 +19,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import as_pair, positions
 from mandeldask.fractal.escape.direct import block_counts, block_series
-from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, distance, smooth, tolerated
 from mandeldask.fractal.escape.limits import FARTHEST_EXTERIOR
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def answer_exterior_fields(tile: Tile) -> None:
     squares &= starts.parting.reshape(squares.shape).any((1, 3), keepdims=True)
     starts = block_series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
     answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
-    _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, flag)
+    _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, tile.worst, flag)
     tile.close(answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
 
 
 @kernel
-def _run(starts, re, im, steps, maxiter, answers, smooths, distances, flag):
+def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, flag):
     """Answer what can be answered of the blocks that part."""
     w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
     _spread(w, steps[0] / rho, steps[1] / rho)
@@ -77,7 +77,7 @@ def _run(starts, re, im, steps, maxiter, answers, smooths, distances, flag):
         _enter(
             w, taylor_model.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances
         )
-        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, distances)
+        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, distances, worst)
         if n > 0:
             _measure(w, float(n), smooths, distances)
             corner = top - answers.before[0], left - answers.before[1]
@@ -111,7 +111,7 @@ def _enter(w, b, rho, re, im, derivative):
 
 
 @inner
-def _leave(w, n, error, rho, c, maxiter, derivative):
+def _leave(w, n, error, rho, c, maxiter, derivative, worst):
     """Advance lanes from the iterate n until all are far out; return which iterate that is, 0 if nothing is proved.
 
     r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
@@ -130,7 +130,7 @@ def _leave(w, n, error, rho, c, maxiter, derivative):
     t, p = 0.5 * _extremes(w, X, Y)[0], 1.0
     if derivative is not None:
         p = _extremes(w, DX, DY)[0]
-    steps = _flight(n, z, t, r / t, p, q / p, c, derivative)
+    steps = _flight(n, z, t, r / t, p, q / p, c, derivative, worst)
     if steps < 0:
         return 0
     _advance(w, steps, derivative)
@@ -153,7 +153,7 @@ def _relative_after(t, c, p, e, f):
 
 
 @inner
-def _flight(n, z, t, e, p, f, c, derivative):
+def _flight(n, z, t, e, p, f, c, derivative, worst):
     """Return how many steps take lanes far out, or -1 where the fields are not proved then.
 
     For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.
@@ -165,9 +165,9 @@ def _flight(n, z, t, e, p, f, c, derivative):
         e, f = _relative_after(t, c, p, e, f)
         p, t, z = (2.0 * t * p - 1.0) / _OUTWARD, (t * t - c) / _OUTWARD, (z * z + c) * _OUTWARD
         steps += 1
-    known = e * e < WORST and f * f < WORST_SLOPE
+    known = e * e < worst[0] and f * f < worst[1]
     if derivative is None:
-        known = e * e < tolerated(n + steps)
+        known = e * e < max(worst[0], tolerated(n + steps))
     return steps if known and z < _LARGEST else -1
 
 

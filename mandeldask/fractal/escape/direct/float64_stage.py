@@ -11,7 +11,7 @@ from mandeldask.fractal.escape.arithmetic.float64_step import DERIVATIVE_SHARE, 
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, positions
 from mandeldask.fractal.escape.direct import block_counts, block_series, lanes
-from mandeldask.fractal.escape.fields import WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.fields import distance, smooth, tolerated
 from mandeldask.fractal.escape.limits import EARLY_ITERATIONS
 from mandeldask.fractal.escape.tile import unmarked
 
@@ -82,12 +82,12 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
     rest, fields = pixels, (tile.smooth, tile.distance)
     if known.size:
         rest = unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
-    _run(lanes.room(), starts, places, tile.maxiter, limit, rest, tile.counts, *fields, verdicts, flag)
+    _run(lanes.room(), starts, places, tile.maxiter, limit, rest, tile.counts, *fields, tile.worst, verdicts, flag)
     return verdicts if pixels.size == verdicts.size else verdicts[pixels]
 
 
 @kernel
-def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, verdicts, flag):
+def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
     """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
     w, watched, vacancies, order, done, flags = room
     blocks = 1 if limit <= EARLY_ITERATIONS else _LONG_BLOCKS
@@ -116,7 +116,7 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
             end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
             if smooths is not None or distances is not None:
                 lanes.gather(watched, done, size - going, distances)
-                _measure(watched, size - going, maxiter, smooths, distances)
+                _measure(watched, size - going, maxiter, smooths, distances, worst)
             _write(watched, done, size - going, maxiter, counts, verdicts)
             active, alive, size = max(active, end), alive + going, 0
         lanes.advance(w, active, blocks, distances)
@@ -176,17 +176,19 @@ def _run_length(pixels, i, most):
 
 
 @inner
-def _measure(w, size, maxiter, smooths, distances):
+def _measure(w, size, maxiter, smooths, distances, worst):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
     lanes.fly(w, size, distances)
     for i in range(size):
         m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
-        worst = WORST if distances is not None else tolerated(w[lanes.BORN + i] + w[lanes.FLOWN + i])
+        limit = worst[0]
+        if distances is None:
+            limit = max(limit, tolerated(w[lanes.BORN + i] + w[lanes.FLOWN + i]))
         known = (m > lanes.APART) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
-        known &= w[lanes.S + i] < SCALE * _SHARE_APART * worst * m
+        known &= w[lanes.S + i] < SCALE * _SHARE_APART * limit * m
         if distances is not None:
             dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
-            known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < WORST_SLOPE * dm)
+            known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < worst[1] * dm)
         w[_KNOWN + i] = 1.0 if known else 0.0
     lanes.fly_far(w, size, distances)
     if distances is not None:

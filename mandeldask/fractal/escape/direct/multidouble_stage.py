@@ -18,7 +18,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import FAR, clipped, positions
 from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
-from mandeldask.fractal.escape.fields import FAR_OUT, WORST, WORST_SLOPE, distance, smooth, tolerated
+from mandeldask.fractal.escape.fields import FAR_OUT, distance, smooth, tolerated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,19 +75,33 @@ def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], triple
     """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
     proven = np.zeros(tile.open.size, np.bool_)
     w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
-    _run(w, gone, re, im, tripled, tile.maxiter, tile.open, tile.counts, tile.smooth, tile.distance, proven, flag)
+    _run(
+        w,
+        gone,
+        re,
+        im,
+        tripled,
+        tile.maxiter,
+        tile.open,
+        tile.counts,
+        tile.smooth,
+        tile.distance,
+        tile.worst,
+        proven,
+        flag,
+    )
     tile.close(proven)
 
 
 @kernel
-def _run(w, gone, re, im, tripled, maxiter, pixels, counts, smooths, distances, proven, flag):
+def _run(w, gone, re, im, tripled, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
     """Send `pixels` through the lanes of `w`; those that left gather in `gone`."""
     active = following = clock = size = 0
     while not flag[0]:
         if active <= LANES // 2:
             active, following = _enter(re, im, pixels, following, clock, w, active)
         if active == 0 or size > LANES:
-            _finish(gone, size, maxiter, tripled, pixels, counts, smooths, distances, proven)
+            _finish(gone, size, maxiter, tripled, pixels, counts, smooths, distances, worst, proven)
             size = 0
         if active == 0:
             break
@@ -158,7 +172,7 @@ def _leave(w, active, gone, size, clock):
 
 
 @inner
-def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, proven):
+def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, worst, proven):
     """Follow the lanes that left to their ends, and write what is proven."""
     while _stay(w, size, maxiter):
         _move(w, size, tripled, distances)
@@ -167,7 +181,7 @@ def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, prove
             _move(w, size, tripled, distances)
     for i in range(size):
         j = int(w[PIXEL + i])
-        proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances)
+        proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances, worst)
 
 
 @inner
@@ -223,13 +237,13 @@ def _move(w, size, tripled, derivative):
 
 
 @inner
-def _write(w, i, pixel, maxiter, counts, smooths, distances):
+def _write(w, i, pixel, maxiter, counts, smooths, distances, worst):
     """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
     count = w[COUNT + i]
     if (
         (smooths is not None or distances is not None)
         and 0.0 <= count < maxiter
-        and not _write_fields(w, i, pixel, smooths, distances)
+        and not _write_fields(w, i, pixel, smooths, distances, worst)
     ):
         return False
     if count >= 0.0:
@@ -238,15 +252,15 @@ def _write(w, i, pixel, maxiter, counts, smooths, distances):
 
 
 @inner
-def _write_fields(w, i, pixel, smooths, distances):
+def _write_fields(w, i, pixel, smooths, distances, worst):
     """Write the fields of a lane far out, if they are all proven; return whether they are."""
     m = w[X + i] ** 2 + w[Y + i] ** 2
-    worst = WORST if distances is not None else tolerated(w[N + i])
-    if not (w[R + i] ** 2 < worst * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
+    limit = worst[0] if distances is not None else max(worst[0], tolerated(w[N + i]))
+    if not (w[R + i] ** 2 < limit * m and w[CX + i] ** 2 + w[CY + i] ** 2 < FAR):
         return False
     if distances is not None:
         dm = w[DX + i] ** 2 + w[DY + i] ** 2
-        if not w[Q + i] ** 2 < WORST_SLOPE * dm:
+        if not w[Q + i] ** 2 < worst[1] * dm:
             return False
         distances[pixel] = distance(m, dm)
     if smooths is not None:

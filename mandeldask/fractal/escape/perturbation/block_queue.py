@@ -102,6 +102,7 @@ def hand_over(
     pool: NDArray[np.float64],
     later: NDArray[np.float64],
     whole: NDArray[np.int64],
+    fields: NDArray[np.float64] | None,
     flag: NDArray[np.uint8],
 ) -> tuple[int, int]:
     """Write every wanted pixel where its block's polynomial ends: into `whole`, `later` or `pool`.
@@ -114,8 +115,8 @@ def hand_over(
         Which pixels of the tile are.
     u : float
         ``S / r^2`` in `pool`.
-    whole
-        As `Answers` has it.
+    whole, fields
+        As `Answers` has them. Where fields are wanted, pixels that leave together are handed over too.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def hand_over(
     for record, (row, col) in zip(rebased, corners, strict=False):
         record[BROW], record[BCOL], record[BSIDE], record[BEXPONENT] = row, col, side, frame.exponent
     sizes: tuple[int, int] = _advance_all(
-        workspace(SIZE), cut, rebased, len(corners), orbit, frame, wanted, maxiter, u, pool, later, whole, flag
+        workspace(SIZE), cut, rebased, len(corners), orbit, frame, wanted, maxiter, u, pool, later, whole, fields, flag
     )
     return sizes
 
@@ -149,7 +150,7 @@ def side_for(shape: tuple[int, int]) -> int:
 
 
 @kernel
-def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, whole, flag):
+def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, whole, fields, flag):
     """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
 
     Returns the numbers of pixels in `pool` and in `later`.
@@ -198,7 +199,7 @@ def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, poo
                     what = w[WHAT + i]
                     if what == GOES_ON:
                         continue
-                    if what == LEAVES or what == LASTS:  # noqa: PLR1714, SIM109  a tuple would have to be compiled
+                    if (what == LEAVES and fields is None) or what == LASTS:
                         _answer(w, i, side, wanted, w[N0 + i] + m if what == LEAVES else maxiter, whole)
                     elif what == REBASES:
                         error = orbit.error * power(orbit.error_exponent) if at_end else 0.0

@@ -16,7 +16,7 @@ from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.fields import fields_at
+from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
 from mandeldask.fractal.escape.perturbation.delta_step import MARGIN, beyond_circle, edge_in_units
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
@@ -55,6 +55,10 @@ class DoubledPlace(NamedTuple):
     exponent: int
     spacing: float
     """From a pixel to the next, in units of 2^exponent."""
+    worst: float
+    """What the square of the relative error of z may be far out, where fields are wanted."""
+    worst_slope: float
+    """The same of dz/dc; infinite for `smooth` alone."""
 
 
 @kernel
@@ -334,9 +338,14 @@ def _multiply_add(w, i, tx, tx_low, ty, ty_low):
 def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, whole, fields):
     """Write the fields of lane `i`, which has just escaped; where they are not proven, nor is the pixel."""
     reach = power(place.exponent)
-    smooth, distance = fields_at(
-        w[N + i], zx, zy, w[SCALE + i] * w[R + i], c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i],
-        w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
-    )  # fmt: skip
+    n, r = w[N + i], w[SCALE + i] * w[R + i]
+    c_x, c_y = c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i]
+    if place.worst_slope == np.inf:
+        smooth, distance = smooth_at(n, zx, zy, r, c_x, c_y, place.worst), 0.0
+    else:
+        smooth, distance = fields_at(
+            n, zx, zy, r, c_x, c_y, w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
+            place.worst, place.worst_slope,
+        )  # fmt: skip
     fields[0, pixel], fields[1, pixel] = smooth, distance
     whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

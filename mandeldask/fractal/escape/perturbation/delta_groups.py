@@ -15,7 +15,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.fields import fields_at
+from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.bla import BASE, longest_leap
 from mandeldask.fractal.escape.perturbation.delta_step import (
@@ -85,7 +85,7 @@ def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
 
 
 @kernel
-def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, whole, fields, flag):
+def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, whole, fields, slopes, flag):
     """Follow the reference with all groups of pixels until all have left.
 
     Parameters
@@ -102,6 +102,8 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
         How many wait there already.
     whole, fields
         As `Answers` has them.
+    slopes
+        None where no derivative is needed, for counts and `smooth` alone.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
     begun = 0
     while begun < order.size:
         m, tiny, edge = int(pool[order[begun], pixel_pool.M]), 0, 0
-        count, exponent = _gather(w, pool, order, begun, place, fields)
+        count, exponent = _gather(w, pool, order, begun, place, slopes)
         begun += count
         most, deadline = moduli(w, count, bound), _deadline(w, count, maxiter)
         while count and not flag[0]:
@@ -123,7 +125,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
                 shift = max(math.frexp(most)[1], place.exponent - exponent - 60)
                 rescale(w, count, shift)
                 exponent, most = exponent + shift, most * power(-shift)
-                count, waiting = _leave_behind(w, count, exponent, later, waiting, m, bound, place.exponent, fields)
+                count, waiting = _leave_behind(w, count, exponent, later, waiting, m, bound, place.exponent, slopes)
             scale = power(exponent) if exponent > DEEP else 0.0
             dc_scale = power(place.exponent - exponent)
             dc_size, spacing = place.most * dc_scale, place.spacing * dc_scale
@@ -131,12 +133,12 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
             if m < deadline:
                 entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
                 if steps:
-                    most = _leap(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, fields)
+                    most = _leap(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, slopes)
                     m += steps
                     continue
                 start = m
                 m, most = _safe_steps(
-                    w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields
+                    w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, slopes
                 )
                 if m > start:
                     continue
@@ -155,7 +157,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
             if leaving or m >= deadline or m == last:
                 count, waiting = _let_go(
                     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
-                    orbit, place, bound, maxiter, whole, fields,
+                    orbit, place, bound, maxiter, whole, fields, slopes,
                 )  # fmt: skip
                 if not count:
                     break
@@ -163,10 +165,10 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
                     deadline = _deadline(w, count, maxiter)
             if at_zero:
                 after = _exponent_past_zero(z_x, z_y, z_exponent, exponent, most, place.exponent)
-                pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields)
+                pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, slopes)
                 exponent = after
             else:
-                _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields)
+                _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, slopes)
             most = moduli(w, count, bound)
             m += 1
     return waiting
@@ -291,7 +293,7 @@ def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
 @inner
 def _let_go(
     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
-    orbit, place, bound, maxiter, whole, fields,
+    orbit, place, bound, maxiter, whole, fields, slopes,
 ):  # fmt: skip
     """Take out the pixels that leave at Z_m, and write what is known of them; return how many stay and wait."""
     error = orbit.error if m == last else 0.0
@@ -303,18 +305,27 @@ def _let_go(
         if n > maxiter or (n == maxiter and stays):
             whole[0, pixel], whole[1, pixel] = maxiter, True
         elif stays:
-            rebase(w, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m, fields)
+            rebase(w, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m, slopes)
             waiting += 1
         elif mark == OPEN:
             whole[0, pixel] = n
         else:
             whole[0, pixel], whole[1, pixel] = n - 1, True
-            if fields is not None:
+            if fields is not None and slopes is None:
+                reach = power(place.exponent)
+                smooth = smooth_at(
+                    n, z_x + scale * w[X + i], z_y + scale * w[Y + i], scale * np.sqrt(w[S + i] / bound.u),
+                    orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i], place.worst,
+                )  # fmt: skip
+                fields[0, pixel] = smooth
+                whole[1, pixel] = not np.isnan(smooth)
+            if slopes is not None:
                 reach = power(place.exponent)
                 smooth, distance = fields_at(
                     n, z_x + scale * w[X + i], z_y + scale * w[Y + i], scale * np.sqrt(w[S + i] / bound.u),
                     orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i],
                     w[GX + i], w[GY + i], np.sqrt(w[Q + i]), exponent, place.spacing * power(place.exponent - exponent),
+                    place.worst, place.worst_slope,
                 )  # fmt: skip
                 fields[0, pixel], fields[1, pixel] = smooth, distance
                 whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

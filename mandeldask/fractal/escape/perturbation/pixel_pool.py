@@ -66,6 +66,10 @@ class Place(NamedTuple):
     """The greatest |dc|, in units of 2^exponent."""
     spacing: float
     """From a pixel to the next, in units of 2^exponent."""
+    worst: float
+    """What the square of the relative error of z may be far out, where fields are wanted."""
+    worst_slope: float
+    """The same of dz/dc."""
 
 
 class Answers(NamedTuple):

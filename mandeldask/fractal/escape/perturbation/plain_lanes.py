@@ -6,9 +6,12 @@ near 0 waits there to be rebased, and one that float64 cannot follow stays as it
 
 from __future__ import annotations
 
+import numpy as np
+
 from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
+from mandeldask.fractal.escape.fields import smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
 
@@ -26,11 +29,12 @@ _PROVEN = -1.0
 
 
 @kernel
-def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, flag):
+def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, fields, worst, flag):
     """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
 
     Takes out those whose counts are proven, and moves others on to where they come near 0. `w` and `leavers` are
-    workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row.
+    workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row. Where `fields` are wanted,
+    a count is proven only with its `smooth`.
     """
     active = following = clock = 0
     while not flag[0]:
@@ -46,6 +50,9 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, flag):
             for i in range(left):
                 k = int(leavers[PLACE + i])
                 n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixel_pool.PIXEL])
+                if fields is not None and 0 <= n < maxiter:
+                    fields[0, pixel] = _smooth(leavers, i, n, worst)
+                    n = -1 if np.isnan(fields[0, pixel]) else n
                 if n >= 0:
                     whole[0, pixel], whole[1, pixel] = n, True
                     pool[k, pixel_pool.DONE] = _PROVEN
@@ -128,6 +135,13 @@ def _proven_count(w, i, clock, maxiter):
     x, y, s = iterate(x, y, s * GROWTH, w[CX + i], w[CY + i])
     m = x * x + y * y
     return n if m > 16.0 and not unsure(m, s) else -1
+
+
+@inner
+def _smooth(w, i, n, worst):
+    """Return the smooth escape time of lane `i`, within |z| <= 2 at its iterate n and outside after that."""
+    r = np.sqrt(w[S + i] / SCALE)
+    return smooth_at(n, 0.5 * w[X + i], 0.5 * w[Y + i], 0.5 * r, 0.5 * w[CX + i], 0.5 * w[CY + i], worst)
 
 
 @inner

@@ -75,24 +75,24 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
     """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
-    with lent_pools(tile.open.size, slopes=tile.wants_orbits) as pools:
+    with lent_pools(tile.open.size, slopes=tile.distance is not None) as pools:
         return _close(tile, _followed(tile, near, *pools))
 
 
 def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
     """Return what can be proven of the open pixels around one reference.
 
-    Pixels wait in a pool until they are followed around the reference in groups. Where counts are enough, they begin
-    where the polynomials of their blocks end, and end in plain lanes.
+    Pixels wait in a pool until they are followed around the reference in groups. Where no derivative is needed, they
+    begin where the polynomials of their blocks end, and end in plain lanes.
     """
     grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
     frame = _framed(grid, near)
-    place = _place(grid, near, frame)
-    flag, plain = tile.cancellation.flag, not tile.wants_orbits
+    place = _place(tile, near, frame)
+    flag, plain = tile.cancellation.flag, tile.distance is None
     w = workspace(delta_step.SIZE)
     if plain:
         size, waiting = hand_over(
-            near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, flag
+            near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, answers.fields, flag
         )
         c, lanes = (
             (positions(grid.re)[0], positions(grid.im)[0]),
@@ -108,12 +108,14 @@ def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: 
     while order.size or waiting:
         waiting = follow(
             w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
-            answers.whole, answers.fields, flag,
+            answers.whole, answers.fields, None if plain else answers.fields, flag,
         )  # fmt: skip
         tile.cancellation.check()
         pool, later = later, pool
         if plain:
-            waiting = follow_plain(*lanes, pool, waiting, *c, tile.maxiter, bound.u, answers.whole, flag)
+            waiting = follow_plain(
+                *lanes, pool, waiting, *c, tile.maxiter, bound.u, answers.whole, answers.fields, tile.worst[0], flag
+            )
         order, waiting = arrange(pool, waiting), 0
     if tile.open.size < tile.counts.size:
         fields = None if answers.fields is None else answers.fields[:, tile.open]
@@ -140,11 +142,11 @@ def _framed(grid: Grid, near: Neighborhood) -> Frame:
     return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near))
 
 
-def _place(grid: Grid, near: Neighborhood, frame: Frame) -> Place:
+def _place(tile: Tile, near: Neighborhood, frame: Frame) -> Place:
     """Return where the pixels are."""
-    height, width = grid.shape
+    height, width = tile.grid.shape
     dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
-    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(grid.re, near)))
+    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(tile.grid.re, near)), *tile.worst)
 
 
 def _spacing(axis: Axis, near: Neighborhood) -> float:
@@ -182,6 +184,7 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
         each_position(tile.grid.im, reference.center.im, exponent, rows),
         exponent,
         abs(_spacing(tile.grid.re, near)),
+        *tile.worst,
     )
     answers = _blank_answers(tile, tile.open.size)
     flag = tile.cancellation.flag

@@ -201,7 +201,7 @@ def digests():
         float64_stage.answer_early_in_float64(tile)
         left = tile.open
         multidouble_stage.answer_in_double_double(tile)
-        arrays = (tile.counts, tile.smooth, tile.distance, left, tile.open)
+        arrays = (tile.counts, tile.smooth.astype(np.float32), tile.distance, left, tile.open)
         result.append(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16])
     return result
 
