@@ -11,8 +11,6 @@ With the potential ``G = lim ln|z_n| / 2^n``, which is the same for every bailou
 from __future__ import annotations
 
 import math
-from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,17 +18,10 @@ from mandeldask.fractal.escape.arithmetic.doubledouble import fma
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+from mandeldask.fractal.escape.limits import WORST
 
 FAR_OUT = 2.0**24
 """An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
-WORST = 2.0**-30
-"""Square of the greatest relative error of z far out for which a field is given."""
-WORST_SLOPE = 2.0**-28
-"""The same of dz/dc: the two together leave `distance` a ten-thousandth."""
-
 ROUNDING: ErrorBound = 2.0**-49
 """More than a float64 step of z or dz/dc loses, relative to its terms."""
 
@@ -42,27 +33,6 @@ _HALF_ROOT = 0x3FE6A09E667F3BCD
 """The bits of 0.7071: numbers are split into a power of two and what is at least that."""
 _TWO_TO_52 = 0x4330000000000000
 """The bits of 2^52, to which the bits of an integer add up as it does."""
-
-
-_SMOOTH_SHARE, _CLOSEST = 1.0, 2.0**-6
-_DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
-"""Relative errors of z and dz/dc that a tolerance of one allows, and the greatest that is allowed at all."""
-
-
-def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[float, float]:
-    """Return the squares of the relative errors of z and of dz/dc for which `fields` are given.
-
-    The second is infinite where no derivative is needed. With `tolerance`, `smooth` is known to half of what that
-    says, in iterations, and `distance` to half of it, relatively.
-    """
-    worst, worst_slope = [], inf
-    if "smooth" in fields:
-        worst.append(max(WORST, min(_SMOOTH_SHARE * tolerance.get("smooth", 0.0), _CLOSEST) ** 2))
-    if "distance" in fields:
-        share = tolerance.get("distance", 0.0)
-        worst.append(max(WORST, min(_DISTANCE_SHARE * share, _CLOSEST) ** 2))
-        worst_slope = max(WORST_SLOPE, min(_SLOPE_SHARE * share, _CLOSEST) ** 2)
-    return min(worst, default=inf), worst_slope
 
 
 @inlined

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
 FINEST_DIRECT = 2.0**-80
 """Finest spacing for stages that iterate z^2 + c itself: below, the double-double centres of blocks coincide."""
 
@@ -46,3 +52,28 @@ FLOAT64_ENOUGH = 2.0**-45
 
 REFINED_STEP_S = 12e-9
 """Seconds of a step around a reference in double-double: decides between that and a further reference orbit."""
+
+WORST = 2.0**-30
+"""Square of the greatest relative error of z far out for which a field is given."""
+WORST_SLOPE = 2.0**-28
+"""The same of dz/dc: the two together leave `distance` a ten-thousandth."""
+
+_SMOOTH_SHARE, _CLOSEST = 1.0, 2.0**-6
+_DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
+"""Relative errors of z and dz/dc that a tolerance of one allows, and the greatest that is allowed at all."""
+
+
+def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[float, float]:
+    """Return the squares of the relative errors of z and of dz/dc for which `fields` are given.
+
+    The second is infinite where no derivative is needed. With `tolerance`, `smooth` is known to half of what that
+    says, in iterations, and `distance` to half of it, relatively.
+    """
+    worst, worst_slope = [], inf
+    if "smooth" in fields:
+        worst.append(max(WORST, min(_SMOOTH_SHARE * tolerance.get("smooth", 0.0), _CLOSEST) ** 2))
+    if "distance" in fields:
+        share = tolerance.get("distance", 0.0)
+        worst.append(max(WORST, min(_DISTANCE_SHARE * share, _CLOSEST) ** 2))
+        worst_slope = max(WORST_SLOPE, min(_SLOPE_SHARE * share, _CLOSEST) ** 2)
+    return min(worst, default=inf), worst_slope

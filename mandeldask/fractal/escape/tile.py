@@ -14,7 +14,7 @@ import numpy as np
 
 from mandeldask.cancellation import Cancellation, current
 from mandeldask.fractal.escape.arithmetic.jit import kernel
-from mandeldask.fractal.escape.fields import worst_for
+from mandeldask.fractal.escape.limits import worst_for
 from mandeldask.fractal.escape.scratch import Scratch
 from mandeldask.fractal.escape.units import as_factor, unit_for
 
@@ -90,7 +90,7 @@ class Tile:
     period: NDArray[np.uint32] | None
     """Periods of attracting cycles, or None."""
     worst: tuple[float, float]
-    """Squares of the relative errors of z and dz/dc for which fields are given, as `fields.worst_for` has them."""
+    """Squares of the relative errors of z and dz/dc for which fields are given, as `limits.worst_for` has them."""
     unit: Fraction
     """The unit that distances are told in, in plane units."""
     open: NDArray[np.int64]
