@@ -120,7 +120,7 @@ def create_app(
 
     def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
         source, queue = cluster.over(node) if cluster else node, beside if place else pool
-        make = partial(ZarrView, source, formats[number], cache=cache, pool=queue)
+        make = partial(ZarrView, source, formats[number], cache=cache, pool=queue, at=name or "")
         if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
             return make()
         kept = make()
@@ -131,7 +131,7 @@ def create_app(
             log.warning("%s is computed and not kept: %s", name, error)
             return kept
 
-    nodes = {checked_name(name): member(name, partial(readable, tree, name)) for name, tree in trees.items()}
+    nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
     images = None if settings.pyramid == "none" else partial(images_of, method=settings.pyramid)
     catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)

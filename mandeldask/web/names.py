@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from mandeldask.zarrview.nodes import Group, Node, as_tree, named
+from mandeldask.zarrview.nodes import Group, Node, Reopened, as_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,16 +71,6 @@ class Escaped(Mapping[str, Node]):
         return isinstance(name, str) and own_name(name, self.members) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reopened:
-    """Reopens a node with names that every client sends."""
-
-    reopen: Callable[[], Node]
-
-    def __call__(self) -> Node:
-        return sent(self.reopen())
-
-
 def sent(node: Node) -> Node:
     """Return `node` with the names that every client sends, of members and of the dimensions named after them.
 
@@ -89,7 +79,7 @@ def sent(node: Node) -> Node:
     ValueError
         If a name is what another is sent as.
     """
-    reopen = None if node.reopen is None else _Reopened(node.reopen)
+    reopen = None if node.reopen is None else Reopened(node.reopen, sent)
     attrs = node.attrs
     if isinstance(attrs.get("coordinates"), str):  # names, with spaces between them
         attrs = {**attrs, "coordinates": escaped(attrs["coordinates"])}
@@ -109,13 +99,12 @@ def _check_clashes(members: Mapping[str, Any]) -> None:
             raise ValueError(msg)
 
 
-def readable(tree: Any, name: str | None = None) -> Node:
-    """Return the node of a tree as a server shows it; an array names its dimensions after its `name`.
+def readable(tree: Any) -> Node:
+    """Return the node of a tree as a server shows it.
 
     Raises
     ------
     TypeError, ValueError
         If it is of no known kind, or names in it cannot be used.
     """
-    node = as_tree(tree)
-    return sent(node if name is None else named(node, name))
+    return sent(as_tree(tree))

@@ -154,14 +154,15 @@ def checked_name(name: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped(Mapping[str, "Node"]):
-    """Members of a group with other reads, made when they are asked for."""
+class Changing(Mapping[str, "Node"]):
+    """Members of a group, changed when they are asked for."""
 
     members: Mapping[str, Node]
-    wrap: Callable[[Read], Read]
+    change: Callable[[Node, str], Node]
+    """Takes a member and its name."""
 
     def __getitem__(self, name: str) -> Node:
-        return with_reads(self.members[name], self.wrap)
+        return self.change(self.members[name], name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -174,22 +175,50 @@ class Wrapped(Mapping[str, "Node"]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reopened:
-    """Reopens a node with other reads."""
+class Reopened:
+    """Reopens a node, and changes it as it was changed."""
 
     reopen: Callable[[], Node]
-    wrap: Callable[[Read], Read]
+    change: Callable[[Node], Node]
 
     def __call__(self) -> Node:
-        return with_reads(self.reopen(), self.wrap)
+        """Return the node as of its present version."""
+        return self.change(self.reopen())
 
 
 def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
     """Return `node` with what `wrap` makes of every array's `read` in its place; no member is opened for it."""
-    reopen = None if node.reopen is None else _Reopened(node.reopen, wrap)
+    reopen = None if node.reopen is None else Reopened(node.reopen, partial(with_reads, wrap=wrap))
     if isinstance(node, Group):
-        return replace(node, members=Wrapped(node.members, wrap), reopen=reopen)
+        return replace(node, members=Changing(node.members, partial(_with_reads, wrap)), reopen=reopen)
     return replace(node, read=wrap(node.read), reopen=reopen)
+
+
+def _with_reads(wrap: Callable[[Read], Read], node: Node, _: str) -> Node:
+    return with_reads(node, wrap)
+
+
+def with_dims(node: Node, path: str = "") -> Node:
+    """Return `node` with names for the dimensions of arrays that have none, after their paths.
+
+    Arrays differ in size, and xarray wants a dimension of one name to have one size in a group and all above it. No
+    member is opened for it.
+
+    Parameters
+    ----------
+    node : Group or Array
+        What to name.
+    path : str
+        Where it is in the tree; the root keeps its dimensions without names.
+    """
+    reopen = None if node.reopen is None else Reopened(node.reopen, partial(with_dims, path=path))
+    if isinstance(node, Group):
+        return replace(node, members=Changing(node.members, partial(_with_dims, path)), reopen=reopen)
+    return replace(named(node, path.replace("/", ".")) if path else node, reopen=reopen)
+
+
+def _with_dims(path: str, node: Node, name: str) -> Node:
+    return with_dims(node, f"{path}/{name}" if path else name)
 
 
 FAMILIES: dict[str, str] = {}
@@ -264,17 +293,13 @@ def _(tree: Mapping[str, Any]) -> Node:
         raise ValueError(msg)
     token = _inside.set(inside | {id(tree)})
     try:
-        return group_of({name: partial(_named_node, name, below) for name, below in tree.items()})
+        return group_of({name: partial(as_node, below) for name, below in tree.items()})
     finally:
         _inside.reset(token)
 
 
 _inside: ContextVar[frozenset[int]] = ContextVar("mandeldask_mappings", default=frozenset())
 """Identities of the mappings that are being opened, outermost first."""
-
-
-def _named_node(name: str, below: Any) -> Node:
-    return named(as_node(below), name)
 
 
 def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | None = None) -> Group:

@@ -10,7 +10,7 @@ from mandeldask.zarrview import documents
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.identity import digest, is_lasting, unique
-from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree
+from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree, with_dims
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
 from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.pool import Pool, Queue
@@ -57,6 +57,8 @@ class ZarrView:
         Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
     refresh : float
         Seconds for which the version of a node is believed before it is asked for again.
+    at : str
+        Path of the root in a larger tree, after which dimensions without names are named.
 
     Raises
     ------
@@ -76,8 +78,9 @@ class ZarrView:
         pool: Queue | None = None,
         directory: str | Path | Store | None = None,
         refresh: float = REFRESH_S,
+        at: str = "",
     ) -> None:
-        self.root: Node = as_tree(root)
+        self.root: Node = with_dims(as_tree(root), at)
         documents.check(self.root, format)
         self.format = format
         self.cache = TileCache() if cache is None else cache

@@ -25,6 +25,7 @@ TREES = {
     "line": np.arange(5),
     "longer": np.arange(7),
     "store.zarr": {"a": np.arange(2)},
+    "same": {"line": np.arange(4), "data": xr.Dataset({"line": ("x", np.arange(6))}, {"x": np.arange(6.0)})},
 }
 NAMES = [
     "Run #",
@@ -76,6 +77,8 @@ def test_the_root_lists_bare_names_and_opens_in_xarray(client, version):
     with xr.open_datatree(url, engine="zarr", chunks=None) as tree:
         np.testing.assert_array_equal(tree["line"], np.arange(5))
         np.testing.assert_array_equal(tree["longer"], np.arange(7))
+        np.testing.assert_array_equal(tree["same/line"], np.arange(4))
+        np.testing.assert_array_equal(tree["same/data/line"].sel(x=[2.0]), [2])
         np.testing.assert_array_equal(tree["pictures/medium"], TREES["pictures"]["medium"])
     assert zarr.open_array(f"{url}/pictures/medium", mode="r")[2, 3] == 11
     assert zarr.open_group(url, mode="r")["pictures/deep/er"][:].tolist() == [0, 1, 2]

@@ -50,6 +50,29 @@ def test_consolidated_metadata_open(zarr_format):
 
 
 @FORMATS
+def test_a_store_is_enough_of_a_mapping_for_clients_of_either(zarr_format):
+    store = to_store({"a": DATA}, zarr_format)
+    chunk = "a/c/0/0" if zarr_format == 3 else "a/0/0"
+    assert chunk in store
+    assert "a/c/9/9" not in store
+    assert 3 not in store
+    assert store[chunk] == store.get_sync(chunk).to_bytes()
+    assert {key: store[key] for key in store} == {key: store.get_sync(key).to_bytes() for key in store.view.list()}
+    with pytest.raises(KeyError, match="nothing"):
+        store["nothing"]
+
+
+@FORMATS
+def test_trees_whose_arrays_have_one_name_and_many_sizes_open_in_xarray(zarr_format):
+    tree = {"a": np.arange(3), "g": {"a": np.arange(5), "h": {"a": np.eye(2, 4)}}, "z": {"a": np.arange(6)}}
+    with xr.open_datatree(to_store(tree, zarr_format), engine="zarr", chunks=None) as seen:
+        assert seen["a"].dims == ("a_0",)
+        assert seen["g/h/a"].dims == ("g.h.a_0", "g.h.a_1")
+        np.testing.assert_array_equal(seen["g/h/a"], tree["g"]["h"]["a"])
+        np.testing.assert_array_equal(seen["z/a"], tree["z"]["a"])
+
+
+@FORMATS
 async def test_listing_is_of_metadata_only(zarr_format):
     store = to_store({"g": {"a": DATA}, "b": DATA}, zarr_format)
     keys = [key async for key in store.list()]
