@@ -71,27 +71,6 @@ class ZarrViewStore(Store):
     def __hash__(self) -> int:
         return hash(self.view)
 
-    def __getitem__(self, key: str) -> bytes:
-        """Return the bytes of `key`, for clients that take a store for a Mapping, as vizarr's widget does.
-
-        Raises
-        ------
-        KeyError
-            If there is no such key.
-        """
-        content = self.view.content_of(key)
-        if content is None:
-            raise KeyError(key)
-        return content
-
-    def __contains__(self, key: object) -> bool:
-        """Return whether there is such a key, without computing."""
-        return isinstance(key, str) and self.view.find(key) is not None
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the keys of all metadata documents."""
-        return self.view.list()
-
     def __str__(self) -> str:
         return f"zarrview://v{self.view.format.number}/{self.view.fingerprint}"
 
