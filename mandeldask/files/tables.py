@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask.files.arrow_types import shown
-from mandeldask.files.blocks import LEAST, MOST, decoded
+from mandeldask.files.blocks import decoded
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Unreadable
 from mandeldask.zarrview.cf import with_missing
-from mandeldask.zarrview.chunking import CHUNK_BYTES
+from mandeldask.zarrview.chunking import CHUNK_BYTES, LEAST_BYTES, MOST_BYTES
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def row_chunks(rows: Sequence[int], itemsize: int, *, growing: bool) -> int:
     if growing:
         return max(1, CHUNK_BYTES // 4 // itemsize)
     total, size = sum(rows), max(1, *rows) if rows else 1
-    while size * itemsize > MOST and size > 1:
+    while size * itemsize > MOST_BYTES and size > 1:
         size = -(-size // 2)
-    while size * itemsize < LEAST and size < total:
+    while size * itemsize < LEAST_BYTES and size < total:
         size *= 2
     return max(1, min(size, total))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mandeldask.shared_cache import SharedCache
+from mandeldask.zarrview.blocks import declared
 from mandeldask.zarrview.identity import digest, unique
 from mandeldask.zarrview.keys import window as window_of
 
@@ -67,6 +69,8 @@ class Blocked:
     """Elements of a block along each dimension."""
     identity: str
     """Identity of the content: equal only where every element is equal."""
+    missing: Any = None
+    """What stands for masked elements."""
     budget: BlockCache = field(default_factory=shared_blocks, repr=False, compare=False)
     """Where blocks are kept."""
 
@@ -94,12 +98,8 @@ class Blocked:
         )
 
     def _block(self, window: tuple[slice, ...]) -> NDArray[Any]:
-        block = np.asarray(self.read(window))
-        wanted = tuple(part.stop - part.start for part in window)
-        if block.shape != wanted:
-            msg = f"a block of shape {block.shape} was read where {wanted} was asked for"
-            raise ValueError(msg)
-        return block
+        shape = tuple(part.stop - part.start for part in window)
+        return declared(self.read(window), shape, self.dtype, self.missing)
 
 
 def _relative(spans: Sequence[tuple[int, int]], window: Sequence[slice]) -> tuple[slice, ...]:
@@ -133,7 +133,21 @@ def in_blocks(
     array([[ 9, 10],
            [13, 14]], dtype=uint8)
     """
-    identity = digest(array.fingerprint or unique(), array.as_of)
+    identity = digest(array.fingerprint or unique(), array.as_of, block)
     cache = shared_blocks() if budget is None else budget
-    read = Blocked(array.read, array.shape, array.dtype, block, identity, cache)
+    read = Blocked(array.read, array.shape, array.dtype, block, identity, array.missing, cache)
     return replace(array, read=read, chunks=array.chunks if chunks is None else chunks)
+
+
+def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:
+    """Return `array`, read in blocks that are kept for a while if a chunk is part of one and they are not too large."""
+    sides = zip(array.chunks, block, array.shape, strict=True)
+    parts = any(chunk % side and chunk < size for chunk, side, size in sides)
+    size = prod(block) * max(1, array.dtype.itemsize)
+    return in_blocks(array, block) if parts and size <= BLOCK_BYTES // 4 else array
+
+
+def in_dask_blocks(array: Array, blocks: Sequence[Sequence[int]]) -> Array:
+    """Return `array`, computed in the blocks of a dask array if a chunk is part of one and they are of one size."""
+    regular = all(len({*sizes[:-1]}) <= 1 and sizes[-1] <= sizes[0] for sizes in blocks if sizes)
+    return in_shared_blocks(array, tuple(max(1, *sizes) if sizes else 1 for sizes in blocks)) if regular else array

@@ -16,6 +16,10 @@ LEAST_BYTES, MOST_BYTES = 2**16, 2**22
 large enough for a request."""
 
 
+_DIVISORS = (2, 3, 5, 7)
+"""Into how many parts a side of a block may be cut."""
+
+
 def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """Return chunks of at most `CHUNK_BYTES`, halving the longest side of `shape` until they fit.
 
@@ -46,28 +50,43 @@ def block_chunks(shape: tuple[int, ...], itemsize: int, blocks: Sequence[Sequenc
 
 
 def aligned_chunks(shape: Sequence[int], itemsize: int, block: Sequence[int]) -> tuple[int, ...]:
-    """Return chunks of 64 KiB to 4 MiB that are parts, or multiples, of the blocks in which a source is read.
+    """Return the chunks in which an array is shown that is read or computed in blocks.
+
+    They are the blocks if these have 64 KiB to 4 MiB, else parts or multiples of them: a chunk that is part of a block
+    lies in it wholly where its sides can be divided.
 
     Examples
     --------
     >>> aligned_chunks((256, 361, 720), 4, (1, 361, 720)), aligned_chunks((20_000, 20_000), 8, (4096, 4096))
     ((1, 361, 720), (512, 1024))
-    >>> aligned_chunks((10**6,), 8, (10,)), aligned_chunks((3, 5), 8, (1, 1))
-    ((10240,), (3, 5))
+    >>> aligned_chunks((5, 9000, 9000), 2, (1, 9000, 9000)), aligned_chunks((100, 20, 30), 4, (1, 20, 30))
+    ((1, 1125, 1125), (32, 20, 30))
     """
-    chunks = [max(1, min(each, size)) for each, size in zip(block, shape, strict=True)]
+    chunks = [max(1, min(size, side)) for size, side in zip(shape, block, strict=True)]
     while prod(chunks) * itemsize > MOST_BYTES and max(chunks) > 1:
-        longest = chunks.index(max(chunks))
-        chunks[longest] = _part(chunks[longest])
-    for axis in reversed(range(len(chunks))):
-        while prod(chunks) * itemsize < LEAST_BYTES and chunks[axis] < shape[axis]:
-            chunks[axis] = min(2 * chunks[axis], shape[axis])
+        axis = chunks.index(max(chunks))
+        chunks[axis] = _part(chunks[axis], whole=block[axis] >= shape[axis])
+    while prod(chunks) * itemsize < LEAST_BYTES:
+        growing = _growing(shape, chunks)
+        if growing is None:
+            break
+        chunks[growing] = min(2 * chunks[growing], shape[growing])
     return tuple(chunks)
 
 
-def _part(size: int) -> int:
-    """Return the largest proper divisor of `size` that is not far below half of it; else half, rounded up."""
-    for divisor in (2, 3, 5, 7):
-        if size % divisor == 0:
-            return size // divisor
-    return -(-size // 2)
+def _part(side: int, *, whole: bool) -> int:
+    """Return a part of a block's side: half of one that nothing lies behind, else one that divides it if it can."""
+    if not whole:
+        for divisor in _DIVISORS:
+            if side % divisor == 0:
+                return side // divisor
+    return -(-side // 2)
+
+
+def _growing(shape: Sequence[int], chunks: list[int]) -> int | None:
+    """Return the dimension along which chunks grow next: the shorter of the last two, then those before."""
+    last = [axis for axis in range(max(0, len(shape) - 2), len(shape)) if chunks[axis] < shape[axis]]
+    if last:
+        return min(last, key=lambda axis: chunks[axis])
+    before = [axis for axis in range(len(shape) - 2) if chunks[axis] < shape[axis]]
+    return before[-1] if before else None

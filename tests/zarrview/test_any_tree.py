@@ -125,6 +125,7 @@ def test_any_tree_is_read_as_its_sources_are(**case):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @settings(max_examples=2000, **QUIET)
 @given(**CASES)
 def test_two_thousand_trees_are_read_as_their_sources_are(**case):

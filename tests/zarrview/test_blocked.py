@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pickle
 import threading
+from unittest.mock import patch
 
+import dask.array as da
 import numpy as np
 import pytest
+import xarray as xr
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.zarrview import chunking
 from mandeldask.zarrview.blocked import ENTRY_BYTES, BlockCache, Blocked, in_blocks
 from mandeldask.zarrview.formats import V3
 from mandeldask.zarrview.nodes import Array, Group
+from mandeldask.zarrview.store import to_store
 from mandeldask.zarrview.view import ZarrView
 from zarrview.patterns import Counted
 
@@ -126,7 +132,7 @@ def test_a_cancelled_reader_leaves_the_others_their_block():
 
 def test_a_short_block_is_refused():
     array = Array((8,), np.dtype("u1"), lambda _: np.zeros(3, "u1"), (2,), fingerprint="short")
-    with pytest.raises(ValueError, match=r"shape \(3,\) was read where \(4,\)"):
+    with pytest.raises(ValueError, match=r"shape \(3,\) where \(4,\) was declared"):
         in_blocks(array, (4,), budget=BlockCache()).read((slice(1, 3),))
 
 
@@ -140,9 +146,35 @@ def test_other_content_has_other_blocks():
 
 def test_readers_pickle_without_their_blocks():
     budget = BlockCache(12345)
-    read = Blocked(DATA.__getitem__, DATA.shape, DATA.dtype, (16, 22), "a", budget)
+    read = Blocked(DATA.__getitem__, DATA.shape, DATA.dtype, (16, 22), "a", budget=budget)
     read((slice(1, 2), slice(0, 22)))
     again = pickle.loads(pickle.dumps(read))
     assert (again.budget.most, len(again.budget), again.identity) == (12345, 0, read.identity)
     usual = Blocked(DATA.__getitem__, DATA.shape, DATA.dtype, (16, 22), "a")
     assert pickle.loads(pickle.dumps(usual)).budget is usual.budget
+
+
+def test_a_block_of_dask_is_computed_once_for_all_its_chunks():
+    calls = []
+
+    def block(block_id=None):
+        calls.append(block_id)
+        return np.full((64, 64), block_id[0], "u1")
+
+    lazy = da.map_blocks(block, chunks=((64, 64), (64, 64)), dtype="u1", meta=np.empty((0, 0), "u1"))
+    for tree in (lazy, xr.Variable(("y", "x"), lazy)):
+        calls.clear()
+        with patch.multiple(chunking, MOST_BYTES=2**8, LEAST_BYTES=1):
+            array = zarr.open_group(to_store({"a": tree}), mode="r")["a"]
+        assert array.chunks == (16, 16)
+        np.testing.assert_array_equal(array[...], lazy.compute(scheduler="synchronous"))
+        assert sorted(set(calls)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+        assert len(calls) == 8  # once each, and once each for the comparison
+
+
+def test_a_block_of_another_kind_is_refused_where_chunks_are_parts_of_it():
+    lazy = da.map_blocks(lambda part: part + 0.5, da.arange(64, chunks=64), dtype="i8", meta=np.empty(0, "i8"))
+    with patch.multiple(chunking, MOST_BYTES=2**6, LEAST_BYTES=1):
+        array = zarr.open_group(to_store({"a": lazy}), mode="r")["a"]
+    with pytest.raises(TypeError, match="not all elements of the declared"):
+        array[...]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
+from mandeldask.zarrview.blocked import in_dask_blocks
 from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import block_chunks
@@ -44,7 +45,8 @@ def _(tree: da.Array) -> Array:
     masked = isinstance(tree._meta, np.ma.MaskedArray)  # noqa: SLF001  what dask knows of its blocks
     dtype, missing = gaps(_Unknown(tree.dtype)) if masked else (tree.dtype, None)
     attrs = with_missing({}, missing, dtype)
-    return Array(tree.shape, dtype, Computed(tree), chunks, attrs=attrs, missing=missing, fingerprint=identity(tree))
+    node = Array(tree.shape, dtype, Computed(tree), chunks, attrs=attrs, missing=missing, fingerprint=identity(tree))
+    return in_dask_blocks(node, tree.chunks)
 
 
 @dataclass(frozen=True, slots=True)

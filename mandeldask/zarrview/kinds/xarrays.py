@@ -17,6 +17,7 @@ from xarray.conventions import encode_dataset_coordinates
 from xarray.core.indexing import CoordinateTransformIndexingAdapter
 from xarray.indexes import PandasIndex
 
+from mandeldask.zarrview.blocked import in_dask_blocks, in_shared_blocks
 from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import aligned_chunks, block_chunks, default_chunks
@@ -136,7 +137,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     missing = encoded.attrs.get("_FillValue") if missing is None else missing
     attrs = _attrs({key: value for key, value in encoded.attrs.items() if key != "_FillValue"})
     packing = {key: variable.encoding.get(key) for key in sorted(_PACKING)}
-    return Array(
+    node = Array(
         shape=variable.shape,
         dtype=encoded.dtype,
         read=Encoded(variable) if packed else Window(encoded),
@@ -148,6 +149,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
         fingerprint=digest(_identity(variable), encoded.dtype, sorted(attrs.items()), packing),
         encoding={key: variable.encoding[key] for key in ("compressors", "shards") if key in variable.encoding},
     )
+    return _in_blocks(node, variable)
 
 
 def _identity(variable: xr.Variable) -> str:
@@ -217,10 +219,26 @@ def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
         return tuple(max(1, int(size)) for size in asked)
     if variable.chunks is not None:
         return block_chunks(variable.shape, itemsize, variable.chunks)
-    if isinstance(preferred, dict) and preferred.keys() & set(variable.dims):
-        block = [_length(preferred.get(dim), size) for dim, size in variable.sizes.items()]
-        return aligned_chunks(variable.shape, itemsize, block)
-    return default_chunks(variable.shape, itemsize)
+    block = _block_of_file(variable)
+    return (
+        default_chunks(variable.shape, itemsize) if block is None else aligned_chunks(variable.shape, itemsize, block)
+    )
+
+
+def _block_of_file(variable: xr.Variable) -> tuple[int, ...] | None:
+    """Return the block in which a backend would best be read; None if it says nothing."""
+    preferred = variable.encoding.get("preferred_chunks")
+    if not isinstance(preferred, dict) or not preferred.keys() & set(variable.dims):
+        return None
+    return tuple(_length(preferred.get(dim), size) for dim, size in variable.sizes.items())
+
+
+def _in_blocks(node: Array, variable: xr.Variable) -> Array:
+    """Return the Array of a variable, computed or read in the blocks that its chunks are parts of."""
+    if variable.chunks is not None:
+        return in_dask_blocks(node, variable.chunks)
+    block = _block_of_file(variable)
+    return node if block is None else in_shared_blocks(node, block)
 
 
 def _length(asked: Any, size: int) -> int:
