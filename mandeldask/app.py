@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from mandeldask.budget import limited
+from mandeldask.files.skipped import skipped
 from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
 from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
 from mandeldask.fractal.place_url import from_spec
@@ -201,7 +202,9 @@ def create_app(  # noqa: PLR0913  what is served, and how
     def place(spec: str) -> Node:
         return share(limits.place(spec))
 
-    return create_web_app(opened, root=own, settings=chosen, places=place if places else None)
+    app = create_web_app(opened, root=own, settings=chosen, places=place if places else None)
+    app.metrics.count("mandeldask_files_skipped", "Files that could not be shown.", lambda: skipped.total)
+    return app
 
 
 def serve(  # noqa: PLR0913  the options of a server

@@ -21,6 +21,7 @@ from mandeldask.cli.paths import (
     Hidden,
     Include,
     Paths,
+    StackOption,
     as_table,
     described,
     walked,
@@ -43,6 +44,7 @@ def info(
     exclude: Exclude = None,
     hidden: Hidden = False,
     follow_symlinks: FollowSymlinks = False,
+    stack: StackOption = None,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
@@ -62,7 +64,7 @@ def info(
     """
     if paths:
         logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
-        files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
+        files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
         _show(files.trees(), as_json=as_json)
         return
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()

@@ -45,6 +45,14 @@ FollowSymlinks = Annotated[
     ),
 ]
 
+StackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stack",
+        help='Numbered files of a folder as one array (repeatable): "img_{t}_{c}.tif".',
+        rich_help_panel=FILES,
+    ),
+]
 Demo = Annotated[
     bool, typer.Option("--demo", help="Serve a tree with arrays of every kind, to try clients.", rich_help_panel=FILES)
 ]
@@ -60,6 +68,7 @@ class FileOptions:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     follow_symlinks: bool = False
+    stack: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -67,12 +76,14 @@ class FileOptions:
         paths: list[Path] | None,
         include: list[str] | None,
         exclude: list[str] | None,
+        stack: list[str] | None,
         *,
         hidden: bool,
         follow_symlinks: bool,
     ) -> FileOptions:
         """Return what the command line says."""
-        return cls(tuple(paths or ()), tuple(include or ()), tuple(exclude or ()), hidden, follow_symlinks)
+        included, excluded = tuple(include or ()), tuple(exclude or ())
+        return cls(tuple(paths or ()), included, excluded, hidden, follow_symlinks, tuple(stack or ()))
 
     def trees(self) -> dict[str, Node]:
         """Return the tree of each path by its name.
@@ -96,6 +107,7 @@ class FileOptions:
                 exclude=self.exclude,
                 hidden=self.hidden,
                 follow_symlinks=self.follow_symlinks,
+                stack=self.stack,
             )
         return found
 

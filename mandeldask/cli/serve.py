@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mandeldask.cli.announcing import VIZARR, announce_demo, announce_trees
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
-from mandeldask.cli.paths import Demo, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths
+from mandeldask.cli.paths import Demo, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths, StackOption
 from mandeldask.demo import demo_tree
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
@@ -31,6 +31,7 @@ def serve(
     exclude: Exclude = None,
     hidden: Hidden = False,
     follow_symlinks: FollowSymlinks = False,
+    stack: StackOption = None,
     demo: Demo = False,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
@@ -172,7 +173,7 @@ def serve(
 
     `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
     """
-    files = FileOptions.of(paths, include, exclude, hidden=hidden, follow_symlinks=follow_symlinks)
+    files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
     if demo and paths:
         msg = "--demo serves a tree of its own, and no paths besides"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mandeldask.files.patterns import Pattern
 
 _WAYS = {".zarr.json", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 """Names that are Zarr's own and can be no member's."""
@@ -27,6 +31,8 @@ class Choice:
     """Whether names that begin with a dot are shown."""
     follow_symlinks: bool = False
     """Whether links, and files that refer to others, may leave the folder that is served."""
+    stacks: tuple[Pattern, ...] = ()
+    """Names of numbered files that are shown as one array."""
 
     def __post_init__(self) -> None:
         for name in ("include", "exclude"):

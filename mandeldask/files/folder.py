@@ -7,11 +7,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mandeldask.files.formats import claimed
 from mandeldask.files.opening import is_zarr, opened_file
+from mandeldask.files.patterns import Stack
 from mandeldask.files.skipped import skipped
+from mandeldask.files.stacks import opened_stack
 from mandeldask.files.stamps import Stamp, Unreadable, Version, within
 from mandeldask.zarrview.identity import digest
 from mandeldask.zarrview.nodes import Changed, Group, checked_name, named
@@ -25,14 +27,17 @@ log = logging.getLogger(__name__)
 PROBED = 200
 """Files that a folder may have for each to be opened beforehand; files of larger ones are found bad when read."""
 
+Entry = Literal["file", "folder"] | Stack
+"""What a name in a folder is."""
+
 LISTINGS = 64
 """Listings of folders that are kept, by the folder's stamp."""
 
 
 @lru_cache(maxsize=LISTINGS)
-def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, bool]:  # noqa: ARG001  the stamp is the key
-    """Return the names in a folder that may be shown, in order, and whether each is a folder."""
-    found = {}
+def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, Entry]:  # noqa: ARG001  the stamp is the key
+    """Return the names in a folder that may be shown, in order, and what each is."""
+    found: dict[str, Entry] = {}
     with os.scandir(path) as entries:
         for entry in entries:
             try:
@@ -40,7 +45,12 @@ def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, bool]:  # n
             except OSError:
                 folder = False
             if choice.takes(entry.name, folder=folder) and (folder or claimed(entry.name)):
-                found[entry.name] = folder
+                found[entry.name] = "folder" if folder else "file"
+    for pattern in choice.stacks:
+        stack = Stack.of(pattern, (name for name, entry in found.items() if entry == "file"))
+        if stack is not None:
+            found = {name: entry for name, entry in found.items() if name not in set(stack.files)}
+            found[pattern.name] = stack
     return dict(sorted(found.items()))
 
 
@@ -59,8 +69,8 @@ class Folder(Mapping[str, "Node"]):
     bad: Mapping[str, str] = field(default_factory=dict)
     """Names that are left out, and why."""
 
-    def names(self) -> Mapping[str, bool]:
-        """Return every name that may be shown, and whether each is a folder."""
+    def names(self) -> Mapping[str, Entry]:
+        """Return every name that may be shown, and what each is."""
         try:
             return _listed(self.path, Stamp.of(self.path), self.choice)
         except OSError:
@@ -76,30 +86,32 @@ class Folder(Mapping[str, "Node"]):
         return name in self.names() and name not in self.bad
 
     def __getitem__(self, name: str) -> Node:
-        folder = self.names().get(name)  # looked up, so that no name leads elsewhere
-        if folder is None or name in self.bad:
+        entry = self.names().get(name)  # looked up, so that no name leads elsewhere
+        if entry is None or name in self.bad:
             raise KeyError(name)
         try:
-            return self.opened(name, folder=folder)
+            return self.opened(name, entry)
         except FileNotFoundError:
             raise KeyError(name) from None
         except (Unreadable, OSError) as error:
             msg = f"{name} cannot be read now: {error}"
             raise Changed(msg) from error
 
-    def opened(self, name: str, *, folder: bool) -> Node:
+    def opened(self, name: str, entry: Entry) -> Node:
         """Return one member; raise what hinders."""
         checked_name(name)
         path = os.path.join(self.path, name)  # noqa: PTH118
-        if not folder:
+        if isinstance(entry, Stack):
+            return opened_stack(self.path, self.root, entry)
+        if entry == "file":
             return named(opened_file(path, self.root), name)
         return named(opened_folder(path, self.root, self.choice, self._above(path)), name)
 
-    def probe(self, name: str, *, folder: bool) -> None:
+    def probe(self, name: str, entry: Entry) -> None:
         """Raise what hinders one member; folders are not looked into."""
         path = os.path.join(self.path, checked_name(name))  # noqa: PTH118
-        if not folder or is_zarr(path):
-            self.opened(name, folder=folder)
+        if entry != "folder" or is_zarr(path):
+            self.opened(name, entry)
         else:
             self._above(path)
 
@@ -156,9 +168,9 @@ def _probed(folder: Folder) -> dict[str, str]:
     if len(names) > PROBED:
         return {}
     bad = {}
-    for name, is_folder in names.items():
+    for name, entry in names.items():
         try:
-            folder.probe(name, folder=is_folder)
+            folder.probe(name, entry)
         except Changed:
             continue
         except Exception as error:  # noqa: BLE001  a bad file never takes its folder down

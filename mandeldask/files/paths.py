@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mandeldask.files.choice import Choice
 from mandeldask.files.folder import opened_folder
 from mandeldask.files.opening import opened_file
+from mandeldask.files.patterns import Pattern
 from mandeldask.zarrview.nodes import Changed, as_node
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 
-def open_path(
+def open_path(  # noqa: PLR0913  which files are shown
     path: str | os.PathLike[str],
     *,
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
     hidden: bool = False,
     follow_symlinks: bool = False,
+    stack: str | Iterable[str] = (),
 ) -> Node:
     """Return a file or a folder as a tree for `to_store`, `to_mapping`, `create_app` and `serve`.
 
@@ -43,6 +45,9 @@ def open_path(
         Whether names that begin with a dot are shown.
     follow_symlinks : bool
         Whether links, and files that refer to other files, may leave the folder.
+    stack : str or iterable of str
+        Names of numbered files of a folder that are shown as one array, such as ``"img_{t}_{c}.tif"``: its first
+        dimensions are t and c, and its name is the pattern without braces.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def open_path(
     FileNotFoundError
         If there is nothing at `path`.
     ValueError
-        If a single file cannot be shown; the message says why.
+        If a single file cannot be shown, or a pattern has no dimension in braces; the message says why.
 
     Examples
     --------
@@ -67,7 +72,8 @@ def open_path(
     ...     print(list(tree.members), tree.members["ramp.npy"].shape)
     ['ramp.npy'] (2, 3)
     """
-    choice = Choice(tuple(include), tuple(exclude), hidden, follow_symlinks)
+    patterns = tuple(Pattern(text) for text in ((stack,) if isinstance(stack, str) else stack))
+    choice = Choice(tuple(include), tuple(exclude), hidden, follow_symlinks, patterns)
     given = os.path.abspath(os.path.expanduser(os.fspath(path)))  # noqa: PTH100, PTH111
     if not os.path.exists(given):  # noqa: PTH110
         msg = f"there is no file or folder {os.fspath(path)}"

@@ -16,7 +16,7 @@ from mandeldask.web.keys import redacted
 from mandeldask.web.messages import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,6 +63,10 @@ class Metrics:
         """Show the numbers that a cache and queues keep themselves."""
         self.registry.register(_Kept(cache, queues))
 
+    def count(self, name: str, documentation: str, number: Callable[[], int]) -> None:
+        """Show a number that something else counts."""
+        self.registry.register(_Counted(name, documentation, number))
+
     def reply(self) -> Reply:
         """Return every metric in Prometheus' text format."""
         return Reply(
@@ -94,6 +98,19 @@ class _Kept(Collector):
         yield GaugeMetricFamily(
             "mandeldask_chunks_waiting", "Chunks that wait for a thread.", value=sum(queue.waiting for queue in queues)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted(Collector):
+    """A number read when it is asked for."""
+
+    name: str
+    documentation: str
+    number: Callable[[], int]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield it as a metric."""
+        yield CounterMetricFamily(self.name, self.documentation, value=self.number())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""How numbered files are named, and which files of a folder make up a stack."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How the files of a stack are named.
+
+    Raises
+    ------
+    ValueError
+        If it has no field in braces, or one twice, or names a folder.
+    """
+
+    text: str
+    """Such as ``img_{t}_{c}.tif``."""
+
+    def __post_init__(self) -> None:
+        if not self.dims or len(set(self.dims)) < len(self.dims) or "/" in self.text:
+            msg = f'a stack must look like "img_{{t}}_{{c}}.tif", with each name in braces once, not {self.text!r}'
+            raise ValueError(msg)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the dimensions that the files are numbered along."""
+        return tuple(_FIELD.findall(self.text))
+
+    @property
+    def name(self) -> str:
+        """Name of the stack in its folder: the pattern without braces."""
+        return _FIELD.sub(r"\1", self.text)
+
+    def labels_in(self, name: str) -> tuple[str, ...] | None:
+        """Return what stands in a file's name for each dimension; None if it is no file of the stack.
+
+        Examples
+        --------
+        >>> Pattern("img_{t}_{c}.tif").labels_in("img_007_red.tif")
+        ('007', 'red')
+        """
+        pieces = _FIELD.split(self.text)
+        expression = "".join("([^/]+?)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces))
+        found = re.fullmatch(expression, name)
+        return found.groups() if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The files of a pattern, in order."""
+
+    pattern: Pattern
+    """How they are named."""
+    labels: tuple[tuple[str, ...], ...]
+    """What stands for each dimension, in the order of numbers, or else of letters."""
+    files: tuple[str, ...]
+    """Their names, the last dimension fastest; "" where there is none."""
+
+    @classmethod
+    def of(cls, pattern: Pattern, names: Iterable[str]) -> Stack | None:
+        """Return the stack that some names make up; None if none fits."""
+        found = {each: name for name in names if (each := pattern.labels_in(name)) is not None}
+        if not found:
+            return None
+        labels = tuple(tuple(sorted({one[axis] for one in found}, key=_order)) for axis in range(len(pattern.dims)))
+        return cls(pattern, labels, tuple(found.get(one, "") for one in product(*labels)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Files along each dimension."""
+        return tuple(map(len, self.labels))
+
+
+def _order(label: str) -> tuple[int, int, str]:
+    return (0, int(label), label) if label.isdecimal() else (1, 0, label)
