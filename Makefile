@@ -8,7 +8,7 @@ ARGS ?=
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
-.PHONY: demo test test-core test-slow mutants lint types layers docs site setup clean
+.PHONY: demo test test-core test-slow mutants lint types layers docs siege site setup clean
 
 demo: $(VENV)/.demo  ## serve the set with its page and print the URLs; ARGS="--port 9000" passes options on
 	@echo "The command and the package live in $(VENV): source $(VENV)/bin/activate"
@@ -35,6 +35,12 @@ types: setup  ## static types
 
 layers: setup  ## imports point down only
 	$(BIN)/lint-imports
+
+# A tenth of it with SIEGE=--quick; goals that are missed make it fail.
+SIEGE ?=
+
+siege: setup  ## attack a server of this machine and print what came of it beside the goals (minutes)
+	$(BIN)/python benchmarks/siege.py $(SIEGE)
 
 docs: setup  ## every code block of README and docs runs
 	$(BIN)/python -m pytest -p no:cacheprovider README.md docs

@@ -62,12 +62,13 @@ class Dask:
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--no-show"]
         self.scheduler = self._run("scheduler", *options)
 
-    def start_worker(self):
+    def start_worker(self, first=""):
+        """Start a worker; what it imports is looked for in the folder `first` before all else."""
         options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
-        self.workers.append(self._run("worker", self.address, *options))
+        self.workers.append(self._run("worker", self.address, *options, first=first))
 
-    def _run(self, *command):
-        environment = os.environ | {"PYTHONPATH": str(HERE)}
+    def _run(self, *command, first=""):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [first, str(HERE)]))}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen([sys.executable, "-m", "dask", *command], env=environment, **quiet)
 

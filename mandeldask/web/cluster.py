@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -31,6 +33,11 @@ RETRY_S = 1
 
 POLL_S = 0.02
 """Seconds within which a wait notices that its client has gone."""
+
+log = logging.getLogger(__name__)
+
+PACKAGE = "mandeldask"
+"""What workers must have, in this server's version: their code reads what is sent to them."""
 
 LOST = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
 """What distributed raises for lost connections, and for futures lost with them."""
@@ -62,6 +69,9 @@ class Cluster:
         self._lock = threading.Lock()
         self._client: Any = None
         self._next_try = 0.0
+        self._there: list[str] = []
+        self._next_look = 0.0
+        self._asked: dict[str, str] = {}  # what is wrong with a worker, by its address; empty where nothing is
 
     def over(self, node: Node) -> Node:
         """Return `node` with every array read by the cluster's workers."""
@@ -71,7 +81,8 @@ class Cluster:
     def ready(self) -> bool:
         """Whether the scheduler is there and has workers; connects if it must."""
         try:
-            return _workers(self.client()) > 0
+            client = self.client()
+            return self.only(client) is not None or bool(_workers(client))
         except SchedulerAway:
             return False
 
@@ -96,6 +107,34 @@ class Cluster:
                 self._next_try = time.monotonic() + RETRY_S  # those who waited for the lock learn it at once
                 raise
             return self._client
+
+    def only(self, client: Any) -> list[str] | None:
+        """Return the addresses of workers with this version of the package, or None where all have it.
+
+        It is asked once in `RETRY_S`, and the log names each worker without it once.
+
+        Raises
+        ------
+        SchedulerAway
+            If the scheduler is away, or all workers lack the package or have another version of it.
+        """
+        with self._lock:
+            if time.monotonic() > self._next_look:
+                there = _workers(client)
+                self._ask(client, [address for address in there if address not in self._asked])
+                self._there, self._next_look = there, time.monotonic() + RETRY_S
+            there, fitting = self._there, [address for address in self._there if not self._asked[address]]
+        if there and not fitting:
+            wrong = self._asked[there[0]]
+            msg = f"no worker of the cluster has {PACKAGE} {version(PACKAGE)}; the one at {there[0]} has {wrong}"
+            raise SchedulerAway(msg)
+        return fitting if len(fitting) < len(there) else None
+
+    def _ask(self, client: Any, workers: list[str]) -> None:
+        for address, wrong in _asked(client, workers).items():
+            self._asked[address] = wrong
+            if wrong:
+                log.warning("the worker at %s computes nothing: it has %s", address, wrong)
 
     def _connected(self) -> Any:
         from distributed import Client  # noqa: PLC0415  an extra, and a second to import
@@ -141,16 +180,25 @@ class _Remote:
         from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and a second to import
 
         client, key = self.cluster.client(), f"chunk-{uuid4().hex}"
+        workers = self.cluster.only(client)
         try:
             future = client.submit(
-                computed, self.read, window, key, key=key, pure=False, priority=USUAL - urgency.get(), retries=2
+                computed,
+                self.read,
+                window,
+                key,
+                key=key,
+                pure=False,
+                priority=USUAL - urgency.get(),
+                retries=2,
+                workers=workers,
             )
-            return _awaited(future, client)
+            return _awaited(future, client, workers)
         except (*LOST, ClosedClientError) as error:
             raise SchedulerAway(str(error) or "the scheduler went away") from error
 
 
-def _awaited(future: Any, client: Any) -> NDArray[Any]:
+def _awaited(future: Any, client: Any, workers: list[str] | None) -> NDArray[Any]:
     """Return the result of `future`, watching for those who leave, and for a cluster that does."""
     done, cancellation, look = threading.Event(), current(), time.monotonic()
     future.add_done_callback(lambda _: done.set())
@@ -159,26 +207,50 @@ def _awaited(future: Any, client: Any) -> NDArray[Any]:
             cancellation.check()
             if time.monotonic() > look:
                 look = time.monotonic() + RETRY_S
-                _check(client)
+                _check(client, workers)
         return cast("NDArray[Any]", future.result(timeout=CONNECT_S))
     finally:
         if not done.is_set() and client.status == "running":
             future.cancel()
 
 
-def _check(client: Any) -> None:
-    """Raise SchedulerAway unless the scheduler answers and has workers."""
-    if client.status != "running" or not _workers(client):
+def _check(client: Any, workers: list[str] | None) -> None:
+    """Raise SchedulerAway unless the scheduler answers and has workers, one of `workers` if those are given."""
+    there = _workers(client) if client.status == "running" else []
+    if not there or (workers is not None and not set(workers) & set(there)):
         msg = "the cluster has no scheduler or no workers now"
         raise SchedulerAway(msg)
 
 
-def _workers(client: Any) -> int:
-    """Return the number of workers."""
+def _workers(client: Any) -> list[str]:
+    """Return the addresses of the workers."""
     try:
-        return len(client.ncores())
+        return list(client.ncores())
     except LOST as error:
         raise SchedulerAway(str(error)) from error
+
+
+def _asked(client: Any, workers: list[str]) -> dict[str, str]:
+    """Return what is wrong with the package of each worker, empty where nothing is.
+
+    They are asked by a function of Python's own: one of ours could not be sent to a worker without the package.
+    """
+    if not workers:
+        return {}
+    try:
+        found = client.run(version, PACKAGE, workers=workers, on_error="return")
+    except LOST as error:
+        raise SchedulerAway(str(error)) from error
+    return {address: _wrong(found.get(address)) for address in workers}
+
+
+def _wrong(found: object) -> str:
+    """Return what is wrong with the version that a worker told, or what it raised instead."""
+    if found == version(PACKAGE):
+        return ""
+    if isinstance(found, PackageNotFoundError):
+        return f"no {PACKAGE}"
+    return f"{PACKAGE} {found}, and this server {version(PACKAGE)}" if isinstance(found, str) else ""
 
 
 def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -79,6 +80,52 @@ def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(tmp_path):
         assert logged.count("began") >= 1
         assert until(lambda: "mandeldask_chunks_running 0.0" in client.get("/metrics").text, 5)
         assert logged.count("ended") == 0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("", "no mandeldask"),
+        ("Metadata-Version: 2.1\nName: mandeldask\nVersion: 0.0.1\n", r"mandeldask 0.0.1, and this server"),
+    ],
+)
+def test_a_worker_without_this_version_is_named_in_a_line_and_computes_nothing(metadata, said, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "mandeldask")
+    (tmp_path / "logged").mkdir()
+    logged = Logged(tmp_path / "logged", 0.01)
+    with dask(workers=0) as cluster:
+        cluster.start_worker(other_version(tmp_path, metadata))
+        with serving(logged.tree(), scheduler=cluster.address) as client:
+            assert until(lambda: said in client.get(ROW.format(1)).text, 60)
+            assert client.get(ROW.format(1)).status_code == 503
+            assert client.get("/readyz").status_code == 503
+            cluster.start_worker()
+            assert until(lambda: client.get(ROW.format(2)).status_code == 200, 60)
+            for row in range(3, 9):
+                assert client.get(ROW.format(row)).status_code == 200
+    lines = [record.getMessage() for record in caplog.records if record.name == "mandeldask.web.cluster"]
+    assert len([line for line in lines if "computes nothing" in line]) == 1
+    assert said in lines[0]
+
+
+def other_version(folder, metadata):
+    """Return a folder for PYTHONPATH in which `importlib.metadata` finds other versions of this package, or none."""
+    if metadata:
+        info = folder / "path" / "mandeldask-0.0.1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(metadata)
+    else:
+        (folder / "path").mkdir()
+        (folder / "path" / "sitecustomize.py").write_text(
+            "import importlib.metadata as m\n"
+            "found = m.Distribution.from_name\n"
+            "def without(name):\n"
+            "    if name == 'mandeldask':\n"
+            "        raise m.PackageNotFoundError(name)\n"
+            "    return found(name)\n"
+            "m.Distribution.from_name = staticmethod(without)\n"
+        )
+    return str(folder / "path")
 
 
 def test_no_scheduler_at_all_is_503_soon():
