@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -15,24 +16,28 @@ import zarr
 
 import mandeldask as md
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def timed(work):
+
+def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def measure(count):
+def measure(count: int) -> None:
     tree = {f"a{index}": np.arange(16, dtype="f4") + index for index in range(count)}
     cpu, began = time.process_time(), time.perf_counter()
     with md.serve({"many": tree}, background=True) as server:
         started = time.process_time() - cpu, time.perf_counter() - began
         waits, stop = [], threading.Event()
 
-        def watch():
+        def watch() -> None:
             with httpx.Client(base_url=server.address) as client:
                 while not stop.is_set():
                     waits.append(timed(lambda: client.get("/healthz")))
+                    time.sleep(0.01)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
