@@ -13,6 +13,7 @@ from mandeldask.cancellation import cancellable, current
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.escape.plan import run
 from mandeldask.fractal.escape.units import PLANE
+from mandeldask.fractal.interruption import interruptible, stopped_at_the_end
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import as_text
 from mandeldask.fractal.tolerance import Packing, Tolerance, checked_tolerance
@@ -130,12 +131,16 @@ class Mandelbrot:
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
         """Return the fields at the pixels of `grid`, shape (height, width) each."""
-        with self._answered(grid) as tile:
+        seconds = cost(grid, self.maxiter, self.fields).seconds
+        return interruptible(lambda: self._computed(grid, seconds), seconds)
+
+    def _computed(self, grid: Grid, seconds: float) -> Mapping[str, NDArray[Any]]:
+        with self._answered(grid, seconds) as tile:
             return {field: self._values(tile, field).reshape(grid.shape) for field in self.fields}
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
-        with self._answered(grid) as tile:
+        with self._answered(grid, cost(grid, self.maxiter, self.fields).seconds) as tile:
             return tile.answered
 
     def _values(self, tile: Tile, field: str) -> NDArray[Any]:
@@ -148,16 +153,17 @@ class Mandelbrot:
         return values.astype(np.float32) if self._packing is None else self._packing.packed(values)
 
     @contextmanager
-    def _answered(self, grid: Grid) -> Iterator[Tile]:
+    def _answered(self, grid: Grid, seconds: float) -> Iterator[Tile]:
         """Give the block a tile with every pixel answered; its counts are in memory that is lent."""
         from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape
         tolerance = {field: float(value) for field, value in self.tolerance}
         what = f"{height} x {width} pixels to maxiter {self.maxiter}"
-        spend(cost(grid, self.maxiter, self.fields).seconds, what)
+        spend(seconds, what)
         with (
             cancellable(current()) as cancellation,
+            stopped_at_the_end(cancellation),
             metered(what, cancellation.cancel),
             lent_space(grid.im.size * grid.re.size) as space,
         ):

@@ -1,0 +1,131 @@
+"""Ctrl-C: Python handles signals in the main thread only, and there not before a kernel returns.
+
+So a long computation asked for in the main thread runs in another, while the main thread waits for it. A process that
+ends by Ctrl-C also stops what its other threads compute, which Python would wait for: dask's, say.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread  # noqa: F401  its own hook must be there before ours: the last one runs first
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mandeldask.cancellation import Cancellation, cancellable, current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_T = TypeVar("_T")
+
+_WORTHWHILE_S = 0.4
+"""Estimated seconds from which on a computation is handed to another thread."""
+
+_PATIENCE_S = 1.0
+"""Seconds that Ctrl-C waits for a computation to stop: compiling a kernel takes longer, and goes on by itself."""
+
+_running: set[Cancellation] = set()
+_ending = threading.Event()
+
+
+def interruptible(call: Callable[[], _T], seconds: float) -> _T:
+    """Return ``call()``, which may take `seconds`, so that Ctrl-C ends it within milliseconds.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If that is what ended it, in the main thread.
+    """
+    if seconds < _WORTHWHILE_S or threading.current_thread() is not threading.main_thread():
+        return call()
+    cancellation, outcome = Cancellation(), _Outcome(call)
+    with current().calling(cancellation.cancel):
+        _calls().put(partial(copy_context().run, outcome.find, cancellation))
+        try:
+            outcome.known.wait()
+        except BaseException:
+            cancellation.cancel()
+            if not outcome.known.wait(_PATIENCE_S):
+                _forget_calls()
+            raise
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value  # type: ignore[no-any-return]
+
+
+def _calls() -> SimpleQueue[Callable[[], None]]:
+    """Return what the thread beside the main one computes, one after the other; it keeps its scratch memory."""
+    global _queue  # noqa: PLW0603  the main thread's own
+    if _queue is None:
+        _queue = SimpleQueue()
+        threading.Thread(target=_serve, args=(_queue,), name="mandeldask", daemon=True).start()
+    return _queue
+
+
+def _forget_calls() -> None:
+    """Let the next computation have a new thread: this one is busy, or a process that was forked has it not."""
+    global _queue  # noqa: PLW0603
+    _queue = None
+
+
+def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        queue.get()()
+
+
+_queue: SimpleQueue[Callable[[], None]] | None = None
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_calls)
+
+
+@contextmanager
+def stopped_at_the_end(cancellation: Cancellation) -> Iterator[None]:
+    """Have `cancellation` cancelled if the process ends by Ctrl-C inside the block."""
+    _running.add(cancellation)
+    try:
+        if _ending.is_set():
+            cancellation.cancel()
+        yield
+    finally:
+        _running.discard(cancellation)
+
+
+class _Outcome:
+    """What a call returned or raised, in another thread."""
+
+    __slots__ = ("call", "error", "known", "value")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.known = threading.Event()
+
+    def find(self, cancellation: Cancellation) -> None:
+        """Call, under `cancellation`."""
+        try:
+            with cancellable(cancellation):
+                self.value = self.call()
+        except BaseException as error:  # noqa: BLE001  belongs to the main thread
+            self.error = error
+        finally:
+            self.known.set()
+
+
+def _stop_what_runs() -> None:
+    """Cancel all computations if Ctrl-C ends this process; otherwise it waits for them, as it should."""
+    kind = getattr(sys, "last_type", None)
+    if isinstance(kind, type) and issubclass(kind, KeyboardInterrupt):
+        _ending.set()
+        for cancellation in tuple(_running):
+            cancellation.cancel()
+
+
+if hasattr(threading, "_register_atexit"):  # before threads are joined; `atexit` comes after that
+    threading._register_atexit(_stop_what_runs)  # noqa: SLF001

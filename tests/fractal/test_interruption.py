@@ -1,0 +1,71 @@
+"""Ctrl-C, sent to processes that compute for minutes: each ends at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.interruption import interruptible
+from mandeldask.fractal.mandelbrot import Mandelbrot
+
+SETUP = """
+import sys, time
+import mandeldask as md
+slow = md.window("-0.743643887037151+0.13182590420533j", "1e-9", (256, 256), maxiter=400_000_000, chunks={chunks})
+md.window("-0.743643887037151+0.13182590420533j", "1e-9", (64, 64), maxiter=20_000, chunks=None).iterations.values
+"""
+COMPUTE = {
+    "lazy": ("None", "slow.iterations.values"),
+    "synchronous": ("64", "slow.iterations.compute(scheduler='synchronous')"),
+    "threads": ("64", "slow.iterations.compute(scheduler='threads')"),
+}
+MOST_S = 10.0
+"""Seconds after which a process counts as not stopped; it would go on for hours."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT between processes")
+@pytest.mark.parametrize("how", COMPUTE)
+def test_ctrl_c_ends_a_process(how):
+    chunks, compute = COMPUTE[how]
+    code = SETUP.format(chunks=chunks) + textwrap.dedent(f"""
+        print("computing", flush=True)
+        try:
+            {compute}
+        except KeyboardInterrupt:
+            print("interrupted", time.monotonic(), flush=True)
+            raise
+        """)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "computing\n"
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=MOST_S)
+    finally:
+        process.kill()
+        process.wait()
+    assert out.startswith("interrupted")
+    assert "KeyboardInterrupt" in err
+
+
+def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():
+    main = threading.current_thread()
+    assert interruptible(threading.current_thread, 0.0) is main
+    assert interruptible(threading.current_thread, 1.0) is not main
+    with pytest.raises(ZeroDivisionError):
+        interruptible(lambda: 1 // 0, 1.0)
+    cancellation = Cancellation()
+    timer = threading.Timer(0.2, cancellation.cancel)
+    timer.start()
+    with cancellable(cancellation), pytest.raises(Cancelled):
+        Mandelbrot(400_000_000)(Grid.window("-0.743643887037151+0.13182590420533j", "1e-9", (64, 64)))
+    timer.join()
