@@ -62,9 +62,19 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
 	@touch $@
 
+# The page's JavaScript has no build step; Node is only for its checks.
+.PHONY: page
+page: tests/viewer/node_modules/.installed  ## lint, types and unit tests of the page's JavaScript
+	cd tests/viewer && npm run --silent lint && npm run --silent types && npm run --silent test
+
+.PHONY: sheet
+sheet: setup browser  ## pictures of the page at its known places, in build/contact-sheet.png
+	mkdir -p build
+	$(BIN)/python tests/viewer/contact_sheet.py build/contact-sheet.png
+
 # Browser and Node are only for the tests of real clients.
 .PHONY: browser
-browser: tests/clients/node_modules/.installed
+browser: tests/clients/node_modules/.installed tests/viewer/node_modules/.installed
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
 
 # nginx is only for the test of docs/how-to/behind-nginx.md.
@@ -79,5 +89,10 @@ tests/clients/node_modules/.installed: tests/clients/package.json
 	cd tests/clients && npm install --no-audit --no-fund --silent
 	@touch $@
 
+tests/viewer/node_modules/.installed: tests/viewer/package.json
+	@command -v npm >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq nodejs npm; }
+	cd tests/viewer && npm install --no-audit --no-fund --silent
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist tests/clients/node_modules
+	rm -rf $(VENV) tests/viewer/node_modules build dist tests/clients/node_modules

@@ -42,20 +42,20 @@ if TYPE_CHECKING:
 PORT = 8000
 """Where the server listens unless told otherwise."""
 
-PLACE_S = 600.0
-"""Seconds that a chunk of a place may be estimated at unless told otherwise: 512 x 512 pixels at any depth to the
-greatest maxiter of a place come to less; they take a tenth of that and less."""
+PLACE_S = 2400.0
+"""Seconds that a chunk of a place may be estimated at unless told otherwise: 256 x 256 pixels with their fields, at any
+depth to the greatest maxiter of a place, come to less; they take a tenth of that and less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The places that a server is willing to open by URL, and what it is willing to compute for a chunk of any tree."""
 
-    max_iter: int = 100_000
-    """Greatest maxiter of any level."""
-    max_depth: int = 300
+    max_iter: int = 1_500_000
+    """Greatest maxiter of any level; "auto" comes to less where pixels are 1e-1100 apart."""
+    max_depth: int = 1100
     """Greatest depth: pixels of the finest level lie at least 10^-max_depth plane units apart."""
-    max_digits: int = 1000
+    max_digits: int = 12_000
     """Longest spec, in characters, and greatest negative exponent in it."""
     max_tilesize: int = 1024
     """Greatest tilesize, in pixels."""

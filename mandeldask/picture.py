@@ -35,8 +35,8 @@ def render(
 ) -> Image:
     """Return the picture of one field, a pixel for a pixel.
 
-    The colours are the ones of the viewer page: a palette turned by the fourth root of the value, so that shallow
-    and deep places both show bands of like width.
+    The palettes are the ones of the viewer page, turned by the fourth root of the value, so that shallow and deep
+    places both show bands of like width. The page's own contrast follows what is in sight.
 
     Parameters
     ----------
@@ -90,8 +90,7 @@ def paint(
 ) -> NDArray[np.uint8]:
     """Return RGB bytes, shape ``(*values.shape, 3)``, of values by a table of `STEPS` colours.
 
-    Only square roots, sums and products, which IEEE 754 rounds alike everywhere: `web/viewer/colours.js` computes
-    the very same bytes.
+    Only square roots, sums and products, which IEEE 754 rounds alike everywhere.
     """
     outside = values < inside  # False for NaN
     scaled = np.where(outside, values, 0).astype(np.float64) / unit

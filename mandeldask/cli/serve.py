@@ -145,18 +145,18 @@ def serve(
     ] = None,
     max_iter_limit: Annotated[
         int, typer.Option(min=1, help="Greatest maxiter of a place.", rich_help_panel=PLACES)
-    ] = 100_000,
+    ] = 1_500_000,
     max_depth: Annotated[
         int, typer.Option(min=1, help="Pixels of a place lie at least 10^-N apart.", rich_help_panel=PLACES)
-    ] = 300,
+    ] = 1100,
     max_digits: Annotated[
         int, typer.Option(min=1, help="Characters that a place is spelled with.", rich_help_panel=PLACES)
-    ] = 1000,
+    ] = 12_000,
     max_seconds: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Seconds that a chunk of any tree may be estimated at. Unless given: 600 for a place, no limit else.",
+            help="Seconds that a chunk of any tree may be estimated at. Unless given: 2400 for a place, no limit else.",
             rich_help_panel=SERVER,
         ),
     ] = None,

@@ -185,6 +185,7 @@ def _routes(zarr: Zarr, metrics: Metrics, pool: Pool, cluster: Cluster | None) -
             Route("/readyz", Answer(partial(_ready, cluster), blocks=cluster is not None)),
             Route("/metrics", Answer(metrics.reply, whole=True)),
             Mount("/viewer", viewer),
+            Route("/viewer", viewer),
             Route("/", viewer if zarr.catalog.has_set else browser),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _fault},

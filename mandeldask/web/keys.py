@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from mandeldask.web.messages import Request, problem
+from mandeldask.web.messages import Reply, Request, problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +112,10 @@ class ApiKeys:
         if grant is None and not _is_open(inner["path"]):
             refusal = problem(401, "an API key is needed", ("www-authenticate", 'Bearer realm="mandeldask"'))
             await refusal.send(send, head=scope["method"] == "HEAD")
+            return
+        prefix = _PREFIX.fullmatch(scope["path"])
+        if grant is not None and prefix is not None and not prefix[2]:  # URLs of the page are relative to its folder
+            await Reply(308, (("location", f"{prefix[1]}/"),)).send(send, head=scope["method"] == "HEAD")
             return
         await self.app({**inner, "auth": grant or Grant(frozenset(), private=True)}, receive, send)
 

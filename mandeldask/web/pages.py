@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from mandeldask.web.representation import Lifetime, Representation
 from mandeldask.web.zarr import other_method
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from importlib.resources.abc import Traversable
+
     from starlette.types import Receive, Scope, Send
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
@@ -38,32 +42,81 @@ class Viewer:
     def _reply(request: Request) -> Reply:
         if request.method not in {"GET", "HEAD"}:
             return other_method(request.method)
+        if request.path == "/viewer":  # URLs in the page are relative
+            return Reply(308, (("location", "viewer/"),))
         try:
-            content, media_type = _file(request.path.removeprefix("/viewer").removeprefix("/") or "index.html")
+            file = _page("viewer/") if request.path == "/" else _file(request.path.removeprefix("/viewer/"))
         except Refusal as refusal:
             return refusal.reply
-        etag = hashlib.sha256(content).hexdigest()[:32]
-        shown = Representation(etag, media_type, Lifetime.REVALIDATE, private=False)
-        return (shown.decided(request) or shown.reply(request, content)).plus(POLICY)
+        shown = Representation(file.etag, file.media_type, file.lifetime, private=False)
+        return (shown.decided(request) or shown.reply(request, file.content)).plus(POLICY)
 
 
-def _file(name: str) -> tuple[bytes, str]:
-    """Return the content and media type of one of the viewer's files."""
+@dataclass(frozen=True, slots=True)
+class File:
+    """One of the viewer's files, ready to be sent."""
+
+    content: bytes
+    """Its bytes."""
+    media_type: str
+    """Its Content-Type."""
+    lifetime: Lifetime
+    """How long a cache may use it."""
+
+    @property
+    def etag(self) -> str:
+        """Strong ETag, without quotes."""
+        return hashlib.sha256(self.content).hexdigest()[:32]
+
+
+def _file(path: str) -> File:
+    """Return one of the viewer's files: by its path, or by the fingerprint of them all and its path."""
+    pinned, _, rest = path.partition("/")
     known = _files()
-    if name not in known:
+    if pinned == fingerprint() and rest in known:
+        return replace(known[rest], lifetime=Lifetime.IMMUTABLE)
+    if path in {"", "index.html"}:
+        return _page("")
+    if path not in known:
         raise Refusal(404, "the viewer has no such file")
-    return known[name]
+    return known[path]
 
 
 @cache
-def _files() -> dict[str, tuple[bytes, str]]:
-    """Return every file of the viewer; a dictionary cannot be talked into leaving its folder."""
-    folder = files("mandeldask.web") / "viewer"
-    return {
-        item.name: (item.read_bytes(), _media_type(item.name))
-        for item in folder.iterdir()
-        if _NAME.fullmatch(item.name) and item.is_file()
-    }
+def _page(folder: str) -> File:
+    """Return the page: files below `folder` by URLs that caches may keep for ever, modules asked for at once."""
+    folder = f"{folder}{fingerprint()}/"
+    modules = [name for name in _files() if name.endswith(".js") and not name.endswith("worker.js")]
+    preloads = "".join(f'<link rel="modulepreload" href="{folder}{name}" />\n    ' for name in sorted(modules))
+    page = _files()["index.html"]
+    text = page.content.decode().replace('"viewer/', f'"{folder}')
+    return replace(page, content=text.replace("<script", f"{preloads}<script", 1).encode())
+
+
+@cache
+def fingerprint() -> str:
+    """Return 16 hexadecimal digits that only these very files have."""
+    digest = hashlib.sha256()
+    for name, file in sorted(_files().items()):
+        digest.update(f"{name} {file.etag}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _files() -> Mapping[str, File]:
+    """Return every file of the viewer by its path; a dictionary cannot be talked into leaving its folder."""
+    return dict(_walk(files("mandeldask.web") / "viewer", ""))
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, File]]:
+    """Return the files of a folder and of those in it."""
+    for item in folder.iterdir():
+        if not _NAME.fullmatch(item.name):
+            continue
+        if item.is_dir():
+            yield from _walk(item, f"{prefix}{item.name}/")
+        else:
+            yield f"{prefix}{item.name}", File(item.read_bytes(), _media_type(item.name), Lifetime.REVALIDATE)
 
 
 def _media_type(name: str) -> str:

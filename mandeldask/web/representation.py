@@ -69,8 +69,13 @@ class Representation:
         Chunks are never encoded on the way: they are compressed already, and their ETag, length and ranges would
         change.
         """
-        gzipped = self.media_type == JSON and accepts_gzip(request.headers.get("accept-encoding", ""))
+        gzipped = self._is_text and accepts_gzip(request.headers.get("accept-encoding", ""))
         return self.etag + GZIPPED if gzipped else self.etag
+
+    @property
+    def _is_text(self) -> bool:
+        """Whether gzip makes it much shorter."""
+        return self.media_type == JSON or self.media_type.startswith(("text/", "image/svg"))
 
     def _headers(self, etag: str) -> tuple[tuple[str, str], ...]:
         scope = "private" if self.private else "public"
@@ -80,7 +85,7 @@ class Representation:
             ("etag", f'"{etag}"'),
             ("cache-control", caching),
             ("accept-ranges", "bytes"),
-            *((("vary", "Accept-Encoding"),) if self.media_type == JSON else ()),
+            *((("vary", "Accept-Encoding"),) if self._is_text else ()),
         )
 
 
@@ -105,7 +110,7 @@ def _is_positive(quality: str) -> bool:
     return set(quality) <= set("0123456789.") and bool(quality.strip("0."))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _gzipped(body: bytes) -> bytes:
-    """Return `body` compressed; the consolidated metadata of 50 levels is asked for again and again."""
+    """Return `body` compressed; the metadata of 50 levels and the page's files are asked for again and again."""
     return gzip.compress(body, 6, mtime=0)

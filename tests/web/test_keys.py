@@ -80,6 +80,12 @@ def test_the_viewer_works_below_a_key(locked):
     assert locked.get("/").headers["referrer-policy"] == "no-referrer"
 
 
+def test_a_key_without_its_slash_leads_to_the_page(locked):
+    reply = locked.get(f"/key/{SECRET}")
+    assert (reply.status_code, reply.headers["location"]) == (308, f"{SECRET}/")
+    assert locked.get("/key/wrong").status_code == locked.get("/key/wrong/").status_code
+
+
 def test_pages_without_data_need_no_key(locked):
     for path in ("/healthz", "/readyz"):
         assert locked.get(path).status_code == 200

@@ -1,44 +1,27 @@
-/** Starts the page: finds a pyramid on this server, shows it, and keeps the URL's hash a link to the place. */
+/** Starts the page: chooses what to show, joins its parts, and keeps the URL's hash a link to the view. */
 
-import { loadPalettes, palette } from "./colours.js";
-import { Explorer } from "./explorer.js";
-import { listen } from "./gestures.js";
-import { choices, copy, notice, python, showBusy, showPixel, showPlace } from "./panel.js";
-import { fromHash, toHash } from "./permalink.js";
-import { Pyramid } from "./pyramid.js";
-import { openGroup } from "./zarr.js";
+import { Loader } from "./data/loader.js";
+import { Controls } from "./page/controls.js";
+import { Explorer } from "./page/explorer.js";
+import { startGestures } from "./page/gestures.js";
+import { Looks } from "./page/look.js";
+import { choices, element, notice, showBusy, showPixel, showPlace, showShares } from "./page/panel.js";
+import { fromHash, toHash } from "./page/permalink.js";
+import { startPlaces } from "./page/places_panel.js";
+import { startSharing } from "./page/share_panel.js";
+import { chooseSource } from "./page/sources.js";
+import { Trail } from "./page/trail.js";
+import { homeOf, styleOf } from "./page/standard.js";
+import { loadPalettes, ring } from "./picture/palettes.js";
+import { painterFor } from "./picture/painter.js";
 
-const canvas = document.getElementById("view");
+const canvas = /** @type {HTMLCanvasElement} */ (element("view"));
 const query = new URLSearchParams(location.search);
 const headers = query.has("api_key") ? { "X-API-Key": query.get("api_key") } : {};
-
-/** Groups of this server that hold a multiscale image, by the path from the server's Zarr v3 root. */
-async function findSources() {
-  const root = await openGroup(new URL("zarr/v3/", document.baseURI), headers);
-  const images = [...root.nodes].filter(([, node]) => node.attributes?.ome?.multiscales);
-  if (images.length === 0) throw new Error("This server holds no multiscale image.");
-  return new Map(images.map(([path]) => [path.replace(/\.zarr$/, ""), new URL(`${path}/`, root.url)]));
-}
-
-/** The group to show: `?source=` (a path of this server), else the first image found. */
-async function chooseSource() {
-  if (query.has("source")) {
-    const url = new URL(`${query.get("source").replace(/\/+$/, "")}/`, document.baseURI);
-    if (url.origin !== location.origin) throw new Error("This page shows data of its own server only.");
-    return url;
-  }
-  const sources = await findSources();
-  const [first] = sources.keys();
-  choices("source", [...sources.keys()], first);
-  document.getElementById("source").addEventListener("change", ({ target }) => {
-    query.set("source", sources.get(target.value).pathname);
-    location.assign(`${location.pathname}?${query}`);
-  });
-  return sources.get(first);
-}
+const OUTSIDE = "That lies outside of what this page shows. Here is the nearest it has.";
 
 function fit() {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
 }
@@ -46,97 +29,124 @@ function fit() {
 function fail(error) {
   console.error(error);
   canvas.dataset.state = "error";
-  notice(error.message, Infinity);
+  notice(error.message, Number.POSITIVE_INFINITY);
 }
 
-/** Put the place into the URL once it has been still for a moment: browsers limit how often a page may. */
-function linkKeeper(explorer, shown) {
-  let timer;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => history.replaceState(null, "", toHash(explorer.view, explorer.pyramid, shown)), 200);
-  };
+/** @param {Error & {status?: number}} error @param {number} seconds until the next try */
+function tell(error, seconds, controls) {
+  const times = Number(controls.look.iterations);
+  if (error.status === 403 && times > 0) {
+    controls.change({ iterations: times - 1 });
+    notice(`That is more than this server computes. ${error.message}`, 8);
+    return;
+  }
+  if (seconds === 0) notice(error.message, 12);
+  else notice(`${error.message} Trying again in ${seconds} s.`, Number.POSITIVE_INFINITY);
+}
+
+/** Show what the hash says, and say what of it cannot be read or shown. */
+function follow(hash, { explorer, controls, looks, trail }) {
+  const home = homeOf(explorer.source, canvas);
+  const { view, rest, problems } = fromHash(hash, explorer.source, canvas, home);
+  const { look, problems: others } = looks.read(rest);
+  controls.set(look);
+  explorer.go(view ?? home);
+  trail.begin(explorer.view);
+  const unread = [...problems, ...others];
+  if (unread.length > 0) notice(`This page cannot read ${unread.join(", ")} in the link.`, 12);
+  else if (view && !near(view, explorer.view)) notice(OUTSIDE, 12);
+}
+
+function near(asked, shown) {
+  const [dx, dy] = asked.distanceTo(shown);
+  return Math.hypot(dx, dy) < 1 && Math.abs(asked.scale - shown.scale) < 0.01;
 }
 
 async function start() {
-  const [palettes, group] = await Promise.all([
-    loadPalettes(),
-    chooseSource().then((url) => openGroup(url, headers)),
-  ]);
-  const pyramid = new Pyramid(group, headers);
-  const shown = { palette: Object.keys(palettes)[0], field: pyramid.fields[0] };
-  const adopt = (wanted) => {
-    if (wanted.palette in palettes) shown.palette = wanted.palette;
-    if (pyramid.fields.includes(wanted.field)) shown.field = wanted.field;
-  };
-  adopt(fromHash(location.hash, pyramid).shown);
-  choices("palette", Object.keys(palettes), shown.palette);
-  choices("field", pyramid.fields, shown.field);
-  document.getElementById("depth").max = pyramid.paths.length - 1;
-  document.getElementById("title").textContent = pyramid.name;
-
-  const explorer = new Explorer(canvas, pyramid, { failed: fail, moved: () => moved(), drawn: () => drawn() });
-  const keepLink = linkKeeper(explorer, shown);
-  const moved = () => {
-    if (explorer.painter.scene) showPlace(explorer.view, explorer.painter.level(explorer.view), pyramid);
-    keepLink();
-  };
-  const drawn = () => {
-    showBusy(explorer.tiles.missing);
-    if (explorer.state === "idle") warnSaturated(explorer);
-  };
-  const show = () => explorer.show(shown.field, palette(palettes[shown.palette]));
+  const [palettes, source] = await Promise.all([loadPalettes(), chooseSource(query, headers)]);
   fit();
-  show();
-  explorer.follow(location.hash);
-  wire(explorer, pyramid, { shown, show, adopt, keepLink });
-  window.viewer = explorer; // for people at the console, and for tests
+  const fields = source.fields.includes("smooth")
+    ? ["smooth", ...source.fields.filter((name) => name !== "smooth")]
+    : source.fields;
+  const looks = new Looks(Object.keys(palettes), fields);
+  const loader = new Loader();
+  const style = styleOf(source);
+  const hashOf = (view) => toHash(view, source, canvas, looks.write(controls.look));
+  const trail = new Trail(hashOf);
+  const painter = painterFor(canvas, query.get("painter"));
+  const explorer = new Explorer(canvas, painter, source, loader, style, {
+    failed: (error, seconds) => tell(error, seconds, controls),
+    recovered: () => notice(""),
+    moved: () => trail.moved(explorer),
+    drawn: () => drawn(explorer),
+    ended: (why) => notice(`This is as deep as it goes here. ${why}`.trim(), 6),
+  });
+  const controls = new Controls(looks, palettes, (look) => {
+    Object.assign(style, look, { palette: ring(palettes[look.palette]) });
+    explorer.demand.antialias = look.antialias === "on";
+    explorer.demand.field = look.field;
+    if (source.iterations !== look.iterations) source.iterations = Number(look.iterations);
+    explorer.refresh();
+    trail.moved(explorer);
+  });
+  const page = {
+    explorer,
+    controls,
+    looks,
+    trail,
+    loader,
+    palettes,
+    canvas,
+    hashOf,
+    follow: (hash) => follow(hash, page),
+  };
+  element("title").textContent = source.kind === "plane" ? "mandeldask" : source.name;
+  document.title = source.kind === "plane" ? "mandeldask: the Mandelbrot set" : source.name;
+  choices("field", fields, fields[0]);
+  follow(location.hash, page);
+  wire(page);
+  startGestures(canvas, explorer, () => explorer.fly(homeOf(source, canvas)));
+  startPlaces(page);
+  startSharing(page);
+  Object.assign(window, { viewer: explorer }); // for people at the console, and for tests
 }
 
-function wire(explorer, pyramid, { shown, show, adopt, keepLink }) {
-  const on = (id, type, act) => document.getElementById(id).addEventListener(type, act);
-  listen(canvas, {
-    pan: (dx, dy) => explorer.pan(dx, dy),
-    zoom: (levels, dx, dy) => explorer.zoom(levels, dx, dy),
-    glide: (levels, dx, dy) => explorer.glide(levels, dx, dy),
-    home: () => explorer.home(),
-    point: (dx, dy) => showPixel(explorer.pixel(dx, dy)),
+function drawn(explorer) {
+  showPlace(explorer);
+  showBusy(explorer);
+  showPixel(explorer.pixel(...explorer.pointer), explorer.style);
+  if (canvas.dataset.state === "idle") showShares(explorer.shares);
+}
+
+function wire(page) {
+  const { explorer, controls, looks } = page;
+  const on = (id, type, act) => element(id).addEventListener(type, act);
+  on("more", "click", () => controls.change({ iterations: Math.min(8, Number(controls.look.iterations) + 1) }));
+  on("field", "change", ({ target }) => {
+    explorer.tiles.clear();
+    controls.change({ field: target.value });
   });
-  on("closer", "click", () => explorer.glide(-1, 0, 0));
-  on("farther", "click", () => explorer.glide(1, 0, 0));
-  on("home", "click", () => explorer.home());
   on("depth", "input", ({ target }) => {
-    const level = explorer.painter.scene.levels.at(-1 - Number(target.value));
+    const level = explorer.source.levels.at(-1 - Number(target.value));
     explorer.zoom(Math.log2(Number(level.factor)) - explorer.view.scale, 0, 0);
   });
-  for (const id of ["palette", "field"]) {
-    on(id, "change", ({ target }) => {
-      shown[id] = target.value;
-      show();
-      keepLink();
-    });
-  }
-  on("link", "click", () => copy(location.href, "Link"));
-  on("python", "click", () => {
-    const level = explorer.painter.level(explorer.view);
-    copy(python(explorer.view, pyramid, level, canvas), "Python code");
-  });
-  window.addEventListener("hashchange", () => {
-    adopt(fromHash(location.hash, pyramid).shown);
-    show();
-    explorer.follow(location.hash);
-  });
+  on("home", "click", () => explorer.fly(homeOf(explorer.source, canvas)));
+  window.addEventListener("hashchange", () => page.follow(location.hash));
+  window.addEventListener("popstate", () => page.follow(location.hash));
+  window.addEventListener("online", () => explorer.refresh());
   new ResizeObserver(() => {
     fit();
     explorer.refresh();
   }).observe(canvas);
+  void looks;
 }
 
-/** Deep levels seen with too small a maxiter are black all over; say why. */
-function warnSaturated(explorer) {
-  const { maxiter, number } = explorer.painter.level(explorer.view);
-  if (maxiter === undefined || !explorer.saturated) return;
-  notice(`No pixel in sight escapes within ${maxiter} iterations (maxiter of level ${number}).`, 8);
+/** Start, as soon as the server answers. */
+function begin() {
+  start().catch((error) => {
+    fail(error);
+    if (error.status === 0) setTimeout(begin, 3000);
+  });
 }
 
-start().catch(fail);
+begin();

@@ -17,12 +17,32 @@ const DTYPES = {
 };
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** The server is too busy; `seconds` says when to ask again. */
-export class Busy extends Error {
-  constructor(seconds) {
-    super("The server is busy.");
+/** The server said no, in words; `status` is that of HTTP, 0 where there was no answer at all. */
+export class Refusal extends Error {
+  /** @param {string} message @param {number} status @param {number} seconds after which to ask again, if it said so */
+  constructor(message, status, seconds = 0) {
+    super(message);
+    this.status = status;
     this.seconds = seconds;
   }
+}
+
+/**
+ * Fetch, or throw a Refusal.
+ *
+ * @param {URL | string} url
+ * @param {RequestInit} options
+ */
+async function ask(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refusal("The server does not answer.", 0);
+  }
+  if (response.ok) return response;
+  throw new Refusal(await reason(response), response.status, Number(response.headers.get("Retry-After")) || 0);
 }
 
 /**
@@ -32,8 +52,7 @@ export class Busy extends Error {
  * @returns {Promise<{url: URL, attributes: object, nodes: Map<string, object>}>} nodes by path, e.g. "49/iterations"
  */
 export async function openGroup(url, headers = {}) {
-  const response = await fetch(new URL("zarr.json", url), { headers });
-  if (!response.ok) throw new Error(await refusal(response));
+  const response = await ask(new URL("zarr.json", url), { headers });
   const group = await response.json();
   if (group.node_type !== "group") throw new Error(`${url.pathname} is not a Zarr v3 group`);
   const nodes = new Map(Object.entries(group.consolidated_metadata?.metadata ?? {}));
@@ -60,13 +79,16 @@ export function openArray(url, metadata, headers = {}) {
   const key = chunkKey(chunk_key_encoding, refuse);
 
   async function read(row, col, signal) {
-    const response = await fetch(new URL(key(row, col), url), { headers, signal });
-    if (response.status === 404) return new Values(size).fill(Number(fill_value)); // an absent chunk, says the spec
-    if (response.status === 503) throw new Busy(Number(response.headers.get("Retry-After")) || 1);
-    if (!response.ok) throw new Error(await refusal(response));
-    let bytes = await response.arrayBuffer();
+    let bytes;
+    try {
+      bytes = await (await ask(new URL(key(row, col), url), { headers, signal })).arrayBuffer();
+    } catch (error) {
+      if (error.status === 404) return new Values(size).fill(Number(fill_value)); // an absent chunk, says the spec
+      throw error;
+    }
     for (const step of steps) bytes = await step(bytes);
-    if (bytes.byteLength !== size * Values.BYTES_PER_ELEMENT) throw new Error(`A chunk of ${url.pathname} is cut short.`);
+    if (bytes.byteLength !== size * Values.BYTES_PER_ELEMENT)
+      throw new Error(`A chunk of ${url.pathname} is cut short.`);
     return new Values(swapped(bytes, Values.BYTES_PER_ELEMENT, endian));
   }
   return { shape, chunks, read };
@@ -105,8 +127,9 @@ function swapped(buffer, width, endian) {
 }
 
 /** Why the server said no, in one sentence. */
-async function refusal(response) {
+async function reason(response) {
   const { detail } = await response.json().catch(() => ({}));
   const path = new URL(response.url).pathname;
-  return `The server answered ${response.status} for ${path}${detail ? `: ${detail}` : ""}.`;
+  const short = path.length > 80 ? `${path.slice(0, 40)}…${path.slice(-30)}` : path; // places are spelled at length
+  return `The server answered ${response.status} for ${short}${detail ? `: ${detail}` : ""}.`;
 }

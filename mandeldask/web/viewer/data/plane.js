@@ -1,0 +1,214 @@
+/**
+ * The Mandelbrot set at any depth, as a source: levels and tiles of one lattice over the whole plane.
+ *
+ * A tile of level n is 16/2^n plane units wide, counted from -8 + 8i. The server holds them in pyramids at
+ * `/zarr/v3/at/<spec>.zarr`, each of LEVELS levels, that divide the plane between them: which tile is in which pyramid
+ * follows from its place alone, so that all visitors ask for the same URLs.
+ */
+
+import { add, dyadicText, powerOfTwo, rational, subtract } from "../numbers/rationals.js";
+import { openGroup, Refusal } from "./zarr.js";
+
+export const TILE = 256;
+const TILE_BITS = 8;
+const WIDTH_BITS = 4; // the lattice is 2^4 plane units wide
+const LEVELS = 16; // of a pyramid
+const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
+const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
+const PROVABLE = -44; // log2 of the spacing from which on the server proves periods
+const CORNER = rational(8);
+
+/** What is computed in one spelling of a pyramid: the fields, and how often maxiter is doubled. */
+const FIELDS = ["iterations", "smooth", "period"];
+
+export class Plane {
+  kind = "plane";
+  name = "The Mandelbrot set";
+  fields = FIELDS.slice(0, 2);
+  width = 1n << BigInt(WIDTH_BITS);
+  height = this.width;
+  coarsest = WIDTH_BITS - 8; // scales, of View
+  finest = -Infinity; // where the server's limits end, once known
+  ends = ""; // what the server said there
+
+  #boost = 0;
+  #pyramids = new Map(); // spec -> promise of an opened pyramid
+  #reach = new Map(); // band and boost -> levels that the server opens there
+
+  /** @param {URL} root the server's Zarr v3 root @param {Record<string, string>} headers */
+  constructor(root, headers = {}) {
+    this.root = root;
+    this.headers = headers;
+  }
+
+  /** Open the topmost pyramid; throws a Refusal where the server has no places. */
+  async open() {
+    await this.#pyramid(0, 0n, 0n, LEVELS);
+    return this;
+  }
+
+  /** The level whose pixels are nearest in size to those of the screen, or rather a little finer. */
+  level({ scale }) {
+    const finest = Math.max(Math.round(scale - FINER), Math.ceil(this.finest));
+    return this.#level(Math.max(1, WIDTH_BITS - TILE_BITS - finest));
+  }
+
+  /** The level `steps` coarser (finer where negative), or null. */
+  coarser(level, steps) {
+    const n = level.n - steps;
+    return n < 1 || WIDTH_BITS - TILE_BITS - n < this.finest ? null : this.#level(n);
+  }
+
+  /** @returns levels are equal if their keys are */
+  #level(n) {
+    const spacing = { m: 1n, e: WIDTH_BITS - TILE_BITS - n };
+    const extent = { m: 1n, e: WIDTH_BITS - n };
+    const most = 1n << BigInt(n);
+    const key = `${n}^${this.#boost}`;
+    const maxiter = autoMaxiter(spacing.e) * 4 ** this.#boost;
+    const level = { key, n, spacing, extent: [extent, extent], shape: [TILE, TILE], rows: most, cols: most, maxiter };
+    return { ...level, older: this.#boost > 0 ? { ...level, key: `${n}^${this.#boost - 1}` } : null };
+  }
+
+  /**
+   * Where the values of a tile are: {url, metadata, headers, row, col, rule} for the worker.
+   *
+   * @param {{level: object, row: bigint, col: bigint}} tile
+   * @param {string} field "iterations", "smooth" or "period"
+   */
+  async locate({ level, row, col }, field) {
+    const band = Math.floor((level.n - 1) / LEVELS);
+    const depth = level.n - band * LEVELS; // 1 is the coarsest level of the pyramid
+    const [p, q] = [col >> BigInt(depth), row >> BigInt(depth)];
+    const pyramid = await this.#opened(band, p, q, depth);
+    const number = pyramid.levels - depth;
+    const path = `${number}/${field}`;
+    const part = (1n << BigInt(depth)) - 1n;
+    const maxiter = pyramid.group.nodes.get(String(number)).attributes.maxiter;
+    const rule =
+      field === "period" ? { kind: "period" } : { kind: "escape", cap: maxiter, counts: field === "iterations" };
+    return {
+      url: new URL(`${path}/`, pyramid.group.url).href,
+      metadata: pyramid.group.nodes.get(path),
+      headers: this.headers,
+      row: row & part,
+      col: col & part,
+      rule,
+    };
+  }
+
+  /** Whether the server can prove pixels of a level to be inside. */
+  provable(level) {
+    return level.spacing.e >= PROVABLE;
+  }
+
+  /** Open what a view may need next. */
+  prepare(view) {
+    const { n } = this.level(view);
+    const band = Math.floor((n - 1) / LEVELS);
+    if (n - band * LEVELS <= LEVELS - AHEAD) return;
+    const depth = (band + 1) * LEVELS;
+    const extent = { m: 1n, e: WIDTH_BITS - depth };
+    const [p, q] = view.cell(0, 0, extent, extent);
+    this.#opened(band + 1, p, q, 1).catch(() => {}); // the tiles will say why
+  }
+
+  /** The exact plane point of source coordinates. */
+  toPlane({ x, y }) {
+    return { re: subtract(x, CORNER), im: subtract(CORNER, y) };
+  }
+
+  /** Source coordinates of a plane point. */
+  fromPlane({ re, im }) {
+    return { x: add(re, CORNER), y: subtract(CORNER, im) };
+  }
+
+  /** URL of the pyramid that holds the middle of a view, for people's own clients. */
+  zarrUrl(view) {
+    const level = this.level(view);
+    const band = Math.floor((level.n - 1) / LEVELS);
+    const [col, row] = view.cell(0, 0, ...level.extent);
+    const depth = BigInt(level.n - band * LEVELS);
+    const spec = this.#spec(band, col >> depth, row >> depth, this.#levels(band));
+    return { url: this.#url(spec).href, path: `${this.#levels(band) - Number(depth)}` };
+  }
+
+  #levels(band) {
+    return this.#reach.get(`${band}^${this.#boost}`) ?? LEVELS;
+  }
+
+  /** The pyramid of a band at (p, q): with fewer levels where the server's limits end inside the band. */
+  async #opened(band, p, q, depth) {
+    for (;;) {
+      const levels = this.#levels(band);
+      if (levels < depth) throw new Refusal(this.ends, 403);
+      try {
+        return await this.#pyramid(band, p, q, levels);
+      } catch (error) {
+        if (error.status !== 403 || this.#boost > 0 || levels !== this.#levels(band)) throw error;
+        this.#end(band, levels >> 1, error.message);
+      }
+    }
+  }
+
+  /** Remember that a band has no more than so many levels. */
+  #end(band, levels, message) {
+    this.#reach.set(`${band}^${this.#boost}`, levels);
+    this.ends = message;
+    this.finest = Math.max(this.finest, WIDTH_BITS - TILE_BITS - (band * LEVELS + levels));
+  }
+
+  /** How often maxiter is multiplied by 4; limits may end elsewhere then. */
+  get iterations() {
+    return this.#boost;
+  }
+
+  set iterations(boost) {
+    this.#boost = boost;
+    this.finest = -Infinity;
+    this.#reach.clear();
+  }
+
+  async #pyramid(band, p, q, levels) {
+    const spec = this.#spec(band, p, q, levels);
+    if (!this.#pyramids.has(spec)) {
+      const opening = openGroup(this.#url(spec), this.headers).then((group) => ({ group, levels }));
+      this.#pyramids.set(spec, opening);
+      opening.catch(() => this.#pyramids.delete(spec));
+      if (this.#pyramids.size > 64) this.#pyramids.delete(this.#pyramids.keys().next().value);
+    }
+    return await this.#pyramids.get(spec);
+  }
+
+  #url(spec) {
+    return new URL(`at/${spec}.zarr/`, this.root);
+  }
+
+  /** As `mandeldask.fractal.permalink` spells it. */
+  #spec(band, p, q, levels) {
+    const a = band * LEVELS; // the pyramid is 2^(4 - a) wide
+    const places = Math.max(0, a - WIDTH_BITS + 1);
+    const half = a - WIDTH_BITS + 1 > 0 ? 1n : 1n << BigInt(WIDTH_BITS - 1 - a);
+    const corner = 8n << BigInt(places);
+    const re = dyadicText((2n * p + 1n) * half - corner, places);
+    const im = dyadicText(corner - (2n * q + 1n) * half, places);
+    const width = a > WIDTH_BITS ? dyadicText(1n, a - WIDTH_BITS) : String(1 << (WIDTH_BITS - a));
+    const tilesize = `tilesize${TILE}`;
+    return `re${re}_im${im}_width${width}_levels${levels}_${tilesize}_maxiter${this.#maxiter(a, levels)}_${FIELDS.join("-")}`;
+  }
+
+  #maxiter(a, levels) {
+    if (this.#boost === 0) return "auto";
+    const finest = WIDTH_BITS - TILE_BITS - a - levels;
+    return Array.from({ length: levels }, (_, number) => autoMaxiter(finest + number) * 4 ** this.#boost).join(".");
+  }
+}
+
+/** What `maxiter="auto"` gives pixels 2^exponent apart; `mandeldask.fractal.pyramid.auto_maxiter` is the rule. */
+export function autoMaxiter(exponent) {
+  const d = Math.max(0, -8 - exponent);
+  return 255 + Math.min(16 * d * d, 400 * d);
+}
+
+/** Plane units to a pixel of a level, exactly. */
+export const spacingOf = ({ spacing: { m, e } }) => ({ p: m * powerOfTwo(e).p, q: powerOfTwo(e).q });

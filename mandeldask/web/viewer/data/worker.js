@@ -1,0 +1,36 @@
+/** Fetches and decodes chunks off the main thread: {id, job} in, {id, fixed, capped} or {id, error} out. */
+
+import { crop, encode, unpacked } from "./encoding.js";
+import { openArray } from "./zarr.js";
+
+const arrays = new Map(); // url -> opened array
+const running = new Map(); // id -> AbortController
+
+self.onmessage = async ({ data: { id, job, cancel } }) => {
+  if (cancel) {
+    running.get(cancel)?.abort();
+    return;
+  }
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const raw = await open(job).read(job.row, job.col, controller.signal);
+    const values = unpacked(raw, job.metadata.attributes ?? {});
+    const { fixed, capped } = encode(values, job.rule);
+    if (job.valid) crop(fixed, job.metadata.chunk_grid.configuration.chunk_shape[1], job.valid);
+    self.postMessage({ id, fixed, capped }, { transfer: [fixed.buffer] });
+  } catch (error) {
+    const { message, status, seconds } = error;
+    self.postMessage({ id, error: { message, status, seconds, aborted: controller.signal.aborted } });
+  } finally {
+    running.delete(id);
+  }
+};
+
+function open({ url, metadata, headers }) {
+  if (!arrays.has(url)) {
+    arrays.set(url, openArray(new URL(url), metadata, headers));
+    if (arrays.size > 500) arrays.delete(arrays.keys().next().value);
+  }
+  return arrays.get(url);
+}

@@ -1,0 +1,117 @@
+/**
+ * Exact rational numbers {p, q}: BigInt numerator, BigInt denominator > 0.
+ *
+ * A float holds neither a pixel of a level 2^59 wide nor a width of 1e-1000, so positions never pass through one.
+ */
+
+/** @typedef {{p: bigint, q: bigint}} Rational */
+
+/** @param {bigint | number | string} p @param {bigint | number | string} q @returns {Rational} */
+export const rational = (p, q = 1n) => ({ p: BigInt(p), q: BigInt(q) });
+/** @type {(a: Rational, b: Rational) => Rational} */
+export const add = (a, b) => ({ p: a.p * b.q + b.p * a.q, q: a.q * b.q });
+/** @type {(a: Rational, b: Rational) => Rational} */
+export const subtract = (a, b) => add(a, { p: -b.p, q: b.q });
+/** @type {(a: Rational, b: Rational) => Rational} */
+export const multiply = (a, b) => ({ p: a.p * b.p, q: a.q * b.q });
+/** @type {(a: Rational, b: Rational) => Rational} */
+export const divide = (a, b) => (b.p < 0n ? { p: -a.p * b.q, q: -a.q * b.p } : { p: a.p * b.q, q: a.q * b.p });
+
+/** Greatest integer not above p / q. @type {(value: Rational) => bigint} */
+export const floor = ({ p, q }) => (p >= 0n ? p / q : -((-p + q - 1n) / q));
+
+/** Integer nearest to p / q; a tie goes up. @type {(value: Rational) => bigint} */
+export const round = ({ p, q }) => floor({ p: 2n * p + q, q: 2n * q });
+
+const MOST_DIGITS = 20_000; // of a number in a link; more would keep the page busy
+
+/** Read "0.25", "-1e-300" or "1/3"; a typographic minus sign is one too. */
+export function parse(written) {
+  const text = written.trim().replace("\u2212", "-");
+  if (text.length > MOST_DIGITS) throw new Error(`A number of ${text.length} digits is longer than this page reads`);
+  const ratio = /^([+-]?\d+)\/(\d+)$/.exec(text);
+  if (ratio && BigInt(ratio[2]) > 0n) return rational(ratio[1], ratio[2]);
+  const decimal = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d{1,5}))?$/i.exec(text);
+  if (!decimal || decimal[2] + decimal[3] === "") throw new Error(`“${text}” is not a number`);
+  const [, sign, whole, tail, exponent = "0"] = decimal;
+  const places = Number(exponent) - tail.length;
+  const digits = BigInt(sign + whole + tail);
+  return places >= 0 ? rational(digits * 10n ** BigInt(places)) : rational(digits, 10n ** BigInt(-places));
+}
+
+/** Read a point "re+imj" as {re, im}. */
+export function parsePoint(text) {
+  const number = String.raw`(?:\d+\/\d+|\d*\.?\d*(?:e[+-]?\d+)?)`;
+  const compact = text.replace(/[\s()*]/g, "").replaceAll("\u2212", "-");
+  const parts = new RegExp(`^([+-]?${number})(?:([+-]${number})[ij])?$`, "i").exec(compact);
+  if (!parts || parts[1] === "") throw new Error(`“${text}” is not a point of the plane`);
+  return { re: parse(parts[1]), im: parse(parts[2] ?? "0") };
+}
+
+/** Power of ten of the leading digit: floor(log10(|value|)), value not 0. */
+export function magnitude({ p, q }) {
+  const size = p < 0n ? -p : p;
+  const guess = size.toString().length - q.toString().length;
+  const reaches = guess >= 0 ? size >= q * 10n ** BigInt(guess) : size * 10n ** BigInt(-guess) >= q;
+  return reaches ? guess : guess - 1;
+}
+
+/** Write with `places` decimals, rounded to nearest. */
+export function toFixed(value, places) {
+  const scaled = round(multiply(value, rational(10n ** BigInt(places))));
+  const digits = (scaled < 0n ? -scaled : scaled).toString().padStart(places + 1, "0");
+  const whole = digits.slice(0, digits.length - places);
+  return `${scaled < 0n ? "-" : ""}${whole}${places ? `.${digits.slice(-places)}` : ""}`;
+}
+
+/** Write as "8.674e-18" with `digits` significant digits. */
+export function toScientific(value, digits) {
+  if (value.p === 0n) return "0";
+  const power = magnitude(value);
+  const leading = round(shifted({ p: value.p < 0n ? -value.p : value.p, q: value.q }, digits - 1 - power));
+  const carried = leading >= 10n ** BigInt(digits) ? power + 1 : power; // 9.9996 in four digits is 10.00
+  return `${toFixed(shifted(value, -carried), digits - 1)}e${carried}`;
+}
+
+/** Binary logarithm of a positive number of any size, as a float. */
+export function log2({ p, q }) {
+  const [high, low] = [leading(p), leading(q)];
+  return Math.log2(high.value / low.value) + (high.bits - low.bits);
+}
+
+/** A positive BigInt as value · 2^bits with a value that float64 holds. */
+function leading(value) {
+  const bits = Math.max(0, 4 * (value.toString(16).length - 15));
+  return { value: Number(value >> BigInt(bits)), bits };
+}
+
+/** 2^exponent as a rational. */
+export const powerOfTwo = (exponent) =>
+  exponent >= 0 ? rational(1n << BigInt(exponent)) : rational(1n, 1n << BigInt(-exponent));
+
+/** The positive float 2^exponent, whose exponent need not be whole, as a rational of 53 bits. */
+export function exponential(exponent) {
+  const whole = Math.floor(exponent);
+  return multiply(rational(BigInt(Math.round(2 ** (exponent - whole) * 2 ** 52)), 1n << 52n), powerOfTwo(whole));
+}
+
+/** Write m / 2^k exactly, as the server spells it: "-0.375", and "5e-400" where an exponent is shorter. */
+export function dyadicText(m, k) {
+  if (m === 0n) return "0";
+  let [odd, places] = [m < 0n ? -m : m, k];
+  while (places > 0 && odd % 2n === 0n) [odd, places] = [odd / 2n, places - 1];
+  const sign = m < 0n ? "-" : "";
+  const digits = (odd * 5n ** BigInt(places)).toString();
+  if (places > digits.length + 5) {
+    const point = digits.length > 1 ? `.${digits.slice(1)}` : "";
+    return `${sign}${digits[0]}${point}e-${places - digits.length + 1}`;
+  }
+  const padded = digits.padStart(places + 1, "0");
+  return places === 0 ? sign + padded : `${sign}${padded.slice(0, -places)}.${padded.slice(-places)}`;
+}
+
+/** Times a power of ten. */
+function shifted(value, power) {
+  const factor = rational(10n ** BigInt(Math.abs(power)));
+  return power >= 0 ? multiply(value, factor) : divide(value, factor);
+}

@@ -1,0 +1,231 @@
+/** Moves over one source: holds the View, lets motions change it, and keeps the picture up to date. */
+
+import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
+import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
+import { Tiles } from "../data/tiles.js";
+import { drawing, keyOf } from "../picture/scene.js";
+import { View } from "../numbers/view.js";
+import { Demand } from "./demand.js";
+import { coast, dive, flight, glide } from "./motion.js";
+
+const MAGNIFY = 5; // levels past the finest
+const ASK_EVERY_MS = 120; // requests while moving; most would be given up at once
+const FADE_MS = 350; // of the contrast
+const SAMPLES = 12; // along each side of a tile
+
+export class Explorer {
+  #motion = null;
+  #frame = 0;
+  #asked = 0;
+  #contrast = null; // {from, to, start, now}
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param painter WebGL or Raster
+   * @param {import("../data/loader.js").Loader} loader
+   * @param {{failed: (error: Error, seconds: number) => void, recovered: () => void, moved: Function, drawn: Function, ended: Function}} events
+   */
+  constructor(canvas, painter, source, loader, style, events) {
+    this.canvas = canvas;
+    this.painter = painter;
+    this.source = source;
+    this.style = style;
+    this.events = events;
+    this.demand = new Demand(source, loader);
+    this.tiles = new Tiles({
+      load: (request, signal) => this.demand.load(request, signal),
+      maxBytes: (Reflect.get(navigator, "deviceMemory") ?? 4) >= 4 ? 2 ** 27 : 2 ** 26,
+      changed: () => this.refresh(),
+      failed: events.failed,
+      recovered: events.recovered,
+    });
+    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches; // then nothing glides
+    this.pointer = [0, 0];
+    this.view = new View(0n, 0n, 0, 0);
+  }
+
+  get level() {
+    return this.source.level(this.view);
+  }
+
+  /** Show a view at once. */
+  go(view) {
+    this.#motion = null;
+    this.#set(view);
+  }
+
+  pan(dx, dy) {
+    this.go(this.view.pan(dx, dy));
+  }
+
+  zoom(levels, dx, dy) {
+    this.go(this.view.zoom(this.#within(this.view.scale + levels), dx, dy));
+  }
+
+  /** Zoom by `levels` smoothly; a glide under way is lengthened, so that notches add up exactly. */
+  glide(levels, dx, dy) {
+    const goal = this.#within((this.#motion?.goal ?? this.view.scale) + levels);
+    this.#begin(glide(this.view.scale, goal, dx, dy, this.still ? -Infinity : performance.now()));
+  }
+
+  /** Go on as a finger that left the screen, in pixels a millisecond. */
+  coast(vx, vy) {
+    if (!this.still && Math.hypot(vx, vy) > 0.1) this.#begin(coast(vx, vy, performance.now()));
+  }
+
+  /** Fly to a view. */
+  fly(goal) {
+    if (this.still) this.go(goal);
+    else this.#begin(flight(goal, Math.min(this.canvas.width, this.canvas.height), performance.now()));
+  }
+
+  /** Zoom steadily, `rate` levels a second about the pointer, until `stop`. */
+  dive(rate) {
+    this.#begin(dive(rate, () => this.pointer, performance.now()));
+  }
+
+  stop() {
+    this.#motion = null;
+    this.refresh();
+  }
+
+  get moving() {
+    return this.#motion !== null;
+  }
+
+  /** What lies (dx, dy) screen pixels from the middle: the pixel of the shown level, and its value once it is there. */
+  pixel(dx, dy) {
+    const { level, view } = this;
+    const [col, row] = view.cell(dx, dy, level.spacing, level.spacing);
+    const [height, width] = level.shape.map(BigInt);
+    if (row < 0n || col < 0n || row >= level.rows * height || col >= level.cols * width) return null;
+    const tile = this.tiles.get(keyOf(level, row / height, col / width));
+    const fixed = tile?.fixed[Number(row % height) * tile.width + Number(col % width)] ?? NONE;
+    return { row, col, level, tile, fixed, value: escapeTime(fixed), linear: fixed / LINEAR_STEPS };
+  }
+
+  /** Shares of the pixels in sight that reached maxiter without a proof, and that are proven inside. */
+  get shares() {
+    let [capped, proven, all] = [0, 0, 0];
+    for (const value of this.#sample()) {
+      if (value === NONE) continue;
+      all += 1;
+      if (value === CAPPED) capped += 1;
+      else if (value >= PROVEN) proven += 1;
+    }
+    return { capped: capped / (all || 1), proven: proven / (all || 1) };
+  }
+
+  /** Draw at the next frame. */
+  refresh() {
+    this.canvas.dataset.state = "moving";
+    this.#frame ||= requestAnimationFrame((now) => this.#draw(now));
+  }
+
+  /** Look at the same place through another source state, such as another maxiter. */
+  renew() {
+    this.#motion = null;
+    this.refresh();
+  }
+
+  #begin(motion) {
+    this.#motion = motion;
+    this.refresh();
+  }
+
+  #draw(now) {
+    this.#frame = 0;
+    if (this.#motion) this.#step(now);
+    const { canvas, view, tiles } = this;
+    if (!this.#motion || now - this.#asked > ASK_EVERY_MS) {
+      this.#asked = now;
+      tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, this.#motion !== null));
+    }
+    this.#paint(now);
+    canvas.dataset.state = this.#motion || this.#frame ? "moving" : tiles.missing > 0 ? "loading" : "idle";
+    this.events.drawn(this);
+  }
+
+  #paint(now) {
+    const { canvas, view, tiles, source, painter } = this;
+    const drawn = drawing(view, this.level, canvas, source, tiles);
+    this.shown = drawn;
+    const contrast = this.#follow(drawn, now);
+    if (!contrast) return;
+    this.style.contrast = contrast;
+    const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
+    const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // steps of whole counts are no slopes
+    const fine = this.#motion ? null : this.demand.fineLevel(view, canvas);
+    const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
+    if (better?.every(({ tile }) => tile.level.key === fine.level.key)) painter.draw(better, 2, style);
+    else painter.draw(drawn, 1, style);
+  }
+
+  /** The contrast of what is drawn, approached over some frames so that nothing flashes. */
+  #follow(drawn, now) {
+    const wanted = contrastOf(this.#sample(drawn), this.style.linear) ?? this.#contrast?.to ?? FLAT;
+    const before = this.#contrast;
+    if (!before || this.still) this.#contrast = { from: wanted, to: wanted, start: now };
+    else if (!alike(before.to, wanted)) this.#contrast = { from: before.now, to: wanted, start: now };
+    const { from, to, start } = this.#contrast;
+    const part = from === to ? 1 : Math.min(1, (now - start) / FADE_MS);
+    this.#contrast.now = between(from, to, part);
+    if (part < 1) this.refresh();
+    return this.#contrast.now;
+  }
+
+  /** Values in sight, evenly. */
+  #sample(drawn = this.shown ?? []) {
+    const { canvas } = this;
+    const sample = new Uint32Array(drawn.length * SAMPLES ** 2);
+    let at = 0;
+    for (const { tile, box } of drawn) {
+      const part = visible(box, tile, canvas);
+      if (part) at = sampled(tile, part, SAMPLES, sample, at);
+    }
+    return sample.subarray(0, at);
+  }
+
+  #step(now) {
+    const { view, done } = this.#motion(this.view, now);
+    const motion = this.#motion;
+    this.#motion = done ? null : motion;
+    this.#set(view);
+  }
+
+  #set(view) {
+    const scale = this.#within(view.scale);
+    const { width, height } = this.source;
+    if (scale !== view.scale) this.#stopAtEnd(view.scale);
+    this.view = (scale === view.scale ? view : view.zoom(scale)).clamp(width, height);
+    this.events.moved(this);
+    this.refresh();
+  }
+
+  #stopAtEnd(scale) {
+    this.#motion = null;
+    if (scale < this.view.scale) this.events.ended(this.source.ends);
+  }
+
+  #within(scale) {
+    const { source, canvas } = this;
+    const widest = Math.log2(Math.max(Number(source.width) / canvas.width, Number(source.height) / canvas.height));
+    const within = Math.min(Math.max(scale, source.finest - MAGNIFY), Math.max(widest, source.finest));
+    if (within > scale) this.events.ended(source.ends);
+    return within;
+  }
+}
+
+const FLAT = { low: 0, knee: 256, span: 8, cdf: new Float32Array(256).map((_, at) => at / 255) };
+
+/** The part of a tile, in its pixels, that a screen shows of its box; null for none. */
+function visible({ left, top, width, height }, tile, screen) {
+  const [across, down] = [tile.width / width, tile.height / height];
+  const part = {
+    left: Math.max(0, -left) * across,
+    top: Math.max(0, -top) * down,
+    right: Math.min(width, screen.width - left) * across,
+    bottom: Math.min(height, screen.height - top) * down,
+  };
+  return part.left < part.right && part.top < part.bottom ? part : null;
+}

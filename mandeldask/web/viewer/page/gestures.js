@@ -1,0 +1,140 @@
+/** Turns mouse, touch, pen, wheel and keys into moves of an explorer, in screen pixels from the middle. */
+
+import { element } from "./panel.js";
+
+const NOTCH = 0.5; // levels to a notch of the wheel: two notches land on the next level, pixel for pixel
+const KEY_STEP = 96; // CSS pixels to a press of an arrow key
+const DIVE = 1.6; // levels a second
+const HOLD_MS = 350;
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("./explorer.js").Explorer} explorer
+ * @param {() => void} home
+ */
+export function startGestures(canvas, explorer, home) {
+  const ratio = () => canvas.width / canvas.clientWidth;
+  const fromMiddle = ({ clientX, clientY }) => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    return [(clientX - left - width / 2) * ratio(), (clientY - top - height / 2) * ratio()];
+  };
+  startFingers(canvas, explorer, fromMiddle);
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      explorer.glide(wheelLevels(event), ...fromMiddle(event));
+    },
+    { passive: false },
+  );
+  canvas.addEventListener("dblclick", (event) => explorer.glide(event.shiftKey ? 1 : -1, ...fromMiddle(event)));
+  startKeys(explorer, home, () => KEY_STEP * ratio());
+  holdable("closer", explorer, -1);
+  holdable("farther", explorer, 1);
+}
+
+/** One finger drags and lets go with its speed, two pinch. */
+function startFingers(canvas, explorer, fromMiddle) {
+  const fingers = new Map();
+  let speed = [0, 0];
+  let last = 0;
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse" && event.button !== 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, fromMiddle(event));
+    speed = [0, 0];
+    explorer.stop();
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    explorer.pointer = fromMiddle(event);
+    if (!fingers.has(event.pointerId)) {
+      if (!explorer.moving) explorer.events.drawn(explorer);
+      return;
+    }
+    const before = pose(fingers);
+    fingers.set(event.pointerId, fromMiddle(event));
+    const after = pose(fingers);
+    const moved = [before.x - after.x, before.y - after.y];
+    explorer.pan(...moved);
+    const passed = Math.max(1, event.timeStamp - last);
+    speed = speed.map((each, axis) => 0.6 * each + (0.4 * moved[axis]) / passed);
+    last = event.timeStamp;
+    if (fingers.size > 1) explorer.zoom(Math.log2(before.spread / after.spread), after.x, after.y);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    fingers.delete(event.pointerId);
+    if (fingers.size === 0 && event.timeStamp - last < 40) explorer.coast(...speed);
+  });
+  canvas.addEventListener("pointercancel", ({ pointerId }) => fingers.delete(pointerId));
+}
+
+/** Middle of the fingers, and their mean distance from it. */
+function pose(fingers) {
+  const points = [...fingers.values()];
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(points.map((point) => point[0])), mean(points.map((point) => point[1]))];
+  return { x, y, spread: Math.max(1, mean(points.map((point) => Math.hypot(point[0] - x, point[1] - y)))) };
+}
+
+/** Levels that a wheel event asks for: whole notches of a mouse, or the fine steps of a trackpad. */
+function wheelLevels({ deltaY, deltaMode, ctrlKey }) {
+  const notched = deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(deltaY) >= 100;
+  if (notched) return NOTCH * Math.sign(deltaY) * Math.max(1, Math.round(Math.abs(deltaY) / 120));
+  return deltaY / (ctrlKey ? 70 : 200); // a trackpad's pinch arrives as small steps with Ctrl
+}
+
+/** A button that zooms a level when pressed, and goes on while it is held. */
+function holdable(id, explorer, levels) {
+  const button = element(id);
+  let timer = 0;
+  let held = false;
+  button.addEventListener("pointerdown", () => {
+    held = false;
+    timer = setTimeout(() => {
+      held = true;
+      explorer.pointer = [0, 0];
+      explorer.dive(levels * DIVE);
+    }, HOLD_MS);
+  });
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) {
+    button.addEventListener(end, () => {
+      clearTimeout(timer);
+      if (held) explorer.stop();
+    });
+  }
+  button.addEventListener("click", () => {
+    if (!held) explorer.glide(levels, 0, 0);
+    held = false;
+  });
+}
+
+function startKeys(explorer, home, step) {
+  const toggleDive = () => (explorer.moving ? explorer.stop() : explorer.dive(-DIVE));
+  const keys = {
+    ArrowLeft: () => explorer.pan(-step(), 0),
+    ArrowRight: () => explorer.pan(step(), 0),
+    ArrowUp: () => explorer.pan(0, -step()),
+    ArrowDown: () => explorer.pan(0, step()),
+    "+": () => explorer.glide(-1, 0, 0),
+    "=": () => explorer.glide(-1, 0, 0),
+    "-": () => explorer.glide(1, 0, 0),
+    PageDown: () => explorer.glide(-1, 0, 0),
+    PageUp: () => explorer.glide(1, 0, 0),
+    Home: home,
+    0: home,
+    " ": toggleDive,
+    Escape: () => explorer.stop(),
+    "?": () => element("help").togglePopover(),
+    f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+    p: () => element("places").togglePopover(),
+    c: () => element("colours").togglePopover(),
+    s: () => element("share").togglePopover(),
+  };
+  window.addEventListener("keydown", (event) => {
+    const act = keys[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof Element && event.target.closest("input, select, textarea, button, [popover]")) return;
+    event.preventDefault();
+    act();
+  });
+}

@@ -1,0 +1,97 @@
+/** The words on the page: where we are, what is under the pointer, what is going on, and what went wrong. */
+
+import { CAPPED, NONE, PROVEN, UNKNOWN } from "../data/encoding.js";
+import { placeOf } from "./permalink.js";
+import { coordinate, count, length, magnification, percent } from "./words.js";
+
+/** The element of an id. @returns {any} an HTMLElement of the kind that index.html says */
+export const element = (id) => document.getElementById(id);
+const SPARE_DIGITS = 6;
+const UNPROVEN = 0.01; // a share of pixels worth a word
+let hidden; // timer of the notice
+
+/** Say something in passing; an empty text clears it. */
+export function notice(text, seconds = 6) {
+  const box = element("notice");
+  box.textContent = text;
+  box.hidden = text === "";
+  clearTimeout(hidden);
+  if (text && Number.isFinite(seconds)) hidden = setTimeout(() => notice(""), 1000 * seconds);
+}
+
+/** Say what the server is computing. */
+export function showBusy({ tiles, level, canvas, moving }) {
+  const box = element("busy");
+  const missing = tiles.missing;
+  box.hidden = missing === 0 || moving;
+  if (box.hidden) return;
+  const improving = canvas.dataset.state === "loading" && tiles.improving === missing;
+  const what = `${missing} ${missing === 1 ? "tile" : "tiles"}`;
+  const depth = level.maxiter > 2000 ? `, up to ${count(level.maxiter)} iterations a pixel` : "";
+  box.textContent = improving ? `refining ${what}` : `computing ${what}${depth}`;
+}
+
+/** Show the place: middle, width, magnification, and how far iterations go. */
+export function showPlace({ view, source, level, canvas }) {
+  const { re, im, width, digits } = placeOf(view, source, canvas);
+  const plane = source.toPlane(view.middle) !== null;
+  const shown = plane ? Math.max(2, digits - SPARE_DIGITS) : 0; // to a pixel
+  element("re").textContent = coordinate(re, shown);
+  element("im").textContent = `${coordinate(im, shown)}${plane ? " i" : ""}`;
+  element("width").textContent = length(width);
+  element("magnification").textContent = plane ? magnification(width) : "";
+  element("maxiter").textContent = level.maxiter ? count(level.maxiter) : "–";
+  const depth = element("depth");
+  depth.hidden = source.kind !== "image";
+  if (source.kind === "image") showLevel(depth, level, source);
+}
+
+function showLevel(depth, { number }, { levels }) {
+  depth.max = String(levels.length - 1);
+  depth.value = String(levels.length - 1 - number);
+  depth.setAttribute("aria-valuetext", `level ${number} of ${levels.length - 1}`);
+}
+
+/** Show the pixel under the pointer, or clear it. */
+export function showPixel(pixel, style) {
+  element("value").textContent = pixel ? describe(pixel, style) : "–";
+}
+
+function describe({ fixed, value, level, tile, linear }, { linear: other }) {
+  if (fixed === NONE) return "not computed yet";
+  if (fixed === CAPPED) return `no escape within ${count(level.maxiter)}`;
+  if (fixed === UNKNOWN) return "inside, as far as is known";
+  if (fixed >= PROVEN) return `inside, period ${count(fixed - PROVEN)}`;
+  if (other) return `${percent(linear)} of the range`;
+  return `escapes after ${tile.smooth ? value.toFixed(value > 1e5 ? 1 : 2) : count(Math.floor(value))}`;
+}
+
+/** Say how many pixels reached the cap without a proof, and offer more iterations. */
+export function showShares({ capped }) {
+  const box = element("capped");
+  box.hidden = !(capped > UNPROVEN);
+  if (box.hidden) return;
+  element("share-capped").textContent = `${percent(capped)} of the pixels reached that.`;
+}
+
+/**
+ * Copy to the clipboard and say so; without a clipboard (plain http to another host) show the text instead.
+ * An API key in the text is said to be there: people share links.
+ */
+export async function copy(text, what) {
+  const secret = /\/key\/[^/]|[?&]api_key=[^&]/.test(text);
+  try {
+    await navigator.clipboard.writeText(text);
+    if (secret) notice(`${what} copied, with your API key in it: it is only for people who may have the key.`, 8);
+    else notice(`${what} copied.`, 2);
+  } catch {
+    notice(text, 30);
+  }
+}
+
+/** Fill a <select>; a choice of one is not shown. */
+export function choices(id, names, chosen) {
+  const select = element(id);
+  select.replaceChildren(...names.map((name) => new Option(name, name, name === chosen, name === chosen)));
+  select.closest("label").hidden = names.length < 2;
+}

@@ -1,0 +1,121 @@
+/**
+ * The view in the URL's hash: `#re=-0.75&im=0.1&width=1e-20&palette=ember`, with as many digits as it takes to come back
+ * to the very same view. Images that lie in no plane have x and y, in pixels, for re and im.
+ */
+
+import {
+  divide,
+  exponential,
+  log2,
+  multiply,
+  parse,
+  rational,
+  subtract,
+  toFixed,
+  toScientific,
+} from "../numbers/rationals.js";
+import { View } from "../numbers/view.js";
+
+const WIDTH_DIGITS = 12;
+const SPARE_DIGITS = 6; // of a View that no pixel shows
+const OLD_LEVEL_0 = Math.log2(5) - 59; // log2 of the spacing of level 0 of the pyramid that old links mean
+
+/** @typedef {{re: import("../numbers/rationals.js").Rational, im: object, width: object, digits: number}} Place */
+
+/** The place that a view shows, exact; `digits` are the decimals that tell it from its neighbours. */
+export function placeOf(view, source, screen) {
+  const unit = source.unit ?? 0;
+  const middle = source.toPlane(view.middle);
+  const digits = Math.max(2, Math.ceil((view.bits - unit) * Math.LOG10E * Math.LN2) + 1);
+  const width = multiply(exponential(view.scale + unit), rational(BigInt(screen.width)));
+  return { ...(middle ?? { re: view.middle.x, im: view.middle.y }), width, digits };
+}
+
+/** Write a view and its look as a hash. */
+export function toHash(view, source, screen, look) {
+  const { re, im, width, digits } = placeOf(view, source, screen);
+  const [x, y] = source.toPlane(view.middle) ? ["re", "im"] : ["x", "y"];
+  const place = { [x]: shortest(re, digits), [y]: shortest(im, digits) };
+  return `#${new URLSearchParams({ ...place, width: trimmed(toScientific(width, WIDTH_DIGITS)), ...look })}`;
+}
+
+/**
+ * Read a hash.
+ *
+ * @returns {{view: View | null, rest: Record<string, string>, problems: string[]}} view is null where the hash names no
+ *   place; `problems` are parts that cannot be read
+ */
+export function fromHash(hash, source, screen, home) {
+  const { re, im, x, y, width, level, ...rest } = Object.fromEntries(new URLSearchParams(hash.replace(/^#/, "")));
+  const problems = [];
+  const number = (name, text) => {
+    if (text === undefined) return undefined;
+    try {
+      return parse(text);
+    } catch {
+      problems.push(`“${name}=${text.slice(0, 40)}”`);
+      return undefined;
+    }
+  };
+  const point = { re: number("re", re), im: number("im", im), x: number("x", x), y: number("y", y) };
+  const scale = scaleOf(number("width", width), number("level", level), source, screen) ?? home.scale;
+  if (width !== undefined && !parsedPositive(width)) problems.push(`“width=${width.slice(0, 40)}”`);
+  const middle = located(point, source);
+  return { view: middle && View.at(middle.x, middle.y, scale), rest, problems: [...new Set(problems)] };
+}
+
+/** The view of a place {re, im, width}; width is a rational or null for that of `home`. */
+export function viewOf({ re, im, width }, source, screen, home) {
+  const { x, y } = source.fromPlane({ re, im });
+  return View.at(x, y, scaleOf(width ?? undefined, undefined, source, screen) ?? home.scale);
+}
+
+function located({ re, im, x, y }, source) {
+  if (source.toPlane({ x: rational(0n), y: rational(0n) })) return re && im ? source.fromPlane({ re, im }) : null;
+  return x && y ? { x, y } : null;
+}
+
+function parsedPositive(text) {
+  try {
+    return parse(text).p > 0n;
+  } catch {
+    return false;
+  }
+}
+
+function scaleOf(width, level, source, screen) {
+  const unit = source.unit ?? 0;
+  if (width && width.p > 0n) return snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit);
+  if (!level) return undefined;
+  const number = Number(level.p) / Number(level.q);
+  return source.kind === "plane" ? number + OLD_LEVEL_0 : number;
+}
+
+/** Digits of a width are few: take a scale that is next to a round one for that. */
+function snapped(scale) {
+  const round = Math.round(scale * 64) / 64;
+  return Math.abs(scale - round) < 1e-9 ? round : scale;
+}
+
+/** The fewest decimals that are the same number to `digits` of them. */
+function shortest(value, digits) {
+  const exact = toFixed(value, digits);
+  for (let fewer = Math.max(0, digits - SPARE_DIGITS); fewer < digits; fewer++) {
+    const short = toFixed(value, fewer);
+    if (isNear(parse(short), value, digits)) return trimmed(short);
+  }
+  return trimmed(exact);
+}
+
+/** Whether two numbers differ by less than a half of the last of `digits` decimals. @returns {boolean} */
+function isNear(a, b, digits) {
+  const apart = subtract(a, b);
+  return (apart.p < 0n ? -apart.p : apart.p) * 2n * 10n ** BigInt(digits) < apart.q;
+}
+
+/** Without needless zeros behind the point. */
+function trimmed(text) {
+  const [mantissa, exponent] = text.split("e");
+  const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+  return exponent === undefined ? short || "0" : `${short}e${exponent}`;
+}

@@ -1,0 +1,113 @@
+/** The panel of places: search, the list, bookmarks, the minimap, and files dropped on the page. */
+
+import { parse } from "../numbers/rationals.js";
+import { linkIn } from "../picture/png.js";
+import { Bookmarks, listPlaces, loadPlaces } from "./bookmarks.js";
+import { Minimap } from "./minimap.js";
+import { element, notice } from "./panel.js";
+import { placeOf, viewOf } from "./permalink.js";
+import { readPlace } from "./places.js";
+import { homeOf } from "./standard.js";
+import { length } from "./words.js";
+
+export function startPlaces(page) {
+  const { explorer, canvas } = page;
+  const plane = explorer.source.toPlane(explorer.view.middle) !== null;
+  element("places-button").hidden = !plane;
+  element("minimap").hidden = explorer.source.kind !== "plane";
+  if (!plane) return;
+  const go = (text) => {
+    try {
+      visit(readPlace(text), page);
+    } catch (error) {
+      notice(error.message, 8);
+    }
+  };
+  element("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    go(element("query").value);
+  });
+  dropFiles(go);
+  keepBookmarks(page);
+  loadPlaces().then((places) => listPlaces(element("known"), places, (place) => visit(numbers(place), page)));
+  if (explorer.source.kind === "plane") startMinimap(explorer, page.loader, canvas);
+}
+
+/** Fly to a place; a link of ours brings its look along. @param {{re?, im?, width?, hash?: string}} place @param page */
+function visit({ re, im, width, hash }, { explorer, canvas, follow }) {
+  if (hash) {
+    location.hash = hash;
+    follow(hash);
+    return;
+  }
+  const home = homeOf(explorer.source, canvas);
+  explorer.fly(viewOf({ re, im, width }, explorer.source, canvas, width ? home : explorer.view));
+}
+
+const numbers = ({ re, im, width }) => ({ re: parse(re), im: parse(im), width: parse(width) });
+
+function keepBookmarks(page) {
+  const bookmarks = new Bookmarks();
+  const list = () =>
+    listPlaces(
+      element("bookmarks"),
+      bookmarks.all,
+      ({ hash }) => visit({ hash }, page),
+      ({ hash }) => {
+        bookmarks.remove(hash);
+        list();
+      },
+    );
+  element("bookmark").addEventListener("click", () => {
+    const { view, source } = page.explorer;
+    try {
+      bookmarks.add(`Width ${length(placeOf(view, source, page.canvas).width)}`, page.hashOf(view));
+      list();
+    } catch (error) {
+      notice(error.message);
+    }
+  });
+  list();
+}
+
+/** A picture saved here, or a location file of another program, leads to its place. */
+function dropFiles(go) {
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    const [file] = event.dataTransfer?.files ?? [];
+    if (!file) {
+      go(event.dataTransfer?.getData("text") ?? "");
+      return;
+    }
+    if (!file.type.startsWith("image/")) go((await file.text()).slice(0, 100_000));
+    else {
+      const link = linkIn(await file.arrayBuffer());
+      if (link) go(link);
+      else notice(`${file.name} says nothing of a place.`);
+    }
+  });
+}
+
+function startMinimap(explorer, loader, canvas) {
+  const map = new Minimap(element("minimap"), explorer.source, loader);
+  const show = () => map.show(explorer.view, canvas);
+  map.load().then(show, () => {
+    element("minimap").hidden = true;
+  });
+  const { moved } = explorer.events;
+  explorer.events.moved = (...args) => {
+    moved(...args);
+    show();
+  };
+  element("minimap").addEventListener("click", ({ offsetX, offsetY, target }) => {
+    const ratio = target.width / target.clientWidth;
+    const view = viewOf(
+      { ...map.point(offsetX * ratio, offsetY * ratio), width: parse("0.5") },
+      explorer.source,
+      canvas,
+      explorer.view,
+    );
+    explorer.fly(view);
+  });
+}

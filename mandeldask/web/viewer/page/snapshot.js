@@ -1,0 +1,52 @@
+/** A picture of the view at several times its size, drawn by an explorer of its own. */
+
+import { painterFor } from "../picture/painter.js";
+import { Explorer } from "./explorer.js";
+
+const MOST_PIXELS = 2 ** 26;
+
+/**
+ * @param page parts of the page
+ * @param {number} times pixels of the picture to one of the screen, along each side
+ * @param {(text: string) => void} tell
+ * @returns {Promise<Blob>}
+ */
+export async function snapshot({ explorer, loader, canvas }, times, tell) {
+  const picture = document.createElement("canvas");
+  [picture.width, picture.height] = [canvas.width * times, canvas.height * times];
+  if (picture.width * picture.height > MOST_PIXELS)
+    throw new Error("A picture of that size does not fit in this browser.");
+  const { source, view } = explorer;
+  await new Promise((resolve, reject) => {
+    const events = {
+      failed: (error, seconds) => seconds === 0 && reject(error),
+      recovered: () => {},
+      moved: () => {},
+      ended: () => {},
+      drawn: ({ tiles }) => {
+        if (picture.dataset.state === "idle") resolve();
+        else tell(`Computing the picture: ${tiles.missing} tiles to go.`);
+      },
+    };
+    const own = new Explorer(picture, painterFor(picture), source, loader, { ...explorer.style }, events);
+    own.still = true;
+    own.demand.field = explorer.demand.field;
+    own.demand.antialias = explorer.demand.antialias;
+    own.go(view.zoom(view.scale - Math.log2(times)));
+  });
+  return await new Promise((resolve, reject) =>
+    picture.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error("This browser cannot make the picture."))),
+      "image/png",
+    ),
+  );
+}
+
+/** Have the browser save a file. */
+export function saveBlob(blob, name) {
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(blob);
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
+}

@@ -1,0 +1,66 @@
+/** What this server has to show: the set at any depth, and the multiscale images among its trees. */
+
+import { Image } from "../data/image.js";
+import { Plane } from "../data/plane.js";
+import { openGroup } from "../data/zarr.js";
+import { choices, element } from "./panel.js";
+
+/** The server's root: this module's own URL says where it is, below a key or a prefix too. */
+const ROOT = import.meta.url.slice(0, import.meta.url.lastIndexOf("/viewer/") + 1);
+
+export const ANYWHERE = "The set, at any depth";
+
+/**
+ * The source to show: `?source=` (a path of this server), else the set at any depth where the server has that and shows
+ * the set at all, else the first image found.
+ *
+ * @param {URLSearchParams} query @param {Record<string, string>} headers
+ */
+export async function chooseSource(query, headers) {
+  if (query.has("source")) {
+    const url = new URL(`${query.get("source").replace(/\/+$/, "")}/`, ROOT);
+    if (url.origin !== location.origin) throw new Error("This page shows data of its own server only.");
+    return new Image(await openGroup(url, headers), headers);
+  }
+  const root = new URL("zarr/v3/", ROOT);
+  const [images, plane] = await Promise.all([findImages(root, headers), openPlane(root, headers)]);
+  const offered = [...(plane ? [ANYWHERE] : []), ...images.keys()];
+  if (offered.length === 0) throw new Error("This server holds no multiscale image.");
+  const own = [...images.values()].some(({ ofSet }) => ofSet);
+  const first = plane && (own || images.size === 0) ? ANYWHERE : [...images.keys()][0];
+  offer(offered, query.has("image") ? query.get("image") : first, query);
+  const chosen = query.get("image") ?? first;
+  if (chosen === ANYWHERE && plane) return plane;
+  if (!images.has(chosen)) throw new Error(`This server has no image “${chosen}”.`);
+  return new Image(await openGroup(images.get(chosen).url, headers), headers);
+}
+
+function offer(names, chosen, query) {
+  choices("source", names, chosen);
+  element("source").addEventListener("change", ({ target }) => {
+    query.set("image", target.value);
+    location.assign(`${location.pathname}?${query}`);
+  });
+}
+
+/** Groups of this server that hold a multiscale image, by their name. */
+async function findImages(root, headers) {
+  const group = await openGroup(root, headers);
+  const images = [...group.nodes].filter(([, node]) => node.attributes?.ome?.multiscales);
+  return new Map(
+    images.map(([path, { attributes }]) => [
+      path.replace(/\.zarr$/, ""),
+      { url: new URL(`${path}/`, root), ofSet: attributes.mandeldask !== undefined },
+    ]),
+  );
+}
+
+/** The set at any depth, or null where the server does not offer places, or not to this visitor. */
+async function openPlane(root, headers) {
+  try {
+    return await new Plane(root, headers).open();
+  } catch (error) {
+    if (error.status === 403 || error.status === 404) return null;
+    throw error;
+  }
+}

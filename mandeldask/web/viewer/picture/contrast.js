@@ -1,0 +1,81 @@
+/**
+ * Contrast that follows the view: how values become positions in a palette.
+ *
+ * An escape time v is warped to log2(1 + (v - low) / knee) and divided by what that is near the greatest in sight, so
+ * that the least values in sight are near 0, the greatest near 1, and what is far from the set and what is near it both
+ * have their share, at any depth.
+ */
+
+import { NONE, PROVEN } from "./../data/encoding.js";
+
+const LOW = 0.002;
+const KNEE = 0.35;
+const HIGH = 0.99;
+export const CDF_STEPS = 256;
+
+/** @typedef {{low: number, knee: number, span: number, cdf: Float32Array}} Contrast `low` and `knee` are encoded values */
+
+/**
+ * The contrast for a sample of encoded values.
+ *
+ * @param {Uint32Array} sample
+ * @param {boolean} linear values that are no escape times are not warped
+ * @returns {Contrast | null} null where no value in sight escapes
+ */
+export function contrastOf(sample, linear = false) {
+  const values = sample.filter((value) => value < PROVEN).sort();
+  if (values.length === 0) return null;
+  const quantile = (part) => values[Math.min(values.length - 1, Math.floor(part * values.length))];
+  const low = quantile(LOW);
+  const high = Math.max(quantile(HIGH), low + 64);
+  const knee = linear ? 1e12 : Math.max(quantile(KNEE) - low, (high - low) / 48, 24);
+  const span = Math.log2(1 + (high - low) / knee);
+  return { low, knee, span, cdf: distribution(values, low, knee, span) };
+}
+
+/** Share of values below each of CDF_STEPS positions from 0 to 1. */
+function distribution(values, low, knee, span) {
+  const cdf = new Float32Array(CDF_STEPS);
+  let at = 0;
+  for (let step = 0; step < CDF_STEPS; step++) {
+    const position = step / (CDF_STEPS - 1);
+    const value = low + knee * (2 ** (position * span) - 1);
+    while (at < values.length && values[at] < value) at++;
+    cdf[step] = at / values.length;
+  }
+  cdf[CDF_STEPS - 1] = 1;
+  return cdf;
+}
+
+/** A contrast on the way from one to another: `part` 0 is the first, 1 the second. */
+export function between(from, to, part) {
+  if (!from || part >= 1) return to;
+  const mix = (a, b) => a + (b - a) * part;
+  const geometric = (a, b) => a * (b / a) ** part;
+  return {
+    low: mix(from.low, to.low),
+    knee: geometric(from.knee, to.knee),
+    span: mix(from.span, to.span),
+    cdf: from.cdf.map((value, at) => mix(value, to.cdf[at])),
+  };
+}
+
+/** Whether two contrasts look the same. */
+export function alike(a, b) {
+  const close = (x, y) => Math.abs(x - y) <= 0.002 * Math.abs(y);
+  return Math.abs(a.low - b.low) <= 0.002 * b.knee && close(a.knee, b.knee) && close(a.span, b.span);
+}
+
+/** Up to `side`² values of a part of a tile, into `sample` at `at`; returns where the next go. */
+export function sampled(tile, part, side, sample, start) {
+  const { top, left, bottom, right } = part;
+  let at = start;
+  for (let i = 0; i < side; i++) {
+    const row = Math.floor(top + ((i + 0.5) * (bottom - top)) / side);
+    for (let j = 0; j < side; j++) {
+      const col = Math.floor(left + ((j + 0.5) * (right - left)) / side);
+      sample[at++] = tile.fixed[row * tile.width + col] ?? NONE;
+    }
+  }
+  return at;
+}

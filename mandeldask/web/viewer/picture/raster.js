@@ -1,0 +1,83 @@
+/** Draws without WebGL: the same two passes in plain JavaScript on a 2D canvas. Slower, and what WebGL is tested against. */
+
+import { NONE, PROVEN } from "../data/encoding.js";
+import { colour } from "./colours.js";
+
+export class Raster {
+  name = "canvas";
+  lost = false;
+
+  /** @param {HTMLCanvasElement | OffscreenCanvas} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d", { alpha: false });
+  }
+
+  /** As `WebGL.draw`. */
+  draw(drawing, fine, style) {
+    this.width = this.canvas.width * fine;
+    this.height = this.canvas.height * fine;
+    if (this.values?.length !== this.width * this.height) this.values = new Uint32Array(this.width * this.height);
+    this.values.fill(NONE);
+    for (const { tile, box } of drawing) if (box.width > 0 && box.height > 0) this.#drawTile(tile, box);
+    const image = new ImageData(this.canvas.width, this.canvas.height);
+    image.data.fill(255);
+    for (let y = 0; y < image.height; y++) {
+      for (let x = 0; x < image.width; x++) {
+        const rgb = this.#colour(x, y, fine, style);
+        image.data.set(rgb.map(Math.round), 4 * (y * image.width + x));
+      }
+    }
+    this.context.putImageData(image, 0, 0);
+  }
+
+  /** Encoded values of a part of the last picture, row by row. */
+  read(left, top, width, height) {
+    const part = new Uint32Array(width * height);
+    for (let row = 0; row < height; row++) {
+      const from = (top + row) * this.width + left;
+      part.set(this.values.subarray(from, from + width), row * width);
+    }
+    return part;
+  }
+
+  #drawTile(tile, box) {
+    const [across, down] = [tile.width / box.width, tile.height / box.height];
+    const blend = box.width !== tile.width || box.height !== tile.height;
+    for (let y = Math.max(0, box.top); y < Math.min(this.height, box.top + box.height); y++) {
+      for (let x = Math.max(0, box.left); x < Math.min(this.width, box.left + box.width); x++) {
+        this.values[y * this.width + x] = valueAt(tile, (x - box.left) * across, (y - box.top) * down, blend);
+      }
+    }
+  }
+
+  #colour(x, y, fine, style) {
+    const sum = [0, 0, 0];
+    for (let row = y * fine; row < (y + 1) * fine; row++) {
+      for (let col = x * fine; col < (x + 1) * fine; col++) {
+        const beside = [this.#at(col - 1, row), this.#at(col + 1, row), this.#at(col, row - 1), this.#at(col, row + 1)];
+        const rgb = colour(this.#at(col, row), beside, x, y, 1 / fine, style);
+        for (let band = 0; band < 3; band++) sum[band] += rgb[band] / fine ** 2;
+      }
+    }
+    return sum;
+  }
+
+  #at(col, row) {
+    const [x, y] = [Math.min(this.width - 1, Math.max(0, col)), Math.min(this.height - 1, Math.max(0, row))];
+    return this.values[y * this.width + x];
+  }
+}
+
+/** The value at a place of a tile, in its pixels: the nearest, or between four. */
+function valueAt({ fixed, width, height }, x, y, blend) {
+  const at = (col, row) =>
+    fixed[Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, col))];
+  const nearest = at(Math.floor(x + 0.5), Math.floor(y + 0.5));
+  if (!blend || nearest >= PROVEN) return nearest;
+  const [col, row] = [Math.floor(x), Math.floor(y)];
+  const four = [at(col, row), at(col + 1, row), at(col, row + 1), at(col + 1, row + 1)];
+  if (Math.max(...four) >= PROVEN) return nearest;
+  const mix = (a, b, part) => a + (b - a) * part;
+  return Math.floor(mix(mix(four[0], four[1], x - col), mix(four[2], four[3], x - col), y - row));
+}

@@ -1,0 +1,106 @@
+/** What a view shows: which tiles it needs, and what is drawn of those at hand. Knows no canvas. */
+
+const COARSER = 9; // levels up to look for a stand-in
+const PREVIEWS = [4, 2]; // levels up of the tiles asked for first: one stands in for 256, then for 16
+const FINER = 2; // levels down that stand in, when zooming out
+
+/**
+ * Requests for the tiles of a level in sight, those nearest (atX, atY) first.
+ *
+ * @param view
+ * @param level of the source
+ * @param {{width: number, height: number}} screen in pixels
+ * @param {number[]} at screen pixels from the middle, of what matters most
+ */
+export function tilesInSight(view, level, { width, height }, at = [0, 0]) {
+  const [left, top] = view.cell(-width / 2, -height / 2, ...level.extent);
+  const [right, bottom] = view.cell(width / 2, height / 2, ...level.extent);
+  const requests = [];
+  for (let row = most(top, 0n); row <= least(bottom, level.rows - 1n); row++) {
+    for (let col = most(left, 0n); col <= least(right, level.cols - 1n); col++) {
+      const [x, y] = view.toScreen(2n * col + 1n, 2n * row + 1n, ...level.extent.map(half));
+      requests.push({ key: keyOf(level, row, col), level, row, col, away: Math.hypot(x - at[0], y - at[1]) });
+    }
+  }
+  return requests.sort((a, b) => a.away - b.away);
+}
+
+/** Requests for coarse stand-ins, where nothing could be drawn otherwise. */
+export function previews(view, level, screen, at, source, tiles) {
+  const needed = tilesInSight(view, level, screen, at).some((request) => !covered(request, source, tiles, PREVIEWS[1]));
+  if (!needed) return [];
+  return PREVIEWS.flatMap((steps) => {
+    const coarse = source.coarser(level, steps);
+    return coarse ? tilesInSight(view, coarse, screen, at) : [];
+  });
+}
+
+/**
+ * What to draw, in order: coarse tiles first, the level's own last. Whatever is missing shows what was drawn before.
+ *
+ * @returns {{tile: object, box: {left: number, top: number, width: number, height: number}}[]} boxes in whole pixels
+ *   from the upper left corner of the screen
+ */
+export function drawing(view, level, screen, source, tiles) {
+  const own = atHand(view, level, screen, tiles);
+  if (own.missing === 0) return own.found;
+  const coarser = [];
+  for (let steps = COARSER; steps > 0; steps--) {
+    const coarse = source.coarser(level, steps);
+    if (coarse) coarser.push(...atHand(view, coarse, screen, tiles).found);
+  }
+  const finer = [];
+  for (let steps = 1; steps <= FINER; steps++) {
+    const fine = source.coarser(level, -steps);
+    if (fine) finer.unshift(...atHand(view, fine, screen, tiles).found);
+  }
+  const older = level.older ? atHand(view, level.older, screen, tiles).found : []; // with a smaller maxiter
+  return [...coarser, ...finer, ...older, ...own.found];
+}
+
+/** Where a tile lies on the screen; edges are whole pixels, so that neighbours meet. */
+export function boxOf(view, { level, row, col }, { width, height }) {
+  const [left, top] = view.toScreen(col, row, ...level.extent);
+  const [right, bottom] = view.toScreen(col + 1n, row + 1n, ...level.extent);
+  const x = Math.round(left + width / 2);
+  const y = Math.round(top + height / 2);
+  return { left: x, top: y, width: Math.round(right + width / 2) - x, height: Math.round(bottom + height / 2) - y };
+}
+
+export const keyOf = (level, row, col) => `${level.key}/${row}/${col}`;
+
+function atHand(view, level, screen, tiles) {
+  const found = [];
+  let missing = 0;
+  for (const request of tilesInSight(view, level, screen)) {
+    const tile = tiles.get(request.key);
+    if (tile) found.push({ tile, box: boxOf(view, tile, screen) });
+    else missing += 1;
+  }
+  return { found, missing };
+}
+
+/** Whether a tile at most `steps` levels coarser covers one. */
+function covered({ key, level, row, col }, source, tiles, steps) {
+  if (tiles.get(key)) return true;
+  for (let step = 1; step <= steps; step++) {
+    const coarse = source.coarser(level, step);
+    if (coarse && tiles.get(holding(coarse, level, row, col))) return true;
+  }
+  return false;
+}
+
+/** Key of the tile of a coarser level that holds the upper left corner of one. */
+function holding(coarse, level, row, col) {
+  const [across, down] = coarse.extent.map(({ m, e }, axis) => {
+    const own = level.extent[axis];
+    const shift = BigInt(Math.abs(own.e - e));
+    const at = BigInt(axis === 0 ? col : row) * own.m;
+    return own.e >= e ? (at << shift) / m : at / (m << shift);
+  });
+  return keyOf(coarse, down, across);
+}
+
+const half = ({ m, e }) => ({ m, e: e - 1 });
+const most = (a, b) => (a > b ? a : b);
+const least = (a, b) => (a < b ? a : b);

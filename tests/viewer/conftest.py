@@ -1,0 +1,50 @@
+"""One server and one browser for all tests of the page."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+import servers
+from viewing import SIZE
+
+
+@pytest.fixture(scope="session")
+def server():
+    """`mandeldask serve`, as a user starts it."""
+    with servers.serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium that draws by software, WebGL included."""
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+    software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet + software)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser):
+    """A window in which nothing glides: tests need not wait for motions."""
+    context = browser.new_context(viewport=SIZE, has_touch=True, reduced_motion="reduce")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context):
+    """A page that notes its requests and errors."""
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.requested, page.failures = [], []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.on("pageerror", lambda error: page.failures.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and page.failures.append(message.text))
+    return page

@@ -1,0 +1,80 @@
+"""Colours: WebGL says what the plain JavaScript says, and nothing is asked for again when they change."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from fractions import Fraction
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from viewing import PROVEN, check, place, settle, show, values
+
+pytestmark = pytest.mark.external
+
+SEAHORSE = ("-0.7436438870371587", "0.1318259042053119")
+START = place(*SEAHORSE, Fraction(2) ** -14)
+
+
+def picture(page):
+    """RGB of the canvas, shape (height, width, 3)."""
+    png = page.evaluate("viewer.canvas.toDataURL('image/png').split(',')[1]")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"slope": 0, "edges": 0},
+        {},
+        {"slope": 0.8, "edges": 0.7, "equalise": 1, "density": 3, "offset": 0.3, "palette": "twilight"},
+        {"inside": "period", "antialias": "on"},
+    ],
+    ids=["plain", "usual", "all", "periods"],
+)
+def test_webgl_draws_what_the_definition_says(page, server, look):
+    hash_ = place("-0.16", "1.03", Fraction(2) ** -11, **{"antialias": "off", **look})
+    show(page, server, hash_)
+    assert page.evaluate("viewer.painter.name") == "webgl"
+    drawn = picture(page)
+    show(page, server, hash_, "?painter=canvas")
+    assert page.evaluate("viewer.painter.name") == "canvas"
+    off = np.abs(drawn - picture(page)).max(axis=-1)
+    assert (off <= 2).mean() > 0.998  # float32 against float64 where a palette is steep
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 500
+
+
+def test_looks_change_without_asking_again(page, server):
+    show(page, server, START)
+    before, asked = picture(page), [url for url in page.requested if "/c/" in url]
+    page.keyboard.press("c")
+    page.click("text=lagoon")
+    page.evaluate("(slider) => slider", None)
+    page.locator("#slope").fill("0.9")
+    settle(page)
+    assert [url for url in page.requested if "/c/" in url] == asked
+    assert np.abs(picture(page) - before).max() > 50
+    check(page)  # the values are what they were
+
+
+PLACES = [
+    each
+    for each in json.loads((files("mandeldask") / "web" / "viewer" / "places.json").read_text())
+    if Fraction(each["width"]) > Fraction(1, 10**8)
+]
+
+
+@pytest.mark.parametrize("known", PLACES, ids=lambda known: known["name"])
+def test_no_known_place_is_black_or_flat(page, server, known):
+    """Of what is not proven inside, there is light and dark at each of the page's own places."""
+    show(page, server, f"#re={known['re']}&im={known['im']}&width={known['width']}&antialias=off")
+    outside = values(page, (slice(0, 420), slice(0, 640))) < PROVEN
+    assert outside.mean() > 0.15
+    brightness = picture(page).mean(axis=-1)[outside]
+    assert (brightness < 12).mean() < 0.25
+    assert brightness.std() > 20
+    assert page.failures == []

@@ -1,0 +1,151 @@
+"""Mouse, touch, keys and buttons; a phone; what assistive technology needs."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from viewing import check, place, settle, show, state, until
+
+pytestmark = pytest.mark.external
+
+SEAHORSE = ("-0.7436438870371587", "0.1318259042053119")
+START = place(*SEAHORSE, Fraction(2) ** -14)
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def pixels(before, after):
+    """How far the middle moved, in pixels of the screen before."""
+    return [(after[axis] - before[axis]) / Fraction(2) ** int(before["scale"]) for axis in "xy"]
+
+
+def test_dragging_moves_pixel_for_pixel(page, server):
+    show(page, server, START)
+    before = check(page)
+    page.mouse.move(500, 300)
+    page.mouse.down()
+    page.mouse.move(437, 341, steps=4)
+    page.mouse.up()
+    settle(page)
+    assert pixels(before, check(page)) == [63, -41]
+
+
+def test_pinching_keeps_what_is_between_the_fingers(page, server):
+    show(page, server, START)
+    touch = page.context.new_cdp_session(page)
+    before = state(page)
+    middle = (320 + 120, 210 - 60)
+
+    def fingers(kind, spread):
+        points = (
+            [] if kind == "touchEnd" else [{"x": middle[0] + s * spread, "y": middle[1], "id": s + 1} for s in (-1, 1)]
+        )
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 50)
+    for spread in (60, 80, 100):
+        fingers("touchMove", spread)
+    fingers("touchEnd", 0)
+    settle(page)
+    after = state(page)
+    assert after["scale"] == pytest.approx(before["scale"] - 1, abs=1e-9)
+    for axis, offset in (("x", 120), ("y", -60)):
+        held = [float(seen[axis]) + offset * 2.0 ** seen["scale"] for seen in (before, after)]
+        assert held[0] == pytest.approx(held[1], abs=2.0**-14)
+    assert page.failures == []
+
+
+def test_keys_and_buttons(page, server):
+    show(page, server, START)
+    page.focus("#view")
+    for press, scale in (("+", -15), ("PageUp", -14), ("-", -13), ("PageDown", -14)):
+        page.keyboard.press(press)
+        settle(page)
+        assert state(page)["scale"] == scale
+    page.click("#closer")
+    settle(page)
+    before = state(page)
+    page.keyboard.press("Escape")
+    page.focus("#view")
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert pixels(before, state(page)) == [96, 0]
+    page.keyboard.press("0")
+    settle(page)
+    assert 640 * 2 ** state(page)["scale"] == pytest.approx(2.8 / 420 * 640, rel=1e-6)
+    page.keyboard.press("?")
+    assert page.locator("#help").is_visible()
+
+
+def test_a_dive_goes_on_until_it_is_stopped(browser, server):
+    context = browser.new_context(viewport={"width": 240, "height": 160})  # where things move
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    show(page, server, START)
+    page.evaluate("viewer.started = viewer.view.scale")
+    page.focus("#view")
+    page.keyboard.press(" ")
+    until(page, "viewer.view.scale < viewer.started - 0.5")
+    page.keyboard.press("Escape")
+    settle(page)
+    still = state(page)["scale"]
+    page.wait_for_timeout(300)
+    assert state(page)["scale"] == still
+    context.close()
+
+
+def test_a_flight_arrives(browser, server):
+    """Up, across the set and down again, and the view it ends at is exactly the one asked for."""
+    context = browser.new_context(viewport={"width": 240, "height": 160})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    show(page, server, place("0.25", "0.5", Fraction(2) ** -12))
+    page.evaluate(
+        """async () => {
+          const main = document.querySelector("script[type=module]").src;
+          const { View } = await import(new URL("numbers/view.js", main));
+          const { parsePoint } = await import(new URL("numbers/rationals.js", main));
+          const { x, y } = viewer.source.fromPlane(parsePoint("-0.7436438870371587+0.1318259042053119i"));
+          viewer.fly((window.goal = View.at(x, y, -14)));
+        }"""
+    )
+    until(page, "viewer.view.scale === -14 && !viewer.moving")
+    assert page.evaluate("viewer.view.x === goal.x && viewer.view.y === goal.y")
+    context.close()
+
+
+def test_it_fits_a_phone(browser, server):
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 780}, device_scale_factor=3, is_mobile=True, has_touch=True
+    )
+    page = phone.new_page()
+    page.set_default_timeout(120_000)
+    show(page, server)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    boxes = [page.locator(each).bounding_box() for each in (".bar", ".tools", ".readout", ".buttons")]
+    for box in boxes:
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 780
+    assert sum(box["width"] * box["height"] for box in boxes) < 0.3 * 390 * 780
+    page.tap("text=Colours")
+    assert page.locator("#colours").is_visible()
+    phone.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm install in tests/viewer")
+def test_axe_finds_nothing(page, server, scheme):
+    page.emulate_media(color_scheme=scheme)
+    show(page, server)
+    for panel in (None, "Places", "Colours", "Share", "?"):
+        if panel:
+            page.click(f"nav >> text={panel}")
+        page.evaluate(AXE.read_text())
+        found = page.evaluate(
+            "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))"
+        )
+        assert found == []
+        page.keyboard.press("Escape")

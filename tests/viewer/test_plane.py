@@ -1,0 +1,124 @@
+"""The set at any depth: every pixel on the screen is the kernel's."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from mandeldask.fractal.place_url import from_spec
+from mandeldask.fractal.rationals import as_text
+from viewing import check, place, settle, show, state, until, values
+
+pytestmark = pytest.mark.external
+
+SEAHORSE = ("-0.7436438870371587", "0.1318259042053119")
+BOX = (slice(140, 240), slice(250, 380))
+
+
+def spacing(exponent):
+    return Fraction(2) ** exponent
+
+
+@pytest.mark.parametrize("exponent", [-8, -20, -33])
+def test_every_pixel_is_the_kernels(page, server, exponent):
+    show(page, server, place(*SEAHORSE, spacing(exponent)))
+    seen = check(page)
+    assert seen["e"] == exponent
+    assert page.failures == []
+
+
+@pytest.mark.parametrize("exponent", [-76, -143, -1006])
+def test_every_pixel_is_the_kernels_at_any_depth(page, server, exponent):
+    """Views 1e-20, 1e-40 and 1e-300 wide, beside i: a point whose surroundings look alike at every depth."""
+    show(page, server, place(as_text(80 * spacing(exponent)), "1", spacing(exponent), field="iterations"))
+    check(page, BOX, field="iterations", distinct=3)
+    assert page.failures == []
+
+
+def test_smooth_colours_follow_counts_at_depth(page, server):
+    show(page, server, place(as_text(80 * spacing(-76)), "1", spacing(-76)))
+    check(page, (slice(180, 240), slice(270, 330)), distinct=20)
+
+
+def test_all_visitors_ask_for_the_same_urls(page, server):
+    show(page, server, place(*SEAHORSE, spacing(-30)))
+    first = chunks(page)
+    page.requested.clear()
+    show(page, server, place("-0.74364388703716", SEAHORSE[1], spacing(-30)))  # a little beside
+    assert len(first & chunks(page)) > len(first) / 2
+
+
+def test_places_are_spelled_as_the_server_does(page, server):
+    for exponent in (-8, -40, -90):
+        show(page, server, place("3e-20", "1", spacing(exponent), field="iterations"))
+    specs = {part.removesuffix(".zarr") for url in page.requested for part in url.split("/") if part.startswith("re")}
+    assert len(specs) >= 3
+    for spec in specs:
+        from_spec(spec)
+
+
+def test_zooming_crosses_pyramids_without_a_seam(page, server):
+    """20 levels in by the wheel, about a point off the middle: it stays where it is, and all is the kernel's."""
+    re, im = (Fraction(part) - offset * spacing(-12) for part, offset in zip(SEAHORSE, (70, 40), strict=True))
+    show(page, server, place(as_text(re), as_text(im), spacing(-12)))
+    page.mouse.move(320 + 70, 210 - 40)
+    before = state(page)
+    for _ in range(40):
+        page.mouse.wheel(0, -100)
+    until(page, "viewer.view.scale === -32")
+    settle(page)
+    after = check(page)
+    assert (before["e"], after["e"]) == (-12, -32)
+    for axis, offset in (("x", 70), ("y", -40)):
+        held = [seen[axis] + offset * spacing(seen["e"]) for seen in (before, after)]
+        assert abs(held[0] - held[1]) < spacing(-32)
+    assert page.failures == []
+
+
+def test_whatever_is_missing_shows_something_coarser(page, server):
+    show(page, server, place(*SEAHORSE, spacing(-14)))
+    page.route("**/smooth/c/**", lambda route: None)  # never answered
+    page.mouse.move(320, 210)
+    page.mouse.wheel(0, -600)
+    page.wait_for_selector("canvas[data-state=loading]")
+    seen = values(page, (slice(0, 420), slice(0, 640)))
+    assert (seen != 0xFFFFFFFF).all()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_pixels_at_the_cap_are_told_from_proven_ones(page, server):
+    show(page, server, place("-0.5", "0.56", spacing(-9)))
+    seen = values(page, (slice(0, 420), slice(0, 640)))
+    assert (seen >= 0xF0000001).mean() > 0.2
+    assert set(np.unique(seen[(seen >= 0xF0000000) & (seen < 0xFFFFFFFD)]) - 0xF0000000) >= {1}
+    assert page.evaluate("viewer.shares.proven") > 0.2
+
+
+def test_more_iterations_is_one_click(page, server):
+    re, im = "-1.401155189092", "0"  # Feigenbaum's point, where no cap suffices
+    show(page, server, place(re, im, spacing(-26)))
+    before = state(page)["maxiter"]
+    page.click("#more")
+    settle(page)
+    after = check(page, (slice(160, 260), slice(270, 370)), distinct=1)
+    assert after["maxiter"] == 4 * before
+    assert "iterations=1" in page.url or page.evaluate("viewer.source.iterations") == 1
+
+
+def test_it_says_where_it_ends(context, server):
+    page = context.new_page()
+    show(page, server, place("3e-330", "1", spacing(-40), field="iterations"))
+    page.evaluate("viewer.source.finest = -41; viewer.source.ends = 'pixels closer than that are past the limit'")
+    page.mouse.move(320, 210)
+    for _ in range(30):
+        page.mouse.wheel(0, -100)
+    until(page, "viewer.view.scale === -46")
+    assert "as deep as it goes" in page.inner_text("#notice")
+    assert state(page)["scale"] == -46
+
+
+def chunks(page):
+    return {urlsplit(url).path for url in page.requested if "/c/" in url}

@@ -1,0 +1,170 @@
+"""What the page asks of its server: nothing of another, nothing twice, nothing that left the view, and patience."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import httpx
+import pytest
+
+from viewing import PROVEN, place, settle, show, state, until, values
+
+pytestmark = pytest.mark.external
+
+SEAHORSE = ("-0.7436438870371587", "0.1318259042053119")
+START = place(*SEAHORSE, Fraction(2) ** -14)
+ALL = (slice(0, 420), slice(0, 640))
+
+
+def test_only_its_own_origin_is_asked(page, server):
+    show(page, server)
+    page.mouse.wheel(0, -500)
+    settle(page)
+    assert page.requested
+    outside = [url for url in page.requested if not url.startswith((server.page, "about:", "blob:"))]
+    assert outside == []
+    assert page.failures == []
+
+
+def test_coming_back_costs_one_request_or_two(page, server):
+    """Everything but the page itself and the root's document has a URL that caches keep."""
+    show(page, server, START)
+    asked = []
+    page.on("response", lambda response: asked.append((response.url, response.status)))
+    with httpx.Client() as client:
+        before = client.get(f"{server.page}metrics").text
+        page.reload()
+        settle(page)
+        after = client.get(f"{server.page}metrics").text
+    assert requests_of(after) - requests_of(before) <= 5, asked
+
+
+def requests_of(metrics):
+    """Requests that the server has answered."""
+    lines = [line for line in metrics.splitlines() if line.startswith("mandeldask_requests_total{")]
+    assert lines
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def test_files_are_compressed_and_kept(server):
+    with httpx.Client(base_url=server.page) as client:
+        page = client.get("/")
+        assert page.headers["cache-control"].endswith("no-cache")
+        script = page.text.split('type="module" src="')[1].split('"')[0]
+        reply = client.get(script, headers={"accept-encoding": "gzip"})
+        assert reply.headers["content-encoding"] == "gzip"
+        assert "immutable" in reply.headers["cache-control"]
+        assert client.get("viewer/main.js").content == reply.content
+        assert client.get("viewer/0123456789abcdef/main.js").status_code == 404
+        for path in ("/viewer/", "/viewer"):
+            reply = client.get(path, follow_redirects=True)
+            assert reply.text == page.text.replace('"viewer/', '"')
+            assert reply.url.path == "/viewer/"
+
+
+def test_what_left_the_view_is_given_up(page, server):
+    show(page, server, START)
+    failed = []
+    page.on("requestfailed", lambda request: failed.append(request.failure))
+    page.mouse.move(320, 210)
+    for _ in range(24):
+        page.mouse.wheel(0, -100)
+        page.wait_for_timeout(60)
+    settle(page)
+    assert failed
+    assert set(failed) == {"net::ERR_ABORTED"}
+    assert page.failures == []
+
+
+def test_a_server_that_stops_and_comes_back(context):
+    """The page says so, leaves it alone, and goes on by itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    first = start(port)
+    show(page, Address(port), START)
+    stop(first)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.mouse.move(320, 210)
+    page.mouse.wheel(0, -800)
+    until(page, "document.getElementById('notice').textContent.includes('does not answer')")
+    page.wait_for_timeout(5000)
+    assert len(asked) < 25
+    assert page.evaluate("document.getElementById('view').dataset.state") == "loading"
+    second = start(port)
+    settle(page)
+    assert page.inner_text("#notice") == ""
+    assert (values(page, ALL) < PROVEN).any()
+    stop(second)
+
+
+class Address:
+    """A server at a port."""
+
+    def __init__(self, port):
+        self.page = f"http://127.0.0.1:{port}/"
+
+
+def start(port):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mandeldask", "serve", "--port", str(port)], stdout=subprocess.DEVNULL
+    )
+    for _ in range(600):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return process
+    pytest.fail("the server does not start")
+
+
+def stop(process):
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+
+
+def wander(page, seconds, seed=7):
+    """Move at random, as somebody who is bored."""
+    rng = random.Random(seed)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        page.mouse.move(rng.uniform(150, 500), rng.uniform(110, 330))
+        what = rng.random()
+        if what < 0.55:
+            page.mouse.wheel(0, rng.choice([-100, -200, -300]))
+        elif what < 0.75:
+            page.mouse.wheel(0, rng.choice([100, 400, 900]))
+        elif what < 0.9:
+            page.mouse.down()
+            page.mouse.move(rng.uniform(150, 500), rng.uniform(110, 330), steps=5)
+            page.mouse.up()
+        else:
+            page.evaluate("viewer.stop()")
+            page.keyboard.press(rng.choice(["0", "+", "-", "ArrowLeft", "ArrowDown"]))
+        page.wait_for_timeout(rng.uniform(20, 300))
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
+def test_wandering(page, server, seconds):
+    """No error; what left the view is given up; memory stays within its bounds."""
+    show(page, server, START)
+    wander(page, seconds)
+    assert page.failures == []
+    size = page.evaluate("viewer.tiles.size")
+    assert size["bytes"] <= 2**27
+    assert size["loading"] <= 6
+    page.evaluate("viewer.stop()")
+    page.keyboard.press("0")
+    settle(page)
+    assert (values(page, ALL) != 0xFFFFFFFF).all()
+    assert state(page)["scale"] < 0

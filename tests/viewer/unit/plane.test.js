@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { autoMaxiter, Plane } from "../../../mandeldask/web/viewer/data/plane.js";
+import { parse } from "../../../mandeldask/web/viewer/numbers/rationals.js";
+import { View } from "../../../mandeldask/web/viewer/numbers/view.js";
+import { tilesInSight } from "../../../mandeldask/web/viewer/picture/scene.js";
+
+const SCREEN = { width: 900, height: 600 };
+
+function viewAt(plane, re, im, scale) {
+  const { x, y } = plane.fromPlane({ re: parse(re), im: parse(im) });
+  return View.at(x, y, scale);
+}
+
+test("maxiter grows as the server's rule says", () => {
+  assert.deepEqual([-8, -28, -58, -1000].map(autoMaxiter), [255, 6655, 20255, 397055]);
+});
+
+test("the home pyramid is one", () => {
+  const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"));
+  const { url, path } = plane.zarrUrl(viewAt(plane, "-0.65", "0", -8));
+  assert.ok(url.endsWith("/at/re0_im0_width16_levels16_tilesize256_maxiterauto_iterations-smooth-period.zarr/"), url);
+  assert.equal(path, "12");
+});
+
+test("tiles of neighbouring levels lie in each other", () => {
+  const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"));
+  const view = viewAt(plane, "-0.75", "0.1", -40);
+  const level = plane.level(view);
+  assert.equal(level.spacing.e, -40);
+  for (const { row, col } of tilesInSight(view, level, SCREEN)) {
+    const coarse = tilesInSight(view, plane.coarser(level, 1), SCREEN);
+    assert.ok(coarse.some((tile) => tile.row === row >> 1n && tile.col === col >> 1n));
+  }
+});
+
+test("a limit ends the zoom where the server says", async () => {
+  const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"));
+  globalThis.fetch = async (url) => {
+    const levels = Number(/levels(\d+)/.exec(String(url))[1]);
+    if (String(url).includes("width16_") || levels <= 4) {
+      const nodes = Object.fromEntries(
+        Array.from({ length: levels }, (_, k) => [
+          [String(k), { attributes: { maxiter: 500 } }],
+          [`${k}/smooth`, {}],
+        ]).flat(),
+      );
+      return Response.json({ node_type: "group", attributes: {}, consolidated_metadata: { metadata: nodes } });
+    }
+    const refused = Response.json({ detail: "past this server's limit" }, { status: 403 });
+    return Object.defineProperty(refused, "url", { value: String(url) });
+  };
+  const deep = plane.level(viewAt(plane, "-0.75", "0.1", -26));
+  await assert.rejects(plane.locate({ level: deep, row: 0n, col: 0n }, "smooth"), /limit/);
+  assert.equal(plane.finest, -24);
+  assert.match(plane.ends, /limit/);
+  assert.equal(plane.level(viewAt(plane, "-0.75", "0.1", -26)).spacing.e, -24);
+});

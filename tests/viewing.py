@@ -1,0 +1,109 @@
+"""What the tests of the viewer page share: how to open a view, and what it must show."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from mandeldask.fractal.geometry import Axis, Grid
+from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.rationals import as_text
+
+SIZE = {"width": 640, "height": 420}
+READY = "canvas[data-state=idle]"
+CAPPED = 0xFFFFFFFE
+PROVEN = 0xF0000000
+
+
+def show(page, server, place="", query=""):
+    """Open a view and wait until it is all there."""
+    page.goto("about:blank")
+    page.goto(f"{server.page}{query}{place}")
+    settle(page)
+
+
+def settle(page):
+    """Wait until the page has drawn all that it wants."""
+    page.wait_for_timeout(80)  # an event is on its way
+    page.wait_for_selector(READY)
+
+
+def until(page, expression, seconds=120):
+    """Wait until an expression is true; Playwright's own way needs `eval`, which the page forbids."""
+    for _ in range(10 * seconds):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(expression)
+
+
+def place(re, im, spacing, **look):
+    """Return the hash of a view whose pixels are `spacing` plane units apart, without what is not a level's own."""
+    parts = {"re": re, "im": im, "width": as_text(SIZE["width"] * Fraction(spacing)), "antialias": "off", **look}
+    return "#" + "&".join(f"{name}={value}" for name, value in parts.items())
+
+
+def state(page):
+    """Scale, the exact middle in source coordinates, and the level: log2 of its spacing, its maxiter."""
+    seen = page.evaluate(
+        """() => {
+          const { view: { x, y, bits, scale }, level, canvas: { width, height } } = viewer;
+          const { maxiter, spacing } = level;
+          const [e, m] = [spacing.e, String(spacing.m)];
+          return { scale, x: String(x), y: String(y), bits, width, height, maxiter, e, m };
+        }"""
+    )
+    unit = Fraction(1, 2 ** seen["bits"])
+    return {**seen, "x": int(seen["x"]) * unit, "y": int(seen["y"]) * unit}
+
+
+def values(page, box):
+    """Encoded values that `box` (rows, cols of the canvas) shows."""
+    rows, cols = box
+    height, width = rows.stop - rows.start, cols.stop - cols.start
+    read = page.evaluate(f"Array.from(viewer.painter.read({cols.start}, {rows.start}, {width}, {height}))")
+    return np.array(read, np.uint32).reshape(height, width)
+
+
+def corner(seen, box):
+    """Row and column of the shown level at the upper left of `box`, for a level that is seen 1:1."""
+    spacing = Fraction(int(seen["m"])) * Fraction(2) ** seen["e"]
+    assert seen["scale"] == np.log2(float(int(seen["m"]))) + seen["e"], "the check needs a level seen 1:1"
+    top, left = (
+        _round_up(seen[axis] / spacing - Fraction(seen[extent], 2))
+        for axis, extent in (("y", "height"), ("x", "width"))
+    )
+    return top + box[0].start, left + box[1].start
+
+
+def plane_grid(seen, box):
+    """The pixels of the plane that `box` shows."""
+    row, col = corner(seen, box)
+    spacing = Fraction(2) ** seen["e"]
+    height, width = (part.stop - part.start for part in box)
+    return Grid(Axis(8 - row * spacing, -spacing, height), Axis(-8 + col * spacing, spacing, width))
+
+
+def encoded(grid, maxiter, field):
+    """What the page must have read for a field of the kernel; pixels without an escape are CAPPED."""
+    found = Mandelbrot(maxiter, ("iterations", field))(grid)
+    middle = 0.5 if field == "iterations" else 0.0
+    escaped = found["iterations"] < maxiter
+    times = np.where(escaped, found[field], 0).astype(np.float64)
+    return np.where(escaped, np.floor((times + middle + 4) * 256), CAPPED).astype(np.uint32)
+
+
+def check(page, box=(slice(100, 330), slice(150, 480)), field="smooth", distinct=20):
+    """Compare every pixel of `box` with the kernel's."""
+    seen = state(page)
+    shown = values(page, box)
+    shown = np.where(shown >= PROVEN, CAPPED, shown)
+    assert len(np.unique(shown)) >= distinct
+    np.testing.assert_array_equal(shown, encoded(plane_grid(seen, box), seen["maxiter"], field))
+    return seen
+
+
+def _round_up(value):
+    """The pixel whose left edge the page rounds to the canvas's."""
+    return -((-value + Fraction(1, 2)) // 1)
