@@ -213,11 +213,16 @@ def test_export_writes_what_the_kernel_counts_and_goes_on(capsys, tmp_path):
     line = ("export", str(target), "--levels", "4", "--tilesize", "32", "--only", "2-3", "--quiet")
     code, out, _ = run(capsys, *line)
     assert code == 0
-    assert "2 levels, 20 tiles written" in out
+    assert "24 chunks written" in out  # of 20 tiles and 4 coordinates
     written = zarr.open_group(target, mode="r")["2/iterations"][:]
     pyramid = md.Pyramid(levels=4, tilesize=32)
     np.testing.assert_array_equal(written, Mandelbrot(255)(pyramid.grid(2))["iterations"])
-    assert "0 tiles written, 20 were there" in run(capsys, *line)[1]
+    assert re.search(r"0 chunks written \(0 B\), 24 were there", run(capsys, *line)[1])
+    assert "24 chunks, 24 compared with the source, all right" in run(capsys, "verify", str(target), "--full")[1]
+    (target / "2/iterations/c/0/0").unlink()
+    assert run(capsys, "verify", str(target))[0] == 1
+    assert "missing: 2/iterations/c/0/0" in run(capsys, "verify", str(target), "--repair")[1]
+    assert run(capsys, "verify", str(target))[0] == 0
 
 
 def test_render_draws_the_window_and_says_what_it_shows(capsys, tmp_path):

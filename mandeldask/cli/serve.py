@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import typer
 from rich.console import Console
 
+from mandeldask.atlas_tables import atlas_tree
 from mandeldask.cli.announcing import VIZARR, announce_demo, announce_trees
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.cli.paths import Demo, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths, StackOption
@@ -181,6 +182,8 @@ def serve(
     trees = {"demo": demo_tree()} if demo else files.trees()
     root = root or demo
     served = _served(trees or {name or "mandelbrot": pyramid}, name, root=root)
+    if not trees and name is None and not root:
+        served = {**served, "atlas": atlas_tree()}
     paths_of = {each: "" if root else f"/{quote(each)}.zarr" for each in served}
     announce: Callable[..., None] = partial(
         _announce, path=next(iter(paths_of.values())), coarsest=levels - 1, field=pyramid.fields[0]

@@ -31,6 +31,9 @@ class Site:
     """What is seen there, and where the coordinates are from."""
 
 
+SITES = 56
+"""Number of places."""
+
 _PUBLISHED = (
     ("the whole set", "-0.65", "3.4", "The set, 2.5 plane units wide"),
     ("seahorse valley", "-0.75+0.1j", "0.15", "Between the main cardioid and the disc of period 2"),
