@@ -359,6 +359,20 @@ def test_coordinates_with_indexes_of_their_own():
     assert "readers would load them all" in got["0"].attrs["skipped"]["x"]
 
 
+@FORMATS
+def test_a_member_that_zarr_cannot_read_takes_no_other_down(tmp_path, zarr_format):  # zarr-python#2874
+    source = zarr.open_group(tmp_path, mode="w", zarr_format=zarr_format)
+    below = source.create_group("below")
+    for name in ("bad", "ok"):
+        below.create_array(name, shape=(3,), dtype="i4")[:] = [1, 2, 3]
+    path = tmp_path / "below" / "bad" / ("zarr.json" if zarr_format == 3 else ".zarray")
+    path.write_text(path.read_text().replace('"int32"', '"int5"').replace('"<i4"', '"<i5"'))
+    got = group(zarr.open_group(tmp_path, mode="r"), zarr_format)["below"]
+    assert list(got) == ["ok"]
+    assert got["ok"][:].tolist() == [1, 2, 3]
+    assert "i5" in got.attrs["skipped"]["bad"] or "int5" in got.attrs["skipped"]["bad"]
+
+
 def test_encodings_of_variables_choose_codecs_and_shards():
     from zarr.codecs import ZstdCodec
 

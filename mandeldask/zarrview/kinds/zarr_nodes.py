@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 
 from mandeldask.multiscales import dimensions
 from mandeldask.zarrview.attributes import DIMENSIONS
@@ -17,7 +19,7 @@ from mandeldask.zarrview.kinds.numpy_arrays import Indexed
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, group_of, named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @as_node.register(Store)
@@ -29,11 +31,34 @@ def _(tree: Store) -> Node:
 def _(tree: zarr.Group) -> Group:
     attrs = dict(tree.attrs)
     axes = dimensions(attrs)
-    return group_of({name: partial(_member, name, below, axes.get(name)) for name, below in tree.members()}, attrs)
+    openers = _openers(tree)
+    return group_of({name: partial(_member, name, opened, axes.get(name)) for name, opened in openers.items()}, attrs)
 
 
-def _member(name: str, below: Any, axes: tuple[str, ...] | None) -> Node:
-    return named(_along(as_node(below), axes), name)
+def _openers(tree: zarr.Group) -> dict[str, Callable[[], Any]]:
+    """Return what opens each member, by name. zarr-python opens all at once, or none if it cannot open one."""
+    try:
+        return {name: partial(_same, below) for name, below in tree.members()}
+    except Exception:  # noqa: BLE001  a data type, a codec, a document that it does not know
+        plain = zarr.open_group(tree.store_path, mode="r", use_consolidated=False)
+        return {name: partial(plain.__getitem__, name) for name in sync(_names(plain))}
+
+
+async def _names(tree: zarr.Group) -> list[str]:
+    """Return the names below a group that have a document, whatever it says."""
+    prototype, prefix = default_buffer_prototype(), f"{tree.path}/".lstrip("/")
+    documents = ("zarr.json",) if tree.metadata.zarr_format == 3 else (".zarray", ".zgroup")  # noqa: PLR2004
+    names = [name async for name in tree.store.list_dir(tree.path)]
+    keys = {name: [f"{prefix}{name}/{document}" for document in documents] for name in names}
+    return [name for name in names if any([await tree.store.get(key, prototype) for key in keys[name]])]
+
+
+def _same(node: Any) -> Any:
+    return node
+
+
+def _member(name: str, opened: Callable[[], Any], axes: tuple[str, ...] | None) -> Node:
+    return named(_along(as_node(opened()), axes), name)
 
 
 def _along(node: Node, axes: tuple[str, ...] | None) -> Node:
