@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mandeldask.files.stamps import Source
 
-_AT_ONCE = 2**20
-"""Bytes that are read in one go although only some are wanted."""
+_AT_ONCE = 2**22
+"""Bytes that are read in one go although only some are wanted: 2 GB/s against 3 microseconds for each read."""
 
 _PLANE_BYTES = 4 * 2**20
 """Largest plane of the last two dimensions that makes a chunk whole."""
@@ -49,6 +49,17 @@ def _pread(file: int, offset: int, length: int) -> bytearray:
             msg = f"the file ends after {offset + done} bytes, and {offset + length} are needed"
             raise EOFError(msg)
         done += count
+    return raw
+
+
+def _rows(file: int, offset: int, step: int, count: int, length: int) -> bytearray:
+    """Return `count` rows of `length` bytes, each `step` bytes behind the one before."""
+    raw = bytearray(count * length)
+    view = memoryview(raw)
+    for row in range(count):
+        at, start = offset + row * step, row * length
+        if os.preadv(file, [view[start : start + length]], at) != length:
+            view[start : start + length] = _pread(file, at, length)
     return raw
 
 
@@ -108,6 +119,10 @@ class Flat:
         if not out.ndim or span <= max(_AT_ONCE, out.size * self.dtype.itemsize):
             raw = _pread(file, offset, span)
             out[...] = np.ndarray(out.shape, self.dtype, raw, 0, strides)
+            return
+        if out.ndim == 2 and strides[1] == self.dtype.itemsize:  # noqa: PLR2004  rows
+            raw = _rows(file, offset, strides[0], out.shape[0], out.shape[1] * self.dtype.itemsize)
+            out[...] = np.frombuffer(raw, self.dtype).reshape(out.shape)
             return
         for index in range(out.shape[0]):
             self._fill(file, offset + index * strides[0], out[index, ...], strides[1:])
