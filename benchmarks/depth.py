@@ -41,7 +41,7 @@ def reference(center: str, width: str, maxiter: int, side: int) -> tuple[float, 
     prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
     orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
     start = time.thread_time()
-    near = prepared_reference.neighborhood_for(Grid.window(center, width, (side, side)), maxiter)
+    near = prepared_reference.prepared_reference_for(Grid.window(center, width, (side, side)), maxiter)
     return time.thread_time() - start, len(near.reference), near.reference.bits
 
 

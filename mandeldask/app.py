@@ -120,7 +120,7 @@ class Bounded:
 
         Raises
         ------
-        mandeldask.budget.TooDear
+        mandeldask.budget.BudgetExceeded
             If they could take longer; the kernel that would is not begun.
         """
         with limited(self.seconds):

@@ -21,7 +21,7 @@ LOOK_S = 0.1
 """Seconds between two looks at what running computations have used."""
 
 
-class TooDear(Exception):  # noqa: N818  as `Cancelled`
+class BudgetExceeded(Exception):  # noqa: N818  as `Cancelled`
     """The computation could take longer than allowed, and was not begun; or it did, and was stopped."""
 
 
@@ -61,7 +61,7 @@ def spend(seconds: float, what: str) -> None:
 
     Raises
     ------
-    TooDear
+    BudgetExceeded
         If that is more than is left of the limit of this context; never where none was set.
 
     Examples
@@ -71,7 +71,7 @@ def spend(seconds: float, what: str) -> None:
     ...     spend(3, "its neighbour")
     Traceback (most recent call last):
         ...
-    mandeldask.budget.TooDear: its neighbour may take 3 s, more than the 2 s left of 10
+    mandeldask.budget.BudgetExceeded: its neighbour may take 3 s, more than the 2 s left of 10
     """
     budget = _current.get()
     if budget is None:
@@ -80,7 +80,7 @@ def spend(seconds: float, what: str) -> None:
     if seconds > left:
         allowed = f"{left:.3g} s left of {budget.limit:.3g}" if budget.spent else f"{left:.3g} s allowed"
         msg = f"{what} may take {seconds:.3g} s, more than the {allowed}"
-        raise TooDear(msg)
+        raise BudgetExceeded(msg)
     budget.spent += seconds
 
 
@@ -97,7 +97,7 @@ def metered(what: str, stop: Callable[[], object]) -> Iterator[None]:
 
     Raises
     ------
-    TooDear
+    BudgetExceeded
         If the block was stopped, instead of what it raised.
     """
     budget = _current.get()
@@ -110,7 +110,7 @@ def metered(what: str, stop: Callable[[], object]) -> Iterator[None]:
     except Exception:
         if budget.passed:
             msg = f"{what} took more than the {budget.limit:.3g} s allowed, and was stopped"
-            raise TooDear(msg) from None
+            raise BudgetExceeded(msg) from None
         raise
 
 

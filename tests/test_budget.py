@@ -9,7 +9,7 @@ from contextvars import copy_context
 import pytest
 
 from mandeldask import budget
-from mandeldask.budget import TooDear, limited, metered, spend
+from mandeldask.budget import BudgetExceeded, limited, metered, spend
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -22,7 +22,7 @@ def test_without_a_limit_anything_may_be_spent():
 def test_what_was_spent_counts():
     with limited(10):
         spend(8, "one")
-        with pytest.raises(TooDear, match=r"another may take 3 s, more than the 2 s left of 10"):
+        with pytest.raises(BudgetExceeded, match=r"another may take 3 s, more than the 2 s left of 10"):
             spend(3, "another")
         spend(2, "a smaller one")
 
@@ -32,16 +32,16 @@ def test_a_limit_is_the_contexts_own():
         context = copy_context()
         with limited(5):
             spend(4, "a tile")
-        with pytest.raises(TooDear, match="more than the 1 s allowed"):
+        with pytest.raises(BudgetExceeded, match="more than the 1 s allowed"):
             spend(4, "a tile")
     spend(4, "a tile")
-    with pytest.raises(TooDear):
+    with pytest.raises(BudgetExceeded):
         context.run(spend, 4, "a tile")
 
 
 def test_a_kernel_tells_before_it_begins(monkeypatch):
     monkeypatch.setattr("mandeldask.fractal.mandelbrot.run", pytest.fail)
-    with limited(1), pytest.raises(TooDear, match="64 x 32 pixels to maxiter 1000000 may take"):
+    with limited(1), pytest.raises(BudgetExceeded, match="64 x 32 pixels to maxiter 1000000 may take"):
         Mandelbrot(1_000_000)(Grid.window("0", "4", (64, 32)))
 
 
@@ -55,7 +55,7 @@ def test_what_takes_longer_than_allowed_is_stopped():
     cancellation = Cancellation()
     began = time.thread_time()
     message = "a tile took more than the 0.2 s allowed, and was stopped"
-    with limited(0.2), pytest.raises(TooDear, match=message), metered("a tile", cancellation.cancel):
+    with limited(0.2), pytest.raises(BudgetExceeded, match=message), metered("a tile", cancellation.cancel):
         burn(30, cancellation)
     assert time.thread_time() - began < 10
 
@@ -74,7 +74,7 @@ def test_threads_that_compute_for_one_limit_use_it_together():
         try:
             with metered("a block", cancellation.cancel):
                 burn(30, cancellation)
-        except TooDear as error:
+        except BudgetExceeded as error:
             raised.append(error)
 
     with limited(0.3):
@@ -89,7 +89,7 @@ def test_threads_that_compute_for_one_limit_use_it_together():
 def test_a_kernel_that_was_underestimated_is_stopped(monkeypatch):
     monkeypatch.setattr("mandeldask.fractal.mandelbrot.spend", lambda *_: None)
     grid = Grid.window("-0.7436438870371587+0.1318259042053120j", "1e-13", (512, 512))
-    with limited(0.01), pytest.raises(TooDear, match=r"pixels to maxiter 4000000 took more than the 0\.01 s"):
+    with limited(0.01), pytest.raises(BudgetExceeded, match=r"pixels to maxiter 4000000 took more than the 0\.01 s"):
         Mandelbrot(4_000_000)(grid)
 
 

@@ -26,9 +26,9 @@ _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
 """Seconds that a pixel takes whatever `maxiter`, by whether there is a reference orbit."""
 
 _TIP = -2
-"""Next to it orbits leave the circle by less than float64 can tell, and integers follow them out for their fields."""
+"""Near c = -2, |z| exceeds 2 by less than float64 resolves, so fields need big integers there."""
 _NEXT_TO_IT = 2.0**-40
-"""Closer is next to it: |z| - 2 is of that order there."""
+"""Radius of that region."""
 _FOLLOWED_S = 30e-6
 """Seconds of an iteration of such an orbit, beside ten of the reference's: it begins anew with more bits."""
 

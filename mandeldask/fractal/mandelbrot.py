@@ -62,8 +62,8 @@ class Kernel(Protocol):
 class Mandelbrot:
     """A `Kernel`: exact escape counts of the Mandelbrot set, and fields computed in the same pass.
 
-    Tells the current `mandeldask.budget` what a call may cost, which may raise `TooDear`; then looks at the current
-    `mandeldask.cancellation` and raises `Cancelled` within milliseconds.
+    A call first spends its estimated cost from the current `mandeldask.budget`, which may raise `BudgetExceeded`. Then
+    it polls the current `mandeldask.cancellation` and raises `Cancelled` within milliseconds.
 
     Examples
     --------

@@ -73,7 +73,7 @@ def suggest_maxiter(
 
 
 def _sampled(grid: Grid) -> Grid:
-    """Return every so manieth pixel of `grid`: at most `SAMPLES` along each side."""
+    """Return `grid` subsampled to at most `SAMPLES` pixels a side."""
     rows, cols = (slice(None, None, max(1, size // SAMPLES)) for size in grid.shape)
     return grid[rows, cols]
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.budget import TooDear
+from mandeldask.budget import BudgetExceeded
 from mandeldask.cancellation import Cancelled
 from mandeldask.web.keys import redacted
 from mandeldask.web.listing import HTML, page
@@ -135,7 +135,7 @@ async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive:
         return await while_connected(work, receive)
     except (ClientGone, Changed):
         raise
-    except TooDear as error:
+    except BudgetExceeded as error:
         raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:
         raise Later(str(error), getattr(error, "wait_s", RETRY_AFTER_S)) from None

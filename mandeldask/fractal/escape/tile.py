@@ -33,7 +33,7 @@ _KEPT = 1 << 20
 """Pixels of the largest tile whose space is kept for the next."""
 
 _ALL_MARKED = 0x0101010101010101
-"""Eight marks at once, True each."""
+"""Bit pattern of eight consecutive True bytes: one comparison tests eight marks."""
 
 
 class Space(NamedTuple):
@@ -95,7 +95,7 @@ class Tile:
     """The unit that distances are told in, in plane units."""
     open: NDArray[np.int64]
     """Pixels that no stage has answered yet, ascending."""
-    undecidable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    needs_more_precision: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Pixels that float64 orbits are not good enough for, ascending: longer ones would not be either."""
     stage: str = ""
     """Name of the stage that works on it."""

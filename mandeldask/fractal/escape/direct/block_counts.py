@@ -24,9 +24,9 @@ SIDE = 4
 BLOCK = SIDE * SIDE
 PARTS = SIDE * SIDE
 _WHOLE, _APART, _DONE = range(3)
-"""States of a part: all of it is inside still; its pixels are looked at; none of them is known to be inside still."""
+"""State of a 4 × 4 sub-block: test it as one disc, test each pixel, or nothing is left to test."""
 _HOPELESS = 2.0**-4
-"""Error of the polynomial from which on few pixels can be told."""
+"""Give up on the block above this error bound: few pixels can be decided."""
 _REACH = 4.0
 """Polynomials are iterated while |b_0| is at most this."""
 _TAU = 0.7072

@@ -36,7 +36,7 @@ SHORT = 2.0**-32
 _PARENT_SHARE = 2.0**-4
 """Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
 _SOON = 8
-"""Iterations for which pixels are expected to go on parting as fast as they did, rho growing to |b_1| in n of them."""
+"""Look-ahead: a block is `escaping` if, at its growth rate so far, most pixels leave within this many iterations."""
 _LOOK = 64
 """Iterates between two looks at the cancellation flag."""
 
@@ -52,7 +52,7 @@ class Series(NamedTuple):
     """Imaginary parts, shape (blocks, 9)."""
     error: NDArray[np.float64]
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
-    parting: NDArray[np.bool_]
+    escaping: NDArray[np.bool_]
     """Whether most pixels are likely to leave |z| <= 2 within `_SOON` iterations."""
 
 
@@ -291,7 +291,7 @@ def _write(starts, block, ends, k, rho):
         starts.real[block, i], starts.imag[block, i] = taylor_model.coefficient(ends.discs, k, i)
     slope = abs(starts.real[block, 1]) + abs(starts.imag[block, 1])
     starts.n[block] = n
-    starts.parting[block] = ends.full[k] or log2(slope) * (n + _SOON) > log2(rho) * _SOON
+    starts.escaping[block] = ends.full[k] or log2(slope) * (n + _SOON) > log2(rho) * _SOON
     starts.error[block] = taylor_model.handed_over(ends.discs, k) if n else 0.0
 
 

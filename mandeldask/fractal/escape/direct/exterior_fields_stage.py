@@ -57,7 +57,7 @@ def answer_exterior_fields(tile: Tile) -> None:
     sample = np.zeros(wanted.shape, np.bool_)
     sample[1::_SQUARE, 1::_SQUARE] = squares.any((1, 3))
     starts = block_series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
-    squares &= starts.parting.reshape(squares.shape).any((1, 3), keepdims=True)
+    squares &= starts.escaping.reshape(squares.shape).any((1, 3), keepdims=True)
     starts = block_series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
     answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
     _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, tile.worst, flag)
@@ -72,7 +72,7 @@ def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, fla
     for block in range(starts.n.size):
         top, left = block // cols * block_series.BLOCK, block % cols * block_series.BLOCK
         c = abs(re[left + block_series.BLOCK // 2]) + abs(im[top + block_series.BLOCK // 2]) + rho
-        if flag[0] or not starts.parting[block] or c > FARTHEST_EXTERIOR:
+        if flag[0] or not starts.escaping[block] or c > FARTHEST_EXTERIOR:
             continue
         _enter(
             w, taylor_model.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances
@@ -130,7 +130,7 @@ def _leave(w, n, error, rho, c, maxiter, derivative, worst):
     t, p = 0.5 * _extremes(w, X, Y)[0], 1.0
     if derivative is not None:
         p = _extremes(w, DX, DY)[0]
-    steps = _flight(n, z, t, r / t, p, q / p, c, derivative, worst)
+    steps = _steps_to_far_out(n, z, t, r / t, p, q / p, c, derivative, worst)
     if steps < 0:
         return 0
     _advance(w, steps, derivative)
@@ -153,7 +153,7 @@ def _relative_after(t, c, p, e, f):
 
 
 @inner
-def _flight(n, z, t, e, p, f, c, derivative, worst):
+def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
     """Return how many steps take lanes far out, or -1 where the fields are not proved then.
 
     For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.

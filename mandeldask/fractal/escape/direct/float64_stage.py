@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.escape.tile import Tile
 
-_SHARE_APART = 2.0**-4
-"""What of `WORST` is left for a lane that is APART: errors grow from there, those of the fields little."""
+_ESCAPE_SHARE = 2.0**-4
+"""Share of the allowed relative error that may be used up at the escape radius; the rest is for the last steps."""
 _KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
-"""Rows of lanes that have been flown far out: whether they are known well enough, and their fields."""
+"""Rows of lanes that are far out: whether their error is small enough, and their fields."""
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
 _LONG_BLOCKS = 4
 """Blocks of steps between two checks of long orbits; shorter ones would spend too many steps being watched."""
 _BATCH = 64
-"""Places vacant before new pixels come: fewer would make watching them dear, more would leave lanes idle."""
+"""Refill when this many lanes are free: fewer would cost more for each pixel, more would leave lanes idle."""
 
 
 class _Places(NamedTuple):
@@ -52,20 +52,20 @@ class _Places(NamedTuple):
 def answer_early_in_float64(tile: Tile) -> None:
     """Answer the open pixels of `tile` that escape within `EARLY_ITERATIONS`."""
     verdicts = _verdicts(tile, tile.open, min(EARLY_ITERATIONS, tile.maxiter))
-    tile.undecidable = tile.open[verdicts == _UNSURE]
+    tile.needs_more_precision = tile.open[verdicts == _UNSURE]
     tile.close(verdicts == _PROVEN)
 
 
 def answer_in_float64(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose orbits were too long for `answer_early_in_float64`."""
-    longer = ~np.isin(tile.open, tile.undecidable, assume_unique=True)
+    longer = ~np.isin(tile.open, tile.needs_more_precision, assume_unique=True)
     proven = np.zeros(tile.open.size, np.bool_)
     proven[longer] = _verdicts(tile, tile.open[longer], tile.maxiter) == _PROVEN
     tile.close(proven)
 
 
 def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
-    """Follow `pixels` for `limit` iterations, write the answers that are proved, and tell which pixels they are of."""
+    """Iterate `pixels` up to `limit` times, write the proven results, and return a verdict for each pixel."""
     dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
     frame, above, left = block_series.frame(tile.grid)
     re, im, rho = positions(frame.re), positions(frame.im), block_series.radius(dre, dim)
@@ -99,7 +99,7 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
                 following += run
                 if starts.n[block] >= maxiter:
                     continue  # all of it stays, which is what a tile begins with
-                if starts.parting[block]:
+                if starts.escaping[block]:
                     size += run
                 else:
                     for k in range(run):
@@ -111,7 +111,7 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
             if smooths is None and distances is None:
                 lanes.watch(watched, size)
             else:
-                lanes.watch_flight(watched, size, distances)
+                lanes.watch_to_escape_radius(watched, size, distances)
             going = lanes.part(watched, size, limit, order, flags, done)
             end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
             if smooths is not None or distances is not None:
@@ -178,26 +178,26 @@ def _run_length(pixels, i, most):
 @inner
 def _measure(w, size, maxiter, smooths, distances, worst):
     """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
-    lanes.fly(w, size, distances)
+    lanes.to_escape_radius(w, size, distances)
     for i in range(size):
         m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
         limit = worst[0]
         if distances is None:
-            limit = max(limit, tolerated(w[lanes.BORN + i] + w[lanes.FLOWN + i]))
-        known = (m > lanes.APART) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
-        known &= w[lanes.S + i] < SCALE * _SHARE_APART * limit * m
+            limit = max(limit, tolerated(w[lanes.BORN + i] + w[lanes.ESCAPE_STEPS + i]))
+        known = (m > lanes.ESCAPE_SQUARE) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
+        known &= w[lanes.S + i] < SCALE * _ESCAPE_SHARE * limit * m
         if distances is not None:
             dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < worst[1] * dm)
         w[_KNOWN + i] = 1.0 if known else 0.0
-    lanes.fly_far(w, size, distances)
+    lanes.to_far_out(w, size, distances)
     if distances is not None:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             w[_DISTANCE + i] = distance(0.25 * m, dm)
     if smooths is not None:
         for i in range(size):
-            n = w[lanes.BORN + i] + w[lanes.FLOWN + i] + lanes.REMAINING
+            n = w[lanes.BORN + i] + w[lanes.ESCAPE_STEPS + i] + lanes.REMAINING
             w[_SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
     for i in range(size):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter

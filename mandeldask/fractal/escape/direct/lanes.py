@@ -1,9 +1,8 @@
-"""Many pixels in lockstep: loops over the lanes of a workspace, each short enough for the compiler to vectorise.
+"""Many pixels in lockstep (struct of arrays): loops over the lanes of a workspace that the compiler vectorises.
 
-Lanes advance a block of steps unchecked, since |z| > 2 cannot be left again. One not surely inside at the end of a
-block leaves, as it was before the block, to be watched step by step among others that left and others that are new.
-Its place stays behind, and goes on to infinity, until another lane takes it. Nothing branches on a single lane, which
-no processor could predict. Where `derivative` is None, lanes have none.
+Lanes advance STEPS iterations unchecked, since an orbit past |z| = 2 never returns. A lane that is not certainly inside
+afterwards is rolled back and moved to `watched`, where every step is checked. Its old slot keeps iterating until it is
+reused; an overflow there is harmless. No branch depends on a single lane. Where `derivative` is None, lanes have none.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ if TYPE_CHECKING:
 
 LANES = 512
 """Pixels in flight: what a step reads and writes fits the first-level cache."""
-FLIGHT = 48
-"""Steps in which lanes that left pass APART: near c = -2 they go slowly at first."""
-APART = 64.0
-"""|2z|^2 past which a lane needs no bounds any more: what is known there is known far out."""
+MOST_ESCAPE_STEPS = 48
+"""Steps within which lanes that left reach the escape radius: near c = -2 they move slowly at first."""
+ESCAPE_SQUARE = 64.0
+"""Squared escape radius, of 2z: past it relative errors no longer grow, and error bounds are not carried."""
 REMAINING = 3
 """Steps from there that take any lane far out."""
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
 """What half a block of steps pays in advance."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 """What two steps of the flight pay in advance: they may be few, or many."""
-NOBODY = -1e18
-"""BORN of a place that a lane left behind."""
+VACANT = -1e18
+"""BORN of a free slot."""
 
 # A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
 # and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
 _ROWS = range(0, 16 * (LANES + 16), LANES + 16)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
 """BORN is the clock's time at z_0; of lanes that are watched, the count before the block."""
-INSIDE, NEAREST, UNSURE, FLOWN = OLD_X, OLD_Y, OLD_S, OLD_DX
+INSIDE, NEAREST, UNSURE, ESCAPE_STEPS = OLD_X, OLD_Y, OLD_S, OLD_DX
 """Of lanes that are watched, which have no past: how many iterates of the block are within |z| <= 2, the least distance
-of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done until APART."""
+of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done up to the escape radius."""
 _INDEX = 2**40 - 1
 """Mask that an index passes unchanged."""
 
@@ -137,7 +136,7 @@ def look(w, active, last, order, flags):
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
         born = w[BORN + i]
-        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (born < last) | (born == NOBODY)
+        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (born < last) | (born == VACANT)
         flags[i] = 0 if stays else 1
     leaving = 0
     for i in range(active):
@@ -155,7 +154,7 @@ def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
         watched[X + j], watched[Y + j], watched[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
         watched[CX + j], watched[CY + j] = w[CX + i], w[CY + i]
         watched[BORN + j], watched[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
-        w[BORN + i] = NOBODY
+        w[BORN + i] = VACANT
     if derivative is not None:
         for k in range(leaving):
             i, j = index(order[k]), size + k
@@ -240,11 +239,11 @@ def close(w, active, order, vacancies, alive, derivative):
     free = 0
     for i in range(alive):
         order[index(free)] = i
-        free += w[BORN + i] == NOBODY
+        free += w[BORN + i] == VACANT
     moving = 0
     for i in range(alive, active):
         vacancies[index(moving)] = i
-        moving += w[BORN + i] != NOBODY
+        moving += w[BORN + i] != VACANT
     for k in range(free):
         i, j = index(order[k]), index(vacancies[k])
         w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
@@ -260,7 +259,7 @@ def gather(w, order, size, derivative):
     """Move the watched lanes listed in `order`, ascending, to the front."""
     for k in range(size):
         i = index(order[k])
-        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, FLOWN):
+        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, ESCAPE_STEPS):
             w[row + k] = w[row + i]
         if derivative is not None:
             w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
@@ -268,58 +267,58 @@ def gather(w, order, size, derivative):
 
 
 @inner
-def watch_flight(w, size, derivative):
-    """Do what `watch` does, but let lanes stay where they get APART, and tell in FLOWN after how many steps."""
+def watch_to_escape_radius(w, size, derivative):
+    """Do what `watch` does, but stop each lane past the escape radius; count its steps until then in ESCAPE_STEPS."""
     for i in range(size):
-        w[INSIDE + i], w[NEAREST + i], w[FLOWN + i] = -1.0, 16.0, 0.0
+        w[INSIDE + i], w[NEAREST + i], w[ESCAPE_STEPS + i] = -1.0, 16.0, 0.0
         w[S + i] *= GROWTH
     for _ in range(STEPS // 2):
         if derivative is None:
             for i in range(size):
-                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
                 inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
-                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                x, y, s, steps = _onward(x, y, s, cx, cy, steps)
                 w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
-                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
         else:
             for i in range(size):
-                x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+                x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
                 dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
                 inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
                 dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
-                x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+                x, y, s, steps = _onward(x, y, s, cx, cy, steps)
                 w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
                 w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
-                w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
     _conclude(w, size)
 
 
 @inner
-def fly(w, size, derivative):
-    """Advance lanes until all that left |z| <= 2 are APART, FLIGHT steps at most."""
+def to_escape_radius(w, size, derivative):
+    """Advance lanes until all that left |z| <= 2 are past the escape radius, `MOST_ESCAPE_STEPS` at most."""
     for i in range(size):
-        w[S + i] *= GROWTH ** (FLIGHT // STEPS)
-    for _ in range(FLIGHT // 2):
+        w[S + i] *= GROWTH ** (MOST_ESCAPE_STEPS // STEPS)
+    for _ in range(MOST_ESCAPE_STEPS // 2):
         near = 0
         for i in range(size):
             m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-            near += 1 if (m <= APART) & (w[INSIDE + i] < STEPS) else 0
+            near += 1 if (m <= ESCAPE_SQUARE) & (w[INSIDE + i] < STEPS) else 0
         if near == 0:
             break
         for i in range(size):
-            x, y, s, cx, cy, flown = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[FLOWN + i]
+            x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
             if derivative is not None:
                 dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
                 dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
-            x, y, s, flown = _onward(x, y, s, cx, cy, flown)
+            x, y, s, steps = _onward(x, y, s, cx, cy, steps)
             if derivative is not None:
                 w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
-            w[X + i], w[Y + i], w[S + i], w[FLOWN + i] = _onward(x, y, s, cx, cy, flown)
+            w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
 
 
 @inner
-def fly_far(w, size, derivative):
-    """Advance lanes that are APART by REMAINING steps, without bounds."""
+def to_far_out(w, size, derivative):
+    """Advance lanes past the escape radius by REMAINING steps, without bounds."""
     for i in range(size):
         x, y, cx, cy = w[X + i], w[Y + i], w[CX + i], w[CY + i]
         if derivative is not None:
@@ -334,12 +333,12 @@ def fly_far(w, size, derivative):
 
 
 @inlined
-def _onward(x, y, s, cx, cy, flown):
-    """Return the next iterate, its S and how many steps were done; or where it is APART already, the same again."""
+def _onward(x, y, s, cx, cy, steps):
+    """Return the next iterate, its S and the steps done; past the escape radius, the same again."""
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     m = x * x + y * y
-    on, next_s = m <= APART, next_s + FAR_ROUNDING * m * m
-    return next_x if on else x, next_y if on else y, next_s if on else s, flown + (1.0 if on else 0.0)
+    on, next_s = m <= ESCAPE_SQUARE, next_s + FAR_ROUNDING * m * m
+    return next_x if on else x, next_y if on else y, next_s if on else s, steps + (1.0 if on else 0.0)
 
 
 @inlined
@@ -347,5 +346,5 @@ def _slope_onward(x, y, s, dx, dy, q, p):
     """Do for dz/dc what `_onward` does."""
     next_q, next_p = amplify(x, y, s, q, p)
     next_dx, next_dy = differentiate(x, y, dx, dy)
-    on = x * x + y * y <= APART
+    on = x * x + y * y <= ESCAPE_SQUARE
     return next_dx if on else dx, next_dy if on else dy, next_q if on else q, next_p

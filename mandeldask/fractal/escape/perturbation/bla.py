@@ -118,7 +118,7 @@ def _merged(x, y, dc_most):
 
 
 @inner
-def longest_leap(radius, first, z_x, z_y, m, most, exponent):
+def longest_skip(radius, first, z_x, z_y, m, most, exponent):
     """Return the index of the entry that leaps the furthest from m, for pixels below ``most * 2**exponent``.
 
     Returns its number of steps too: 0 if there is none. It must end inside the circle: then no pixel has escaped

@@ -38,7 +38,7 @@ _ROW = LANES + 4
 _STATE = 15
 X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = range(0, _STATE * _ROW, _ROW)
 OLD = _STATE * _ROW
-"""How far behind a row the same is, as it was before the last step."""
+"""Offset from a row to its backup from before the last step."""
 DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = range(2 * OLD, 2 * OLD + 10 * _ROW, _ROW)
 SIZE = 2 * OLD + 10 * _ROW
 GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
@@ -76,7 +76,7 @@ def rescale(w, active, factor):
 
 @inner
 def remember(w):
-    """Copy the state of all lanes to where what was before a step is."""
+    """Back up all lanes before a step."""
     for i in range(OLD):
         w[OLD + i] = w[i]
 

@@ -101,11 +101,11 @@ def hand_over(
     u: float,
     pool: NDArray[np.float64],
     later: NDArray[np.float64],
-    whole: NDArray[np.int64],
+    count_and_proven: NDArray[np.int64],
     fields: NDArray[np.float64] | None,
     flag: NDArray[np.uint8],
 ) -> tuple[int, int]:
-    """Write every wanted pixel where its block's polynomial ends: into `whole`, `later` or `pool`.
+    """Write every wanted pixel where its block's polynomial ends: into `count_and_proven`, `later` or `pool`.
 
     Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
 
@@ -136,7 +136,20 @@ def hand_over(
     for record, (row, col) in zip(rebased, corners, strict=False):
         record[BROW], record[BCOL], record[BSIDE], record[BEXPONENT] = row, col, side, frame.exponent
     sizes: tuple[int, int] = _advance_all(
-        workspace(SIZE), cut, rebased, len(corners), orbit, frame, wanted, maxiter, u, pool, later, whole, fields, flag
+        workspace(SIZE),
+        cut,
+        rebased,
+        len(corners),
+        orbit,
+        frame,
+        wanted,
+        maxiter,
+        u,
+        pool,
+        later,
+        count_and_proven,
+        fields,
+        flag,
     )
     return sizes
 
@@ -150,7 +163,9 @@ def side_for(shape: tuple[int, int]) -> int:
 
 
 @kernel
-def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, whole, fields, flag):
+def _advance_all(
+    w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, count_and_proven, fields, flag
+):
     """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
 
     Returns the numbers of pixels in `pool` and in `later`.
@@ -200,7 +215,7 @@ def _advance_all(w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, poo
                     if what == GOES_ON:
                         continue
                     if (what == LEAVES and fields is None) or what == LASTS:
-                        _answer(w, i, side, wanted, w[N0 + i] + m if what == LEAVES else maxiter, whole)
+                        _answer(w, i, side, wanted, w[N0 + i] + m if what == LEAVES else maxiter, count_and_proven)
                     elif what == REBASES:
                         error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
                         rebase(
@@ -281,14 +296,14 @@ def _place(w, i, row, col, side, n0, frame):
 
 
 @inner
-def _answer(w, i, side, wanted, count, whole):
+def _answer(w, i, side, wanted, count, count_and_proven):
     """Answer the pixels of a lane, which share a count."""
     row, col = int(w[ROW + i]), int(w[COL + i])
     for k in range(row, min(row + side, wanted.shape[0])):
         for j in range(col, min(col + side, wanted.shape[1])):
             if wanted[k, j]:
                 pixel = k * wanted.shape[1] + j
-                whole[0, pixel], whole[1, pixel] = count, True
+                count_and_proven[0, pixel], count_and_proven[1, pixel] = count, True
 
 
 @inner

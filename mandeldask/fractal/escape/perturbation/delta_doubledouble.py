@@ -62,7 +62,7 @@ class DoubledPlace(NamedTuple):
 
 
 @kernel
-def follow_refined(w, orbit, place, maxiter, whole, fields, flag):
+def follow_refined(w, orbit, place, maxiter, count_and_proven, fields, flag):
     """Write the counts, and the fields if they are wanted, that can be proven; `w` is a workspace of that `SIZE`."""
     active = following = 0
     while not flag[0]:
@@ -75,7 +75,7 @@ def follow_refined(w, orbit, place, maxiter, whole, fields, flag):
             _gather(w, active, orbit.x, orbit.x_low, orbit.y, orbit.y_low)
             if _look(w, active, maxiter):
                 for i in range(active - 1, -1, -1):
-                    if w[CALL + i] > 0.0 and not _attend(w, i, orbit, place, maxiter, whole, fields):
+                    if w[CALL + i] > 0.0 and not _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
                         active -= 1
                         for row in range(0, SIZE, _ROW):
                             w[row + i] = w[row + active]
@@ -141,7 +141,7 @@ def _doubt(r):
 
 
 @inner
-def _attend(w, i, orbit, place, maxiter, whole, fields):
+def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
     """Do with lane `i` what must be done before its next ordinary step; return False where there is none."""
     last = orbit.x.size - 1
     while True:
@@ -157,14 +157,16 @@ def _attend(w, i, orbit, place, maxiter, whole, fields):
             if abs(beyond) <= doubt:
                 beyond, doubt = _at_edge(w, i, m, exponent, orbit, ref_x, ref_y)
             if beyond - doubt > 0.0:
-                whole[0, pixel], whole[1, pixel] = w[N + i] - 1.0, True
+                count_and_proven[0, pixel], count_and_proven[1, pixel] = w[N + i] - 1.0, True
                 if fields is not None:
-                    _write_fields(w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, whole, fields)
+                    _write_fields(
+                        w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, count_and_proven, fields
+                    )
                 return False
             if not beyond + doubt <= 0.0:
                 return False
         if w[N + i] >= maxiter:
-            whole[0, pixel], whole[1, pixel] = maxiter, True
+            count_and_proven[0, pixel], count_and_proven[1, pixel] = maxiter, True
             return False
         if at_zero:
             _pass_zero(w, i, m, exponent, orbit, place, fields)
@@ -335,7 +337,7 @@ def _multiply_add(w, i, tx, tx_low, ty, ty_low):
 
 
 @inner
-def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, whole, fields):
+def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, count_and_proven, fields):
     """Write the fields of lane `i`, which has just escaped; where they are not proven, nor is the pixel."""
     reach = power(place.exponent)
     n, r = w[N + i], w[SCALE + i] * w[R + i]
@@ -348,4 +350,4 @@ def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, whole, fields)
             place.worst, place.worst_slope,
         )  # fmt: skip
     fields[0, pixel], fields[1, pixel] = smooth, distance
-    whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
+    count_and_proven[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

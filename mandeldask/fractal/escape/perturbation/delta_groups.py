@@ -17,7 +17,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
-from mandeldask.fractal.escape.perturbation.bla import BASE, longest_leap
+from mandeldask.fractal.escape.perturbation.bla import BASE, longest_skip
 from mandeldask.fractal.escape.perturbation.delta_step import (
     CIRCLE,
     DC_X,
@@ -40,20 +40,20 @@ from mandeldask.fractal.escape.perturbation.delta_step import (
     Y,
     advance,
     advance_slope,
+    bla_skip,
+    bla_skip_slope,
     classify,
     classify_at_zero,
     decide_at_edge,
-    leap,
-    leap_slope,
-    lose,
+    grow_error,
     moduli,
-    move,
-    move_twice,
     pass_zero,
     rebase,
     replace,
     rescale,
     set_aside,
+    step_without_bound,
+    two_steps_without_bound,
 )
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
@@ -85,7 +85,7 @@ def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
 
 
 @kernel
-def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, whole, fields, slopes, flag):
+def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, count_and_proven, fields, slopes, flag):
     """Follow the reference with all groups of pixels until all have left.
 
     Parameters
@@ -131,9 +131,9 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
             dc_size, spacing = place.most * dc_scale, place.spacing * dc_scale
 
             if m < deadline:
-                entry, steps = longest_leap(radius, first, orbit_x, orbit_y, m, most, exponent)
+                entry, steps = longest_skip(radius, first, orbit_x, orbit_y, m, most, exponent)
                 if steps:
-                    most = _leap(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, slopes)
+                    most = _skip(w, count, table.maps[entry], steps, most, dc_scale, dc_size, spacing, bound, slopes)
                     m += steps
                     continue
                 start = m
@@ -157,7 +157,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
             if leaving or m >= deadline or m == last:
                 count, waiting = _let_go(
                     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
-                    orbit, place, bound, maxiter, whole, fields, slopes,
+                    orbit, place, bound, maxiter, count_and_proven, fields, slopes,
                 )  # fmt: skip
                 if not count:
                     break
@@ -236,14 +236,14 @@ def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fie
 
 
 @inner
-def _leap(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
+def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
     """Do the `steps` steps of an entry of the table, whose row of `maps` is given; return the new bound on |w|."""
     a_x, a_y, b_x, b_y, b_most = maps[0], maps[1], maps[2], maps[3], maps[4]
     if fields is not None:
-        leap_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound)
+        bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound)
     a_most = np.hypot(a_x, a_y)
-    lose(w, count, a_most * (1.0 + 2.0**-50), b_most, steps, dc_size, bound)
-    leap(w, count, a_x, a_y, b_x * dc_scale, b_y * dc_scale)
+    grow_error(w, count, a_most * (1.0 + 2.0**-50), b_most, steps, dc_size, bound)
+    bla_skip(w, count, a_x, a_y, b_x * dc_scale, b_y * dc_scale)
     return (a_most * most + b_most * dc_size) * (1.0 + 2.0**-20)
 
 
@@ -273,12 +273,12 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
         for k in range(start, end):
             _step(w, count, orbit_x[k], orbit_y[k], scale, dc_scale, dc_size, spacing, bound, fields)
         return end, most
-    lose(w, count, a_most, b_most, end - start + 1, dc_size, bound)
+    grow_error(w, count, a_most, b_most, end - start + 1, dc_size, bound)
     while m + 1 < end:
-        move_twice(w, count, orbit_x[m], orbit_y[m], orbit_x[m + 1], orbit_y[m + 1], scale, dc_scale)
+        two_steps_without_bound(w, count, orbit_x[m], orbit_y[m], orbit_x[m + 1], orbit_y[m + 1], scale, dc_scale)
         m += 2
     if m < end:
-        move(w, count, orbit_x[m], orbit_y[m], scale, dc_scale)
+        step_without_bound(w, count, orbit_x[m], orbit_y[m], scale, dc_scale)
     return end, most
 
 
@@ -293,9 +293,9 @@ def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
 @inner
 def _let_go(
     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
-    orbit, place, bound, maxiter, whole, fields, slopes,
+    orbit, place, bound, maxiter, count_and_proven, fields, slopes,
 ):  # fmt: skip
-    """Take out the pixels that leave at Z_m, and write what is known of them; return how many stay and wait."""
+    """Remove pixels that escaped, hit maxiter, need rebasing or are undecided; return (remaining, queued)."""
     error = orbit.error if m == last else 0.0
     for i in range(count - 1, -1, -1):
         n, mark, pixel = w[DONE + i] + m, w[MARK + i], int(w[PIXEL + i])
@@ -303,14 +303,14 @@ def _let_go(
         if mark == STAY and n < maxiter and m < last:
             continue
         if n > maxiter or (n == maxiter and stays):
-            whole[0, pixel], whole[1, pixel] = maxiter, True
+            count_and_proven[0, pixel], count_and_proven[1, pixel] = maxiter, True
         elif stays:
             rebase(w, i, later, waiting, exponent, z_x, z_y, z_exponent, bound, error, orbit.error_exponent, m, slopes)
             waiting += 1
         elif mark == OPEN:
-            whole[0, pixel] = n
+            count_and_proven[0, pixel] = n
         else:
-            whole[0, pixel], whole[1, pixel] = n - 1, True
+            count_and_proven[0, pixel], count_and_proven[1, pixel] = n - 1, True
             if fields is not None and slopes is None:
                 reach = power(place.exponent)
                 smooth = smooth_at(
@@ -318,7 +318,7 @@ def _let_go(
                     orbit.x[1] + reach * w[DC_X + i], orbit.y[1] + reach * w[DC_Y + i], place.worst,
                 )  # fmt: skip
                 fields[0, pixel] = smooth
-                whole[1, pixel] = not np.isnan(smooth)
+                count_and_proven[1, pixel] = not np.isnan(smooth)
             if slopes is not None:
                 reach = power(place.exponent)
                 smooth, distance = fields_at(
@@ -328,7 +328,7 @@ def _let_go(
                     place.worst, place.worst_slope,
                 )  # fmt: skip
                 fields[0, pixel], fields[1, pixel] = smooth, distance
-                whole[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
+                count_and_proven[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
         count -= 1
         replace(w, i, count)
     return count, waiting

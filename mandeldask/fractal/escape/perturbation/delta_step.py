@@ -23,7 +23,7 @@ LINEAR: ErrorBound = 256.0 * 2.0**-106
 SQUARE: ErrorBound = 384.0 * 2.0**-106
 """What the roundings of one step add to r^2 per |dz|^2 |w|^2."""
 
-LEAPED: ErrorBound = 10.0 * 2.0**-53
+SKIP_ERROR: ErrorBound = 10.0 * 2.0**-53
 """What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
 
 SLOPE: ErrorBound = 2.0**-93
@@ -33,7 +33,7 @@ FLOOR: ErrorBound = 2.0**-900
 """More than any underflow, squared; added to S at every step."""
 
 _LEAST = 2.0**-450
-"""A rebased dz is not taken for smaller than this beside what it was, lest what underflowed outgrow `FLOOR`."""
+"""Lower limit for a rebased dz relative to its old scale, so that what underflowed stays below `FLOOR`."""
 
 MARGIN: ErrorBound = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
@@ -213,12 +213,12 @@ def edge_in_units(edge, exponent):
 
 
 @contracted
-def lose(w, count, a_most, b_most, steps, dc_size, bound):
+def grow_error(w, count, a_most, b_most, steps, dc_size, bound):
     """Let errors grow by `steps` steps to come, of which ``a_most |w| + b_most |dc|`` bounds what becomes of w."""
     a2 = a_most * a_most
     # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: of many steps at once all may lose
     kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
-    added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * LEAPED) ** 2
+    added = 2.0 * bound.u * (1.0 + 1.0 / (steps * bound.kappa)) * (steps * SKIP_ERROR) ** 2
     linear = added * a2
     constant = added * (b_most * dc_size) ** 2 + bound.added * FLOOR
     for i in range(count):
@@ -227,8 +227,8 @@ def lose(w, count, a_most, b_most, steps, dc_size, bound):
 
 
 @contracted
-def leap(w, count, a_x, a_y, b_x, b_y):
-    """Do many steps at once by the bilinear approximation w' = A w + B dc; `lose` before."""
+def bla_skip(w, count, a_x, a_y, b_x, b_y):
+    """Do many steps at once by the bilinear approximation w' = A w + B dc; `grow_error` before."""
     for i in range(count):
         x, y, d_x, d_y = w[X + i], w[Y + i], w[DC_X + i], w[DC_Y + i]
         w[X + i] = (a_x * x - a_y * y) + (b_x * d_x - b_y * d_y)
@@ -236,8 +236,8 @@ def leap(w, count, a_x, a_y, b_x, b_y):
 
 
 @contracted
-def move(w, count, z_x, z_y, scale, dc_scale):
-    """Do one step past Z = (z_x, z_y), without its bound: `lose` before."""
+def step_without_bound(w, count, z_x, z_y, scale, dc_scale):
+    """Do one step past Z = (z_x, z_y), without its bound: `grow_error` before."""
     z_x, z_y = 2.0 * z_x, 2.0 * z_y
     for i in range(count):
         x, y = w[X + i], w[Y + i]
@@ -247,7 +247,7 @@ def move(w, count, z_x, z_y, scale, dc_scale):
 
 
 @contracted
-def move_twice(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
+def two_steps_without_bound(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
     """Do two steps, past Z and past the next one: half the traffic with memory."""
     z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y
     for i in range(count):
@@ -261,7 +261,7 @@ def move_twice(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
 
 
 @inner
-def leap_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
+def bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
     """Do the same steps of the derivatives, g' = A g + B spacing, and of their bounds."""
     a2 = a_x * a_x + a_y * a_y
     kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2

@@ -163,5 +163,5 @@ def _newton_step(c_x: Any, c_y: Any, period: int, bits: int) -> tuple[Any, Any] 
 
 
 def _is_near(one: Point, other: Point, reach: int) -> bool:
-    """Whether two points are closer than 2^reach; False for some that are hardly."""
+    """Whether two points are closer than 2^reach (conservative: False for some just within)."""
     return max(abs(one.re - other.re), abs(one.im - other.im)) < Fraction(2) ** (reach - 1)

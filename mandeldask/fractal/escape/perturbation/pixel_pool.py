@@ -75,8 +75,8 @@ class Place(NamedTuple):
 class Answers(NamedTuple):
     """What was found, by pixel."""
 
-    whole: np.ndarray
-    """Rows count (where not proven: iterations followed) and whether it is proven."""
+    count_and_proven: np.ndarray
+    """Row 0: the escape count, or the iterations done where it is not proven; row 1: whether it is proven."""
     fields: np.ndarray | None
     """Rows smooth and distance, the latter in pixels; None where nobody asked."""
 

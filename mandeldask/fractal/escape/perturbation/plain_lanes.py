@@ -22,14 +22,14 @@ LANES = 256
 _ROW = LANES + 8
 X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
 FOLLOWED = OLD_X
-"""Of lanes that left: the steps that they were followed; they have no past."""
+"""In the buffer of lanes that left, this row holds the iterations done there: they need no backup."""
 SIZE = 12 * _ROW
 _PROVEN = -1.0
 """Marks a pixel of a pool, in place of how long it was followed."""
 
 
 @kernel
-def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, fields, worst, flag):
+def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven, fields, worst, flag):
     """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
 
     Takes out those whose counts are proven, and moves others on to where they come near 0. `w` and `leavers` are
@@ -54,7 +54,7 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, whole, fields, wo
                     fields[0, pixel] = _smooth(leavers, i, n, worst)
                     n = -1 if np.isnan(fields[0, pixel]) else n
                 if n >= 0:
-                    whole[0, pixel], whole[1, pixel] = n, True
+                    count_and_proven[0, pixel], count_and_proven[1, pixel] = n, True
                     pool[k, pixel_pool.DONE] = _PROVEN
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
                     _put_back(leavers, i, clock, u, pool, k)

@@ -1,4 +1,4 @@
-"""A Neighborhood: a reference orbit made ready for the pixels around it, shared by tiles, levels and threads."""
+"""A prepared reference: an orbit and its bilinear approximations as arrays, shared by tiles, levels and threads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Neighborhood:
+class PreparedReference:
     """All that pixels with |dc| < 2^exponent need of one reference orbit."""
 
     reference: ReferenceOrbit
@@ -56,11 +56,11 @@ class Neighborhood:
         return self.reference.nbytes + self.table.nbytes
 
 
-_shared: Shared[Neighborhood] = Shared(MAX_BYTES)
+_shared: Shared[PreparedReference] = Shared(MAX_BYTES)
 
 
-def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> Neighborhood:
-    """Return the Neighborhood of `center` that reaches 2^exponent, with an orbit as long as `maxiter` needs.
+def prepared_reference_of(center: Point, exponent: int, finest: int, maxiter: int) -> PreparedReference:
+    """Return the PreparedReference of `center` that reaches 2^exponent, with an orbit as long as `maxiter` needs.
 
     Parameters
     ----------
@@ -74,27 +74,27 @@ def neighborhood_of(center: Point, exponent: int, finest: int, maxiter: int) -> 
         Iterations that a pixel may need.
     """
 
-    def fits(kept: Neighborhood) -> bool:
+    def fits(kept: PreparedReference) -> bool:
         return kept.reference.ended or len(kept.reference) >= maxiter
 
-    def make(_: Neighborhood | None) -> Neighborhood:
+    def make(_: PreparedReference | None) -> PreparedReference:
         reference = orbit_of(center, bits_for(finest), maxiter)
-        return Neighborhood(
+        return PreparedReference(
             reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
         )
 
     return _shared.get((center, exponent, finest), fits, make)
 
 
-def neighborhood_for(grid: Grid, maxiter: int) -> Neighborhood:
-    """Return the Neighborhood that `grid` shares with its neighbours."""
+def prepared_reference_for(grid: Grid, maxiter: int) -> PreparedReference:
+    """Return the PreparedReference that `grid` shares with its neighbours."""
     finest = finest_of(grid)
     center, reach = reference_point(grid, finest, maxiter)
-    return neighborhood_of(center, reach, finest, maxiter)
+    return prepared_reference_of(center, reach, finest, maxiter)
 
 
 def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:
-    """Return a reference for `grid` and its neighbours, and its reach; parameters as those of `neighborhood_of`."""
+    """Return a reference for `grid` and its neighbours, and its reach. Parameters: see `prepared_reference_of`."""
     center, reach = lattice_point(grid)
     nucleus = good_nucleus(center, reach, bits_for(finest), maxiter)
     return (center, reach) if nucleus is None else (nucleus, reach + 1)

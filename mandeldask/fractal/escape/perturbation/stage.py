@@ -23,9 +23,9 @@ from mandeldask.fractal.escape.perturbation.delta_step import bound_for
 from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, lent_pools, put_at_start
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
-    Neighborhood,
-    neighborhood_for,
-    neighborhood_of,
+    PreparedReference,
+    prepared_reference_for,
+    prepared_reference_of,
 )
 from mandeldask.fractal.escape.perturbation.reference_orbit import finest_of, iteration_seconds
 
@@ -45,7 +45,7 @@ _REFINED = ", double-double"
 
 def answer_by_perturbation(tile: Tile) -> None:
     """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels that outlived it."""
-    near = neighborhood_for(tile.grid, tile.maxiter)
+    near = prepared_reference_for(tile.grid, tile.maxiter)
     tile.has_reference = True
     lived, refined = _answer_around(tile, near), False
     for _ in range(_MOST_REFERENCES):
@@ -56,7 +56,7 @@ def answer_by_perturbation(tile: Tile) -> None:
             _refine(tile, near)
             lived, refined = lived[np.isin(before, tile.open, assume_unique=True)], True
             continue
-        near = neighborhood_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
+        near = prepared_reference_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
         lived, refined = _answer_around(tile, near), False
         if tile.open.size > 0.9 * before.size:
             break
@@ -73,13 +73,13 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
     return tile.grid.point(int(rows[nearest]), int(cols[nearest]))
 
 
-def _answer_around(tile: Tile, near: Neighborhood) -> NDArray[np.int64]:
+def _answer_around(tile: Tile, near: PreparedReference) -> NDArray[np.int64]:
     """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
     with lent_pools(tile.open.size, slopes=tile.distance is not None) as pools:
         return _close(tile, _followed(tile, near, *pools))
 
 
-def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
+def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
     """Return what can be proven of the open pixels around one reference.
 
     Pixels wait in a pool until they are followed around the reference in groups. Where no derivative is needed, they
@@ -92,7 +92,16 @@ def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: 
     w = workspace(delta_step.SIZE)
     if plain:
         size, waiting = hand_over(
-            near.orbit, frame, _wanted(tile), tile.maxiter, bound.u, pool, later, answers.whole, answers.fields, flag
+            near.orbit,
+            frame,
+            _wanted(tile),
+            tile.maxiter,
+            bound.u,
+            pool,
+            later,
+            answers.count_and_proven,
+            answers.fields,
+            flag,
         )
         c, lanes = (
             (positions(grid.re)[0], positions(grid.im)[0]),
@@ -108,18 +117,27 @@ def _followed(tile: Tile, near: Neighborhood, pool: NDArray[np.float64], later: 
     while order.size or waiting:
         waiting = follow(
             w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
-            answers.whole, answers.fields, None if plain else answers.fields, flag,
+            answers.count_and_proven, answers.fields, None if plain else answers.fields, flag,
         )  # fmt: skip
         tile.cancellation.check()
         pool, later = later, pool
         if plain:
             waiting = follow_plain(
-                *lanes, pool, waiting, *c, tile.maxiter, bound.u, answers.whole, answers.fields, tile.worst[0], flag
+                *lanes,
+                pool,
+                waiting,
+                *c,
+                tile.maxiter,
+                bound.u,
+                answers.count_and_proven,
+                answers.fields,
+                tile.worst[0],
+                flag,
             )
         order, waiting = arrange(pool, waiting), 0
     if tile.open.size < tile.counts.size:
         fields = None if answers.fields is None else answers.fields[:, tile.open]
-        answers = Answers(answers.whole[:, tile.open], fields)
+        answers = Answers(answers.count_and_proven[:, tile.open], fields)
     return answers
 
 
@@ -132,7 +150,7 @@ def _wanted(tile: Tile) -> NDArray[np.bool_]:
     return wanted.reshape(tile.grid.shape)
 
 
-def _framed(grid: Grid, near: Neighborhood) -> Frame:
+def _framed(grid: Grid, near: PreparedReference) -> Frame:
     """Return where the blocks of `grid` are."""
     side = side_for(grid.shape)
     height, width = (-(-size // side) * side for size in grid.shape)
@@ -142,14 +160,14 @@ def _framed(grid: Grid, near: Neighborhood) -> Frame:
     return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near))
 
 
-def _place(tile: Tile, near: Neighborhood, frame: Frame) -> Place:
+def _place(tile: Tile, near: PreparedReference, frame: Frame) -> Place:
     """Return where the pixels are."""
     height, width = tile.grid.shape
     dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
     return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(tile.grid.re, near)), *tile.worst)
 
 
-def _spacing(axis: Axis, near: Neighborhood) -> float:
+def _spacing(axis: Axis, near: PreparedReference) -> float:
     """Return the step of `axis` in the units of `near`."""
     return float(axis.step / Fraction(2) ** near.exponent)
 
@@ -160,7 +178,7 @@ def _blank_answers(tile: Tile, size: int) -> Answers:
 
 def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
     """Write what is proven into `tile`; return how long each of the other pixels was followed."""
-    counts, proven = answers.whole[0], answers.whole[1] != 0
+    counts, proven = answers.count_and_proven[0], answers.count_and_proven[1] != 0
     which = slice(None) if proven.all() else proven
     pixels = tile.open[which]
     tile.counts[pixels] = counts[which]
@@ -174,7 +192,7 @@ def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
     return lived
 
 
-def _refine(tile: Tile, near: Neighborhood) -> None:
+def _refine(tile: Tile, near: PreparedReference) -> None:
     """Answer what double-double can prove around the same reference."""
     tile.cancellation.check()
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
@@ -189,6 +207,12 @@ def _refine(tile: Tile, near: Neighborhood) -> None:
     answers = _blank_answers(tile, tile.open.size)
     flag = tile.cancellation.flag
     follow_refined(
-        workspace(delta_doubledouble.SIZE), near.orbit, place, tile.maxiter, answers.whole, answers.fields, flag
+        workspace(delta_doubledouble.SIZE),
+        near.orbit,
+        place,
+        tile.maxiter,
+        answers.count_and_proven,
+        answers.fields,
+        flag,
     )
     _close(tile, answers, _REFINED)

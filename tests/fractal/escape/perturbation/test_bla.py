@@ -10,7 +10,7 @@ from fractal.exactly import Complex, along, exact, rational
 from mandeldask.fractal.escape.perturbation import bla
 from mandeldask.fractal.escape.perturbation import delta_step as ds
 
-lose, leap, leap_slope = numba.njit(ds.lose), numba.njit(ds.leap), numba.njit(ds.leap_slope)
+grow_error, bla_skip, bla_skip_slope = numba.njit(ds.grow_error), numba.njit(ds.bla_skip), numba.njit(ds.bla_skip_slope)
 single, merged = numba.njit(bla._single), numba.njit(bla._merged)
 COUNT = 24
 NOTHING = Complex(rational(0), rational(0))
@@ -61,9 +61,9 @@ def test_a_leap_is_within_its_error(length, fields):
         start, dc_size = w.copy(), max(abs(dc)) * (1 + 2.0**-50)
         spacing = dc_size * 2.0**-8
         if fields:
-            leap_slope(w, COUNT, a_x, a_y, b_x, b_y, b_most, length, spacing, bound)
-        lose(w, COUNT, np.hypot(a_x, a_y) * (1 + 2.0**-50), b_most, length, dc_size, bound)
-        leap(w, COUNT, a_x, a_y, b_x, b_y)
+            bla_skip_slope(w, COUNT, a_x, a_y, b_x, b_y, b_most, length, spacing, bound)
+        grow_error(w, COUNT, np.hypot(a_x, a_y) * (1 + 2.0**-50), b_most, length, dc_size, bound)
+        bla_skip(w, COUNT, a_x, a_y, b_x, b_y)
         scale = rational(1, 2**-scale_bits)
         for i in range(COUNT):
             now = Complex.of(start[ds.X + i], start[ds.Y + i]) + along(some[i] * 1j ** int(rng.integers(4)), r)

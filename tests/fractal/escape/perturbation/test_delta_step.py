@@ -14,8 +14,8 @@ from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.pixel_pool import Place
 
 advance, advance_slope = numba.njit(ds.advance), numba.njit(ds.advance_slope)
-lose, leap, leap_slope = numba.njit(ds.lose), numba.njit(ds.leap), numba.njit(ds.leap_slope)
-move, move_twice = numba.njit(ds.move), numba.njit(ds.move_twice)
+grow_error, bla_skip, bla_skip_slope = numba.njit(ds.grow_error), numba.njit(ds.bla_skip), numba.njit(ds.bla_skip_slope)
+step_without_bound, two_steps_without_bound = numba.njit(ds.step_without_bound), numba.njit(ds.two_steps_without_bound)
 classify, decide_at_edge = numba.njit(ds.classify), numba.njit(ds.decide_at_edge)
 rebase, pass_zero = numba.njit(ds.rebase), numba.njit(ds.pass_zero)
 COUNT = 48
@@ -145,14 +145,14 @@ def test_unlooked_steps_lose_no_more_than_lose_says(length):
             slope = 2.0 * (abs(z) + scale * most) * (1 + 2.0**-40)
             growth, added = slope * growth, slope * added + 1.0 + 2.0**-40
             most = ((2.0 * abs(z) + scale * most) * most + dc_size) * (1 + 2.0**-40)
-        lose(w, COUNT, growth, added, length + 1, dc_size, bound)
+        grow_error(w, COUNT, growth, added, length + 1, dc_size, bound)
         m = 0
         while m + 1 < length:
             one, two = orbit[m], orbit[m + 1]
-            move_twice(w, COUNT, one.real, one.imag, two.real, two.imag, scale, dc_scale)
+            two_steps_without_bound(w, COUNT, one.real, one.imag, two.real, two.imag, scale, dc_scale)
             m += 2
         if m < length:
-            move(w, COUNT, orbit[m].real, orbit[m].imag, scale, dc_scale)
+            step_without_bound(w, COUNT, orbit[m].real, orbit[m].imag, scale, dc_scale)
         true_orbit = [wrong(Complex.of(z.real, z.imag), rng) for z in orbit]
         for i in range(COUNT):
             now = at(start, ds.X, i) + along(complex(rng.normal(), rng.normal()), r)

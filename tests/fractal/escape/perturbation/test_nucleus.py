@@ -71,7 +71,7 @@ def test_counts_do_not_depend_on_it(center, width, _):
         assert point is not None
         tile = Tile.blank(grid, 60_000)
         _answer_around(
-            tile, prepared_reference.neighborhood_of(point, reach + 1, exponent_of(grid.spacing) - 9, 60_000)
+            tile, prepared_reference.prepared_reference_of(point, reach + 1, exponent_of(grid.spacing) - 9, 60_000)
         )
         tiles.append(tile)
     one, other = tiles

@@ -12,7 +12,7 @@ import mandeldask as md
 from fractal.oracle import escape_count, wrong_pixels
 from fractal.places import around
 from mandeldask.fractal.escape.perturbation import prepared_reference
-from mandeldask.fractal.escape.perturbation.prepared_reference import neighborhood_for, neighborhood_of
+from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_for, prepared_reference_of
 from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine, answer_by_perturbation
 from mandeldask.fractal.escape.proofs.minibrot_stage import answer_by_minibrot
 from mandeldask.fractal.escape.tile import Tile
@@ -96,7 +96,7 @@ def test_the_reference_does_not_matter():
         Point(grid.re[0] - 9 * grid.spacing, grid.im[5]),
     ):
         tile = Tile.blank(grid, 1000)
-        _answer_around(tile, neighborhood_of(where, -60, -90, 1000))
+        _answer_around(tile, prepared_reference_of(where, -60, -90, 1000))
         answers.append((tile.counts, tile.open))
     first, _ = answers[0]
     for counts, left in answers:
@@ -149,7 +149,7 @@ def test_few_pixels_outside_the_set_have_the_cap_of_a_level(level):
 
 def test_tiles_share_a_reference_across_threads():
     grid = Grid.window(MISIUREWICZ, "1e-25", (64, 64))
-    whole = Mandelbrot(1000)(grid)["iterations"]
+    count_and_proven = Mandelbrot(1000)(grid)["iterations"]
     found = {}
 
     def compute(corner):
@@ -163,7 +163,7 @@ def test_tiles_share_a_reference_across_threads():
     for thread in threads:
         thread.join()
     for row, col in corners:
-        assert (found[row, col] == whole[row : row + 32, col : col + 32]).all()
+        assert (found[row, col] == count_and_proven[row : row + 32, col : col + 32]).all()
 
 
 @pytest.mark.parametrize(("width", "unit"), [("1e-17", "plane units"), ("1e-200", "pixels")])
@@ -190,7 +190,7 @@ def test_fields_around_a_reference(center, width, maxiter, stage):
     grid = Grid.window(center, width, (12, 12))
     tile = Tile.blank(grid, maxiter, ("smooth", "distance"))
     where, reach = prepared_reference.lattice_point(grid)
-    stage(tile, neighborhood_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
+    stage(tile, prepared_reference_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
     assert tile.open.size < (2 if stage is _refine else 100)
     answered = np.setdiff1d(np.arange(144), tile.open)[::24].tolist()
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), maxiter, [divmod(pixel, 12) for pixel in answered]) == []
@@ -247,7 +247,7 @@ def test_a_minibrot_at_depth_needs_one_stage(period, stage):
     nucleus, scale = minibrot_near_the_tip(period)
     grid = Grid.window((nucleus, scale), 5 * abs(scale), (12, 12))
     tile = Tile.blank(grid, 20 * period)
-    stage(tile, neighborhood_for(grid, tile.maxiter))
+    stage(tile, prepared_reference_for(grid, tile.maxiter))
     assert tile.open.size < 3
     answered = [divmod(pixel, 12) for pixel in np.setdiff1d(np.arange(144), tile.open)[::24].tolist()]
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), tile.maxiter, answered) == []
@@ -259,7 +259,7 @@ def test_orbits_inside_a_minibrot_need_not_be_followed(period, middle, width):
     nucleus, scale = minibrot_near_the_tip(period)
     grid = Grid.window((nucleus + Fraction(middle) * scale, 0), width * abs(scale), (64, 64))
     tile = Tile.blank(grid, 1_000_000)
-    answer_by_minibrot(tile, neighborhood_for(grid, tile.maxiter).reference)
+    answer_by_minibrot(tile, prepared_reference_for(grid, tile.maxiter).reference)
     proven = np.ones(64 * 64, np.bool_)
     proven[tile.open] = False
     re, im = ([float((x - x0) / scale) for x in axis] for axis, x0 in ((grid.re, nucleus), (grid.im, 0)))
