@@ -39,7 +39,7 @@ layers: setup  ## imports point down only
 # A tenth of it with SIEGE=--quick; goals that are missed make it fail.
 SIEGE ?=
 
-siege: setup  ## attack a server of this machine and print what came of it beside the goals (minutes)
+siege: setup  ## attack a server of this machine and print what came of it next to the goals (minutes)
 	$(BIN)/python benchmarks/siege.py $(SIEGE)
 
 docs: setup  ## every code block of README and docs runs

@@ -30,7 +30,7 @@ uvicorn.run(app, port=port, http=http, access_log=False, log_level="error")
 """
 
 HEADERS = "".join(f"X-Header-{number}: {'y' * 40}\r\n" for number in range(7))
-REQUEST = f"GET /zarr/v3/demo.zarr/a/c/0/0 HTTP/1.1\r\nHost: here\r\n{HEADERS}\r\n".encode()
+REQUEST = f"GET /zarr/v3/demo.zarr/a/c/0/0 HTTP/1.1\r\nHost: localhost\r\n{HEADERS}\r\n".encode()
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ def free_port() -> int:
 
 def get(connection: socket.socket, path: str) -> tuple[int, int]:
     """Return the status and length of one GET; it costs the client as little as can be."""
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     received = connection.recv(2**20)
     while b"\r\n\r\n" not in received:
         received += connection.recv(2**20)

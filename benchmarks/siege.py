@@ -1,4 +1,4 @@
-"""Attacks on a server of this machine, and what came of them beside the goals: ``make siege``.
+"""Attacks on a server of this machine, and what came of them, next to the goals: ``make siege``.
 
 Each probe starts a server in a process of its own on 127.0.0.1, does its worst for some seconds, and prints one line.
 ``--quick`` runs each at a tenth of its size, as CI does: the goals that are times then have to hold four times over.
@@ -33,7 +33,7 @@ from mandeldask.app import serve
 from mandeldask.cancellation import current
 from mandeldask.zarrview.nodes import Array, Group
 
-def slow(window):  # two seconds each, unless nobody waits any more
+def slow(window):  # two seconds each, unless all clients have left
     stop = time.monotonic() + 2
     while time.monotonic() < stop:
         current().check()
@@ -161,7 +161,7 @@ def unfinished_headers(size: int) -> Outcome:
 
 
 def idle_connections(size: int) -> Outcome:
-    """Slowest of 20 health checks beside connections that send nothing, more than the server may hold."""
+    """Slowest of 20 health checks next to connections that send nothing, more than the server may hold."""
     with server(connections=size * 5) as one, contextlib.ExitStack() as stack:
         for _ in range(size * 8):
             stack.enter_context(one.connect())

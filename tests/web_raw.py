@@ -51,7 +51,7 @@ def request(source: random.Random) -> tuple[str, bytes]:
     method = source.choice(METHODS)
     path = source.choice(PREFIXES) + "".join("/" + source.choice(SEGMENTS) for _ in range(source.randrange(5)))
     query = source.choice(["", "", "", "?", "?api_key=x", "?a=1&a=2", "?" + "&" * 20])
-    lines = [f"{method} {path or '/'}{query} HTTP/1.1", "Host: here"]
+    lines = [f"{method} {path or '/'}{query} HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {source.choice(HEADERS[name])}" for name in source.sample(list(HEADERS), source.randrange(5))]
     return method, "\r\n".join([*lines, "", ""]).encode("latin-1")
 

@@ -1,4 +1,4 @@
-"""Threads that compute chunks: turns, bounds, and an end that waits for nobody."""
+"""Threads that compute chunks: turns, bounds, and an end that does not wait."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_an_error_belongs_to_its_future():
     pool.shutdown()
 
 
-def test_seconds_of_cpu_are_charged_to_whoever_asked():
+def test_seconds_of_cpu_are_charged_to_the_client_that_asked():
     charged = []
     pool = Pool(1, charge=lambda who, seconds: charged.append((who, seconds)))
     as_asker("a", lambda: pool.submit(sum, range(3_000_000))).result(10)
@@ -121,7 +121,7 @@ def test_after_its_end_it_takes_no_calls(held):
         pool.submit(int)
 
 
-def test_threads_end_with_the_pool_that_nobody_has_any_more():
+def test_threads_end_with_their_pool():
     pool = Pool(2)
     pool.submit(int).result(10)
     (thread,) = pool._threads.threads

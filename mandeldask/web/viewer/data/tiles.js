@@ -114,7 +114,7 @@ export class Tiles {
 
   /** A server that is away or busy is left alone for a while; a tile that cannot be computed is given up. */
   #fail(key, error) {
-    const overloaded = error.status === 0 || error.status === 503;
+    const overloaded = [0, 429, 503].includes(error.status);
     if (!overloaded) {
       const refused = error.status >= 400 && error.status < 500; // it will say the same again
       this.#failures.set(key, refused ? TRIES : (this.#failures.get(key) ?? 0) + 1);
