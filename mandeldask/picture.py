@@ -41,7 +41,8 @@ def render(
     Parameters
     ----------
     array : DataArray or array_like, shape (height, width)
-        Escape counts, smooth escape times or distances; dask arrays are computed.
+        Escape counts, smooth escape times or distances; dask arrays are computed, and those kept in steps of a
+        tolerance (CF's ``scale_factor``) are unpacked.
     cmap : str or matplotlib Colormap
         One of `palettes`, or a colormap of matplotlib or its name (run forth and back, so that it has no seam).
     maxiter : int, optional
@@ -76,6 +77,7 @@ def render(
         raise ValueError(msg)
     values = np.asarray(array)
     cap = _inside(array, values.dtype) if maxiter is None else maxiter
+    values = _unpacked(values, getattr(array, "attrs", {}))
     picture: Image = _pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
     return picture
 
@@ -128,6 +130,15 @@ def _anchors() -> Mapping[str, Sequence[str]]:
     text = (files("mandeldask") / "web" / "viewer" / "palettes.json").read_text("utf-8")
     anchors: Mapping[str, Sequence[str]] = json.loads(text)
     return anchors
+
+
+def _unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
+    """Return `values` as CF's attributes of packed data say: fields with a tolerance are kept so."""
+    if "scale_factor" not in attrs or values.dtype.kind not in "iu":
+        return values
+    unpacked = values * float(attrs["scale_factor"]) + float(attrs.get("add_offset", 0.0))
+    unpacked[values == attrs.get("_FillValue")] = np.nan
+    return unpacked
 
 
 def _inside(array: object, dtype: np.dtype[Any]) -> float:

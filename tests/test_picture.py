@@ -89,3 +89,11 @@ def test_a_level_is_drawn_with_its_own_maxiter():
 def test_a_cmap_that_is_none_is_refused_by_name(cmap):
     with pytest.raises(TypeError, match=r"cmap must be one of ember, .* or its name, not "):
         md.render(np.zeros((2, 2), np.uint8), cmap=cmap)
+
+
+def test_fields_with_a_tolerance_are_drawn_as_the_iterations_they_stand_for():
+    window = md.window("-0.75", "3", (24, 24), maxiter=100, fields="smooth", tolerance={"smooth": "1/64"})
+    drawn = np.asarray(md.render(window.smooth))
+    decoded = np.asarray(md.render(xr.decode_cf(window).smooth.values))
+    assert (drawn == decoded).all()
+    assert (drawn[12, 12] == 0).all()
