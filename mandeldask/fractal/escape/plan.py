@@ -48,6 +48,10 @@ class Situation(NamedTuple):
             spacing, extent, tile.maxiter, tile.open.size, tile.wants_orbits, reach_of(tile.grid), tile.has_reference
         )
 
+    def now(self, tile: Tile) -> Situation:
+        """Return the situation of the same tile after another stage: the grid is not measured again."""
+        return self._replace(open=tile.open.size, has_reference=tile.has_reference)
+
 
 def spacing_of(grid: Grid) -> tuple[float, float]:
     """Return the larger spacing of `grid` and its longer side, as float64."""
@@ -153,9 +157,15 @@ class Stage:
     takes_unit: bool = False
     """Whether the stage tells distances in the tile's unit, and not in plane units."""
 
-    def try_on(self, tile: Tile) -> None:
-        """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds."""
-        if tile.open.size and not self.within and self.condition.holds(Situation.of(tile)):
+    def try_on(self, tile: Tile, before: Situation | None = None) -> None:
+        """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds.
+
+        `before` is the situation of the tile at any stage before; it saves measuring the grid again.
+        """
+        if not tile.open.size or self.within:
+            return
+        now = before.now(tile) if before else Situation.of(tile)
+        if self.condition.holds(now):
             self.run(tile)
 
     def run(self, tile: Tile) -> None:
@@ -268,11 +278,12 @@ PLAN = (
 
 def run(tile: Tile) -> None:
     """Answer every pixel of `tile`, by the stages of `PLAN` in their order."""
+    start = Situation.of(tile)
     for takes_unit, stages in groupby(PLAN, lambda stage: stage.takes_unit):
         if takes_unit:
             tile.take_unit()
         for stage in stages:
-            stage.try_on(tile)
+            stage.try_on(tile, start)
 
 
 def main_stage(spacing: float) -> Stage:

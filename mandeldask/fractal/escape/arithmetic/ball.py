@@ -2,7 +2,7 @@
 
 A disc of orbits is a middle z and a radius r: for every c within `rho` of the middle c, the exact iterate lies within r
 of z. From ``(z + w)^2 + (c + g) - (z^2 + c) = (2 z + w) w + g`` with |w| <= r, |g| <= rho follows
-``r' = (2 |z| + r) r + rho``; docs/explanation/proofs.md derives the constants.
+``r' = (2 |z| + r) r + rho``; Lemma P1 derives the constants.
 """
 
 from __future__ import annotations

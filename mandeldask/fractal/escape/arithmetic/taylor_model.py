@@ -2,7 +2,7 @@
 
 On the disc ``c = c0 + rho t``, ``|t| <= 1``, ``z_n = b_0 + b_1 t + ... + b_8 t^8 + e`` with ``|e| <= ERROR``. Squaring
 the polynomial iterates the whole disc. Sixteen discs share a workspace, a row for each number, so that vectors advance
-them. Bounds: docs/explanation/exactness.md.
+them. Bounds: Lemmas 6 and 7.
 """
 
 from __future__ import annotations

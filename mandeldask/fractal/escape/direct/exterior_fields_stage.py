@@ -2,7 +2,7 @@
 
 There a block's series lasts until its pixels leave, and they leave within a few iterations of each other. So what is
 known of all of them at once, the bounds too, need not be carried by each: a step takes five operations, nine with the
-derivative, and nothing branches on a single pixel. Bounds: docs/explanation/exactness.md.
+derivative, and nothing branches on a single pixel. Bounds: Lemma 16.
 """
 
 from __future__ import annotations

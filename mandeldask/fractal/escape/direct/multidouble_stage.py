@@ -1,8 +1,7 @@
 """The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
 
 Like `lanes`, with 106 and 159 bits: a block of steps runs unchecked, a lane not surely inside after it leaves as it was
-before, and those that left are followed together, looked at after every step. docs/explanation/exactness.md has the
-bounds.
+before, and those that left are followed together, looked at after every step. Lemmas 10 to 12 have the bounds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bilinear approximation (BLA): many steps of a delta orbit as one, ``dz' = A dz + B dc``, while ``|dz| < R``.
 
 Steps of a reference orbit are merged in a tree (Zhuoran 2021; C. Heiland-Allen, "Deep zoom theory and practice"), with
-radii so small that what the squares would have added is below a rounding: docs/explanation/exactness.md.
+radii so small that what the squares would have added is below a rounding: Lemma 26.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The iterates that blocks of pixels have in common, at any depth: polynomials in c around a reference orbit.
 
 On the disc ``c = c_0 + rho t`` of a block, ``z_n = Z_m + 2^E (b_0 + a_1 t + ... + a_5 t^5)`` up to 2^E times an error.
-Sixteen blocks that share m and E advance together, each in a lane of a workspace: docs/explanation/exactness.md.
+Sixteen blocks that share m and E advance together, each in a lane of a workspace: Lemma 25.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A pixel's orbit is ``z = Z_m + dz``, and ``dz`` is kept as ``scale * w`` with one power of two for a whole group, so
 that float64 serves at any depth (K. I. Martin 2013, "Superfractalthing maths"; Zhuoran 2021 on rebasing). For every
-pixel ``S >= U * r**2`` bounds the error ``|w - w_exact| <= r``; docs/explanation/exactness.md derives every constant.
+pixel ``S >= U * r**2`` bounds the error ``|w - w_exact| <= r``; Lemmas 17 to 22 derive every constant.
 A group of pixels is in a workspace, a row for each number of a pixel.
 """
 

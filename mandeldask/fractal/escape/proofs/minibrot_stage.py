@@ -2,7 +2,7 @@
 
 With w = A z, where A is the slope of p - 1 iterations around the nucleus of period p, ``f_c^p`` becomes ``w^2 + K dc``
 up to an error that is bounded for all of |w| <= 2.5. A disc of w that returns into itself despite that error proves, as
-in `cycles`, that c is in the set: docs/explanation/proofs.md.
+in `cycles`, that c is in the set: Lemma P4.
 """
 
 from __future__ import annotations
