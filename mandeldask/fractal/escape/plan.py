@@ -50,7 +50,7 @@ class Situation(NamedTuple):
 
     def now(self, tile: Tile) -> Situation:
         """Return the situation of the same tile after another stage: the grid is not measured again."""
-        return self._replace(open=tile.open.size, has_reference=tile.has_reference)
+        return self._replace(open=tile.open.size, fields=tile.wants_orbits, has_reference=tile.has_reference)
 
 
 def spacing_of(grid: Grid) -> tuple[float, float]:
