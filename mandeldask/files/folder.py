@@ -87,8 +87,11 @@ class Folder(Mapping[str, "Node"]):
 
     def __getitem__(self, name: str) -> Node:
         entry = self.names().get(name)  # looked up, so that no name leads elsewhere
-        if entry is None or name in self.bad:
+        if entry is None or (name in self.bad and os.path.islink(os.path.join(self.path, name))):  # noqa: PTH114, PTH118
             raise KeyError(name)
+        if name in self.bad:  # never absent: to a client that knew it before, an absent chunk is fill values
+            msg = f"{name} cannot be read: {self.bad[name]}"
+            raise Changed(msg)
         try:
             return self.opened(name, entry)
         except FileNotFoundError:

@@ -3,6 +3,7 @@
 import gzip
 import logging
 import os
+import time
 import zipfile
 from contextlib import suppress
 
@@ -17,7 +18,8 @@ from file_samples import SAMPLES
 from mandeldask.files import blocks, formats, opening
 from mandeldask.files.kinds import npz, pictures
 from mandeldask.files.paths import open_path
-from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.mapping import to_mapping
+from mandeldask.zarrview.nodes import Changed, Group
 from mandeldask.zarrview.store import to_store
 
 FILES = [sample for sample in SAMPLES if not sample.name.endswith(".zarr")]
@@ -55,6 +57,18 @@ def _read_all(node):
         return
     with suppress(Exception):  # every library has errors of its own
         node.read(tuple(slice(0, size) for size in node.shape))
+
+
+def test_a_file_that_went_bad_is_an_error_and_never_absent(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(1, 4))
+    mapping = to_mapping(open_path(tmp_path), 3)
+    assert "a.npy/c/0" in mapping
+    (tmp_path / "a.npy").write_bytes(b"nothing")
+    np.save(tmp_path / "b.npy", np.arange(3))  # the folder is listed anew
+    time.sleep(1.1)
+    with pytest.raises(Changed, match="cannot be read"):
+        mapping["a.npy/c/0"]
+    assert "b.npy/c/0" in mapping
 
 
 def test_what_is_left_out_is_logged_once(tmp_path, caplog):
