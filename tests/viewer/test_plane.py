@@ -38,7 +38,7 @@ def test_every_pixel_is_the_kernels_at_any_depth(page, server, exponent):
     assert page.failures == []
 
 
-def test_smooth_colours_follow_counts_at_depth(page, server):
+def test_colours_are_continuous_at_depth(page, server):
     show(page, server, place(as_text(80 * spacing(-76)), "1", spacing(-76)))
     check(page, (slice(180, 240), slice(270, 330)), distinct=20)
 

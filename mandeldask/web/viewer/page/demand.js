@@ -1,9 +1,8 @@
 /** What to ask the server for: stand-ins, the tiles in sight, and then what makes them better. */
 
-import { PROVEN, prove } from "../data/encoding.js";
+import { prove } from "../data/encoding.js";
 import { previews, tilesInSight } from "../picture/scene.js";
 
-const FLOAT64 = -44; // log2 of the spacing down to which smooth escape times cost no more than counts
 const CHEAP_MS = 700; // tiles that take longer are not asked for twice as fine
 
 export class Demand {
@@ -42,16 +41,16 @@ export class Demand {
   }
 
   /** Load a request: a tile's contents, or null where it improved a tile at hand. */
-  async load({ improves, field, ...request }, signal) {
-    const asked = field ?? this.#firstField(request.level);
+  async load({ improves, ...request }, signal) {
+    const asked = improves ? "period" : this.field;
     const { width, height, ...job } = await this.#located(request, asked);
     const { fixed, capped } = await this.loader.load(job, signal);
     if (improves) {
-      improve(improves, field, fixed);
+      improve(improves, fixed);
       return null;
     }
     const tile = { fixed, capped, width, height, version: 0, smooth: asked !== "iterations", proved: capped === 0 };
-    if (capped > 0 && !this.source.provable(request.level)) improve(tile, "period", null);
+    if (capped > 0 && !this.source.provable(request.level)) improve(tile, null);
     return tile;
   }
 
@@ -61,19 +60,10 @@ export class Demand {
     return { ...job, width, height };
   }
 
-  /** Counts come first where they are much cheaper. */
-  #firstField(level) {
-    const deep = this.source.kind === "plane" && level.spacing.e < FLOAT64;
-    return deep && this.field === "smooth" ? "iterations" : this.field;
-  }
-
+  /** What proves pixels of a tile to be inside. */
   #improvements(tile) {
-    const wanted = [];
     const { key, level, row, col } = tile;
-    const better = (field) => wanted.push({ key: `${key}~${field}`, improves: tile, field, level, row, col });
-    if (!tile.smooth && this.field === "smooth") better("smooth");
-    if (!tile.proved) better("period");
-    return wanted;
+    return tile.proved ? [] : [{ key: `${key}~period`, improves: tile, level, row, col }];
   }
 
   #finer(view, screen, at, tiles) {
@@ -93,15 +83,9 @@ function doubled(view, { width, height }) {
   return [view.zoom(view.scale - 1), { width: 2 * width, height: 2 * height }];
 }
 
-/** Write better values into a tile. */
-function improve(tile, field, fixed) {
-  if (field === "smooth") {
-    const marks = tile.fixed;
-    tile.fixed = fixed.map((value, at) => (marks[at] >= PROVEN ? marks[at] : value));
-    tile.smooth = true;
-  } else {
-    tile.unproven = prove(tile.fixed, fixed);
-    tile.proved = true;
-  }
+/** Mark what is proven in a tile. */
+function improve(tile, periods) {
+  tile.unproven = prove(tile.fixed, periods);
+  tile.proved = true;
   tile.version += 1;
 }
