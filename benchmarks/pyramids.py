@@ -1,7 +1,8 @@
 """All coarser levels of one image, by `mandeldask.pyramid` and by other packages: seconds, memory, values.
 
     python -m venv /tmp/peers
-    /tmp/peers/bin/pip install ndpyramid multiscale-spatial-image ome-zarr ngff-zarr topozarr
+    /tmp/peers/bin/pip install ndpyramid multiscale-spatial-image ome-zarr ngff-zarr topozarr \
+        itk-core itk-filtering
     python benchmarks/pyramids.py --peers /tmp/peers/bin/python
 
 Without the option, ours runs alone. The image is uint16 noise of 0, 1, 2 or 3 in a zarr array of 512 × 512 chunks,
@@ -77,7 +78,7 @@ from spatial_image import to_spatial_image
 from multiscale_spatial_image import Methods, to_multiscale
 began = time.perf_counter()
 image = to_spatial_image(da.from_zarr(array), dims=("y", "x"), name="image")
-tree = to_multiscale(image, [2] * levels, Methods.XARRAY_COARSEN)
+tree = to_multiscale(image, [2**level for level in range(1, levels + 1)], Methods.XARRAY_COARSEN)
 made = [tree[f"scale{level}/image"].values for level in range(1, levels + 1)]
 """,
     "ome-zarr": """

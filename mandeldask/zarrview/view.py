@@ -194,8 +194,10 @@ class ZarrView:
         if stored is None or coords is None:
             return None
         versions = opened.versions
-        if not versions:
-            return Chunk(key, coords, stored, stored.identity, key)
+        if not versions:  # on a shelf that outlives what is in the tree now, a key says too little
+            lasting = self._directory is None or self.is_fixed
+            kept_as = key if lasting else f"{stored.content}/{'.'.join(segments)}"
+            return Chunk(key, coords, stored, stored.identity, kept_as)
         identity = digest(stored.identity, *versions) if None not in versions else unique()
         kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
         return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.formats import V2, V3
-from mandeldask.zarrview.nodes import Array, Group
+from mandeldask.zarrview.nodes import Array, Group, as_node
 from mandeldask.zarrview.view import ZarrView
 from zarrview.patterns import Counted, deep_tree, pattern
 
@@ -236,3 +237,12 @@ def test_gzip_is_what_browsers_decode_and_the_same_every_time():
         assert raw[:2] == b"\x1f\x8b"
         assert raw[4:8] == bytes(4)  # no time of day
         assert gzip.decompress(raw) == tree["a"].tobytes()
+
+
+def test_a_shelf_of_a_changing_tree_holds_its_fixed_arrays_by_content(tmp_path):
+    for value in (1, 2):
+        moving = replace(as_node(np.zeros(3)), version=lambda: 1)
+        tree = Group({"fixed": as_node(np.full(4, value)), "moving": moving})
+        view = ZarrView(tree, V3(compressors=None), directory=tmp_path)
+        for _ in range(2):
+            assert np.frombuffer(view.content_of("fixed/c/0"), np.int64).tolist() == [value] * 4
