@@ -156,9 +156,14 @@ def formats() -> tuple[Format, ...]:
     return (*added, *BUILT_IN)
 
 
+@cache
+def _suffixes() -> tuple[str, ...]:
+    return tuple({suffix for each in formats() for suffix in each.suffixes})
+
+
 def claimed(name: str) -> bool:
     """Return whether some format has files of this name."""
-    return any(each.claims(name) for each in formats())
+    return name.lower().endswith(_suffixes())
 
 
 def format_of(source: Source, name: str) -> Format:

@@ -201,11 +201,13 @@ def test_a_format_of_another_package_comes_first(tmp_path, monkeypatch):
 
     monkeypatch.setattr(formats, "entry_points", lambda group: [Broken(), Entry()])
     formats.formats.cache_clear()
+    formats._suffixes.cache_clear()
     try:
         (tmp_path / "a.raw1").write_bytes(b"12345")
         assert open_path(tmp_path).members["a.raw1"].shape == (5,)
     finally:
         formats.formats.cache_clear()
+        formats._suffixes.cache_clear()
 
 
 def test_gzip_is_unpacked_within_a_bound(tmp_path):
