@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mandeldask.flights import Seat
+from mandeldask.shared_cache import SharedCache
 from mandeldask.web.messages import Later, Refusal
 from mandeldask.zarrview.pool import Busy, Pool
 
@@ -28,9 +29,7 @@ class OpenPlaces:
     def __init__(self, places: Callable[[str], Node], view: Callable[..., ZarrView], most: int) -> None:
         self._make = places
         self._view = view
-        self._most = most
-        self._opened: OrderedDict[tuple[str, int], ZarrView] = OrderedDict()
-        self._opening: dict[tuple[str, int], asyncio.Future[ZarrView]] = {}
+        self.views: SharedCache[ZarrView] = SharedCache(most)
         self._openers = Pool(OPENERS, MAX_OPENING)
 
     async def open(self, spec: str, number: int) -> ZarrView:
@@ -41,33 +40,19 @@ class OpenPlaces:
         Refusal
             404 or 403, as the callable that makes places says; 503 if too many are being opened.
         """
-        name = spec, number
-        if name in self._opened:
-            self._opened.move_to_end(name)
-            return self._opened[name]
-        opening = self._opening.get(name)
-        if opening is None:
-            try:
-                opening = asyncio.wrap_future(self._openers.submit(self._open, spec, number))
-            except Busy as error:
-                msg = f"{MAX_OPENING} places wait already to be opened"
-                raise Later(msg, error.wait_s) from None
-            self._opening[name] = opening
-            opening.add_done_callback(lambda done: self._landed(name, done))
+        found = self.views.ask((spec, number), partial(self._open, spec, number))
+        if not isinstance(found, Seat):
+            return found
         try:
-            return await asyncio.shield(opening)
+            with found:
+                return await found.get(self._openers)
+        except Busy as error:
+            msg = f"{MAX_OPENING} places wait already to be opened"
+            raise Later(msg, error.wait_s) from None
         except LookupError as error:
             raise Refusal(404, str(error)) from error
         except PermissionError as error:
             raise Refusal(403, str(error)) from error
-
-    def _landed(self, name: tuple[str, int], opening: asyncio.Future[ZarrView]) -> None:
-        del self._opening[name]
-        if opening.cancelled() or opening.exception() is not None:
-            return
-        self._opened[name] = opening.result()
-        while len(self._opened) > self._most:
-            self._opened.popitem(last=False)
 
     def _open(self, spec: str, number: int) -> ZarrView:
         view: ZarrView = self._view(self._make(spec), number)

@@ -92,8 +92,8 @@ def test_opening_many_places_keeps_few_and_health_is_answered_meanwhile():
             assert client.get("/healthz").status_code == 200
             assert {reply.status_code for reply in replies} == {200}
         places = handle.app.catalog._places
-        assert len(places._opened) == 3
-        assert not places._opening
+        assert len(places.views) == 3
+        assert len(places.views.flights) == 0
 
 
 def test_places_can_be_turned_off():
