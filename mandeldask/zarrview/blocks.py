@@ -102,7 +102,8 @@ def _checked(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return `block` as `dtype`; TypeError if an element would not be what it was."""
     with np.errstate(all="ignore"):
         cast = block.astype(dtype, order="C")
-        same = cast.astype(block.dtype) == block
+        back = cast.real if dtype.kind == "c" and block.dtype.kind != "c" else cast
+        same = back.astype(block.dtype) == block
     if dtype.kind in "iu" and block.dtype.kind in "iu":
         same &= (cast < 0) == (block < 0)
     if block.dtype.kind in "fc":
