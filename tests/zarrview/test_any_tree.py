@@ -152,8 +152,9 @@ def check(members, attrs, zarr_format, option, chunk_bytes):
             once, again = group[path][...], read(store.view.content_of, path, zarr_format)
             if source.dates:
                 assert np.asarray(once).tolist() == again.tolist()
-                dates = xr.open_dataset(store, group="below", engine="zarr")[name].to_numpy()
-                assert_same(dates, source.want)
+                others = set(members) - {name}  # whose dimensions may have the same names and other sizes
+                dates = xr.open_dataset(store, group="below", engine="zarr", drop_variables=others)[name]
+                assert_same(dates.to_numpy(), source.want)
                 continue
             for got in (once, again):
                 assert_same(_without_sentinel(got, source, group[path]), source.want)

@@ -243,6 +243,11 @@ def test_dates_that_nanoseconds_do_not_reach():
     assert got.to_numpy().astype("M8[D]").tolist() == [dt.date(1583, 1, 1), dt.date(9999, 12, 31)]
 
 
+def test_nanoseconds_that_span_more_than_their_first_can_count():
+    times = np.array(["1900-01-01", "2200-01-01T00:00:00.000000001", "NaT"], "M8[ns]")
+    np.testing.assert_array_equal(opened({"a": times})["a"].to_numpy(), times)
+
+
 def test_columns_of_polars():
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame(

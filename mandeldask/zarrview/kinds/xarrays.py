@@ -200,7 +200,14 @@ def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
 
 def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
     """Return what `to_zarr` writes of a variable; text of variable length stays so, in Zarr v2 as well."""
-    encoded: xr.Variable = encode_zarr_variable(variable, name=name, zarr_format=3)
+    try:
+        encoded: xr.Variable = encode_zarr_variable(variable, name=name, zarr_format=3)
+    except (KeyError, OverflowError):
+        if variable.dtype.kind != "M" or "units" in variable.encoding:
+            raise
+        epoch = variable.copy(deep=False)  # xarray counts from the first time: 64 bits of nanoseconds are 292 years
+        epoch.encoding = {**variable.encoding, "units": "nanoseconds since 1970-01-01"}
+        return _encode(epoch, name)
     return encoded
 
 
