@@ -17,6 +17,9 @@ from mandeldask.forking import renewed_in_children
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+COMPILE_S = 60.0
+"""Seconds that a computation may take beyond its limit: the first on a machine compiles its kernels."""
+
 LOOK_S = 0.1
 """Seconds between two looks at what running computations have used."""
 
@@ -175,7 +178,7 @@ class _Watch:
     def _passed(self, meter: _Meter) -> bool:
         budget = meter.budget
         running = sum(each.used for each in self._meters if each.budget is budget)
-        budget.passed = budget.passed or budget.used + running > budget.limit
+        budget.passed = budget.passed or budget.used + running > budget.limit + COMPILE_S
         return budget.passed
 
 

@@ -45,13 +45,19 @@ def test_a_kernel_tells_before_it_begins(monkeypatch):
         Mandelbrot(1_000_000)(Grid.window("0", "4", (64, 32)))
 
 
+@pytest.fixture
+def compiled(monkeypatch):
+    """Kernels take no time to compile."""
+    monkeypatch.setattr(budget, "COMPILE_S", 0.0)
+
+
 def burn(seconds, cancellation):
     stop = time.thread_time() + seconds
     while time.thread_time() < stop:
         cancellation.check()
 
 
-def test_what_takes_longer_than_allowed_is_stopped():
+def test_what_takes_longer_than_allowed_is_stopped(compiled):
     cancellation = Cancellation()
     began = time.thread_time()
     message = "a tile took more than the 0.2 s allowed, and was stopped"
@@ -60,14 +66,14 @@ def test_what_takes_longer_than_allowed_is_stopped():
     assert time.thread_time() - began < 10
 
 
-def test_time_in_which_others_have_the_cpu_does_not_count():
+def test_time_in_which_others_have_the_cpu_does_not_count(compiled):
     cancellation = Cancellation()
     with limited(0.2), metered("a tile", cancellation.cancel):
         time.sleep(0.6)
     assert not cancellation.cancelled
 
 
-def test_threads_that_compute_for_one_limit_use_it_together():
+def test_threads_that_compute_for_one_limit_use_it_together(compiled):
     cancellation, raised = Cancellation(), []
 
     def work():
@@ -86,7 +92,7 @@ def test_threads_that_compute_for_one_limit_use_it_together():
     assert len(raised) == 3
 
 
-def test_a_kernel_that_was_underestimated_is_stopped(monkeypatch):
+def test_a_kernel_that_was_underestimated_is_stopped(monkeypatch, compiled):
     monkeypatch.setattr("mandeldask.fractal.mandelbrot.spend", lambda *_: None)
     grid = Grid.window("-0.7436438870371587+0.1318259042053120j", "1e-13", (512, 512))
     with limited(0.01), pytest.raises(BudgetExceeded, match=r"pixels to maxiter 4000000 took more than the 0\.01 s"):
