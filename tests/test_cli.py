@@ -111,7 +111,7 @@ def test_render_takes_huge_numbers_on_request(capsys, tmp_path):
     assert run(capsys, "render", str(target), *place, "--size", "2x2", "--maxiter", "9")[0] == 0
     with Image.open(target) as picture:
         shown = json.loads(picture.text["mandeldask"])
-        assert (shown["center"], shown["width"]) == ("-2", "1e-100001")
+        assert (shown["center"], shown["width"]) == ("-2+0j", "1e-100001")
         assert (
             len(picture.convert("RGB").getcolors()) == 2
         )  # -2 and what is right of it stay, the others escape at once
