@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from zarr.storage import MemoryStore, ZipStore
+from zarr.storage import FsspecStore, MemoryStore, ZipStore
 
 import mandeldask as md
 from mandeldask.exports.targets import LocalTarget
@@ -265,7 +265,11 @@ def test_a_window_is_written_alone(tree, tmp_path):
 
 
 def test_a_missing_package_is_named_by_its_extra(tree, monkeypatch):
-    monkeypatch.setitem(sys.modules, "s3fs", None)
+    def missing(*_, **__):
+        msg = "Install s3fs to access S3"  # what fsspec says
+        raise ImportError(msg)
+
+    monkeypatch.setattr(FsspecStore, "from_url", missing)
     with pytest.raises(ModuleNotFoundError, match=r"needs s3fs: pip install 'mandeldask\[s3\]'"):
         md.export(tree, "s3://bucket/out.zarr", levels=[5])
 

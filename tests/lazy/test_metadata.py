@@ -128,7 +128,7 @@ def test_levels_say_their_exact_spacing_and_maxiter():
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_what_is_served_is_what_is_exported(zarr_format, tmp_path):
-    tree = md.open_pyramid(levels=3, tilesize=8, kernel=position_kernel)
+    tree = md.open_pyramid(levels=3, tilesize=8, kernel=position_kernel, chunks=None)  # as the server opens it
     md.export(tree, tmp_path / "out.zarr", zarr_format=zarr_format)
     served = zarr.open_group(md.to_store(tree, zarr_format=zarr_format), mode="r")
     written = zarr.open_group(tmp_path / "out.zarr", mode="r")

@@ -75,9 +75,18 @@ def test_whoever_has_no_key_gets_401_before_404(locked, path, headers):
 
 
 def test_the_viewer_works_below_a_key(locked):
-    for path in ("/", "/viewer/main.js"):
+    for path in ("/viewer/", "/viewer/main.js"):
         assert locked.get(f"/key/{SECRET}{path}").content == locked.get(path).content
-    assert locked.get("/").headers["referrer-policy"] == "no-referrer"
+    assert locked.get("/viewer/").headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_page_of_all_trees_shows_what_its_key_opens(locked):
+    assert locked.get("/").status_code == 401
+    assert "demo" not in locked.get("/").text
+    assert "demo" in locked.get(f"/key/{SECRET}/").text
+    narrow = locked.get("/key/narrow/").text
+    assert "other" in narrow
+    assert "demo" not in narrow
 
 
 def test_a_key_without_its_slash_leads_to_the_page(locked):
