@@ -19,8 +19,8 @@ from mandeldask.fractal.mandelbrot import Mandelbrot
 SETUP = """
 import sys, time
 import mandeldask as md
-slow = md.window("-0.743643887037151+0.13182590420533j", "1e-9", (256, 256), maxiter=400_000_000, chunks={chunks})
-md.window("-0.743643887037151+0.13182590420533j", "1e-9", (64, 64), maxiter=20_000, chunks=None).iterations.values
+slow = md.window("-1.4011551890920506", "1e-6", (256, 256), maxiter=4_000_000_000, chunks={chunks})  # for hours
+md.window("-1.4011551890920506", "1e-6", (64, 64), maxiter=3000, chunks=None).iterations.values
 """
 COMPUTE = {
     "lazy": ("None", "slow.iterations.values"),
@@ -67,5 +67,5 @@ def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():
     timer = threading.Timer(0.2, cancellation.cancel)
     timer.start()
     with cancellable(cancellation), pytest.raises(Cancelled):
-        Mandelbrot(400_000_000)(Grid.window("-0.743643887037151+0.13182590420533j", "1e-9", (64, 64)))
+        Mandelbrot(4_000_000_000)(Grid.window("-1.4011551890920506", "1e-6", (64, 64)))  # for hours
     timer.join()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fractal.exactly import Complex, along, exact, power_of_two, rational
+from mandeldask.fractal.escape.limits import worst_for
 from mandeldask.fractal.escape.perturbation import delta_step as ds
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.pixel_pool import Place
@@ -247,7 +248,7 @@ def test_a_rebased_pixel_is_within_its_error(z_exponent, exponent):
 @pytest.mark.parametrize(("z_exponent", "exponent"), [(-310, -310), (-310, -330), (-400, -200), (0, -5)])
 def test_a_step_past_zero_is_within_its_error(z_exponent, exponent):
     rng, bound = np.random.default_rng(14), ds.bound_for(1000)
-    place = Place(np.zeros(1), np.zeros(1), -900 if z_exponent else -30, 2.0, 2.0**-9)
+    place = Place(np.zeros(1), np.zeros(1), -900 if z_exponent else -30, 2.0, 2.0**-9, *worst_for(("iterations",), {}))
     for share in (0.0, 2.0**-44, 2.0**-10, 0.3):
         z, w = (rng.normal() + 1j * rng.normal()) * (rng.random() < 0.8), group(rng, dc=1.0)
         start, reference = w.copy(), Complex.of(z.real, z.imag)

@@ -91,7 +91,7 @@ def test_strided_and_mirrored_grids():
     assert not wrong_pixels(grid, tile.counts.reshape(grid.shape), 255, some)
 
 
-@pytest.mark.parametrize("width", ["1", "1e-9", "1e-40", "1e-400", "1e30", "1e400"])
+@pytest.mark.parametrize("width", ["1", "1e-9", "1e-40", "1e-400", "1e30", "1e300"])
 @pytest.mark.parametrize(
     "center", ["0.25", "-0.75", "-1.25", "0.25+0.5j", "-0.125+0.6495190528383290j", "0", "-2", "-1"]
 )
@@ -106,7 +106,7 @@ def test_closed_forms_at_any_depth(center, width):
     for pixel, true in enumerate(known):
         given = tile.period[pixel]
         assert given in {0, true} or (true is None and given > 2)
-        if pixel in tile.open and width != "1e400" and (center, width) != ("0.25", "1e-400"):
+        if pixel in tile.open and width != "1e300" and (center, width) != ("0.25", "1e-400"):
             assert true in {None, 0}
 
 
