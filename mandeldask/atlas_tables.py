@@ -1,4 +1,4 @@
-"""The atlas as a tree of tables, to be served beside the set: computed when a column is first read."""
+"""The atlas as a tree of tables, to be served next to the set: computed when a column is first read."""
 
 from __future__ import annotations
 

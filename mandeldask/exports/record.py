@@ -1,4 +1,4 @@
-"""What an export leaves beside the chunks of an array: whose chunks they are, and how long each one is."""
+"""What an export keeps with the chunks of an array: whose chunks they are, and how long each one is."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import zarr
 from zarr.storage import FsspecStore, MemoryStore, ZipStore
 
 import mandeldask as md
-from mandeldask.exports.targets import LocalTarget
+from mandeldask.exports.local_target import LocalTarget
 from positions import LOG, position_kernel
 
 

@@ -1,0 +1,134 @@
+"""A directory as a target: files are written under another name, flushed to disk and renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zarr.storage import LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zarr.abc.store import Store
+
+UNFINISHED = ".part"
+"""Ending of files that are being written."""
+
+ABANDONED_S = 3600.0
+"""Age, in seconds, from which on an unfinished file is abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """A directory. Files are written under another name, flushed to disk and renamed."""
+
+    path: Path
+    """The directory."""
+    _made: set[Path] = field(default_factory=set, compare=False, repr=False)
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes of a file; None if there is none."""
+        try:
+            return (self.path / key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file. Stopped anywhere, the old file is there or the new one."""
+        place = self.path / key
+        self._make(place.parent)
+        unfinished = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(place)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._made:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                msg = f"target {self.path} cannot be written: {error.strerror}"
+                raise ValueError(msg) from error
+            self._made.add(folder)
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Yield every file below a folder, and its bytes."""
+        yield from _sizes(self.path / prefix, "")
+
+    def delete(self, prefix: str) -> None:
+        """Remove a folder and all that is in it."""
+        shutil.rmtree(self.path / prefix, ignore_errors=True)
+        self._made.clear()
+
+    def remove(self, key: str) -> None:
+        """Remove a file, if it is there."""
+        (self.path / key).unlink(missing_ok=True)
+
+    def is_empty(self) -> bool:
+        """Return whether the directory is not there, or holds nothing but what is being written."""
+        return not self.path.exists() or all(path.name.endswith(UNFINISHED) for path in self.path.iterdir())
+
+    def append(self, key: str, line: str) -> bool:
+        """Add a line to a file."""
+        place = self.path / key
+        self._make(place.parent)
+        with place.open("a", encoding="ascii") as file:
+            file.write(line)
+        return True
+
+    def free_bytes(self) -> int:
+        """Return the bytes that are free on the disk."""
+        there = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
+        return shutil.disk_usage(there).free
+
+    def close(self) -> None:
+        """Do nothing: every file is complete."""
+
+    def abandon(self) -> None:
+        """Do nothing: what is there is taken up again."""
+
+    def zarr_store(self) -> Store:
+        """Return the directory as a store."""
+        return LocalStore(self.path, read_only=True)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LocalTarget, (self.path,)
+
+
+def _sizes(folder: Path, below: str) -> Iterator[tuple[str, int]]:
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _sizes(folder / entry.name, f"{below}{entry.name}/")
+            elif entry.name.endswith(UNFINISHED):
+                _clear(entry)
+            else:
+                yield below + entry.name, entry.stat().st_size
+
+
+def _clear(entry: os.DirEntry[str]) -> None:
+    """Remove an unfinished file that a killed process left; one that is being written stays."""
+    try:
+        if time.time() - entry.stat().st_mtime > ABANDONED_S:
+            Path(entry.path).unlink(missing_ok=True)
+    except OSError:
+        pass

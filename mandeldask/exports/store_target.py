@@ -1,0 +1,128 @@
+"""Zarr stores as targets: memory, zip files, URLs of fsspec and obstore."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import ZipStore
+
+from mandeldask.exports.local_target import UNFINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zarr.abc.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTarget:
+    """A writable Zarr store: of memory, a zip file, a URL of fsspec, or an obstore."""
+
+    store: Store
+    """Where to write. Object stores show an object once it is complete."""
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes under `key`; None if there are none."""
+        found = sync(self.store.get(key, default_buffer_prototype()))
+        return None if found is None else found.to_bytes()
+
+    def write(self, key: str, content: bytes) -> None:
+        """Put `content` under `key`."""
+        sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, None]]:
+        """Yield every key below `prefix`. Stores do not tell sizes without a request for each."""
+        start = f"{prefix}/" if prefix else ""
+
+        async def listed() -> list[str]:
+            return [key async for key in self.store.list_prefix(start)]
+
+        yield from ((key.removeprefix(start), None) for key in sync(listed()))
+
+    def delete(self, prefix: str) -> None:
+        """Remove every key below `prefix`."""
+        sync(self.store.delete_dir(prefix))
+
+    def remove(self, key: str) -> None:
+        """Remove one key, if it is there."""
+        sync(self.store.delete(key))
+
+    def is_empty(self) -> bool:
+        """Return whether the store has no key."""
+        return next(self.sizes(""), None) is None
+
+    def append(self, key: str, line: str) -> bool:  # noqa: ARG002  objects are replaced as a whole
+        """Return False."""
+        return False
+
+    def free_bytes(self) -> None:
+        """Return None: stores do not tell."""
+
+    def close(self) -> None:
+        """Do nothing: the store stays open."""
+
+    def abandon(self) -> None:
+        """Do nothing: what is there is taken up again."""
+
+    def zarr_store(self) -> Store:
+        """Return the store."""
+        return self.store
+
+
+@dataclass(frozen=True, slots=True)
+class ZipTarget(StoreTarget):
+    """A new zip file. It appears under its name once it is complete, since nothing in it can be replaced."""
+
+    path: Path
+    """Its name."""
+
+    @classmethod
+    def new(cls, path: Path) -> ZipTarget:
+        """Begin the file.
+
+        Raises
+        ------
+        ValueError
+            If it is there already, or its folder is not.
+        """
+        if path.exists():
+            msg = f"target {path} is there already, and nothing in a zip file can be replaced: choose another name"
+            raise ValueError(msg)
+        if not path.parent.is_dir():
+            msg = f"there is no folder {str(path.parent)!r} to write to"
+            raise ValueError(msg)
+        store = ZipStore(path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}"), mode="w")
+        sync(store._open())  # noqa: SLF001  it opens itself when something is written, but not when it is read
+        return cls(store, path)
+
+    def close(self) -> None:
+        """Write the file's directory, and give it its name."""
+        unfinished = self._unfinished()
+        self.store.close()
+        unfinished.replace(self.path)
+
+    def abandon(self) -> None:
+        """Remove the file."""
+        self.store.close()
+        self._unfinished().unlink(missing_ok=True)
+
+    def remove(self, key: str) -> None:
+        """Do nothing: nothing in a zip file can be removed, and its marks hurt no reader."""
+
+    def zarr_store(self) -> Store:
+        """Return the file as a store."""
+        return ZipStore(self.path, mode="r")
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def _unfinished(self) -> Path:
+        return Path(self.store.path)  # type: ignore[attr-defined]  # a ZipStore
