@@ -15,8 +15,6 @@ import xarray as xr
 from playwright.sync_api import sync_playwright
 from zarr.codecs import BloscCodec, ZstdCodec
 
-from mandeldask.web import application
-from mandeldask.zarrview.formats import V3
 from web_server import serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
@@ -257,9 +255,8 @@ def test_small_pictures_are_drawn_in_lists(tab, server):
 
 
 @pytest.mark.parametrize("compressor", [ZstdCodec(level=1), BloscCodec(cname="lz4"), None])
-def test_codecs_are_loaded_when_they_are_met(chromium, monkeypatch, compressor):
-    monkeypatch.setattr(application, "FORMATS", {2: application.FORMATS[2], 3: V3(compressors=compressor)})
-    with serving({"photo": PHOTO}) as client:
+def test_codecs_are_loaded_when_they_are_met(chromium, compressor):
+    with serving({"photo": PHOTO}, codecs={3: {"compressors": compressor}}) as client:
         page = chromium.new_page(viewport=SIZE)
         asked = []
         page.on("request", lambda request: asked.append(request.url))
@@ -272,9 +269,9 @@ def test_codecs_are_loaded_when_they_are_met(chromium, monkeypatch, compressor):
     assert loaded == ([] if compressor is None else [f"{type(compressor).__name__.removesuffix('Codec').lower()}.js"])
 
 
-def test_a_server_without_levels_and_one_with_shards_are_drawn_too(chromium, monkeypatch):
-    monkeypatch.setattr(application, "FORMATS", {2: application.FORMATS[2], 3: V3(shards=None)})
-    with serving({"labels": TREES["labels"]}) as client:
+@pytest.mark.parametrize("shards", [None, "auto"])
+def test_a_server_without_levels_and_one_with_shards_are_drawn_too(chromium, shards):
+    with serving({"labels": TREES["labels"]}, codecs={3: {"shards": shards}}) as client:
         page = chromium.new_page(viewport=SIZE)
         shown(page, client.handle.address, "labels", x=250, y=300, scale=1, **{"as": "map", "ch0": "0_50_gray"})
         seen = pixels(page)

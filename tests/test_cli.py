@@ -295,7 +295,7 @@ def test_oversampling_averages(capsys, tmp_path):
         ("uvicorn", "serve", "serve"),
         ("starlette", "serve", "serve"),
         ("PIL", "render x.png --size 8x8", "render"),
-        ("matplotlib", "render x.png --size 8x8 --cmap viridis", "render"),
+        ("matplotlib", "render x.png --size 8x8 --cmap cubehelix", "render"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(tmp_path, module, line, extra):

@@ -44,7 +44,7 @@ def test_zarr_python_lists_the_tree(url):
 
 def test_keys_of_a_server_are_its_trees(server):
     root = zarr.open_group(server.url("v3").rsplit("/", 1)[0], mode="r")
-    assert list(root.keys()) == ["mandelbrot"]
+    assert list(root.keys()) == ["mandelbrot", "atlas"]
     assert root["mandelbrot/49/iterations"].shape == (1024, 1024)
 
 

@@ -18,9 +18,12 @@ def server():
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A Chromium that draws by software, WebGL included."""
+    """A Chromium that draws by software, WebGL included.
+
+    Of one module only: Playwright runs an event loop in this thread, which asynchronous tests of others would meet.
+    """
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
