@@ -173,7 +173,7 @@ def test_an_export_runs_on_the_cluster(cluster, tmp_path):
     with pytest.raises(ValueError, match="belongs to this process"):
         md.export(tree, MemoryStore(), executor=cluster.get_executor())
     done = md.export(tree, tmp_path / "out.zarr", executor=cluster.get_executor())
-    assert done.written == 64 + 16 + 4
+    assert done.written == 64 + 16 + 4 + 6  # with coordinates
     back = xr.open_datatree(tmp_path / "out.zarr", engine="zarr", chunks=None)
     for level in range(3):
         xr.testing.assert_equal(back[str(level)].to_dataset(), tree[str(level)].to_dataset().compute())

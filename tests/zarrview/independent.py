@@ -94,6 +94,8 @@ def _v3_dtype(name):
     settings = name["configuration"]
     if name["name"] == "structured":
         return np.dtype([(field, _v3_dtype(kind)) for field, kind in settings["fields"]])
+    if name["name"] == "struct":  # newer releases of zarr-python write it so
+        return np.dtype([(field["name"], _v3_dtype(field["data_type"])) for field in settings["fields"]])
     letter, size = {"fixed_length_utf32": ("<U", 4), "null_terminated_bytes": ("S", 1), "raw_bytes": ("V", 1)}[
         name["name"]
     ]

@@ -82,7 +82,7 @@ def test_masks_become_what_is_missing():
 
 def test_what_stands_for_missing_objects():
     pandas = pytest.importorskip("pandas")
-    assert all(map(is_missing, [None, np.nan, float("nan"), pandas.NA, pandas.NaT, np.datetime64("NaT")]))
+    assert all(map(is_missing, [None, np.nan, float("nan"), pandas.NA, pandas.NaT, np.datetime64("NaT", "s")]))
     assert not any(map(is_missing, ["", b"", 0, False, "nan"]))
 
 

@@ -205,10 +205,17 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
     except (KeyError, OverflowError):
         if variable.dtype.kind != "M" or "units" in variable.encoding:
             raise
-        epoch = variable.copy(deep=False)  # xarray counts from the first time: 64 bits of nanoseconds are 292 years
-        epoch.encoding = {**variable.encoding, "units": "nanoseconds since 1970-01-01"}
-        return _encode(epoch, name)
+        encoded = encode_zarr_variable(_since_1970(variable), name=name, zarr_format=3)
     return encoded
+
+
+def _since_1970(variable: xr.Variable) -> xr.Variable:
+    """Return times as nanoseconds since 1970: xarray counts from the first, and 64 bits of them are 292 years."""
+    times = np.asarray(variable.values, "M8[ns]")
+    attrs = {**variable.attrs, "units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+    if np.isnat(times).any():
+        attrs["_FillValue"] = np.int64(np.iinfo(np.int64).min)
+    return xr.Variable(variable.dims, times.view(np.int64), attrs, variable.encoding)
 
 
 def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
