@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from mandeldask.web.catalog import PLACES
 from mandeldask.web.hosts import usual_hosts
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
+from mandeldask.zarrview.codecs import in_loop
 from mandeldask.zarrview.nodes import as_node, as_tree, is_name, with_reads
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def serve(  # noqa: PLR0913  the options of a server
     if connections < 0:
         msg = f"connections must be at least 0, not {connections}"
         raise ValueError(msg)
-    if not background and _in_loop():
+    if not background and in_loop():
         msg = "an event loop runs in this thread, as in a notebook: call md.serve(..., background=True)"
         raise RuntimeError(msg)
     if background:
@@ -289,14 +289,6 @@ def serve(  # noqa: PLR0913  the options of a server
             started=started or _say_where,
         )
     return None
-
-
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _say_where(address: str) -> None:

@@ -114,6 +114,23 @@ def run_here(work: Coroutine[Any, Any, Any]) -> Any:
     return _own.owner.loop.run_until_complete(work)
 
 
+def run_apart(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Return what the coroutine that `work` makes returns; in a thread of its own if an event loop runs in this one."""
+    if not in_loop():
+        return run_here(work())
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(lambda: run_here(work())).result()
+
+
+def in_loop() -> bool:
+    """Return whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """Turns chunks of one shape and dtype into bytes, and back."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mandeldask.flights import Flights, Seat
+from mandeldask.zarrview.codecs import in_loop
 from mandeldask.zarrview.encoding import encoded_tile
 from mandeldask.zarrview.nodes import Changed
 from mandeldask.zarrview.parts import part
@@ -58,7 +58,7 @@ class Reader:
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""
-        if _in_loop():  # codecs need a thread's loop to themselves
+        if in_loop():  # codecs need a thread's loop to themselves
             elsewhere: Future[bytes] = self._pool.submit(self.read, chunk, request)
             return elsewhere.result()
         found = self.ask(chunk, request)
@@ -165,11 +165,3 @@ class Reader:
     def _remember(self, names: Mapping[int, tuple[str, Coords]], tiles: list[bytes | None]) -> None:
         for place, name in names.items():
             self.cache.put(name, tiles[place] or b"")
-
-
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

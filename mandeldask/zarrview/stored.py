@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import zarr
+from zarr.api.asynchronous import create_array
 from zarr.codecs import ShardingCodec
 from zarr.dtype import VariableLengthBytes
 from zarr.storage import MemoryStore
 
 from mandeldask.zarrview.blocks import declared, padded
-from mandeldask.zarrview.codecs import LIBRARIES, Encoder, codecs_of
+from mandeldask.zarrview.codecs import LIBRARIES, Encoder, codecs_of, run_apart
 from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.keys import chunk_grid
 from mandeldask.zarrview.shards import Shard
@@ -103,7 +103,8 @@ class _Recipe:
 
 @lru_cache(maxsize=256)
 def _created(recipe: _Recipe) -> Any:
-    return zarr.create_array(MemoryStore(), **recipe.options).metadata
+    """Return the metadata; not in zarr's own loop, which may be what asks, as when it names a store in a message."""
+    return run_apart(lambda: create_array(MemoryStore(), **recipe.options)).metadata
 
 
 def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **options: Any) -> Any:

@@ -17,6 +17,7 @@ import xarray as xr
 import zarr
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.nodes import Array, Group
@@ -218,3 +219,16 @@ def test_memory_is_flat_over_a_hundred_thousand_reads():
         if index == 10_000:  # the cache is full
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4096  # KiB
+
+
+def test_arrays_are_shown_where_zarrs_own_loop_opens_them():
+    """Newer releases of zarr-python name the store, and so walk it, in their event loop."""
+
+    async def named():
+        return str(to_store({"g": {"a": np.zeros(3, "f4"), "b": np.zeros((2, 2), "i2")}}))
+
+    async def skipped():
+        return to_store({"g": {"c": np.zeros(5, "u4")}}).view.skipped()
+
+    assert "zarrview://" in sync(named())
+    assert sync(skipped()) == {}
