@@ -11,7 +11,9 @@ from mandeldask.web.conditional import GZIPPED, precondition, range_applies
 from mandeldask.web.messages import JSON, Reply, Request, problem
 from mandeldask.web.ranges import Unsatisfiable, parse_range
 
-_GZIP = frozenset({"gzip", "x-gzip", "*"})
+_ANY = "*"
+
+_GZIP = frozenset({"gzip", "x-gzip", _ANY})
 """Codings of Accept-Encoding that let a document be gzipped."""
 
 
@@ -94,15 +96,23 @@ def accepts_gzip(header: str) -> bool:
 
     Examples
     --------
-    >>> accepts_gzip("br, gzip;q=0.5"), accepts_gzip("gzip;q=0"), accepts_gzip("br")
-    (True, False, False)
+    >>> accepts_gzip("br, gzip;q=0.5"), accepts_gzip("gzip;q=0"), accepts_gzip("br"), accepts_gzip("*, gzip;q=0")
+    (True, False, False, False)
     """
+    found: dict[str, bool] = {}
     for element in header.split(","):
         coding, _, weight = element.partition(";")
-        if coding.strip().lower() in _GZIP:
-            name, _, value = (part.strip() for part in weight.partition("="))
-            return not weight.strip() or (name.lower() == "q" and _is_positive(value))
-    return False
+        name = coding.strip().lower()
+        if name in _GZIP:
+            kind = _ANY if name == _ANY else "gzip"
+            found.setdefault(kind, _is_accepted(weight))
+    return found.get("gzip", found.get(_ANY, False))  # what names gzip counts more than what names all
+
+
+def _is_accepted(weight: str) -> bool:
+    """Return whether the parameters of a coding leave it acceptable."""
+    name, _, value = (part.strip() for part in weight.partition("="))
+    return not weight.strip() or (name.lower() == "q" and _is_positive(value))
 
 
 def _is_positive(quality: str) -> bool:
