@@ -54,7 +54,7 @@ def test_check_raises_once_cancelled():
         ("-0.5", "3", 400_000_000),
         (PLACES["Feigenbaum"], "1e-3", 400_000_000),
         (PLACES["seahorse"], "1e-9", 200_000_000),
-        (PLACES["M(2,2) i"], "1e-40", 20_000_000),
+        (PLACES["Feigenbaum"], "1e-40", 400_000_000),
     ],
 )
 def test_kernels_stop_when_asked(center, width, maxiter):

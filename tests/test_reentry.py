@@ -17,7 +17,7 @@ from mandeldask.shared_cache import Shared
 
 PLACES = {
     "shallow": (Mandelbrot(3000), Grid.window("-0.7453+0.1127j", "0.001", (600, 600))),
-    "deep": (Mandelbrot(2000), Grid.window("-1.7400623825793399+0.0281753397792110j", "1e-30", (300, 300))),
+    "deep": (Mandelbrot(2000), Grid.window("-1.7400623825793399+0.0281753397792110j", "1e-30", (600, 600))),
     "fields": (Mandelbrot(500, ("iterations", "smooth", "distance")), Grid.window("-0.75+0.1j", "0.01", (200, 200))),
 }
 
@@ -53,7 +53,7 @@ def test_a_tile_within_a_tile_changes_neither(place, interrupted):
     expected, expected_inner = kernel(grid), kernel(inner_grid)
     seen = 0
     for _ in range(5):
-        outer, inner = interrupted(lambda: kernel(grid), lambda: kernel(inner_grid), 0.005)
+        outer, inner = interrupted(lambda: kernel(grid), lambda: kernel(inner_grid), 0.001)
         seen += len(inner)
         for field in kernel.fields:
             np.testing.assert_array_equal(outer[field], expected[field])
