@@ -43,7 +43,7 @@ PORT = 8000
 """Where the server listens unless told otherwise."""
 
 PLACE_S = 2400.0
-"""Seconds that a chunk of a place may be estimated at unless told otherwise: 256 x 256 pixels with their fields, at any
+"""Seconds that a chunk of a place may be estimated at by default: 256 x 256 pixels with their fields, at any
 depth to the greatest maxiter of a place, come to less; they take a tenth of that and less."""
 
 

@@ -133,7 +133,7 @@ class Folder(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class FolderVersion:
-    """Tells what a folder is now: its names, and the files of it that are left out."""
+    """Says what a folder is now: its names, and the files of it that are left out."""
 
     path: str
     """As it was named."""

@@ -42,7 +42,7 @@ class Format:
     open: Callable[[Source], Any]
     """Returns the tree of a file, of any kind that `as_node` knows. It reads no more than the header."""
     magic: Callable[[bytes], bool] | None = None
-    """Tells by the first `HEAD` bytes whether a file is of this format; None where no bytes say so."""
+    """Says by the first `HEAD` bytes whether a file is of this format; None where no bytes say so."""
     extra: str = "files"
     """Extra of this package that brings its libraries."""
 

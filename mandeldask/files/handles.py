@@ -56,7 +56,7 @@ class Handles:
     def lease(self, source: Source, open_file: Callable[[Source], Any], *, exclusive: bool = False) -> Iterator[Any]:
         """Lend what `open_file` makes of the file; `exclusive` where its library bears one thread at a time.
 
-        The file is opened once for each stamp, and closed when others have taken its place and nobody reads it.
+        The file is opened once for each stamp, and closed when others have taken its place and no read uses it.
         """
         key = (open_file, source.path, source.stamp)
         handle = self._take(key)

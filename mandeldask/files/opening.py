@@ -25,7 +25,7 @@ def is_zarr(path: str) -> bool:
 
 
 def opened_file(path: str, root: str, name: str | None = None) -> Node:
-    """Return the tree of one file as it is now; it has a version that tells when it is another.
+    """Return the tree of one file as it is now; its version changes when the file does.
 
     Parameters
     ----------

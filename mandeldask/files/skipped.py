@@ -1,4 +1,4 @@
-"""What was left out, and why: told once in the log, and counted."""
+"""What was left out, and why: logged once, and counted."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def within(path: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Tells what a path is now, as text that changes when it does. It pickles."""
+    """Says what a path is now, as text that changes when it does. It pickles."""
 
     path: str
     """As it was named: a link that points elsewhere is a change."""

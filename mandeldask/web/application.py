@@ -204,7 +204,7 @@ class Answer:
     blocks: bool = False
     """Whether `reply` may wait, and so belongs in a thread."""
     whole: bool = False
-    """Whether it tells of all trees, and so is not for a key that opens some."""
+    """Whether it is about all trees, and so is not for a key that opens some."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer one request."""
@@ -213,7 +213,7 @@ class Answer:
         if method not in {"GET", "HEAD"}:
             reply = other_method(method)
         elif self.whole and scope["auth"].trees is not None:
-            reply = problem(403, "this API key opens some trees only, and this tells of all")
+            reply = problem(403, "this API key opens some trees only, and this page is about all")
         else:
             reply = await asyncio.to_thread(self.reply) if self.blocks else self.reply()
         await reply.send(send, head=method == "HEAD")

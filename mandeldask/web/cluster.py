@@ -245,7 +245,7 @@ def _asked(client: Any, workers: list[str]) -> dict[str, str]:
 
 
 def _wrong(found: object) -> str:
-    """Return what is wrong with the version that a worker told, or what it raised instead."""
+    """Return what is wrong with the version that a worker reported, or what it raised instead."""
     if found == version(PACKAGE):
         return ""
     if isinstance(found, PackageNotFoundError):

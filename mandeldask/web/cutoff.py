@@ -1,4 +1,4 @@
-"""Requests that the server's own end cuts off: they are told so, and logged in one line."""
+"""Requests that the server's own end cuts off: they get a reply that says so, and one line in the log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The names under which a server answers: a page of another site that points its own name here reads nothing.
 
 DNS rebinding: a page of ``evil.example`` asks for ``evil.example:8000`` after that name has come to mean 127.0.0.1. For
-the browser it is the page's own origin, so it may read all replies; only the Host header tells.
+the browser it is the page's own origin, so it may read all replies; only the Host header shows the difference.
 """
 
 from __future__ import annotations

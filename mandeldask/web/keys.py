@@ -40,7 +40,7 @@ class Grant:
     private: bool = False
     """Whether only holders of a key may read, so that shared caches must not keep replies."""
     holder: str | None = None
-    """What tells the holder of a key from others, and is not the key."""
+    """What identifies the holder of a key, and is not the key."""
 
     def allows(self, tree: str) -> bool:
         """Return whether the tree of that name may be read."""
@@ -145,7 +145,7 @@ class KeyFile:
     """Keys in a file, one a line as `ApiKey.parse` takes; empty lines and those after ``#`` are passed over.
 
     It is read again within a second of a change. A file that is gone or cannot be read leaves the keys as they were, so
-    that replacing it locks nobody out; the log says so.
+    that replacing it locks no client out; the log says so.
 
     Raises
     ------

@@ -73,7 +73,7 @@ MOST_RETRY_S = 60
 
 
 class Later(Refusal):
-    """A request may be answered after some seconds; `MOST_RETRY_S` at most, and 1 at least, are told."""
+    """A request may be answered after some seconds; the reply says 1 at least and `MOST_RETRY_S` at most."""
 
     def __init__(self, detail: str, wait_s: float, status: int = 503) -> None:
         seconds = min(MOST_RETRY_S, max(1, math.ceil(wait_s)))

@@ -1,4 +1,4 @@
-"""Open HDF5 files, so that whoever writes them, in this process or another, is never refused."""
+"""Open HDF5 files, so that writers, in this process or another, are never refused."""
 
 from __future__ import annotations
 

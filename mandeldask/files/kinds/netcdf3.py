@@ -119,7 +119,7 @@ def opened(source: Source) -> Group:
 
 
 def _header(source: Source) -> Header:
-    """Return the header, of which only the header itself tells the length."""
+    """Return the header, whose length only the header itself states."""
     length = min(2**16, source.stamp.size)
     while True:
         try:

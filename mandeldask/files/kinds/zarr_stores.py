@@ -101,7 +101,7 @@ class Below(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class StoreVersion:
-    """Tells what a Zarr array in a folder is now: by every file of it, or by the folders of one of many files."""
+    """Says what a Zarr array in a folder is now: by every file of it, or by the folders of one of many files."""
 
     path: str
     """Of the array."""
