@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
-from mandeldask.exports.jobs import Piece, jobs_of
-from mandeldask.exports.present import check_content, check_root, todo_of
+from mandeldask.exports.jobs import PlannedArray, jobs_of
+from mandeldask.exports.present import check_content, check_root, pending_job
 from mandeldask.exports.record import MARK, Record
 from mandeldask.exports.running import Estimate, write_all
 from mandeldask.exports.targets import is_of_this_process, open_target
@@ -140,16 +140,16 @@ def export(  # noqa: PLR0913  the public names of an export
     try:
         _check_reachable(where, executor)
         view = _view(tree, levels, window, form, chunks, there=where)
-        pieces = _pieces(view, tree)
-        _check_target(where, view, pieces, overwrite=overwrite, resume=resume)
-        jobs = jobs_of(where, pieces)
-        _claim(where, view, pieces)
+        arrays = _planned_arrays(view, tree)
+        _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
+        jobs = jobs_of(where, arrays)
+        _claim(where, view, arrays)
         written, size = _write(jobs, share, executor, progress, announce)
         complete = _finish(view, where, jobs, share)
     except BaseException:
         where.abandon()
         raise
-    paths, total = tuple(piece.path for piece in pieces), sum(piece.count for piece in pieces)
+    paths, total = tuple(planned.path for planned in arrays), sum(planned.count for planned in arrays)
     seconds = time.perf_counter() - began
     return Exported(str(target), zarr_format, paths, total, written, size, seconds, complete)
 
@@ -206,19 +206,19 @@ def _with_chunks(node: Node, chunks: int) -> Node:
     return replace(node, chunks=tuple(min(chunks, max(1, size)) for size in node.shape))
 
 
-def _pieces(view: ZarrView, tree: Any) -> list[Piece]:
+def _planned_arrays(view: ZarrView, tree: Any) -> list[PlannedArray]:
     """Return the arrays of a view, or raise ValueError if one is too large."""
     form = view.format
-    pieces = [Piece(path, form.store(array), form, _version(array)) for path, array in view.arrays()]
-    for piece in pieces:
-        elements = _elements(piece.stored.array)
+    arrays = [PlannedArray(path, form.store(array), form, _version(array)) for path, array in view.arrays()]
+    for planned in arrays:
+        elements = _elements(planned.stored.array)
         if elements > MAX_ELEMENTS:
             msg = (
-                f"{piece.path} has {elements:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts"
+                f"{planned.path} has {elements:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts"
                 f"{_fitting(tree)}"
             )
             raise ValueError(msg)
-    return pieces
+    return arrays
 
 
 def _fitting(tree: Any) -> str:
@@ -240,10 +240,12 @@ def _version(array: Array) -> Any:
     return None if array.version is None else array.version()
 
 
-def _check_target(target: Target, view: ZarrView, pieces: Sequence[Piece], *, overwrite: bool, resume: bool) -> None:
+def _check_target(
+    target: Target, view: ZarrView, arrays: Sequence[PlannedArray], *, overwrite: bool, resume: bool
+) -> None:
     """Raise ValueError if something else is there, before a byte is written; remove it if that was asked for."""
-    checks = [("", partial(check_root, target, view, pieces))]
-    checks += [(piece.path, partial(check_content, target, piece, resume=resume)) for piece in pieces]
+    checks = [("", partial(check_root, target, view, arrays))]
+    checks += [(planned.path, partial(check_content, target, planned, resume=resume)) for planned in arrays]
     for path, check in checks:
         try:
             check()
@@ -253,12 +255,12 @@ def _check_target(target: Target, view: ZarrView, pieces: Sequence[Piece], *, ov
             target.delete(path)
 
 
-def _claim(target: Target, view: ZarrView, pieces: Sequence[Piece]) -> None:
+def _claim(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
     """Mark what will be written: the root until it is complete, and each array for good."""
     if isinstance(view.root, Group):
         Record(target, "").claim(view.content)
-    for piece in pieces:
-        Record(target, piece.path).claim(piece.stored.content)
+    for planned in arrays:
+        Record(target, planned.path).claim(planned.stored.content)
 
 
 def _finish(view: ZarrView, target: Target, jobs: Sequence[Job], share: tuple[int, int]) -> bool:
@@ -281,9 +283,9 @@ def _write(
     announce: Callable[[Estimate], None] | None,
 ) -> tuple[int, int]:
     """Write what is missing of `jobs`; return the chunks and the bytes."""
-    todos = [todo_of(job) for job in jobs]
-    total = sum(len(there) for todo in todos for there in todo.there)
-    there = total - sum(todo.missing for todo in todos)
+    pending = [pending_job(job) for job in jobs]
+    total = sum(len(there) for unfinished in pending for there in unfinished.present)
+    there = total - sum(unfinished.missing for unfinished in pending)
     chunks = size = 0
     with reporting("export", progress=progress) as report:
 
@@ -293,7 +295,7 @@ def _write(
             report(there + chunks, total)
 
         write_all(
-            todos, share, executor, note, None if announce is None else partial(_announced, jobs[0].target, announce)
+            pending, share, executor, note, None if announce is None else partial(_announced, jobs[0].target, announce)
         )
     return chunks, size
 

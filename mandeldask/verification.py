@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import zarr
 
-from mandeldask.exports.jobs import Piece, Todo, jobs_of
+from mandeldask.exports.jobs import PendingJob, PlannedArray, jobs_of
 from mandeldask.exports.running import write_all
 from mandeldask.exports.targets import open_target
-from mandeldask.exports.verifying import Verified, verify_pieces
+from mandeldask.exports.verifying import Verified, verify_arrays
 from mandeldask.lazy.described import described
 from mandeldask.lazy.metadata import pyramid_of
 from mandeldask.lazy.progress import reporting
@@ -76,14 +76,14 @@ def verify(  # noqa: PLR0913  the public names of a verification
     if unknown:
         msg = f"the source has no array {min(unknown) or '/'!r}, which is in {target}"
         raise ValueError(msg)
-    pieces = [_piece(path, array, sources.get(path)) for path, array in arrays.items()]
+    planned = [_planned(path, array, sources.get(path)) for path, array in arrays.items()]
     with reporting("verify", progress=progress) as report:
-        found = verify_pieces(where, pieces, sample=sample if sources else 0, report=report)
+        found = verify_arrays(where, planned, sample=sample if sources else 0, report=report)
     if repair and found.faults:
         if not sources:
             msg = "what the chunks should hold is not known: pass the source, verify(target, tree, repair=True)"
             raise ValueError(msg)
-        _repair(where, pieces, {key for key, _ in found.faults})
+        _repair(where, planned, {key for key, _ in found.faults})
     return found
 
 
@@ -120,7 +120,7 @@ def _nodes_of(node: Node, path: str = "") -> Iterator[tuple[str, Array]]:
         yield path, node
 
 
-def _piece(path: str, there: zarr.Array[Any], source: Array | None) -> Piece:
+def _planned(path: str, there: zarr.Array[Any], source: Array | None) -> PlannedArray:
     """Return an array as it is encoded in the target, with the elements of its source."""
     array = cast("Array", as_node(there)) if source is None else source
     metadata: Any = there.metadata
@@ -129,21 +129,23 @@ def _piece(path: str, there: zarr.Array[Any], source: Array | None) -> Piece:
         msg = f"{path or '/'} is an array of {found}, and its source one of {wanted}"
         raise ValueError(msg)
     form = V2() if metadata.zarr_format == 2 else V3()  # noqa: PLR2004
-    return Piece(path, Stored.of(replace(array, chunks=there.chunks), metadata), form)
+    return PlannedArray(path, Stored.of(replace(array, chunks=there.chunks), metadata), form)
 
 
-def _repair(target: Target, pieces: Sequence[Piece], wrong: set[str]) -> None:
+def _repair(target: Target, arrays: Sequence[PlannedArray], wrong: set[str]) -> None:
     """Write the chunks under the keys `wrong` anew."""
-    todos = [Todo(job, tuple(_right(piece, wrong) for piece in job.pieces)) for job in jobs_of(target, pieces)]
-    write_all(todos, (0, 1), None, lambda _: None)
+    pending = [
+        PendingJob(job, tuple(_right(planned, wrong) for planned in job.arrays)) for job in jobs_of(target, arrays)
+    ]
+    write_all(pending, (0, 1), None, lambda _: None)
 
 
-def _right(piece: Piece, wrong: set[str]) -> bytearray:
-    """Return 1 in the place of every chunk that is not wrong."""
-    there = bytearray(b"\1") * piece.count
-    prefix = f"{piece.path}/" if piece.path else ""
+def _right(planned: PlannedArray, wrong: set[str]) -> bytearray:
+    """Return 1 in the flat of every chunk that is not wrong."""
+    there = bytearray(b"\1") * planned.count
+    prefix = f"{planned.path}/" if planned.path else ""
     for key in wrong:
-        place = piece.place(key.removeprefix(prefix)) if key.startswith(prefix) else None
-        if place is not None:
-            there[place] = 0
+        flat = planned.flat_index(key.removeprefix(prefix)) if key.startswith(prefix) else None
+        if flat is not None:
+            there[flat] = 0
     return there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mandeldask.exports.present import todo_of
+from mandeldask.exports.present import pending_job
 from mandeldask.zarrview.entries import Document
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 def missing_chunks(jobs: Sequence[Job]) -> list[str]:
     """Return the keys of some chunks that are not there; none if the export is complete."""
     for job in jobs:
-        todo = todo_of(job)
-        if todo.missing:
-            found = [job.pieces[index].full_key(coords) for coords, missing in todo.items((0, 1)) for index in missing]
+        unfinished = pending_job(job)
+        if unfinished.missing:
+            found = [
+                job.arrays[index].full_key(coords) for coords, missing in unfinished.items((0, 1)) for index in missing
+            ]
             return found[:3]
     return []
 

@@ -29,7 +29,7 @@ Item = tuple[Coords, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PlannedArray:
     """One array of an export."""
 
     path: str
@@ -54,17 +54,17 @@ class Piece:
         """Return the key of a chunk in the target."""
         return f"{self.path}/{self.key(coords)}" if self.path else self.key(coords)
 
-    def place(self, key: str) -> int | None:
-        """Return the place of a key in the chunk grid, in C order; None if it names no chunk."""
+    def flat_index(self, key: str) -> int | None:
+        """Return the flat index of a key in the chunk grid, in C order; None if it names no chunk."""
         coords = self.format.parse_chunk_key(key.split("/"), self.stored.grid)
-        return None if coords is None else self.place_of(coords)
+        return None if coords is None else self.flat_index_of(coords)
 
-    def place_of(self, coords: Coords) -> int:
-        """Return the place of coordinates in the chunk grid, in C order."""
-        place = 0
+    def flat_index_of(self, coords: Coords) -> int:
+        """Return the flat index of coordinates in the chunk grid, in C order."""
+        flat = 0
         for index, count in zip(coords, self.stored.grid, strict=True):
-            place = place * count + index
-        return place
+            flat = flat * count + index
+        return flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,71 +83,71 @@ class Job:
 
     target: Target
     """Where to write."""
-    pieces: tuple[Piece, ...]
+    arrays: tuple[PlannedArray, ...]
     """The arrays."""
 
     def write(self, items: Sequence[Item]) -> Written:
         """Compute, encode and write chunks; runs in any thread or process."""
         worker = f"{socket.gethostname()}-{os.getpid()}"
-        ledgers = [Record(self.target, piece.path).ledger(worker) for piece in self.pieces]
+        ledgers = [Record(self.target, planned.path).ledger(worker) for planned in self.arrays]
         chunks = size = 0
         try:
             for coords, missing in items:
                 for index in missing:
                     current().check()
-                    size += self._write(self.pieces[index], coords, ledgers[index])
+                    size += self._write(self.arrays[index], coords, ledgers[index])
                     chunks += 1
         finally:
             for ledger in ledgers:
                 ledger.flush()
         return Written(chunks, size)
 
-    def _write(self, piece: Piece, coords: Coords, ledger: Ledger) -> int:
-        content = encoded(piece.stored, coords)
-        if piece.stored.array.version is not None and piece.stored.array.version() != piece.version:
-            msg = f"the source of {piece.path or '/'} changed while it was written: export it again"
+    def _write(self, planned: PlannedArray, coords: Coords, ledger: Ledger) -> int:
+        content = encoded(planned.stored, coords)
+        if planned.stored.array.version is not None and planned.stored.array.version() != planned.version:
+            msg = f"the source of {planned.path or '/'} changed while it was written: export it again"
             raise Changed(msg)
-        self.target.write(piece.full_key(coords), content)
-        ledger.add(piece.key(coords), content)
+        self.target.write(planned.full_key(coords), content)
+        ledger.add(planned.key(coords), content)
         return len(content)
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class PendingJob:
     """A job, and which chunks of its arrays are there already."""
 
     job: Job
     """The arrays."""
-    there: tuple[bytearray, ...]
-    """For each array, 1 in the place of every chunk that is there."""
+    present: tuple[bytearray, ...]
+    """For each array, 1 at the flat index of every chunk that the target has."""
 
     @property
     def missing(self) -> int:
         """Number of chunks that are not there."""
-        return sum(len(there) - sum(there) for there in self.there)
+        return sum(len(there) - sum(there) for there in self.present)
 
     def done(self, item: Item) -> None:
         """Note that the chunks of an item were written."""
         coords, missing = item
         for index in missing:
-            self.there[index][self.job.pieces[index].place_of(coords)] = 1
+            self.present[index][self.job.arrays[index].flat_index_of(coords)] = 1
 
     def items(self, part: tuple[int, int]) -> Iterator[Item]:
         """Yield what is to be written by part k of n, given as (k - 1, n)."""
         which, of = part
-        indices = range(len(self.there))
-        grid = itertools.product(*map(range, self.job.pieces[0].stored.grid))
-        for place, coords in enumerate(grid):
-            if place % of == which:
-                missing = tuple(index for index in indices if not self.there[index][place])
+        indices = range(len(self.present))
+        grid = itertools.product(*map(range, self.job.arrays[0].stored.grid))
+        for flat, coords in enumerate(grid):
+            if flat % of == which:
+                missing = tuple(index for index in indices if not self.present[index][flat])
                 if missing:
                     yield coords, missing
 
 
-def jobs_of(target: Target, pieces: Sequence[Piece]) -> list[Job]:
-    """Return the jobs that write `pieces`: siblings with the same chunk grid share one."""
-    alike: dict[Any, list[Piece]] = {}
-    for piece in pieces:
-        parent = piece.path.rpartition("/")[0]
-        alike.setdefault((parent, piece.stored.array.shape, piece.stored.chunks), []).append(piece)
+def jobs_of(target: Target, arrays: Sequence[PlannedArray]) -> list[Job]:
+    """Return the jobs that write `arrays`: siblings with the same chunk grid share one."""
+    alike: dict[Any, list[PlannedArray]] = {}
+    for planned in arrays:
+        parent = planned.path.rpartition("/")[0]
+        alike.setdefault((parent, planned.stored.array.shape, planned.stored.chunks), []).append(planned)
     return [Job(target, tuple(together)) for together in alike.values()]

@@ -6,13 +6,13 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mandeldask.exports.jobs import Todo
+from mandeldask.exports.jobs import PendingJob
 from mandeldask.exports.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mandeldask.exports.jobs import Job, Piece
+    from mandeldask.exports.jobs import Job, PlannedArray
     from mandeldask.exports.targets import Target
     from mandeldask.zarrview.view import ZarrView
 
@@ -24,8 +24,8 @@ _CHOOSE = "choose an empty place, or replace it with overwrite=True (--overwrite
 _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 
 
-def check_root(target: Target, view: ZarrView, pieces: Sequence[Piece]) -> None:
-    """Raise ValueError if the root of a target is not that of an export which `pieces` can join."""
+def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
+    """Raise ValueError if the root of a target is not that of an export which `arrays` can join."""
     marked = Record(target, "").content() is not None  # looked at first: it goes when the documents are there
     if target.is_empty():
         return
@@ -37,7 +37,7 @@ def check_root(target: Target, view: ZarrView, pieces: Sequence[Piece]) -> None:
     if marked:
         return  # an export that did not end, or an array
     paths = _arrays_below(target.read(found[0])) if found else set()
-    strangers = paths - {piece.path for piece in pieces}
+    strangers = paths - {planned.path for planned in arrays}
     if strangers or not paths:
         what = f"{min(strangers)}, which is not in this tree" if strangers else "which no export wrote"
         msg = f"target {target} holds something else, {what}: {_CHOOSE}"
@@ -55,56 +55,56 @@ def _arrays_below(raw: bytes | None) -> set[str]:
     return {path for path, each in below.items() if each.get("node_type") == "array"}
 
 
-def check_content(target: Target, piece: Piece, *, resume: bool) -> None:
+def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> None:
     """Raise ValueError if chunks of another content, or of an unknown one, are in the place of an array."""
-    found = Record(target, piece.path).content()
-    place = piece.path or "/"
-    if found == piece.stored.content and resume:
+    found = Record(target, planned.path).content()
+    place = planned.path or "/"
+    if found == planned.stored.content and resume:
         return
     if found is not None:
         other = "other content (other elements, chunks or codecs)" if resume else "chunks already, and resume is off,"
         msg = f"target {target} holds {other} at {place}: {_CHOOSE}"
         raise ValueError(msg)
-    if any(name not in _DOCUMENTS for name, _ in _first(target, piece)) or _has_documents(target, piece):
+    if any(name not in _DOCUMENTS for name, _ in _first(target, planned)) or _has_documents(target, planned):
         msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
         raise ValueError(msg)
 
 
-def _first(target: Target, piece: Piece) -> list[tuple[str, int | None]]:
+def _first(target: Target, planned: PlannedArray) -> list[tuple[str, int | None]]:
     """Return a key below an array's path, if there is one."""
-    return [entry for entry, _ in zip(target.sizes(piece.path), range(8), strict=False)]
+    return [entry for entry, _ in zip(target.sizes(planned.path), range(8), strict=False)]
 
 
-def _has_documents(target: Target, piece: Piece) -> bool:
-    prefix = f"{piece.path}/" if piece.path else ""
-    return any(target.read(prefix + name) is not None for name in piece.format.document_names(piece.stored.array))
+def _has_documents(target: Target, planned: PlannedArray) -> bool:
+    prefix = f"{planned.path}/" if planned.path else ""
+    return any(target.read(prefix + name) is not None for name in planned.format.document_names(planned.stored.array))
 
 
-def todo_of(job: Job) -> Todo:
+def pending_job(job: Job) -> PendingJob:
     """Return which chunks of a job are there.
 
     A chunk is there if its file is as long as its ledger says, or decodes where no ledger knows it.
     """
-    return Todo(job, tuple(_there(job.target, piece) for piece in job.pieces))
+    return PendingJob(job, tuple(_there(job.target, planned) for planned in job.arrays))
 
 
-def _there(target: Target, piece: Piece) -> bytearray:
-    there = bytearray(piece.count)
-    found: Mapping[str, int | None] = dict(target.sizes(piece.path))
-    known = Record(target, piece.path).written(found)
+def _there(target: Target, planned: PlannedArray) -> bytearray:
+    there = bytearray(planned.count)
+    found: Mapping[str, int | None] = dict(target.sizes(planned.path))
+    known = Record(target, planned.path).written(found)
     for key, size in found.items():
-        place = piece.place(key)
-        if place is not None and is_whole(target, piece, key, size, known.get(key, (None, 0))[0]):
-            there[place] = 1
+        flat = planned.flat_index(key)
+        if flat is not None and is_whole(target, planned, key, size, known.get(key, (None, 0))[0]):
+            there[flat] = 1
     return there
 
 
-def is_whole(target: Target, piece: Piece, key: str, size: int | None, expected: int | None) -> bool:
+def is_whole(target: Target, planned: PlannedArray, key: str, size: int | None, expected: int | None) -> bool:
     """Return whether a chunk that is there is complete.
 
     Parameters
     ----------
-    target, piece
+    target, planned
         Where it is.
     key : str
         Its key below the array's path.
@@ -117,17 +117,17 @@ def is_whole(target: Target, piece: Piece, key: str, size: int | None, expected:
         return True
     if expected is not None:
         return size == expected
-    return decodes(target, piece, key)
+    return decodes(target, planned, key)
 
 
-def decodes(target: Target, piece: Piece, key: str) -> bool:
+def decodes(target: Target, planned: PlannedArray, key: str) -> bool:
     """Return whether a chunk or shard decodes to what the array's chunks are."""
-    raw = target.read(f"{piece.path}/{key}" if piece.path else key)
+    raw = target.read(f"{planned.path}/{key}" if planned.path else key)
     if raw is None:
         return False
-    stored = piece.stored
+    stored = planned.stored
     if stored.shard is None:
         return stored.encoder.accepts(raw)
-    coords = piece.format.parse_chunk_key(key.split("/"), stored.grid)
+    coords = planned.format.parse_chunk_key(key.split("/"), stored.grid)
     accepts = partial(stored.shard.accepts, encoder=stored.encoder, coords=coords or ())
     return accepts(raw)

@@ -15,7 +15,7 @@ from mandeldask.cancellation import Cancellation, cancellable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mandeldask.exports.jobs import Item, Job, Todo, Written
+    from mandeldask.exports.jobs import Item, Job, PendingJob, Written
 
 BATCH_S = 0.1
 """Seconds that a batch should take on a worker: long against the cost of a task, short against progress and Ctrl-C."""
@@ -60,7 +60,7 @@ class Estimate:
 
 
 def write_all(
-    todos: Sequence[Todo],
+    pending: Sequence[PendingJob],
     part: tuple[int, int],
     executor: Executor | None,
     report: Callable[[Written], None],
@@ -70,7 +70,7 @@ def write_all(
 
     Parameters
     ----------
-    todos : sequence of Todo
+    pending : sequence of PendingJob
         What to write.
     part : (int, int)
         Which share of it: (k, n) is share k, counted from 0, of n.
@@ -87,9 +87,9 @@ def write_all(
     with cancellable(Cancellation()) as cancellation:
         try:
             if announce is not None:
-                announce(_sampled(todos, part, pool, report))
+                announce(_sampled(pending, part, pool, report))
             pace = Pace()
-            for future in _completed(pool, _batches(todos, part, pace), ahead):
+            for future in _completed(pool, _batches(pending, part, pace), ahead):
                 seconds, written = future.result()
                 pace.seen(written.chunks, seconds)
                 report(written)
@@ -102,16 +102,16 @@ def write_all(
 
 
 def _sampled(
-    todos: Sequence[Todo], part: tuple[int, int], pool: Executor, report: Callable[[Written], None]
+    pending: Sequence[PendingJob], part: tuple[int, int], pool: Executor, report: Callable[[Written], None]
 ) -> Estimate:
     """Write some chunks of each job, spread evenly, and estimate the others."""
     chunks, size, work = 0, 0.0, 0.0
-    for todo in todos:
-        count = sum(len(missing) for _, missing in todo.items(part))
-        chosen = list(islice(todo.items(part), 0, None, max(1, count // SAMPLE)))[:SAMPLE]
-        ended = [future.result() for future in [_submit(pool, todo.job, [item]) for item in chosen]]
+    for unfinished in pending:
+        count = sum(len(missing) for _, missing in unfinished.items(part))
+        chosen = list(islice(unfinished.items(part), 0, None, max(1, count // SAMPLE)))[:SAMPLE]
+        ended = [future.result() for future in [_submit(pool, unfinished.job, [item]) for item in chosen]]
         for item, (_, written) in zip(chosen, ended, strict=True):
-            todo.done(item)
+            unfinished.done(item)
             report(written)
         wrote = sum(written.chunks for _, written in ended)
         left = count - wrote
@@ -122,11 +122,11 @@ def _sampled(
     return Estimate(chunks, round(size), work / workers)
 
 
-def _batches(todos: Iterable[Todo], part: tuple[int, int], pace: Pace) -> Iterator[tuple[Job, list[Item]]]:
-    for todo in todos:
-        items = todo.items(part)
+def _batches(pending: Iterable[PendingJob], part: tuple[int, int], pace: Pace) -> Iterator[tuple[Job, list[Item]]]:
+    for unfinished in pending:
+        items = unfinished.items(part)
         while batch := list(islice(items, pace.size)):
-            yield todo.job, batch
+            yield unfinished.job, batch
 
 
 def _completed(

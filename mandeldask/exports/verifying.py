@@ -15,7 +15,7 @@ from mandeldask.zarrview.encoding import encoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mandeldask.exports.jobs import Coords, Piece
+    from mandeldask.exports.jobs import Coords, PlannedArray
     from mandeldask.exports.targets import Target
 
 Fault = Literal["missing", "damaged", "different"]
@@ -42,79 +42,79 @@ class Verified:
         return not self.faults
 
 
-def verify_pieces(
-    target: Target, pieces: Sequence[Piece], *, sample: int | None, report: Callable[[int, int], None]
+def verify_arrays(
+    target: Target, arrays: Sequence[PlannedArray], *, sample: int | None, report: Callable[[int, int], None]
 ) -> Verified:
-    """Look at every chunk of `pieces`.
+    """Look at every chunk of `arrays`.
 
     Parameters
     ----------
     target : Target
         Where they are.
-    pieces : sequence of Piece
+    arrays : sequence of PlannedArray
         The arrays, with their sources.
     sample : int or None
         Chunks of each array that are computed and compared; None for all.
     report : callable
         Called with (chunks done, chunks in all).
     """
-    total = sum(piece.count for piece in pieces)
+    total = sum(planned.count for planned in arrays)
     faults: list[tuple[str, Fault]] = []
     done = compared = 0
-    for piece in pieces:
-        found = dict(target.sizes(piece.path))
-        known = Record(target, piece.path).written(found)
-        chosen = _chosen(piece, sample)
-        for place, coords in enumerate(product(*map(range, piece.stored.grid))):
-            key = piece.key(coords)
+    for planned in arrays:
+        found = dict(target.sizes(planned.path))
+        known = Record(target, planned.path).written(found)
+        chosen = _chosen(planned, sample)
+        for flat, coords in enumerate(product(*map(range, planned.stored.grid))):
+            key = planned.key(coords)
             fault: Fault | None = "missing"
             if key in found:
                 expected = known.get(key)
-                whole = is_whole(target, piece, key, found[key], expected[0] if expected else None)
-                fault = _fault(target, piece, coords, expected, compare=place in chosen) if whole else "damaged"
-                compared += whole and place in chosen
+                whole = is_whole(target, planned, key, found[key], expected[0] if expected else None)
+                fault = _fault(target, planned, coords, expected, compare=flat in chosen) if whole else "damaged"
+                compared += whole and flat in chosen
             if fault:
-                faults.append((piece.full_key(coords), fault))
+                faults.append((planned.full_key(coords), fault))
             done += 1
             report(done, total)
     return Verified(total, compared, tuple(faults))
 
 
-def _chosen(piece: Piece, sample: int | None) -> frozenset[int] | range:
-    """Return the places of the chunks that are compared with the source."""
-    if sample is None or sample >= piece.count:
-        return range(piece.count)
-    return frozenset(random.Random(SEED).sample(range(piece.count), sample))
+def _chosen(planned: PlannedArray, sample: int | None) -> frozenset[int] | range:
+    """Return the flat indices of the chunks that are compared with the source."""
+    if sample is None or sample >= planned.count:
+        return range(planned.count)
+    return frozenset(random.Random(SEED).sample(range(planned.count), sample))
 
 
 def _fault(
-    target: Target, piece: Piece, coords: Coords, expected: tuple[int, int] | None, *, compare: bool
+    target: Target, planned: PlannedArray, coords: Coords, expected: tuple[int, int] | None, *, compare: bool
 ) -> Fault | None:
     """Return what is wrong with a chunk that is there, and as long as it should be."""
-    raw = target.read(piece.full_key(coords))
+    raw = target.read(planned.full_key(coords))
     if raw is None:
         return "missing"
     if expected is not None and zlib.crc32(raw) != expected[1]:
         return "damaged"
-    if not decodes(target, piece, piece.key(coords)):
+    if not decodes(target, planned, planned.key(coords)):
         return "damaged"
-    if compare and not _same(raw, encoded(piece.stored, coords), piece, coords):
+    if compare and not _same(raw, encoded(planned.stored, coords), planned, coords):
         return "different"
     return None
 
 
-def _same(raw: bytes, source: bytes, piece: Piece, coords: Coords) -> bool:
+def _same(raw: bytes, source: bytes, planned: PlannedArray, coords: Coords) -> bool:
     """Return whether two encodings hold the same elements; other versions of a codec may write other bytes."""
     if raw == source:
         return True
-    pairs = zip(_tiles(raw, piece, coords), _tiles(source, piece, coords), strict=True)
-    decode = piece.stored.encoder.decode
+    pairs = zip(_tiles(raw, planned, coords), _tiles(source, planned, coords), strict=True)
+    decode = planned.stored.encoder.decode
     return all(decode(one).tobytes() == decode(other).tobytes() for one, other in pairs)
 
 
-def _tiles(raw: bytes, piece: Piece, coords: Coords) -> Iterator[bytes]:
+def _tiles(raw: bytes, planned: PlannedArray, coords: Coords) -> Iterator[bytes]:
     """Yield the encoded tiles of a chunk: itself, or those of a shard."""
-    shard = piece.stored.shard
+    shard = planned.stored.shard
     if shard is None:
         yield raw
         return

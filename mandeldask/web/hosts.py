@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.web.listening import is_loopback
 from mandeldask.web.messages import Request, problem
+from mandeldask.web.sockets import is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -18,8 +18,8 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from mandeldask.web.connections import Connections
-from mandeldask.web.listening import is_loopback, listen
 from mandeldask.web.protocol import BoundedProtocol
+from mandeldask.web.sockets import is_loopback, listen
 
 if TYPE_CHECKING:
     import socket

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mandeldask.forking import renewed_in_children
-from mandeldask.web.listening import is_loopback
+from mandeldask.web.sockets import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, MutableMapping

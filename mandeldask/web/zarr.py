@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from mandeldask.budget import BudgetExceeded
 from mandeldask.cancellation import Cancelled
+from mandeldask.web.directory_page import HTML, page
+from mandeldask.web.disconnects import ClientGone, while_connected
 from mandeldask.web.keys import redacted
-from mandeldask.web.listing import HTML, page
-from mandeldask.web.load import ClientGone, while_connected
 from mandeldask.web.messages import Later, Refusal, Reply, Request, problem
 from mandeldask.web.representation import Representation
 from mandeldask.web.shares import client_of

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mandeldask.flights import Flights, Seat
+from mandeldask.zarrview.byte_requests import requested
 from mandeldask.zarrview.codecs import in_loop
 from mandeldask.zarrview.encoding import encoded_tile
 from mandeldask.zarrview.nodes import Changed
-from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.shards import Plan
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Reader:
 
     @staticmethod
     def _part(chunk: Chunk, found: bytes, request: ByteRequest | None) -> bytes:
-        return part(found, request) if chunk.stored.shard is None else found
+        return requested(found, request) if chunk.stored.shard is None else found
 
     def _ask(self, chunk: Chunk, coords: Coords) -> bytes | Seat[bytes]:
         """Return the tile at `coords`, the chunk itself or one within the shard."""
@@ -139,7 +139,7 @@ class Reader:
         plan = Plan.of(shard, chunk.coords, chunk.stored.encoder.length, request)
         raw = self._shelved(chunk, plan)
         if raw is not None:
-            return part(raw, request)
+            return requested(raw, request)
         with ExitStack() as seats:
             asked = {place: self._ask(chunk, coords) for place, coords in plan.chunks.items()}
             waited = [seats.enter_context(seat) for seat in asked.values() if isinstance(seat, Seat)]

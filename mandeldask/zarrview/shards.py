@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mandeldask.zarrview.byte_requests import resolved
 from mandeldask.zarrview.codecs import Encoder
 from mandeldask.zarrview.keys import chunk_grid
-from mandeldask.zarrview.parts import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mandeldask.flights import Flights
 from mandeldask.zarrview import documents
+from mandeldask.zarrview.byte_requests import requested
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree, with_dims
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
-from mandeldask.zarrview.parts import part
 from mandeldask.zarrview.pool import Pool, Queue
 from mandeldask.zarrview.reading import Reader
 from mandeldask.zarrview.shelf import Shelf
@@ -262,7 +262,7 @@ class ZarrView:
         entry = self.find(key)
         if isinstance(entry, Chunk):
             return self.read(entry, request)
-        return None if entry is None else part(entry.content, request)
+        return None if entry is None else requested(entry.content, request)
 
     async def content_at(self, key: str, request: ByteRequest | None = None) -> bytes | None:
         """Return what `content_of` does, computed in the view's own threads."""
@@ -275,7 +275,7 @@ class ZarrView:
         entry = await self.lookup(key)
         if isinstance(entry, Chunk):
             return await self.get(entry, request)
-        return None if entry is None else part(entry.content, request)
+        return None if entry is None else requested(entry.content, request)
 
     def names(self, path: str = "") -> tuple[str, ...] | None:
         """Return the documents and members right below the node at `path`, members with a slash; None if there is none.

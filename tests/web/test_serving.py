@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mandeldask.app import create_app, serve
-from mandeldask.web.listening import BACKLOG, is_loopback, listen
 from mandeldask.web.serving import serve_in_foreground
+from mandeldask.web.sockets import BACKLOG, is_loopback, listen
 from web_server import process, until
 
 TREE = {"demo": {"a": np.arange(4)}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, ZstdCodec
 
-from mandeldask.zarrview.parts import part
+from mandeldask.zarrview.byte_requests import requested
 from mandeldask.zarrview.store import to_store
 from zarrview.patterns import Counted
 
@@ -52,7 +52,7 @@ def test_parts_of_a_shard_are_those_of_its_bytes(compressors, start, length, kin
     }
     store = sharded(compressors)
     for key in ("c/0/0", "c/2/1"):
-        want = part(sharded(compressors).get_sync(key).to_bytes(), kinds[kind])
+        want = requested(sharded(compressors).get_sync(key).to_bytes(), kinds[kind])
         assert store.get_sync(key, byte_range=kinds[kind]).to_bytes() == want
         assert asyncio.run(sharded(compressors).get(key, None, kinds[kind])).to_bytes() == want
 

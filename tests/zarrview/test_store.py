@@ -19,9 +19,9 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from mandeldask.zarrview.byte_requests import resolved
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.parts import resolved
 from mandeldask.zarrview.store import to_store
 from zarrview.patterns import Counted, deep_tree, pattern
 

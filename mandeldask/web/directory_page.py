@@ -1,4 +1,4 @@
-"""Listings of groups and arrays, as a person's browser and fsspec read them."""
+"""Directory pages: groups and arrays as HTML links, for browsers and fsspec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of the bytes under a key: zarr's byte requests."""
+"""The bytes of a value that a byte request of zarr asks for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def resolved(request: ByteRequest | None, length: int) -> tuple[int, int]:
     raise TypeError(msg)
 
 
-def part(content: bytes, request: ByteRequest | None) -> bytes:
+def requested(content: bytes, request: ByteRequest | None) -> bytes:
     """Return the bytes of `content` that `request` asks for."""
     start, stop = resolved(request, len(content))
     return content if stop - start == len(content) else content[start:stop]

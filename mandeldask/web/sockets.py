@@ -1,4 +1,4 @@
-"""Where to listen: sockets, free ports, and whom an address lets in."""
+"""Listening sockets: bind a port, find a free one, and tell loopback addresses from others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work for a client that may go away."""
+"""Work that is cancelled when its client disconnects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ClientGone(Exception):  # noqa: N818  nobody is left to see an error
+class ClientGone(Exception):  # noqa: N818  a state of the connection
     """The client closed the connection before its reply was ready."""
 
 
