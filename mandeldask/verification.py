@@ -17,7 +17,7 @@ from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
-from mandeldask.zarrview.stored import Stored
+from mandeldask.zarrview.stored_array import StoredArray
 
 if TYPE_CHECKING:
     import os
@@ -129,7 +129,7 @@ def _planned(path: str, there: zarr.Array[Any], source: Array | None) -> Planned
         msg = f"{path or '/'} is an array of {found}, and its source one of {wanted}"
         raise ValueError(msg)
     form = V2() if metadata.zarr_format == 2 else V3()  # noqa: PLR2004
-    return PlannedArray(path, Stored.of(replace(array, chunks=there.chunks), metadata), form)
+    return PlannedArray(path, StoredArray.of(replace(array, chunks=there.chunks), metadata), form)
 
 
 def _repair(target: Target, arrays: Sequence[PlannedArray], wrong: set[str]) -> None:

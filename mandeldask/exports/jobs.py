@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mandeldask.exports.record import Ledger
     from mandeldask.exports.targets import Target
     from mandeldask.zarrview.formats import Format
-    from mandeldask.zarrview.stored import Stored
+    from mandeldask.zarrview.stored_array import StoredArray
 
 Coords = tuple[int, ...]
 
@@ -34,7 +34,7 @@ class PlannedArray:
 
     path: str
     """Path of the array; '' for the root."""
-    stored: Stored
+    stored: StoredArray
     """The array as the format stores it."""
     format: Format
     """The format."""

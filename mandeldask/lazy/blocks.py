@@ -11,9 +11,9 @@ import numpy as np
 from dask.base import tokenize
 
 from mandeldask.lazy import threads as _registered  # noqa: F401  dask's threads in forked children
+from mandeldask.lazy.cluster_orbits import run_kernel
 from mandeldask.lazy.memory import GuardedArray
-from mandeldask.lazy.passes import Pixels, content_token
-from mandeldask.lazy.workers import computed
+from mandeldask.lazy.pixels import Pixels, content_token
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
@@ -49,7 +49,7 @@ class Blocks:
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
         rows, cols = (_span(side, i) for i, side in zip(block_id, self.sides, strict=True))
-        pixels = computed(self.kernel, self.grid[rows, cols])
+        pixels = run_kernel(self.kernel, self.grid[rows, cols])
         return pixels if self.field is None else pixels[self.field]
 
     def __dask_tokenize__(self) -> Any:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from xarray import Variable
 
-    from mandeldask.lazy.passes import Pixels
+    from mandeldask.lazy.pixels import Pixels
 
 __all__ = ["IndexSelResult", "LazyPixels", "PixelArray", "PixelLabels", "pixels_of"]
 

@@ -10,7 +10,7 @@ from mandeldask.lazy.blocks import dask_arrays
 from mandeldask.lazy.chunking import DIMS, can_be_listed
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
-from mandeldask.lazy.passes import Pixels
+from mandeldask.lazy.pixels import Pixels
 from mandeldask.lazy.variable import PixelVariable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mandeldask.lazy.passes import Pixels
+    from mandeldask.lazy.pixels import Pixels
 
 MAX_PIXELS = 2**31
 """Pixels that one read may ask for: more is taken for an oversight, whatever memory there is."""

@@ -33,11 +33,11 @@ from mandeldask.web.settings import Settings
 from mandeldask.web.shares import Shares
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.cache_eviction import Evictor
 from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import checked_name, member
+from mandeldask.zarrview.persistent_cache import ForeignCacheError
 from mandeldask.zarrview.pool import Pool
-from mandeldask.zarrview.shelf import ForeignError
-from mandeldask.zarrview.sweeping import Sweeper
 from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def create_app(
         content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # another tree, another folder
         try:
             return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
-        except ForeignError as error:  # a cache that is of no use is no reason not to serve
+        except ForeignCacheError as error:  # a cache that is of no use is no reason not to serve
             log.warning("%s is computed and not kept: %s", name, error)
             return kept
 
@@ -154,9 +154,9 @@ def _cache(settings: Settings) -> TileCache:
     """Return the cache of all trees, and see to the bounds of the folder that goes with it."""
     if settings.cache_dir is None:
         return TileCache(settings.cache_bytes)
-    sweeper = Sweeper(settings.cache_dir, settings.cache_dir_bytes, settings.cache_dir_files)
-    sweeper.begin()  # it may have grown under wider bounds
-    return TileCache(settings.cache_bytes, sweeper=sweeper)
+    evictor = Evictor(settings.cache_dir, settings.cache_dir_bytes, settings.cache_dir_files)
+    evictor.begin()  # it may have grown under wider bounds
+    return TileCache(settings.cache_bytes, evictor=evictor)
 
 
 def _pool(settings: Settings, shares: Shares) -> Pool:

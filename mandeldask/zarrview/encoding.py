@@ -9,10 +9,10 @@ from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.shards import Plan
 
 if TYPE_CHECKING:
-    from mandeldask.zarrview.stored import Stored
+    from mandeldask.zarrview.stored_array import StoredArray
 
 
-def encoded_tile(stored: Stored, coords: tuple[int, ...]) -> bytes:
+def encoded_tile(stored: StoredArray, coords: tuple[int, ...]) -> bytes:
     """Return the encoded tile at `coords`: a chunk, or one of the chunks within a shard."""
     span = window(coords, stored.tile, stored.array.shape)
     block = stored.array.read(span)
@@ -20,7 +20,7 @@ def encoded_tile(stored: Stored, coords: tuple[int, ...]) -> bytes:
     return stored.encode(block, span)
 
 
-def encoded(stored: Stored, coords: tuple[int, ...]) -> bytes:
+def encoded(stored: StoredArray, coords: tuple[int, ...]) -> bytes:
     """Return the bytes under the chunk key at `coords`: a chunk, or a shard with all of its chunks."""
     if stored.shard is None:
         return encoded_tile(stored, coords)

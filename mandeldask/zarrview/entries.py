@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mandeldask.zarrview.stored import Stored
+    from mandeldask.zarrview.stored_array import StoredArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Chunk:
     """Its key in the view."""
     coords: tuple[int, ...]
     """Its place in the chunk grid."""
-    stored: Stored
+    stored: StoredArray
     """The array it belongs to."""
     identity: str
     """Depends on the array's elements, its encoding and its version."""

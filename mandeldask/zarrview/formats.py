@@ -17,7 +17,7 @@ from mandeldask.zarrview.dtypes import TEXT
 from mandeldask.zarrview.keys import parse_coords
 from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.shards import auto_shards
-from mandeldask.zarrview.stored import Stored, template
+from mandeldask.zarrview.stored_array import StoredArray, template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,14 +61,14 @@ class V2:
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
 
-    def store(self, array: Array) -> Stored:
+    def store(self, array: Array) -> StoredArray:
         """Return `array` as this format stores it."""
         dims = list(_dims(array))
         attrs = attributes(array, self.number) | {DIMENSIONS: dims}
         metadata = replace(self.check(array), shape=array.shape, attributes=attrs)
-        return Stored.of(array, metadata)
+        return StoredArray.of(array, metadata)
 
-    def documents(self, node: Group | Stored) -> Mapping[str, Any]:
+    def documents(self, node: Group | StoredArray) -> Mapping[str, Any]:
         """Return the metadata documents of one node, by name, as JSON's types."""
         if isinstance(node, Group):
             return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes(node, self.number)}
@@ -140,13 +140,13 @@ class V3:
             return None
         return shards or None
 
-    def store(self, array: Array) -> Stored:
+    def store(self, array: Array) -> StoredArray:
         """Return `array` as this format stores it."""
         attrs = attributes(array, self.number)
         metadata = replace(self.check(array), shape=array.shape, attributes=attrs, dimension_names=_dims(array))
-        return Stored.of(array, metadata)
+        return StoredArray.of(array, metadata)
 
-    def documents(self, node: Group | Stored) -> Mapping[str, Any]:
+    def documents(self, node: Group | StoredArray) -> Mapping[str, Any]:
         """Return the metadata documents of one node, by name, as JSON's types."""
         if isinstance(node, Group):
             attrs = attributes(node, self.number)

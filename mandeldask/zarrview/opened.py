@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mandeldask.zarrview.entries import Document
     from mandeldask.zarrview.nodes import Node, Version
-    from mandeldask.zarrview.stored import Stored
+    from mandeldask.zarrview.stored_array import StoredArray
 
 MOST = 2000
 """Nodes remembered. An opened array takes some 10 kB with its metadata."""
@@ -75,7 +75,7 @@ class Opened:
     """What it depends on; None where it is fixed, or cannot say."""
     asked: float
     """When its version was asked for, by the monotonic clock."""
-    stored: Stored | None = None
+    stored: StoredArray | None = None
     """An array as a view's format stores it, once that was needed."""
     written: Written | None = None
     """Its documents, once they were written."""

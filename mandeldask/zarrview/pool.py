@@ -26,7 +26,7 @@ asker: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
 """For whom calls are submitted: those of different askers take turns."""
 
 SIDE_THREADS = 4
-"""Threads for what is short: opening sources, writing documents, looks at the shelf."""
+"""Threads for what is short: opening sources, writing documents, looks at the persistent cache."""
 
 _REMEMBERED = 0.9
 """What the mean duration of calls keeps of itself at each of them."""

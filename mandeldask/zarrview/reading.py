@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from mandeldask.zarrview.cache import TileCache
     from mandeldask.zarrview.entries import Chunk
+    from mandeldask.zarrview.persistent_cache import PersistentCache
     from mandeldask.zarrview.pool import Queue
-    from mandeldask.zarrview.shelf import Shelf
 
 Coords = tuple[int, ...]
 
@@ -36,15 +36,15 @@ class Reader:
     ----------
     cache : TileCache
         Where tiles are kept in memory.
-    shelf : Shelf or None
+    persistent : PersistentCache or None
         Where they are kept for longer.
     pool : Queue
         The threads.
     """
 
-    def __init__(self, cache: TileCache, shelf: Shelf | None, pool: Queue) -> None:
+    def __init__(self, cache: TileCache, persistent: PersistentCache | None, pool: Queue) -> None:
         self.cache = cache
-        self.shelf = shelf
+        self.persistent = persistent
         self._pool = pool
         self._loading = Flights()
         self._shards = Flights()
@@ -78,7 +78,7 @@ class Reader:
 
     async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
         """Return what comes of a place that `ask` returned for a chunk."""
-        if self.shelf is not None and chunk.stored.shard is None:  # past a pool that may be busy computing
+        if self.persistent is not None and chunk.stored.shard is None:  # past a pool that may be busy computing
             key = chunk.identity, chunk.coords
             kept = await self._loading.get(key, partial(self._loaded, chunk), self._pool.side)
             if kept is not None:
@@ -111,7 +111,7 @@ class Reader:
         return tile
 
     def _loaded(self, chunk: Chunk) -> bytes | None:
-        """Return a chunk from the shelf, now in memory too; None if it is not there, or a shard."""
+        """Return a chunk from the persistent cache, now in memory too; None if it is not there, or a shard."""
         if chunk.stored.shard is not None:
             return None
         kept = self._load(chunk, chunk.stored.encoder.accepts)
@@ -120,8 +120,8 @@ class Reader:
         return kept
 
     def _load(self, chunk: Chunk, accepts: Callable[[bytes], bool]) -> bytes | None:
-        """Return what the shelf holds of a chunk or shard, unless it is damaged."""
-        raw = self.shelf.load(chunk.kept_as) if self.shelf is not None and chunk.stored.is_lasting else None
+        """Return what the persistent cache holds of a chunk or shard, unless it is damaged."""
+        raw = self.persistent.load(chunk.kept_as) if self.persistent is not None and chunk.stored.is_lasting else None
         if raw is None:
             return None
         good = accepts(raw)
@@ -129,15 +129,15 @@ class Reader:
         return raw if good else None
 
     def _save(self, chunk: Chunk, raw: bytes) -> None:
-        if self.shelf is not None and chunk.keep and chunk.stored.is_lasting:
-            self.shelf.save(chunk.kept_as, raw)
+        if self.persistent is not None and chunk.keep and chunk.stored.is_lasting:
+            self.persistent.save(chunk.kept_as, raw)
 
     def _assembled(self, chunk: Chunk, request: ByteRequest | None) -> bytes:
         """Return the bytes of a shard that `request` asks for; its tiles are computed side by side."""
         shard = chunk.stored.shard
         assert shard is not None  # noqa: S101  for mypy
         plan = Plan.of(shard, chunk.coords, chunk.stored.encoder.length, request)
-        raw = self._shelved(chunk, plan)
+        raw = self._whole_shard(chunk, plan)
         if raw is not None:
             return requested(raw, request)
         with ExitStack() as seats:
@@ -151,10 +151,10 @@ class Reader:
             self._save(chunk, raw)
         return raw
 
-    def _shelved(self, chunk: Chunk, plan: Plan) -> bytes | None:
-        """Return a whole shard from the shelf, and remember its tiles; None if they are in memory already."""
+    def _whole_shard(self, chunk: Chunk, plan: Plan) -> bytes | None:
+        """Return a whole shard from the persistent cache and keep its tiles; None if all are in memory."""
         names = {place: (chunk.identity, coords) for place, coords in plan.chunks.items()}
-        if self.shelf is None or all(name in self.cache for name in names.values()):
+        if self.persistent is None or all(name in self.cache for name in names.values()):
             return None
         encoder, shard = chunk.stored.encoder, plan.shard
         raw = self._load(chunk, partial(shard.accepts, encoder=encoder, coords=chunk.coords))

@@ -13,9 +13,9 @@ from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree, with_dims
 from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
+from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pool import Pool, Queue
 from mandeldask.zarrview.reading import Reader
-from mandeldask.zarrview.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.entries import Entry
     from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.opened import Opened
-    from mandeldask.zarrview.stored import Stored
+    from mandeldask.zarrview.stored_array import StoredArray
 
 T = TypeVar("T")
 
 CHANGING = "chunks of a tree that changes, by their identity"
-"""What marks a shelf of such chunks."""
+"""What marks a persistent cache of such chunks."""
 
 
 class ZarrView:
@@ -103,12 +103,12 @@ class ZarrView:
     def _reader(self) -> Reader:
         target = self._directory
         if target is None:
-            shelf = None
+            persistent = None
         elif self.is_fixed:
-            shelf = Shelf(target, self.content, self._contents(), self.cache.sweeper)
+            persistent = PersistentCache(target, self.content, self._contents(), self.cache.evictor)
         else:
-            shelf = Shelf(target, CHANGING, (), self.cache.sweeper)
-        return Reader(self.cache, shelf, self.pool)
+            persistent = PersistentCache(target, CHANGING, (), self.cache.evictor)
+        return Reader(self.cache, persistent, self.pool)
 
     def find(self, key: str) -> Entry | None:
         """Return what `key` names, or None. Keys are strict: each thing has one. Never computes a chunk.
@@ -194,7 +194,7 @@ class ZarrView:
         if stored is None or coords is None:
             return None
         versions = opened.versions
-        if not versions:  # on a shelf that outlives what is in the tree now, a key says too little
+        if not versions:  # on a persistent cache that outlives what is in the tree now, a key says too little
             lasting = self._directory is None or self.is_fixed
             kept_as = key if lasting else f"{stored.content}/{'.'.join(segments)}"
             return Chunk(key, coords, stored, stored.identity, kept_as)
@@ -202,7 +202,7 @@ class ZarrView:
         kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
         return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
 
-    def _stored(self, opened: Opened) -> Stored | None:
+    def _stored(self, opened: Opened) -> StoredArray | None:
         """Return an array as the format stores it; None if it cannot."""
         if opened.stored is None:
             if not self._can_show(opened.node):

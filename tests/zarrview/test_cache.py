@@ -1,4 +1,4 @@
-"""The tile cache: bounded, counted, and on a shelf that is a Zarr store by itself."""
+"""The tile cache: bounded, counted, and in a persistent cache that is a Zarr store by itself."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def chunks(view):
 
 
 @FORMATS
-def test_a_warmed_shelf_is_a_zarr_store_by_itself(form, tmp_path):
+def test_a_warmed_persistent_cache_is_a_zarr_store_by_itself(form, tmp_path):
     view = view_on(tmp_path, form)
     for chunk in chunks(view):
         view.read(chunk)
@@ -120,7 +120,7 @@ def test_a_warmed_shelf_is_a_zarr_store_by_itself(form, tmp_path):
 
 
 @FORMATS
-async def test_what_is_on_the_shelf_is_not_computed_again(form, tmp_path):
+async def test_what_is_on_disk_is_not_computed_again(form, tmp_path):
     first = view_on(tmp_path, form)
     tiles = [first.read(chunk) for chunk in chunks(first)]
     source = Counted(DATA)
@@ -195,10 +195,10 @@ def test_a_full_disk_is_logged_once_and_no_error(tmp_path, caplog):
     assert caplog.text.count("keeps no tiles now") == 1
 
 
-def test_urls_and_stores_are_shelves_too(tmp_path):
+def test_urls_and_stores_can_keep_tiles_too(tmp_path):
     pytest.importorskip("fsspec")
     stores = zarr.storage.MemoryStore(), zarr.storage.LocalStore(tmp_path / "store")
-    for target in (f"file://{tmp_path}/url", "memory://shelf", *stores):
+    for target in (f"file://{tmp_path}/url", "memory://tiles", *stores):
         view = view_on(target, V3())
         tiles = [view.read(chunk) for chunk in chunks(view)]
         source = Counted(DATA)
@@ -209,7 +209,7 @@ def test_urls_and_stores_are_shelves_too(tmp_path):
         view_on(zarr.storage.LocalStore(tmp_path / "store", read_only=True), V3())
 
 
-async def test_a_shelf_serves_the_event_loop(tmp_path):
+async def test_a_persistent_cache_serves_the_event_loop(tmp_path):
     view = view_on(tmp_path, V3())
     got = [await view.get(chunk) for chunk in chunks(view)]
     assert got == [(tmp_path / chunk.key).read_bytes() for chunk in chunks(view)]
@@ -221,7 +221,7 @@ def warm(target, seed):
     return [view.read(chunks(view)[place]) for place in order] and sorted(view.read(chunk) for chunk in chunks(view))
 
 
-def test_several_processes_may_warm_one_shelf(tmp_path):
+def test_several_processes_may_warm_one_persistent_cache(tmp_path):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         results = pool.starmap(warm, [(tmp_path, seed) for seed in range(2)])
     assert results[0] == results[1]

@@ -1,4 +1,4 @@
-"""Other readers of Zarr: tensorstore on what a shelf holds, the Rust codec pipeline on the store itself."""
+"""Other readers of Zarr: tensorstore on what a persistent cache holds, the Rust codec pipeline on the store itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DATA["nan"] = np.array([[np.nan, np.inf, -np.inf]])
 
 
 @pytest.fixture(scope="module", params=[V2(), V3(), V3(shards=(10, 14))], ids=["v2", "v3", "v3-shards"])
-def shelf(request, tmp_path_factory):
-    target = tmp_path_factory.mktemp("shelf")
+def kept_tiles(request, tmp_path_factory):
+    target = tmp_path_factory.mktemp("tiles")
     view = ZarrView(DATA, request.param, cache=TileCache(directory=target))
     for path, array in view.arrays():
         for coords in product(*map(range, view.format.store(array).grid)):
@@ -29,9 +29,9 @@ def shelf(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_tensorstore_opens_every_numeric_array(shelf, name):
+def test_tensorstore_opens_every_numeric_array(kept_tiles, name):
     tensorstore = pytest.importorskip("tensorstore")
-    number, target = shelf
+    number, target = kept_tiles
     spec = {"driver": "zarr" if number == 2 else "zarr3", "kvstore": {"driver": "file", "path": f"{target}/{name}/"}}
     array = tensorstore.open(spec, open=True, read=True).result()
     np.testing.assert_array_equal(array.read().result(), DATA[name])

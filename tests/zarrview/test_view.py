@@ -239,7 +239,7 @@ def test_gzip_is_what_browsers_decode_and_the_same_every_time():
         assert gzip.decompress(raw) == tree["a"].tobytes()
 
 
-def test_a_shelf_of_a_changing_tree_holds_its_fixed_arrays_by_content(tmp_path):
+def test_a_persistent_cache_of_a_changing_tree_holds_its_fixed_arrays_by_content(tmp_path):
     for value in (1, 2):
         moving = replace(as_node(np.zeros(3)), version=lambda: 1)
         tree = Group({"fixed": as_node(np.full(4, value)), "moving": moving})

@@ -28,7 +28,7 @@ _ENCODING = ("data_type", "dtype", "fill_value", "codecs", "filters", "compresso
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredArray:
     """An array as a format stores it."""
 
     array: Array
@@ -50,7 +50,7 @@ class Stored:
     """Depends on the versions of the libraries that encode as well."""
 
     @classmethod
-    def of(cls, array: Array, metadata: Any) -> Stored:
+    def of(cls, array: Array, metadata: Any) -> StoredArray:
         """Return `array` as its metadata say."""
         codecs = codecs_of(metadata)
         chunks = tile = array.chunks

@@ -33,7 +33,7 @@ PIECE_S = 0.5
 """Seconds that an orbit is computed for at a request: it goes on only while someone asks on."""
 
 
-def computed(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
+def run_kernel(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
     """Return what `kernel` computes on `grid`; on a worker, orbits come from where the cluster computes them."""
     with _shared_orbits():
         return kernel(grid)

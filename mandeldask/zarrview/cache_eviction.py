@@ -1,4 +1,4 @@
-"""A folder of tiles kept within bounds: what was not used for longest goes."""
+"""A folder of tiles kept within bounds: the least recently used ones are removed first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mandeldask.zarrview.shelves import MARK, PART
+from mandeldask.zarrview.cache_locations import MARK, PART
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LEFT = 0.9
-"""What a sweep leaves of the bounds."""
+"""What an eviction leaves of the bounds."""
 
 _SHARE = 0.02
-"""What may be written of them between two sweeps: five processes that share a folder stay within."""
+"""What may be written of them between two evictions: five processes that share a folder stay within."""
 
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata", MARK})
 """Names of files that stay as long as their tree is in use."""
@@ -42,13 +42,13 @@ class _File:
     held: int
 
 
-class Sweeper:
+class Evictor:
     """Keeps a folder within so many bytes and files, whichever processes write there.
 
     Parameters
     ----------
     folder : Path
-        All shelves are below it, and nothing else.
+        All persistent caches are below it, and nothing else.
     max_bytes, max_files : int
         Bytes on the disk, and files and folders, at most.
     """
@@ -57,10 +57,10 @@ class Sweeper:
         self.folder, self.max_bytes, self.max_files = folder, max_bytes, max_files
         self._written = self._files = 0
         self._lock = threading.Lock()
-        self._sweeping = threading.Lock()
+        self._evicting = threading.Lock()
 
     def wrote(self, size: int) -> None:
-        """Count a tile that was written; sweep, in a thread of its own, if there were enough."""
+        """Count a tile that was written; evict old ones, in a thread of its own, if there were enough."""
         with self._lock:
             self._written += size
             self._files += 1
@@ -71,23 +71,23 @@ class Sweeper:
             self.begin()
 
     def begin(self) -> threading.Thread:
-        """Sweep in a thread of its own, which is returned."""
-        thread = threading.Thread(target=self.sweep, name="zarrview-sweeper", daemon=True)
+        """Evict old tiles in a thread of its own, which is returned."""
+        thread = threading.Thread(target=self.evict, name="zarrview-evictor", daemon=True)
         thread.start()
         return thread
 
-    def sweep(self) -> None:
+    def evict(self) -> None:
         """Remove what is too much, unless another thread is at it."""
-        if not self._sweeping.acquire(blocking=False):
+        if not self._evicting.acquire(blocking=False):
             return
         try:
-            self._sweep()
+            self._evict()
         except OSError as error:
             log.warning("%s cannot be kept within its bounds: %s", self.folder, error)
         finally:
-            self._sweeping.release()
+            self._evicting.release()
 
-    def _sweep(self) -> None:
+    def _evict(self) -> None:
         files, folders = [], 0
         for path, names, inside in os.walk(self.folder):
             folders += len(names)

@@ -1,4 +1,4 @@
-"""Shelves help or stand aside: whatever is wrong with the place, tiles are computed and the log says so once."""
+"""Where the location of a persistent cache fails, tiles are computed and the log says so once."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import zarr
 
-from mandeldask.zarrview import shelf, shelves, sweeping
+from mandeldask.zarrview import cache_eviction, cache_locations, persistent_cache
 from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.cache_eviction import Evictor
 from mandeldask.zarrview.formats import V2, V3
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.sweeping import Sweeper
 from mandeldask.zarrview.view import ZarrView
 
 DATA = np.random.default_rng(0).integers(0, 255, (64, 64), "u1")
 
 
-def view_on(directory, form=None, cache_bytes=2**20, sweeper=None):
+def view_on(directory, form=None, cache_bytes=2**20, evictor=None):
     node = Array(DATA.shape, DATA.dtype, lambda window: DATA[window], (8, 8), dims=("y", "x"), fingerprint="data")
-    return ZarrView(Group({"a": node}), form or V3(), cache=TileCache(cache_bytes, directory, sweeper))
+    return ZarrView(Group({"a": node}), form or V3(), cache=TileCache(cache_bytes, directory, evictor))
 
 
 def chunks(view):
@@ -75,7 +75,7 @@ def test_a_place_that_cannot_be_used_is_said_once(place, tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     view = view_on(place(tmp_path))
     assert read_all(view) == EXPECTED
-    assert [record.name for record in caplog.records].count("mandeldask.zarrview.shelf") == 1
+    assert [record.name for record in caplog.records].count("mandeldask.zarrview.persistent_cache") == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
@@ -127,7 +127,7 @@ class Failing(zarr.storage.MemoryStore):
 
 
 def test_a_store_that_fails_is_left_alone_for_a_while_and_then_used_again(monkeypatch, caplog):
-    monkeypatch.setattr(shelf, "ASIDE_S", 0.2)
+    monkeypatch.setattr(persistent_cache, "ASIDE_S", 0.2)
     caplog.set_level(logging.WARNING)
     store = Failing()
     store.broken = True
@@ -141,7 +141,7 @@ def test_a_store_that_fails_is_left_alone_for_a_while_and_then_used_again(monkey
 
 
 def test_a_store_that_stalls_is_given_up(monkeypatch):
-    monkeypatch.setattr(shelves, "WAIT_S", 0.1)
+    monkeypatch.setattr(cache_locations, "WAIT_S", 0.1)
     store = Failing()
     view = view_on(store)
     store.slow = 2
@@ -159,16 +159,16 @@ def used(folder):
 def test_a_folder_stays_within_its_bounds_and_keeps_what_was_used_last(
     form, max_bytes, max_files, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sweeping, "_SHARE", 1e9)  # only when it is told to
-    sweeper = Sweeper(tmp_path, max_bytes, max_files)
-    view = view_on(tmp_path / "v" / "tree.zarr", form, sweeper=sweeper)
+    monkeypatch.setattr(cache_eviction, "_SHARE", 1e9)  # only when it is told to
+    evictor = Evictor(tmp_path, max_bytes, max_files)
+    view = view_on(tmp_path / "v" / "tree.zarr", form, evictor=evictor)
     old, *others = chunks(view)
     view.read(old)
     for number, path in enumerate(sorted(tmp_path.rglob("*"))):
         os.utime(path, (number, number))
     for chunk in others:
         view.read(chunk)
-    sweeper.sweep()
+    evictor.evict()
     held, files = used(tmp_path)
     assert held <= max_bytes
     assert files <= max_files
@@ -177,13 +177,13 @@ def test_a_folder_stays_within_its_bounds_and_keeps_what_was_used_last(
     is_wide = max_bytes == 10**9 and max_files == 10**6
     assert (len(kept) == 64) is is_wide
     assert (old.key in [chunk.key for chunk in kept]) is is_wide
-    again = view_on(tmp_path / "v" / "tree.zarr", form, sweeper=sweeper)
+    again = view_on(tmp_path / "v" / "tree.zarr", form, evictor=evictor)
     assert sorted(read_all(again)) == sorted(EXPECTED)
     assert again.cache.loads == len(kept)
 
 
 def test_what_was_read_of_late_is_used(tmp_path):
-    folder = shelves.Folder(tmp_path)
+    folder = cache_locations.Folder(tmp_path)
     folder.save("a", b"x")
     os.utime(tmp_path / "a", (1, 1))
     folder.load("a")
@@ -191,20 +191,20 @@ def test_what_was_read_of_late_is_used(tmp_path):
 
 
 def test_what_killed_processes_and_former_trees_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweeping, "_UNUSED_S", -1)
+    monkeypatch.setattr(cache_eviction, "_UNUSED_S", -1)
     former = tmp_path / "v3" / "former-0.zarr"
     view_on(former)
     part = former / "a" / "x.part"
     part.write_bytes(b"x" * 10_000)
     os.utime(part, (1, 1))
-    Sweeper(tmp_path, 0, 0).sweep()
+    Evictor(tmp_path, 0, 0).evict()
     assert not part.exists()
     assert not former.exists()
 
 
 def test_threads_that_write_while_it_is_swept_lose_nothing(tmp_path):
-    sweeper = Sweeper(tmp_path, 4096, 10)
-    view = view_on(tmp_path / "v" / "tree.zarr", cache_bytes=0, sweeper=sweeper)
+    evictor = Evictor(tmp_path, 4096, 10)
+    view = view_on(tmp_path / "v" / "tree.zarr", cache_bytes=0, evictor=evictor)
     errors = []
 
     def work():
@@ -218,13 +218,13 @@ def test_threads_that_write_while_it_is_swept_lose_nothing(tmp_path):
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        sweeper.sweep()
+        evictor.evict()
     assert not errors
 
 
 def test_a_server_keeps_its_folder_within_bounds(tmp_path):
-    sweeper = Sweeper(tmp_path, 10**9, 40)
-    read_all(view_on(tmp_path / "v" / "tree.zarr", sweeper=sweeper))
+    evictor = Evictor(tmp_path, 10**9, 40)
+    read_all(view_on(tmp_path / "v" / "tree.zarr", evictor=evictor))
     stop = time.monotonic() + 10
     while used(tmp_path)[1] > 40 and time.monotonic() < stop:
         time.sleep(0.01)

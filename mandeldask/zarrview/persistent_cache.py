@@ -1,6 +1,6 @@
 """Tiles kept in a directory, at a URL or in any zarr store: what is there is itself a Zarr store of the tree.
 
-A shelf helps or stands aside: whatever is wrong with the place, tiles are computed, and the log says so once.
+A failure of the location never fails a request: tiles are then computed, and the log says so once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from mandeldask.zarrview.shelves import MARK, opened
+from mandeldask.zarrview.cache_locations import MARK, location_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from mandeldask.zarrview.sweeping import Sweeper
+    from mandeldask.zarrview.cache_eviction import Evictor
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ ASIDE_S = 30.0
 """Seconds for which a place that failed is left alone: trying it may take as long as computing."""
 
 
-class Shelf:
+class PersistentCache:
     """Tiles of one view in a place, under the keys that they have in the view.
 
     Other processes see all of a tile or nothing. What was damaged all the same is found by decoding it (see `Reader`),
@@ -41,7 +41,7 @@ class Shelf:
         Identity of the tiles.
     documents : iterable of (str, bytes)
         Keys and bytes of the metadata documents, which are written first.
-    sweeper : Sweeper, optional
+    evictor : Evictor, optional
         Told what is written, and keeps the directory within its bounds.
 
     Raises
@@ -55,12 +55,12 @@ class Shelf:
         target: str | Path | Store,
         content: str,
         documents: Iterable[tuple[str, bytes]],
-        sweeper: Sweeper | None = None,
+        evictor: Evictor | None = None,
     ) -> None:
-        self._place = opened(target)
+        self._location = location_of(target)
         self._content = content
         self._documents = dict(documents)
-        self._sweeper = sweeper
+        self._sweeper = evictor
         self._lock = threading.Lock()
         self._is_ours = False
         self._aside_until = 0.0
@@ -72,7 +72,7 @@ class Shelf:
         if not self._ready():
             return None
         try:
-            found = self._place.load(key)
+            found = self._location.load(key)
         except Exception as error:  # noqa: BLE001  any store may raise anything
             self._stand_aside(error)
             return None
@@ -84,7 +84,7 @@ class Shelf:
         if not self._ready():
             return
         try:
-            self._place.save(key, tile)
+            self._location.save(key, tile)
         except Exception as error:  # noqa: BLE001  any store may raise anything
             self._stand_aside(error)
             return
@@ -101,7 +101,7 @@ class Shelf:
                 try:
                     self._claim()
                     self._is_ours = True
-                except ForeignError:
+                except ForeignCacheError:
                     raise
                 except Exception as error:  # noqa: BLE001  any store may raise anything
                     self._stand_aside(error)
@@ -109,32 +109,34 @@ class Shelf:
 
     def _claim(self) -> None:
         """Leave our mark and documents where there is no mark; refuse where there is another's, or a store without."""
-        mark = self._place.load(MARK)
+        mark = self._location.load(MARK)
         ours = json.dumps({"content": self._content}).encode()
         if mark == b"":  # a full disk or a crash has left it so
-            self._place.save(MARK, ours)
+            self._location.save(MARK, ours)
         elif mark is None:
-            has_store = any(self._place.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray"))
-            if has_store and self._place.load(MARK) is None:  # no other process was quicker
-                msg = f"{self._place} holds a Zarr store that is no tile cache; choose an empty place"
-                raise ForeignError(msg)
-            self._place.claim(MARK, ours)
-        found = _content(self._place.load(MARK))
+            has_store = any(self._location.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray"))
+            if has_store and self._location.load(MARK) is None:  # no other process was quicker
+                msg = f"{self._location} holds a Zarr store that is no tile cache; choose an empty place"
+                raise ForeignCacheError(msg)
+            self._location.claim(MARK, ours)
+        found = _content(self._location.load(MARK))
         if found != self._content:
-            msg = f"{self._place} holds tiles of another tree, format or codec (content {found}, not {self._content})"
-            raise ForeignError(msg)
+            msg = (
+                f"{self._location} holds tiles of another tree, format or codec (content {found}, not {self._content})"
+            )
+            raise ForeignCacheError(msg)
         for key, document in self._documents.items():
-            if self._place.load(key) != document:
-                self._place.save(key, document)
+            if self._location.load(key) != document:
+                self._location.save(key, document)
 
     def _stand_aside(self, error: Exception) -> None:
         self._aside_until = time.monotonic() + ASIDE_S
         if not self._said:
-            log.warning("%s keeps no tiles now, they are computed: %s: %s", self._place, type(error).__name__, error)
+            log.warning("%s keeps no tiles now, they are computed: %s: %s", self._location, type(error).__name__, error)
         self._said = True
 
 
-class ForeignError(ValueError):
+class ForeignCacheError(ValueError):
     """The place belongs to something else."""
 
 

@@ -1,4 +1,4 @@
-"""Places where a shelf may be: a folder of this machine, or a zarr store, near or far."""
+"""Where a persistent cache may be: a folder of this machine, or a zarr store, near or far."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _TOUCH_S = 3600
 """Seconds after which a file that is read is marked as used again."""
 
 
-class Place(Protocol):
-    """What a shelf needs; its methods raise whatever is wrong with it."""
+class Location(Protocol):
+    """What a persistent cache needs; its methods raise whatever is wrong with it."""
 
     def load(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
@@ -105,7 +105,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class InStore:
+class StoreLocation:
     """A zarr Store, which may be far away."""
 
     store: Store
@@ -128,7 +128,7 @@ class InStore:
         sync(self.store.set_if_not_exists(key, _buffer(content)), timeout=WAIT_S)
 
 
-def opened(target: str | Path | Store) -> Place:
+def location_of(target: str | Path | Store) -> Location:
     """Return the place at a directory, an fsspec URL or in a zarr Store.
 
     Raises
@@ -140,9 +140,9 @@ def opened(target: str | Path | Store) -> Place:
         if target.read_only:
             msg = f"{target} is read-only: no tile can be kept there"
             raise ValueError(msg)
-        return Folder(target.root) if isinstance(target, LocalStore) else InStore(target)
+        return Folder(target.root) if isinstance(target, LocalStore) else StoreLocation(target)
     if isinstance(target, str) and "://" in target and not target.startswith("file://"):
-        return InStore(FsspecStore.from_url(target))
+        return StoreLocation(FsspecStore.from_url(target))
     return Folder(Path(str(target).removeprefix("file://")))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mandeldask import Pyramid
-from mandeldask.lazy.passes import Passes
+from mandeldask.lazy.field_cache import FieldCache
 from positions import LOG, PositionKernel
 
 LEVEL = Pyramid(levels=1, tilesize=32).grid(0)
@@ -22,44 +22,44 @@ def window(first=0):
 
 
 def test_fields_of_a_window_come_from_one_call():
-    passes = Passes()
-    taken = {field: passes.take(KERNEL, window(), field) for field in KERNEL.fields}
+    cache = FieldCache()
+    taken = {field: cache.take(KERNEL, window(), field) for field in KERNEL.fields}
     assert LOG.calls == 1
     np.testing.assert_array_equal(taken["distance"], taken["iterations"] + taken["smooth"])
 
 
 def test_nothing_is_kept_once_all_was_taken():
-    passes = Passes()
+    cache = FieldCache()
     for field in KERNEL.fields:
-        passes.take(KERNEL, window(), field)
-    assert passes.nbytes == 0
-    assert not passes._passes
+        cache.take(KERNEL, window(), field)
+    assert cache.nbytes == 0
+    assert not cache._calls
 
 
 def test_asking_again_computes_again():
-    passes = Passes()
-    assert passes.take(KERNEL, window(), "smooth") is not passes.take(KERNEL, window(), "smooth")
+    cache = FieldCache()
+    assert cache.take(KERNEL, window(), "smooth") is not cache.take(KERNEL, window(), "smooth")
     assert LOG.calls == 2
 
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes_first():
     field_bytes = 8 * 8 * 8
-    passes = Passes(max_bytes=4 * field_bytes)
+    cache = FieldCache(max_bytes=4 * field_bytes)
     for first in (0, 8, 16):
-        passes.take(KERNEL, window(first), "iterations")
-    assert passes.nbytes <= 4 * field_bytes
-    passes.take(KERNEL, window(16), "smooth")
+        cache.take(KERNEL, window(first), "iterations")
+    assert cache.nbytes <= 4 * field_bytes
+    cache.take(KERNEL, window(16), "smooth")
     assert LOG.calls == 3
-    passes.take(KERNEL, window(0), "smooth")
+    cache.take(KERNEL, window(0), "smooth")
     assert LOG.calls == 4
 
 
 def test_threads_that_want_fields_of_one_window_wait_for_one_call():
-    passes, barrier = Passes(), threading.Barrier(3)
+    cache, barrier = FieldCache(), threading.Barrier(3)
 
     def take(field):
         barrier.wait(10)
-        return passes.take(KERNEL, window(), field)
+        return cache.take(KERNEL, window(), field)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(take, KERNEL.fields))
@@ -67,7 +67,7 @@ def test_threads_that_want_fields_of_one_window_wait_for_one_call():
 
 
 def test_a_call_that_failed_is_made_again():
-    passes = Passes()
+    cache = FieldCache()
     failures = iter([True, False])
 
     class Fickle(PositionKernel):
@@ -78,5 +78,5 @@ def test_a_call_that_failed_is_made_again():
 
     kernel = Fickle(LEVEL, KERNEL.fields)
     with pytest.raises(ArithmeticError):
-        passes.take(kernel, window(), "smooth")
-    assert passes.take(kernel, window(), "smooth").shape == (8, 8)
+        cache.take(kernel, window(), "smooth")
+    assert cache.take(kernel, window(), "smooth").shape == (8, 8)
