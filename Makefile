@@ -77,6 +77,13 @@ sheet: setup browser  ## pictures of the page at its known places, in build/cont
 browser: tests/clients/node_modules/.installed tests/viewer/node_modules/.installed
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
 
+# Clients that need packages of their own and are no part of the tests; Python 3.12 for the newest GDAL.
+.PHONY: other-clients
+other-clients: setup  ## open the set in ome-zarr-py, napari's plugin, ngff-zarr, bioio and GDAL
+	$(PYTHON) -m venv build/clients
+	build/clients/bin/python -m pip install --quiet aiohttp bioio-ome-zarr napari-ome-zarr ngff-zarr[validate] ome-zarr rasterio zarr
+	build/clients/bin/python tests/clients/other_clients.py $(BIN)/mandeldask
+
 # nginx is only for the test of docs/how-to/behind-nginx.md.
 .PHONY: proxy
 proxy:

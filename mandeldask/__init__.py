@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mandeldask.demo import demo_tree as demo_tree
     from mandeldask.exporting import export as export
     from mandeldask.files.paths import open_path as open_path
+    from mandeldask.fixtures import fixture_tree as fixture_tree
     from mandeldask.fractal import atlas as atlas
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
@@ -36,6 +37,7 @@ _MODULES = {
     "create_app": "mandeldask.app",
     "demo_tree": "mandeldask.demo",
     "export": "mandeldask.exporting",
+    "fixture_tree": "mandeldask.fixtures",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
     "pyramid": "mandeldask.lazy.images",
@@ -55,6 +57,7 @@ __all__ = [
     "create_app",
     "demo_tree",
     "export",
+    "fixture_tree",
     "open_path",
     "open_pyramid",
     "pyramid",

@@ -14,6 +14,7 @@ PUBLIC = [
     "create_app",
     "demo_tree",
     "export",
+    "fixture_tree",
     "open_path",
     "open_pyramid",
     "pyramid",

@@ -45,14 +45,14 @@ def announce_trees(
     console.print("Ctrl-C stops.", style="dim")
 
 
-def announce_demo(address: str, *, guarded: bool) -> None:
-    """Print where the demo tree is: it is the server's root itself."""
+def announce_root(address: str, *, guarded: bool, image: str) -> None:
+    """Print where a tree is that is the server's root itself, and a link that shows an image of it."""
     base = f"{address}/key/YOUR-KEY" if guarded else address
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
     console.print(f"[bold]Zarr v2[/] [cyan]{base}/zarr/v2/[/]")
     console.print(f"[bold]Zarr v3[/] [cyan]{base}/zarr/v3/[/]")
-    console.print(f"[bold]vizarr[/]  [cyan]{_vizarr(f'{base}/zarr/v2/nested/images/medium_image')}[/]")
+    console.print(f"[bold]vizarr[/]  [cyan]{_vizarr(f'{base}/zarr/v2/{image}')}[/]")
     console.print("Ctrl-C stops.", style="dim")
 
 

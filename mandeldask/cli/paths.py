@@ -56,6 +56,14 @@ StackOption = Annotated[
 Demo = Annotated[
     bool, typer.Option("--demo", help="Serve a tree with arrays of every kind, to try clients.", rich_help_panel=FILES)
 ]
+Fixtures = Annotated[
+    bool,
+    typer.Option(
+        "--fixtures",
+        help="Serve small arrays with known answers, to test clients: data types, codecs, shards, faults.",
+        rich_help_panel=FILES,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)

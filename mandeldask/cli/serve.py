@@ -11,10 +11,19 @@ import typer
 from rich.console import Console
 
 from mandeldask.atlas_tables import atlas_tree
-from mandeldask.cli.announcing import VIZARR, announce_demo, announce_trees
+from mandeldask.cli.announcing import VIZARR, announce_root, announce_trees
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
-from mandeldask.cli.paths import Demo, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths, StackOption
-from mandeldask.demo import demo_tree
+from mandeldask.cli.paths import (
+    Demo,
+    Exclude,
+    FileOptions,
+    Fixtures,
+    FollowSymlinks,
+    Hidden,
+    Include,
+    Paths,
+    StackOption,
+)
 from mandeldask.fractal.mandelbrot import Mandelbrot
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ def serve(
     follow_symlinks: FollowSymlinks = False,
     stack: StackOption = None,
     demo: Demo = False,
+    fixtures: Fixtures = False,
     levels: Levels = 50,
     tilesize: Tilesize = 512,
     maxiter: Maxiter = "255",
@@ -176,11 +186,12 @@ def serve(
     """
     files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
-    if demo and paths:
-        msg = "--demo serves a tree of its own, and no paths besides"
+    own = [option for option, chosen in (("--demo", demo), ("--fixtures", fixtures)) if chosen]
+    if own and (paths or own[1:]):
+        msg = f"{own[0]} serves a tree of its own, without {own[1] if own[1:] else 'paths'}"
         raise ValueError(msg)
-    trees = {"demo": demo_tree()} if demo else files.trees()
-    root = root or demo
+    trees = _own_tree(own[0]) if own else files.trees()
+    root = root or bool(own)
     served = _served(trees or {name or "mandelbrot": pyramid}, name, root=root)
     if not trees and name is None and not root:
         served = {**served, "atlas": atlas_tree()}
@@ -190,7 +201,8 @@ def serve(
     )
     if trees:
         listed = partial(announce_trees, trees=served, paths=paths_of, images=coarser != "none")
-        announce = announce_demo if demo else listed
+        image = "nested/images/medium_image" if demo else "image"
+        announce = partial(announce_root, image=image) if own else listed
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
@@ -222,6 +234,17 @@ def serve(
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
         started=partial(announce, guarded=bool(api_key or api_keys_file)),
     )
+
+
+def _own_tree(option: str) -> Mapping[str, Any]:
+    """Return the tree that an option names. Its imports take half a second."""
+    if option == "--demo":
+        from mandeldask.demo import demo_tree  # noqa: PLC0415
+
+        return {"demo": demo_tree()}
+    from mandeldask.fixtures import fixture_tree  # noqa: PLC0415
+
+    return {"fixtures": fixture_tree()}
 
 
 def _served(trees: Mapping[str, Any], name: str | None, *, root: bool) -> Mapping[str, Any]:

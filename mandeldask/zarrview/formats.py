@@ -181,9 +181,10 @@ def _chosen(asked: Any, array: Array, default: Any, kind: type) -> Any:
         return default
     own = array.encoding["compressors"]
     codecs = () if own is None else (own if isinstance(own, (tuple, list)) else (own,))
-    if not all(isinstance(codec, kind) for codec in codecs):
+    mine = tuple(codec for codec in codecs if isinstance(codec, kind))
+    if codecs and not mine:
         return default  # the other format's
-    return tuple(codecs) or None
+    return mine or None
 
 
 def _is_text(array: Array) -> bool:

@@ -90,7 +90,7 @@ def _keys(store, path, zarr_format):
     documents = [".zarray"] if zarr_format == 2 else ["zarr.json"]
     array = zarr.open_array(store, path=path, mode="r", zarr_format=zarr_format)
     chunks = array.metadata.encode_chunk_key
-    grid = [range(-(-size // chunk)) for size, chunk in zip(array.shape, array.chunks, strict=True)]
+    grid = [range(-(-size // chunk)) for size, chunk in zip(array.shape, array.shards or array.chunks, strict=True)]
     yield from (f"{path}/{name}" for name in documents)
     for place in np.ndindex(*map(len, grid)):
         yield f"{path}/{chunks(place)}"
