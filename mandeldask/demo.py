@@ -96,9 +96,9 @@ class Counted:
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        numbers = np.zeros(tuple(part.stop - part.start for part in window))
-        for axis, part in enumerate(window):
-            along = np.arange(part.start, part.stop, dtype=_F8) * prod(self.shape[axis + 1 :])
+        numbers = np.zeros(tuple(span.stop - span.start for span in window))
+        for axis, span in enumerate(window):
+            along = np.arange(span.start, span.stop, dtype=_F8) * prod(self.shape[axis + 1 :])
             numbers += along.reshape([-1 if each == axis else 1 for each in range(len(window))])
         return numbers
 
@@ -110,7 +110,7 @@ def ticks() -> int:
 
 def _ticking(window: tuple[slice, ...]) -> NDArray[Any]:
     """Return elements that all are the count of now."""
-    return np.full(tuple(part.stop - part.start for part in window), float(ticks()))
+    return np.full(tuple(span.stop - span.start for span in window), float(ticks()))
 
 
 def _never() -> None:

@@ -100,11 +100,11 @@ class Flat:
         return self.source.read(lambda: self._read(window))
 
     def _read(self, window: tuple[slice, ...]) -> NDArray[Any]:
-        sizes = tuple(part.stop - part.start for part in window)
+        sizes = tuple(span.stop - span.start for span in window)
         elements = np.empty(sizes, self.dtype.newbyteorder("="))
         if not elements.size:
             return elements
-        offset = self.offset + sum(part.start * step for part, step in zip(window, self.strides, strict=True))
+        offset = self.offset + sum(span.start * step for span, step in zip(window, self.strides, strict=True))
         axes = sorted(range(len(sizes)), key=lambda axis: -self.strides[axis])
         file = os.open(self.source.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         try:

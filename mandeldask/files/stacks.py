@@ -53,7 +53,7 @@ class Stacked:
         """
         outer, inner = window[: len(self.outer)], window[len(self.outer) :]
         numbers = np.arange(prod(self.outer)).reshape(self.outer)[outer]
-        elements = np.empty(tuple(part.stop - part.start for part in window), self.dtype)
+        elements = np.empty(tuple(span.stop - span.start for span in window), self.dtype)
         for place in np.ndindex(numbers.shape):
             name, stamp = self.files[int(numbers[place])]
             image = image_in(os.path.join(self.folder, name), self.root, stamp)  # noqa: PTH118

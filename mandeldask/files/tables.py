@@ -1,4 +1,4 @@
-"""Columns of tables of Arrow, read part by part: what each type becomes in Zarr, and how parts make up a column."""
+"""Columns of tables of Arrow, read batch by batch: what each type becomes in Zarr, and how batches make up a column."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ ROWS = "index"
 _TEXT_BYTES = 16
 """Bytes that a text is taken to have when chunks are chosen."""
 
-ReadPart = Callable[["Source", int, str], Any]
-"""Returns one column of one part of a file, as Arrow has it."""
+ReadBatch = Callable[["Source", int, str], Any]
+"""Returns one column of one batch of a file, as Arrow has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Column:
 
     source: Source
     """The file."""
-    part: ReadPart
-    """Reads one part of it."""
+    batch: ReadBatch
+    """Reads one batch of it."""
     starts: tuple[int, ...]
-    """First row of each part, and the number of rows."""
+    """First row of each batch, and the number of rows."""
     name: str
     """Of the column."""
     dtype: Any
@@ -59,20 +59,20 @@ class Column:
         """Return the rows of `window`."""
         rows = window[0]
         if rows.start == rows.stop:
-            return np.empty(tuple(part.stop - part.start for part in window), self.dtype)
+            return np.empty(tuple(span.stop - span.start for span in window), self.dtype)
         pieces = []
         for number in range(bisect_right(self.starts, rows.start) - 1, bisect_right(self.starts, rows.stop - 1)):
             start = self.starts[number]
-            elements = decoded(self.source.identity("column", self.name, number), partial(self._part, number))
+            elements = decoded(self.source.identity("column", self.name, number), partial(self._batch, number))
             pieces.append(elements[max(0, rows.start - start) : rows.stop - start])
         joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return joined[(slice(None), *window[1:])]
 
-    def _part(self, number: int) -> NDArray[Any]:
-        column = self.source.read(lambda: self.part(self.source, number, self.name))
+    def _batch(self, number: int) -> NDArray[Any]:
+        column = self.source.read(lambda: self.batch(self.source, number, self.name))
         wanted = self.starts[number + 1] - self.starts[number]
         if len(column) != wanted:
-            msg = f"part {number} of column {self.name!r} has {len(column)} rows, not {wanted}"
+            msg = f"batch {number} of column {self.name!r} has {len(column)} rows, not {wanted}"
             raise ValueError(msg)
         return shown(column.type, nulls=self.nulls).convert(column)
 
@@ -81,7 +81,7 @@ def table(  # noqa: PLR0913  what a file says of its table
     source: Source,
     schema: Any,
     rows: Sequence[int],
-    part: ReadPart,
+    batch: ReadBatch,
     has_nulls: Callable[[str], bool],
     *,
     growing: bool = False,
@@ -95,9 +95,9 @@ def table(  # noqa: PLR0913  what a file says of its table
     schema : pyarrow.Schema
         Names and types of its columns.
     rows : sequence of int
-        Rows of each part of the file.
-    part : callable
-        Reads one column of one part.
+        Rows of each batch of the file.
+    batch : callable
+        Reads one column of one batch.
     has_nulls : callable
         Whether a column, by name, may hold nulls.
     growing : bool
@@ -118,7 +118,7 @@ def table(  # noqa: PLR0913  what a file says of its table
         return Array(
             shape=(starts[-1], *inner),
             dtype=became.dtype,
-            read=Column(source, part, starts, name, became.dtype, nulls),
+            read=Column(source, batch, starts, name, became.dtype, nulls),
             chunks=(row_chunks(rows, max(1, itemsize), growing=growing), *inner),
             dims=(ROWS, *(f"{name}_{axis}" for axis in range(len(inner)))),
             attrs=with_missing(became.attrs, became.missing, became.dtype),
@@ -131,7 +131,7 @@ def table(  # noqa: PLR0913  what a file says of its table
 
 
 def row_chunks(rows: Sequence[int], itemsize: int, *, growing: bool) -> int:
-    """Return the rows of a chunk: a part of the file if all parts are of one size, halved or doubled to a fitting size.
+    """Return the rows of a chunk: a batch if all batches are of one size, halved or doubled to a fitting size.
 
     Tables that grow are shown in chunks that do not depend on how many rows there are.
     """

@@ -98,26 +98,26 @@ class Halvings:
 
     def read(self, level: int, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of a window of a level, from 1."""
-        elements = np.empty([part.stop - part.start for part in window], self.source.dtype)
+        elements = np.empty([span.stop - span.start for span in window], self.source.dtype)
         sides = zip(window, self._tile, strict=True)
-        for coords in product(*(range(part.start // side, -(-part.stop // side)) for part, side in sides)):
+        for coords in product(*(range(span.start // side, -(-span.stop // side)) for span, side in sides)):
             inside = self._window(level, coords)
             shared = [
-                slice(max(part.start, tile.start), min(part.stop, tile.stop))
-                for part, tile in zip(window, inside, strict=True)
+                slice(max(span.start, tile.start), min(span.stop, tile.stop))
+                for span, tile in zip(window, inside, strict=True)
             ]
             self._announce(level, coords)
-            part = _within(shared, inside)
-            state = tuple(words[part] for words in self._state(level, coords))
+            span = _within(shared, inside)
+            state = tuple(words[span] for words in self._state(level, coords))
             elements[_within(shared, window)] = self._method.finish(state, self._cells(level, shared))
         return elements
 
     def _cells(self, level: int, window: Sequence[slice]) -> NDArray[np.int64]:
         """Return how many elements of the array each element of a window stands for."""
         cells = np.ones((), np.int64)
-        for axis, (size, part) in enumerate(zip(self.source.shape, window, strict=True)):
+        for axis, (size, span) in enumerate(zip(self.source.shape, window, strict=True)):
             depth = level if axis in self.levels.halved else 0
-            cells = np.multiply.outer(cells, cells_along(size, depth, part.start, part.stop))
+            cells = np.multiply.outer(cells, cells_along(size, depth, span.start, span.stop))
         return cells
 
     def _window(self, level: int, coords: tuple[int, ...]) -> tuple[slice, ...]:
@@ -131,8 +131,8 @@ class Halvings:
     def _halved(self, level: int, coords: tuple[int, ...]) -> State:
         if level == 1:
             return self._method.halve(self._begun(coords), 1)
-        parts = {below: self._state(level - 1, below) for below in self._below(level - 1, coords)}
-        return self._method.halve(self._joined(level - 1, parts), level)
+        finer = {below: self._state(level - 1, below) for below in self._below(level - 1, coords)}
+        return self._method.halve(self._joined(level - 1, finer), level)
 
     def _below(self, level: int, coords: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return the tiles of a level that make up a tile of the next coarser one, in C order."""
@@ -143,17 +143,17 @@ class Halvings:
         ]
         return list(product(*ranges))
 
-    def _joined(self, level: int, parts: Mapping[tuple[int, ...], State]) -> State:
+    def _joined(self, level: int, finer: Mapping[tuple[int, ...], State]) -> State:
         """Return adjacent tiles as one."""
-        windows = {coords: self._window(level, coords) for coords in parts}
+        windows = {coords: self._window(level, coords) for coords in finer}
         corners = zip(*windows.values(), strict=True)
-        whole = [slice(min(part.start for part in along), max(part.stop for part in along)) for along in corners]
-        shape = [part.stop - part.start for part in whole]
-        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(parts.values())))
-        for coords, state in parts.items():
+        whole = [slice(min(span.start for span in along), max(span.stop for span in along)) for along in corners]
+        shape = [span.stop - span.start for span in whole]
+        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(finer.values())))
+        for coords, state in finer.items():
             at = _within(windows[coords], whole)
-            for words, part in zip(joined, state, strict=True):
-                words[at] = part
+            for words, span in zip(joined, state, strict=True):
+                words[at] = span
         return joined
 
     def _begun(self, coords: tuple[int, ...]) -> State:
@@ -192,7 +192,7 @@ def _clipped(coords: Sequence[int], sides: Sequence[int], shape: Sequence[int]) 
 def _within(window: Sequence[slice], outer: Sequence[slice]) -> tuple[slice, ...]:
     """Return where a window lies in one around it."""
     pairs = zip(window, outer, strict=True)
-    return tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in pairs)
+    return tuple(slice(span.start - whole.start, span.stop - whole.start) for span, whole in pairs)
 
 
 def _tile(chunks: tuple[int, ...], shape: tuple[int, ...], halved: tuple[int, ...]) -> tuple[int, ...]:

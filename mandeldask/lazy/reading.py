@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-BLOCK = 1024
+CALL_SIDE = 1024
 """Side, in pixels, of what one kernel call computes at most: bounds memory and the time until Ctrl-C is heard."""
 
 Index: TypeAlias = "int | np.integer[Any] | slice | NDArray[np.integer[Any]]"
 """What one axis is indexed with; an array has one dimension."""
 
 
-class ReadBlock(Protocol):
+class ReadWindow(Protocol):
     """Computes the pixels of two slices with positive steps."""
 
     def __call__(self, rows: slice, cols: slice, /) -> NDArray[Any]:
@@ -60,13 +60,13 @@ class Picked:
         return cls((slice(pixel, pixel + 1, 1),), 1, 0)
 
 
-def read_outer(read: ReadBlock, shape: tuple[int, int], key: tuple[Index, Index], dtype: np.dtype[Any]) -> Any:
+def read_outer(read: ReadWindow, shape: tuple[int, int], key: tuple[Index, Index], dtype: np.dtype[Any]) -> Any:
     """Return the pixels where the rows of `key` cross its columns, as numpy's `a[rows][:, cols]`.
 
     Parameters
     ----------
     read : callable
-        Computes a block; called for disjoint blocks of at most `BLOCK` x `BLOCK` pixels.
+        Computes a window; called for disjoint windows of at most `CALL_SIDE` x `CALL_SIDE` pixels.
     shape : (int, int)
         Pixels (height, width) of the whole.
     key : (index, index)
@@ -82,15 +82,15 @@ def read_outer(read: ReadBlock, shape: tuple[int, int], key: tuple[Index, Index]
     rows, cols = (Picked.along(index, size) for index, size in zip(key, shape, strict=True))
     check_read((rows.size, cols.size), dtype.itemsize)
     out = np.empty((rows.size, cols.size), dtype)
-    for row, block_rows in _placed(rows.runs):
-        for col, block_cols in _placed(cols.runs):
-            pixels = read(block_rows, block_cols)
+    for row, span_rows in _placed(rows.runs):
+        for col, span_cols in _placed(cols.runs):
+            pixels = read(span_rows, span_cols)
             out[row : row + pixels.shape[0], col : col + pixels.shape[1]] = pixels
     return out[rows.layout][..., cols.layout]
 
 
 def read_points(
-    read: ReadBlock, shape: tuple[int, int], key: tuple[NDArray[Any], NDArray[Any]], dtype: np.dtype[Any]
+    read: ReadWindow, shape: tuple[int, int], key: tuple[NDArray[Any], NDArray[Any]], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """Return the pixels at ``(rows[i], cols[i])`` for arrays `key`, as numpy's `a[rows, cols]`.
 
@@ -163,13 +163,13 @@ def _lines(points: NDArray[np.integer[Any]]) -> Iterator[tuple[NDArray[np.intp],
 
 
 def _placed(slices: tuple[slice, ...]) -> Iterator[tuple[int, slice]]:
-    """Yield slices of at most `BLOCK` pixels, and where in the result each one starts."""
+    """Yield slices of at most `CALL_SIDE` pixels, and where in the result each one starts."""
     place = 0
     for whole in slices:
         pixels = range(whole.start, whole.stop, whole.step)
-        for first in range(0, len(pixels), BLOCK):
-            part = pixels[first : first + BLOCK]
-            yield place + first, slice(part.start, part.stop, part.step)
+        for first in range(0, len(pixels), CALL_SIDE):
+            span = pixels[first : first + CALL_SIDE]
+            yield place + first, slice(span.start, span.stop, span.step)
         place += len(pixels)
 
 

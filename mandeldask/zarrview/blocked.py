@@ -79,9 +79,9 @@ class Blocked:
         if self._is_whole(window):
             return self.read(window)
         spans = [
-            range(part.start // size, -(-part.stop // size)) for part, size in zip(window, self.block, strict=True)
+            range(span.start // size, -(-span.stop // size)) for span, size in zip(window, self.block, strict=True)
         ]
-        out = np.empty([part.stop - part.start for part in window], self.dtype)
+        out = np.empty([span.stop - span.start for span in window], self.dtype)
         for coords in product(*spans):
             here = window_of(coords, self.block, self.shape)
             block = self.budget.read((self.identity, coords), partial(self._block, here))
@@ -93,18 +93,18 @@ class Blocked:
     def _is_whole(self, window: Sequence[slice]) -> bool:
         """Return whether a window is made of whole blocks, cut off at the end of the array."""
         return all(
-            part.start % size == 0 and (part.stop % size == 0 or part.stop == end)
-            for part, size, end in zip(window, self.block, self.shape, strict=True)
+            span.start % size == 0 and (span.stop % size == 0 or span.stop == end)
+            for span, size, end in zip(window, self.block, self.shape, strict=True)
         )
 
     def _block(self, window: tuple[slice, ...]) -> NDArray[Any]:
-        shape = tuple(part.stop - part.start for part in window)
+        shape = tuple(span.stop - span.start for span in window)
         return declared(self.read(window), shape, self.dtype, self.missing)
 
 
 def _relative(spans: Sequence[tuple[int, int]], window: Sequence[slice]) -> tuple[slice, ...]:
     return tuple(
-        slice(start - part.start, stop - part.start) for (start, stop), part in zip(spans, window, strict=True)
+        slice(start - span.start, stop - span.start) for (start, stop), span in zip(spans, window, strict=True)
     )
 
 
@@ -142,9 +142,9 @@ def in_blocks(
 def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:
     """Return `array`, read in blocks that are kept for a while if a chunk is part of one and they are not too large."""
     sides = zip(array.chunks, block, array.shape, strict=True)
-    parts = any(chunk % side and chunk < size for chunk, side, size in sides)
+    shared = any(chunk % side and chunk < size for chunk, side, size in sides)
     size = prod(block) * max(1, array.dtype.itemsize)
-    return in_blocks(array, block) if parts and size <= BLOCK_BYTES // 4 else array
+    return in_blocks(array, block) if shared and size <= BLOCK_BYTES // 4 else array
 
 
 def in_dask_blocks(array: Array, blocks: Sequence[Sequence[int]]) -> Array:

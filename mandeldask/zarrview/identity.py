@@ -23,17 +23,17 @@ PROCESS: Final = "-process"
 _LENGTH = 32 + len(PROCESS)
 
 
-def digest(*parts: object) -> str:
-    """Return 32 hexadecimal digits that depend on every part's text, or bytes, and on nothing else.
+def digest(*items: object) -> str:
+    """Return 32 hexadecimal digits that depend on the text of every item, or bytes, and on nothing else.
 
-    If a part is an identity of this process, so is what is returned.
+    If an item is an identity of this process, so is what is returned.
     """
     hashed = blake2b(digest_size=16)
-    for part in parts:
-        raw = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+    for item in items:
+        raw = item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogatepass")
         hashed.update(len(raw).to_bytes(8, "little"))
         hashed.update(raw)
-    lasting = all(is_lasting(part) for part in parts if isinstance(part, str))
+    lasting = all(is_lasting(item) for item in items if isinstance(item, str))
     return hashed.hexdigest() + ("" if lasting else PROCESS)
 
 
@@ -70,8 +70,8 @@ def _of_wrapper(data: Any) -> str:
     if type(data.array).__module__.partition(".")[0] == "pandas":
         return _of_elements(np.asarray(data))
     key = getattr(getattr(data, "key", None), "tuple", ())
-    parts = [identity(part) if isinstance(part, np.ndarray) else repr(part) for part in key]
-    return digest(type(data).__qualname__, *parts, identity(data.array))
+    items = [identity(item) if isinstance(item, np.ndarray) else repr(item) for item in key]
+    return digest(type(data).__qualname__, *items, identity(data.array))
 
 
 def _of_promise(data: Any) -> str:

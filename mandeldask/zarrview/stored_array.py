@@ -76,7 +76,7 @@ class StoredArray:
 
         Everything that is encoded comes through here. Raises what `declared` does if it is not what was declared.
         """
-        shape = tuple(part.stop - part.start for part in span)
+        shape = tuple(span.stop - span.start for span in span)
         spec = self.encoder.spec
         elements = declared(block, shape, spec.dtype.to_native_dtype(), self.array.missing)
         return self.encoder.encode(padded(elements, self.tile, spec.fill_value))

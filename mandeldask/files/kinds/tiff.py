@@ -92,10 +92,10 @@ class Segments:
 
     def _read(self, window: tuple[slice, ...]) -> NDArray[Any]:
         pages, inside = window[: len(self.leading)], window[len(self.leading) :]
-        elements = np.empty(tuple(part.stop - part.start for part in window), self.dtype)
+        elements = np.empty(tuple(span.stop - span.start for span in window), self.dtype)
         numbers = np.arange(prod(self.leading)).reshape(self.leading)[pages]
         places = self._in_page(inside)
-        sizes = tuple(part.stop - part.start for part in places)
+        sizes = tuple(span.stop - span.start for span in places)
         for place in np.ndindex(numbers.shape):
             page = np.empty(sizes, self.dtype)
             self._fill(page, int(numbers[place]), places)
@@ -104,7 +104,7 @@ class Segments:
 
     def _in_page(self, inside: tuple[slice, ...]) -> tuple[slice, ...]:
         """Return a window of a page in tifffile's five dimensions: those of one element come and go."""
-        long = [part for part, size in zip(inside, self.trailing, strict=True) if size > 1]
+        long = [span for span, size in zip(inside, self.trailing, strict=True) if size > 1]
         short = slice(0, 1)
         return tuple(long.pop(0) if size > 1 else short for size in self.page.shape)
 

@@ -1,7 +1,7 @@
-"""Counts of the pixels of a block, told by the block's polynomial while its iterates are on both sides of |z| = 2.
+"""Counts of the pixels of a block, decided by the block's polynomial while its iterates are on both sides of |z| = 2.
 
-A block is 4 by 4 parts of 4 by 4 pixels. Of a part, the polynomial in its middle is looked at, and how far the part can
-reach from there; once that does not tell its side, the polynomial at each of its pixels. Bounds:
+A block is 4 by 4 cells of 4 by 4 pixels. Of a cell, the polynomial in its middle is looked at, and how far the cell can
+reach from there; where that does not decide its side, the polynomial at each of its pixels. Bounds:
 docs/explanation/exactness.md.
 """
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 4
-"""Pixels along a part, and parts along a block."""
+"""Pixels along a cell, and cells along a block."""
 BLOCK = SIDE * SIDE
-PARTS = SIDE * SIDE
+CELLS = SIDE * SIDE
 _WHOLE, _APART, _DONE = range(3)
-"""State of a 4 × 4 sub-block: test it as one disc, test each pixel, or nothing is left to test."""
+"""State of a cell: test it as one disc, test each pixel, or nothing is left to test."""
 _HOPELESS = 2.0**-4
 """Give up on the block above this error bound: few pixels can be decided."""
 _REACH = 4.0
@@ -33,20 +33,20 @@ _TAU = 0.7072
 """Bound on |t| in a block."""
 _ROUNDING: ErrorBound = 2.0**-44
 """More than evaluating polynomial and slope loses, times SPREAD + 1."""
-_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * PARTS, PARTS)
-"""Rows of what `look` works in: of parts, t of the middle, iterate and slope there, bounds on |z| in the part; of the
-pixels of one part, t from its middle, and which leave now."""
+_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * CELLS, CELLS)
+"""Rows of what `look` works in: of cells, t of the middle, iterate and slope there, bounds on |z| in the cell; of the
+pixels of one cell, t from its middle, and which leave now."""
 
 
 class Room(NamedTuple):
     """What `look` works in, for as many blocks as there are discs."""
 
-    parts: NDArray[np.float64]
-    """Where parts lie in a block and what the last look saw, in rows."""
+    cells: NDArray[np.float64]
+    """Where cells lie in a block and what the last look saw, in rows."""
     states: NDArray[np.int64]
-    """States of the parts of each block, shape (blocks, parts)."""
+    """States of the cells of each block, shape (blocks, cells)."""
     pending: NDArray[np.float64]
-    """Which of their pixels are inside still, where the part is not done: shape (blocks, parts, pixels)."""
+    """Which of their pixels are inside still, where the cell is not done: shape (blocks, cells, pixels)."""
 
 
 class Answers(NamedTuple):
@@ -68,21 +68,21 @@ NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
 
 def room(dtx: float, dty: float) -> Room:
     """Return new room, for blocks whose pixels are `dtx` and `dty` apart in t."""
-    parts = np.zeros(11 * PARTS)
-    row, col = np.divmod(np.arange(PARTS), SIDE)
+    cells = np.zeros(11 * CELLS)
+    row, col = np.divmod(np.arange(CELLS), SIDE)
     for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
-        parts[first : first + PARTS] = (pixels * col + shift) * dtx
-        parts[first + PARTS : first + 2 * PARTS] = (pixels * row + shift) * dty
+        cells[first : first + CELLS] = (pixels * col + shift) * dtx
+        cells[first + CELLS : first + 2 * CELLS] = (pixels * row + shift) * dty
     discs = taylor_model.DISCS
-    return Room(parts, np.zeros((discs, PARTS), np.int64), np.zeros((discs, PARTS, PARTS)))
+    return Room(cells, np.zeros((discs, CELLS), np.int64), np.zeros((discs, CELLS, CELLS)))
 
 
 @inner
 def begin(room, k):
     """Let all of block `k` be inside."""
-    for i in range(PARTS):
+    for i in range(CELLS):
         room.states[k, i] = _WHOLE
-        for j in range(PARTS):
+        for j in range(CELLS):
             room.pending[k, i, j] = 1.0
 
 
@@ -92,7 +92,7 @@ def look(w, k, n, room, corners, answers):
 
     Writes the counts of those that left, n - 1. `corners` has the row and column of the frame where each block begins.
     """
-    r, states, top, left = room.parts, room.states, corners[k, 0], corners[k, 1]
+    r, states, top, left = room.cells, room.states, corners[k, 0], corners[k, 1]
     error, spread, reach = w[taylor_model.ERROR + k], w[taylor_model.SPREAD + k], w[taylor_model.REACH + k]
     if reach + error < 2.0 - 2.0**-40:
         return True
@@ -101,14 +101,14 @@ def look(w, k, n, room, corners, answers):
     b = taylor_model.numbers(w, k)
     size = sqrt(r[_AX] ** 2 + r[_AY] ** 2) * (1.0 + 2.0**-40)
     error += _ROUNDING * (spread + 1.0) + 0.5 * taylor_model.bend(b, _TAU) * size * size
-    for i in range(PARTS):
+    for i in range(CELLS):
         x, y = taylor_model.evaluate(b, r[_TX + i], r[_TY + i])
         dx, dy = taylor_model.slope(b, r[_TX + i], r[_TY + i])
         r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i] = x, y, dx, dy
         margin, modulus = error + sqrt(dx * dx + dy * dy) * size, sqrt(x * x + y * y)
         r[_NEAREST + i], r[_FARTHEST + i] = modulus - margin, modulus + margin
     inside = False
-    for i in range(PARTS):
+    for i in range(CELLS):
         row, col = top + i // SIDE * SIDE, left + i % SIDE * SIDE
         if states[k, i] == _WHOLE:
             if r[_NEAREST + i] > 2.0 + 2.0**-40:
@@ -127,11 +127,11 @@ def look(w, k, n, room, corners, answers):
 
 @inner
 def _look_at_pixels(r, i, pending, error):
-    """Look at those pixels of part `i` that are `pending`; return how many leave and how many stay."""
+    """Look at those pixels of cell `i` that are `pending`; return how many leave and how many stay."""
     x, y, dx, dy = r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i]
     far, near = (2.0 + error) ** 2 * (1.0 + 2.0**-40), max(2.0 - error, 0.0) ** 2 * (1.0 - 2.0**-40)
     leave = stay = 0.0
-    for j in range(PARTS):
+    for j in range(CELLS):
         ax, ay = r[_AX + j], r[_AY + j]
         px, py = x + (dx * ax - dy * ay), y + (dx * ay + dy * ax)
         m, was = px * px + py * py, pending[j]
@@ -145,7 +145,7 @@ def _look_at_pixels(r, i, pending, error):
 
 @inner
 def _write_all(answers, top, left, count):
-    """Write the count of all pixels of a part, as far as they are in the tile: most counts are told so."""
+    """Write the count of all pixels of a cell, as far as they are in the tile: most counts are written here."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
@@ -162,7 +162,7 @@ def _write_all(answers, top, left, count):
 
 @inner
 def _write(answers, top, left, r, count):
-    """Write the count of the pixels of a part that leave, as far as they are in the tile."""
+    """Write the count of the pixels of a cell that leave, as far as they are in the tile."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
@@ -175,9 +175,9 @@ def _write(answers, top, left, r, count):
 @inner
 def finish(room, k, corners, count, answers):
     """Write `count` for the pixels of block `k` that are inside still."""
-    for i in range(PARTS):
+    for i in range(CELLS):
         if room.states[k, i] != _DONE:
-            for j in range(PARTS):
-                room.parts[_LEAVES + j] = room.pending[k, i, j]
+            for j in range(CELLS):
+                room.cells[_LEAVES + j] = room.pending[k, i, j]
             row, col = corners[k, 0] + i // SIDE * SIDE, corners[k, 1] + i % SIDE * SIDE
-            _write(answers, row, col, room.parts, count)
+            _write(answers, row, col, room.cells, count)

@@ -2,7 +2,7 @@
 
 A block's disc is iterated as far as the error stays below a tolerance and no pixel can leave |z| <= 2. Pixels then
 start there: fewer iterations, and an orbit as accurate as if the start were exact. Where only counts are wanted, it is
-iterated on, to settle whole parts of the block. Bounds: Lemmas 6 to 8.
+iterated on, to settle whole cells of the block. Bounds: Lemmas 6 to 8.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class _Room(NamedTuple):
     """Flat indices of these."""
     corners: NDArray[np.int64]
     """First row and first column of each."""
-    parts: block_counts.Room
-    """What is known of their parts."""
+    cells: block_counts.Room
+    """What is known of their cells."""
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
@@ -250,10 +250,10 @@ def _follow(task, room, ends, used, n, rho, tolerance, settles):
 
     Where it `settles`, they are blocks, and iterated on until their pixels are answered.
     """
-    w, going, unsettled, parts = room.discs, room.going, room.unsettled, room.parts
+    w, going, unsettled, cells = room.discs, room.going, room.unsettled, room.cells
     for k in range(used):
         going[k], unsettled[k] = True, settles
-        block_counts.begin(parts, k)
+        block_counts.begin(cells, k)
     on = used
     while on > 0 and n < task.maxiter and not (n % _LOOK == 0 and task.flag[0]):
         taylor_model.advance(w, rho)
@@ -267,11 +267,11 @@ def _follow(task, room, ends, used, n, rho, tolerance, settles):
         n += 1
         for k in range(used):
             if unsettled[k] and not going[k]:
-                unsettled[k] = block_counts.look(w, k, n, parts, room.corners, task.answers)
+                unsettled[k] = block_counts.look(w, k, n, cells, room.corners, task.answers)
                 on -= not unsettled[k]
     for k in range(used):
         if unsettled[k] and n == task.maxiter:
-            block_counts.finish(parts, k, room.corners, n, task.answers)
+            block_counts.finish(cells, k, room.corners, n, task.answers)
         if going[k]:
             _end(w, ends, k, n, full=False)
 

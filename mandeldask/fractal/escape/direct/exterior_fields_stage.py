@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _TOLERANCE = 2.0**-32
 """Error at which a block's series stops: the flight doubles it, relatively, at every step."""
 _SQUARE = 4
-"""Blocks along a square of them, of which one is tried first: along the set's edge few part."""
+"""Blocks along a square of them, of which one is tried first: along the set's edge few separate."""
 _WATCHED = 8
 """Iterations in which all pixels of a block have to leave."""
 _APART = 2.0**20
@@ -66,7 +66,7 @@ def answer_exterior_fields(tile: Tile) -> None:
 
 @kernel
 def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, flag):
-    """Answer what can be answered of the blocks that part."""
+    """Answer what can be answered of the blocks whose pixels escape together."""
     w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
     _spread(w, steps[0] / rho, steps[1] / rho)
     for block in range(starts.n.size):

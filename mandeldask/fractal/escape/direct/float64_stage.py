@@ -26,8 +26,8 @@ _KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
 """Rows of lanes that are far out: whether their error is small enough, and their fields."""
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
-_LONG_BLOCKS = 4
-"""Blocks of steps between two checks of long orbits; shorter ones would spend too many steps being watched."""
+_LONG_BATCHES = 4
+"""Batches of steps between two checks of long orbits; shorter ones would spend too many steps being watched."""
 _BATCH = 64
 """Refill when this many lanes are free: fewer would cost more for each pixel, more would leave lanes idle."""
 
@@ -88,9 +88,9 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
 
 @kernel
 def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
-    """Send `pixels` through the lanes: those that come are watched for a block, like those that leave."""
+    """Send `pixels` through the lanes: those that come are watched for a batch, like those that leave."""
     w, watched, vacancies, order, done, flags = room
-    blocks = 1 if limit <= EARLY_ITERATIONS else _LONG_BLOCKS
+    batches = 1 if limit <= EARLY_ITERATIONS else _LONG_BATCHES
     active = alive = following = clock = size = 0
     while not flag[0]:
         if alive <= lanes.LANES - _BATCH:
@@ -112,18 +112,18 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
                 lanes.watch(watched, size)
             else:
                 lanes.watch_to_escape_radius(watched, size, distances)
-            going = lanes.part(watched, size, limit, order, flags, done)
+            going = lanes.separate(watched, size, limit, order, flags, done)
             end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
             if smooths is not None or distances is not None:
                 lanes.gather(watched, done, size - going, distances)
                 _measure(watched, size - going, maxiter, smooths, distances, worst)
             _write(watched, done, size - going, maxiter, counts, verdicts)
             active, alive, size = max(active, end), alive + going, 0
-        lanes.advance(w, active, blocks, distances)
-        leaving = lanes.look(w, active, limit - clock - blocks * STEPS, order, flags)
+        lanes.advance(w, active, batches, distances)
+        leaving = lanes.look(w, active, limit - clock - batches * STEPS, order, flags)
         lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, distances)
         alive, size = alive - leaving, size + leaving
-        clock += blocks * STEPS
+        clock += batches * STEPS
         if following == pixels.size and 4 * alive <= 3 * active:
             lanes.close(w, active, order, vacancies, alive, distances)
             active = alive

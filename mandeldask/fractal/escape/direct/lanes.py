@@ -38,7 +38,7 @@ ESCAPE_SQUARE = 64.0
 REMAINING = 3
 """Steps from there that take any lane far out."""
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
-"""What half a block of steps pays in advance."""
+"""What half a batch of steps pays in advance."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 """What two steps of the flight pay in advance: they may be few, or many."""
 VACANT = -1e18
@@ -48,9 +48,9 @@ VACANT = -1e18
 # and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
 _ROWS = range(0, 16 * (LANES + 16), LANES + 16)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
-"""BORN is the clock's time at z_0; of lanes that are watched, the count before the block."""
+"""BORN is the clock's time at z_0; of lanes that are watched, the count before the batch."""
 INSIDE, NEAREST, UNSURE, ESCAPE_STEPS = OLD_X, OLD_Y, OLD_S, OLD_DX
-"""Of lanes that are watched, which have no past: how many iterates of the block are within |z| <= 2, the least distance
+"""Of lanes that are watched, which have no past: how many iterates of the batch are within |z| <= 2, the least distance
 of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done up to the escape radius."""
 _INDEX = 2**40 - 1
 """Mask that an index passes unchanged."""
@@ -84,23 +84,23 @@ def index(value):
 
 
 @inner
-def advance(w, active, blocks, derivative):
-    """Advance lanes by `blocks` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
+def advance(w, active, batches, derivative):
+    """Advance lanes by `batches` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
     if derivative is not None:
-        _advance_slopes(w, active, blocks)
+        _advance_slopes(w, active, batches)
         return
     for i in range(active):
         x, y, s = w[X + i], w[Y + i], w[S + i]
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = x, y, s
         w[X + i], w[Y + i], w[S + i] = _advanced(x, y, s, w[CX + i], w[CY + i])
-    for _ in range(2 * blocks - 1):
+    for _ in range(2 * batches - 1):
         for i in range(active):
             w[X + i], w[Y + i], w[S + i] = _advanced(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
 
 
 @inlined
 def _advanced(x, y, s, cx, cy):
-    """Return z and S half a block of steps later: a longer chain keeps processors waiting, a shorter one memory."""
+    """Return z and S half a batch of steps later: a longer chain keeps processors waiting, a shorter one memory."""
     s *= _HALF_GROWTH
     for _ in range(STEPS // 2):
         x, y, s = iterate(x, y, s, cx, cy)
@@ -108,12 +108,12 @@ def _advanced(x, y, s, cx, cy):
 
 
 @inner
-def _advance_slopes(w, active, blocks):
+def _advance_slopes(w, active, batches):
     """Do what `advance` does, for lanes with dz/dc."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
         w[OLD_DX + i], w[OLD_DY + i], w[OLD_Q + i] = w[DX + i], w[DY + i], w[Q + i]
-    for _ in range(2 * blocks):
+    for _ in range(2 * batches):
         for i in range(active):
             x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i] * _HALF_GROWTH, w[CX + i], w[CY + i]
             dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _HALF_SLOPES_GROWTH
@@ -147,7 +147,7 @@ def look(w, active, last, order, flags):
 
 @inner
 def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative):
-    """Append the lanes listed in `order` to `watched`, as they were before the block; their places are vacant."""
+    """Append the lanes listed in `order` to `watched`, as they were before the batch; their places are vacant."""
     for k in range(leaving):
         i, j = index(order[k]), size + k
         vacancies[LANES - alive + k] = i
@@ -204,7 +204,7 @@ def _seen(x, y, inside, nearest):
 
 
 @inner
-def part(w, size, limit, order, flags, done):
+def separate(w, size, limit, order, flags, done):
     """List in `order` the watched lanes that go on, and in `done` the others; return how many go on."""
     for i in range(size):
         goes = (w[INSIDE + i] == STEPS) & (w[UNSURE + i] == 0.0) & (w[BORN + i] + STEPS < limit)

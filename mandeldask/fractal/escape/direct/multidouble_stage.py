@@ -1,6 +1,6 @@
 """The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
 
-Like `lanes`, with 106 and 159 bits: a block of steps runs unchecked, a lane not surely inside after it leaves as it was
+Like `lanes`, with 106 and 159 bits: a batch of steps runs unchecked, a lane not surely inside after it leaves as it was
 before, and those that left are followed together, looked at after every step. Lemmas 10 to 12 have the bounds.
 """
 
@@ -38,7 +38,7 @@ _MOST = 2.0**-10
 LANES = 64
 """Pixels in flight."""
 STEPS = 16
-"""Iterations of a block."""
+"""Iterations of a batch."""
 
 # Rows of a workspace, as in `lanes`. The first ten are what a step changes, the next ten what they were before.
 # A row has room for lanes that left to gather until they are worth a loop.
@@ -149,7 +149,7 @@ def _advance(w, active, tripled, derivative):
 
 @inner
 def _look(w, active, first):
-    """Mark as GOING the lanes surely inside, and born too late to be done in the next block."""
+    """Mark as GOING the lanes surely inside, and born too late to be done in the next batch."""
     for i in range(active):
         gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
         w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0

@@ -16,7 +16,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.perturbation.delta_step import CIRCLE
 
 BASE = 3
-"""Steps covered by an entry of the lowest level, as a power of two: fewer would cost memory and gain little."""
+"""Steps covered by an entry of the lowest row, as a power of two: fewer would cost memory and gain little."""
 
 _RADIUS_BITS: ErrorBound = 53.0
 """dz must be smaller than 2^-53 |2 Z|: then the square that is left out is below a rounding of the linear term."""
@@ -30,14 +30,14 @@ _SMALLEST = 2.0**-200
 
 
 class Bilinear(NamedTuple):
-    """Entries of all levels, one after another; entry j of level l covers the steps from m = 1 + j 2^(BASE + l)."""
+    """Entries of all rows, one after another; entry j of row l covers the steps from m = 1 + j 2^(BASE + l)."""
 
     maps: np.ndarray
     """Rows Re A, Im A, Re B, Im B, and a bound on |B| that grows like it but without cancellation."""
     radius: np.ndarray
     """log2 of R, rounded down; `NEVER` where the entry is of no use."""
     first: np.ndarray
-    """Index of the first entry of each level, and one past the last of all."""
+    """Index of the first entry of each row, and one past the last of all."""
 
     @property
     def nbytes(self) -> int:
@@ -64,19 +64,19 @@ def bilinear(z_x, z_y, dc_most):
 @kernel
 def _fill(table, z_x, z_y, dc_most, flag):
     first = table.first
-    for level in range(first.size - 1):
-        for j in range(first[level + 1] - first[level]):
+    for row in range(first.size - 1):
+        for j in range(first[row + 1] - first[row]):
             if flag[0]:
                 return
-            if level == 0:
+            if row == 0:
                 m = 1 + (j << BASE)
                 entry = _single(z_x[m], z_y[m])
                 for k in range(m + 1, m + (1 << BASE)):
                     entry = _merged(entry, _single(z_x[k], z_y[k]), dc_most)
             else:
-                x = first[level - 1] + 2 * j
+                x = first[row - 1] + 2 * j
                 entry = _merged(_entry(table, x), _entry(table, x + 1), dc_most)
-            i = first[level] + j
+            i = first[row] + j
             for k in range(5):
                 table.maps[i, k] = entry[k]
             table.radius[i] = entry[5]
@@ -127,12 +127,12 @@ def longest_skip(radius, first, z_x, z_y, m, most, exponent):
     if m == 0 or (m - 1) & ((1 << BASE) - 1) or not most > 0.0:
         return 0, 0
     log2_dz = np.log2(most) + exponent + 1e-9
-    for level in range(first.size - 2, -1, -1):
-        steps = 1 << (BASE + level)
+    for row in range(first.size - 2, -1, -1):
+        steps = 1 << (BASE + row)
         if (m - 1) & (steps - 1):
             continue
-        entry = first[level] + ((m - 1) >> (BASE + level))
-        if entry < first[level + 1] and radius[entry] > log2_dz:
+        entry = first[row] + ((m - 1) >> (BASE + row))
+        if entry < first[row + 1] and radius[entry] > log2_dz:
             end = m + steps
             if end < z_x.size - 1 and np.hypot(z_x[end], z_y[end]) < CIRCLE - 2.0**-30:
                 return entry, steps

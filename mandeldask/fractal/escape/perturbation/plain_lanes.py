@@ -18,7 +18,7 @@ from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR
 LANES = 256
 """Pixels in flight."""
 
-# Rows of a workspace, as in `lanes`. NEAREST is the least |2z|^2 of a block; of a lane that left, that of where it is.
+# Rows of a workspace, as in `lanes`. NEAREST is the least |2z|^2 of a batch; of a lane that left, that of where it is.
 _ROW = LANES + 8
 X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
 FOLLOWED = OLD_X
@@ -85,7 +85,7 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
 
 @inner
 def _advance(w, active):
-    """Advance lanes by a block of steps, unchecked; keep what they were, and how near to 0 they came."""
+    """Advance lanes by a batch of steps, unchecked; keep what they were, and how near to 0 they came."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
         w[S + i] *= GROWTH
