@@ -177,7 +177,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
         Folder in which several processes share long reference orbits; nobody else may write there.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `api_keys_file`, `allowed_hosts`, `allow_origins`,
-        `cache_bytes`, `cache_dir`, `cache_dir_bytes`, `cache_dir_files`, `client_seconds`, `codecs`, `threads`,
+        `cache_bytes`, `cache_dir`, `cache_dir_bytes`, `client_seconds`, `codecs`, `threads`,
         `queue`, `max_places`, `pyramid`, `scheduler`.
 
     Raises

@@ -106,14 +106,11 @@ def serve(
     ] = 2**30,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder of tiles kept between runs, itself a Zarr store.", rich_help_panel=SERVER),
+        typer.Option(help="Folder of tiles kept between runs, in one file.", rich_help_panel=SERVER),
     ] = None,
     cache_dir_bytes: Annotated[
         int, typer.Option(min=0, help="Bytes on the disk that the folder takes at most.", rich_help_panel=SERVER)
     ] = 10 * 2**30,
-    cache_dir_files: Annotated[
-        int, typer.Option(min=0, help="Files and folders in it at most.", rich_help_panel=SERVER)
-    ] = 500_000,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -225,7 +222,6 @@ def serve(
         cache_bytes=cache_bytes,
         cache_dir=cache_dir,
         cache_dir_bytes=cache_dir_bytes,
-        cache_dir_files=cache_dir_files,
         threads=threads,
         queue=queue,
         scheduler=scheduler,

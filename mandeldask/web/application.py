@@ -33,10 +33,9 @@ from mandeldask.web.settings import Settings
 from mandeldask.web.shares import Shares
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.cache_eviction import Evictor
+from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import checked_name, member
-from mandeldask.zarrview.persistent_cache import ForeignCacheError
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
@@ -111,7 +110,8 @@ def create_app(
     """
     settings = settings or Settings()
     shares = Shares(settings.client_seconds or 0.0)
-    cache, pool, metrics = _cache(settings), _pool(settings, shares), Metrics()
+    cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings, shares), Metrics()
+    file = None if settings.cache_dir is None else CacheFile(settings.cache_dir, settings.cache_dir_bytes)
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
     formats = formats_of(settings.codecs)
 
@@ -121,15 +121,11 @@ def create_app(
     def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
         source, queue = cluster.over(node) if cluster else node, beside if place else pool
         make = partial(ZarrView, source, formats[number], cache=cache, pool=queue, at=name or "")
-        if name is None or settings.cache_dir is None:  # places are not kept: strangers could fill the disk
+        if name is None or file is None:  # places are not kept: strangers could fill the disk
             return make()
         kept = make()
         content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # another tree, another folder
-        try:
-            return make(directory=settings.cache_dir / f"v{number}" / f"{name}-{content}.zarr")
-        except ForeignCacheError as error:  # a cache that is of no use is no reason not to serve
-            log.warning("%s is computed and not kept: %s", name, error)
-            return kept
+        return make(directory=file.below(f"v{number}/{name}-{content}"))
 
     nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
@@ -148,15 +144,6 @@ def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
     private = CutOff(ApiKeys(routes, settings.api_keys, file))
     shared = Cors(Hosts(private, settings.allowed_hosts), settings.allow_origins)
     return Mounted(Observe(Hardened(shared, settings.allow_origins), metrics))
-
-
-def _cache(settings: Settings) -> TileCache:
-    """Return the cache of all trees, and see to the bounds of the folder that goes with it."""
-    if settings.cache_dir is None:
-        return TileCache(settings.cache_bytes)
-    evictor = Evictor(settings.cache_dir, settings.cache_dir_bytes, settings.cache_dir_files)
-    evictor.begin()  # it may have grown under wider bounds
-    return TileCache(settings.cache_bytes, evictor=evictor)
 
 
 def _pool(settings: Settings, shares: Shares) -> Pool:

@@ -46,11 +46,9 @@ class Settings:
     cache_bytes: int = 2**30
     """Bytes of encoded chunks kept in memory."""
     cache_dir: Path | None = None
-    """Folder of chunks kept from one run to the next and shared by all worker processes."""
+    """Folder of chunks, in one file, kept from one run to the next and shared by all worker processes."""
     cache_dir_bytes: int = 10 * 2**30
     """Bytes on the disk that it takes at most; the chunks that were not used for longest go."""
-    cache_dir_files: int = 500_000
-    """Files and folders in it at most."""
     threads: int = 0
     """Threads that compute chunks, or wait for the cluster's; 0 for one a CPU, at least 2, or 64 for a cluster."""
     client_seconds: float | None = None
@@ -83,7 +81,6 @@ class Settings:
         put(self, "cache_dir", None if self.cache_dir is None else Path(self.cache_dir).expanduser())
         _at_least(0, self.cache_bytes, "cache_bytes")
         _at_least(0, self.cache_dir_bytes, "cache_dir_bytes")
-        _at_least(0, self.cache_dir_files, "cache_dir_files")
         _at_least(0, self.queue, "queue")
         share = self.client_seconds
         put(

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from mandeldask.zarrview.cache_eviction import Evictor
-
 DEFAULT_BYTES = 2**30
 
 ENTRY_BYTES = 400
@@ -34,15 +32,12 @@ class TileCache(SharedCache[bytes]):
     directory : str, Path or Store, optional
         Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
         store of the tree and can hold one tree in one format only; a view of another refuses it.
-    evictor : Evictor, optional
-        Keeps the folder in which such directories are within bounds.
     """
 
     def __init__(
         self,
         max_bytes: int = DEFAULT_BYTES,
         directory: str | Path | Store | None = None,
-        evictor: Evictor | None = None,
     ) -> None:
         if max_bytes < 0:
             msg = f"max_bytes must not be negative, not {max_bytes}"
@@ -50,7 +45,6 @@ class TileCache(SharedCache[bytes]):
         super().__init__(max_bytes, _cost)
         self.max_bytes = max_bytes
         self.directory = directory
-        self.evictor = evictor
         self.computes = self.loads = self.damaged = 0
 
     def computed(self) -> None:

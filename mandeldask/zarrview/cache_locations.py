@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore
+
+from mandeldask.zarrview.cache_file import FileLocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +26,12 @@ WAIT_S = 10.0
 MARK = "zarrview.json"
 """Key of the document that says whose tiles these are. Zarr readers pass it by."""
 
-PART = ".part"
-"""Ending of a file that is being written."""
-
-_TOUCH_S = 3600
-"""Seconds after which a file that is read is marked as used again."""
-
 
 class Location(Protocol):
     """What a persistent cache needs; its methods raise whatever is wrong with it."""
+
+    marked: ClassVar[bool]
+    """Whether a mark there says whose tiles it holds; else their keys do."""
 
     def load(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
@@ -50,8 +48,9 @@ class Location(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of this machine. The modification time of a file tells, to an hour, when it was used."""
+    """A folder of this machine, with a file for each key."""
 
+    marked: ClassVar[bool] = True
     path: Path
     """Where it is."""
 
@@ -71,9 +70,6 @@ class Folder:
             if not stat.S_ISREG(found.st_mode):
                 msg = f"{key} is no regular file"
                 raise OSError(msg)
-            if time.time() - found.st_mtime > _TOUCH_S:
-                with contextlib.suppress(OSError):  # one who may only read
-                    os.utime(self.path / key)
             return file.read()
 
     def save(self, key: str, content: bytes) -> None:
@@ -90,7 +86,7 @@ class Folder:
         for last in (False, True):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file = NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False)  # noqa: SIM115  renamed when whole
+                file = NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115  renamed when whole
                 break
             except FileNotFoundError:  # the folder was empty, and has been swept away
                 if last:
@@ -108,6 +104,7 @@ class Folder:
 class StoreLocation:
     """A zarr Store, which may be far away."""
 
+    marked: ClassVar[bool] = True
     store: Store
     """It takes writes."""
 
@@ -128,14 +125,16 @@ class StoreLocation:
         sync(self.store.set_if_not_exists(key, _buffer(content)), timeout=WAIT_S)
 
 
-def location_of(target: str | Path | Store) -> Location:
-    """Return the place at a directory, an fsspec URL or in a zarr Store.
+def location_of(target: str | Path | Store | FileLocation) -> Location:
+    """Return the place at a directory, an fsspec URL or in a zarr Store; a location is returned as it is.
 
     Raises
     ------
     ValueError
         If a Store is read-only.
     """
+    if isinstance(target, FileLocation):
+        return target
     if isinstance(target, Store):
         if target.read_only:
             msg = f"{target} is read-only: no tile can be kept there"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from mandeldask.zarrview.cache_eviction import Evictor
+    from mandeldask.zarrview.cache_file import FileLocation
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +35,12 @@ class PersistentCache:
 
     Parameters
     ----------
-    target : str, Path or Store
-        A local directory, an fsspec URL or a zarr Store.
+    target : str, Path, Store or FileLocation
+        A local directory, an fsspec URL, a zarr Store, or a part of a file of tiles.
     content : str
         Identity of the tiles.
     documents : iterable of (str, bytes)
         Keys and bytes of the metadata documents, which are written first.
-    evictor : Evictor, optional
-        Told what is written, and keeps the directory within its bounds.
 
     Raises
     ------
@@ -52,17 +50,15 @@ class PersistentCache:
 
     def __init__(
         self,
-        target: str | Path | Store,
+        target: str | Path | Store | FileLocation,
         content: str,
         documents: Iterable[tuple[str, bytes]],
-        evictor: Evictor | None = None,
     ) -> None:
         self._location = location_of(target)
         self._content = content
         self._documents = dict(documents)
-        self._sweeper = evictor
         self._lock = threading.Lock()
-        self._is_ours = False
+        self._is_ours = not self._location.marked
         self._aside_until = 0.0
         self._said = False
         self._ready()
@@ -89,8 +85,6 @@ class PersistentCache:
             self._stand_aside(error)
             return
         self._said = False
-        if self._sweeper is not None:
-            self._sweeper.wrote(len(tile))
 
     def _ready(self) -> bool:
         """Whether the place works, and is marked as ours; marks it if it must."""

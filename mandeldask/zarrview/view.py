@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest, Store
 
     from mandeldask.flights import Seat
+    from mandeldask.zarrview.cache_file import FileLocation
     from mandeldask.zarrview.entries import Entry
     from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.opened import Opened
@@ -53,7 +54,7 @@ class ZarrView:
         Threads that compute chunks for `get`; the number of CPUs by default, at least 2.
     pool : Queue, optional
         Threads to share with other views, instead.
-    directory : str, Path or Store, optional
+    directory : str, Path, Store or FileLocation, optional
         Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
     refresh : float
         Seconds for which the version of a node is believed before it is asked for again.
@@ -76,7 +77,7 @@ class ZarrView:
         cache: TileCache | None = None,
         workers: int | None = None,
         pool: Queue | None = None,
-        directory: str | Path | Store | None = None,
+        directory: str | Path | Store | FileLocation | None = None,
         refresh: float = REFRESH_S,
         at: str = "",
     ) -> None:
@@ -105,9 +106,9 @@ class ZarrView:
         if target is None:
             persistent = None
         elif self.is_fixed:
-            persistent = PersistentCache(target, self.content, self._contents(), self.cache.evictor)
+            persistent = PersistentCache(target, self.content, self._contents())
         else:
-            persistent = PersistentCache(target, CHANGING, (), self.cache.evictor)
+            persistent = PersistentCache(target, CHANGING, ())
         return Reader(self.cache, persistent, self.pool)
 
     def find(self, key: str) -> Entry | None:

@@ -11,19 +11,18 @@ import numpy as np
 import pytest
 import zarr
 
-from mandeldask.zarrview import cache_eviction, cache_locations, persistent_cache
+from mandeldask.zarrview import cache_locations, persistent_cache
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.cache_eviction import Evictor
-from mandeldask.zarrview.formats import V2, V3
+from mandeldask.zarrview.formats import V3
 from mandeldask.zarrview.nodes import Array, Group
 from mandeldask.zarrview.view import ZarrView
 
 DATA = np.random.default_rng(0).integers(0, 255, (64, 64), "u1")
 
 
-def view_on(directory, form=None, cache_bytes=2**20, evictor=None):
+def view_on(directory, form=None, cache_bytes=2**20):
     node = Array(DATA.shape, DATA.dtype, lambda window: DATA[window], (8, 8), dims=("y", "x"), fingerprint="data")
-    return ZarrView(Group({"a": node}), form or V3(), cache=TileCache(cache_bytes, directory, evictor))
+    return ZarrView(Group({"a": node}), form or V3(), cache=TileCache(cache_bytes, directory))
 
 
 def chunks(view):
@@ -146,86 +145,3 @@ def test_a_store_that_stalls_is_given_up(monkeypatch):
     view = view_on(store)
     store.slow = 2
     assert read_all(view) == EXPECTED
-
-
-def used(folder):
-    """Bytes on the disk, and files and folders."""
-    found = list(folder.rglob("*"))
-    return sum(path.stat().st_blocks * 512 for path in found if path.is_file()), len(found)
-
-
-@pytest.mark.parametrize("form", [V2(), V3()], ids=["v2", "v3"])
-@pytest.mark.parametrize(("max_bytes", "max_files"), [(40 * 4096, 10**6), (10**9, 30), (10**9, 10**6)])
-def test_a_folder_stays_within_its_bounds_and_keeps_what_was_used_last(
-    form, max_bytes, max_files, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(cache_eviction, "_SHARE", 1e9)  # only when it is told to
-    evictor = Evictor(tmp_path, max_bytes, max_files)
-    view = view_on(tmp_path / "v" / "tree.zarr", form, evictor=evictor)
-    old, *others = chunks(view)
-    view.read(old)
-    for number, path in enumerate(sorted(tmp_path.rglob("*"))):
-        os.utime(path, (number, number))
-    for chunk in others:
-        view.read(chunk)
-    evictor.evict()
-    held, files = used(tmp_path)
-    assert held <= max_bytes
-    assert files <= max_files
-    kept = [chunk for chunk in chunks(view) if (tmp_path / "v/tree.zarr" / chunk.key).exists()]
-    assert chunks(view)[-1].key in [chunk.key for chunk in kept]
-    is_wide = max_bytes == 10**9 and max_files == 10**6
-    assert (len(kept) == 64) is is_wide
-    assert (old.key in [chunk.key for chunk in kept]) is is_wide
-    again = view_on(tmp_path / "v" / "tree.zarr", form, evictor=evictor)
-    assert sorted(read_all(again)) == sorted(EXPECTED)
-    assert again.cache.loads == len(kept)
-
-
-def test_what_was_read_of_late_is_used(tmp_path):
-    folder = cache_locations.Folder(tmp_path)
-    folder.save("a", b"x")
-    os.utime(tmp_path / "a", (1, 1))
-    folder.load("a")
-    assert time.time() - (tmp_path / "a").stat().st_mtime < 60
-
-
-def test_what_killed_processes_and_former_trees_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache_eviction, "_UNUSED_S", -1)
-    former = tmp_path / "v3" / "former-0.zarr"
-    view_on(former)
-    part = former / "a" / "x.part"
-    part.write_bytes(b"x" * 10_000)
-    os.utime(part, (1, 1))
-    Evictor(tmp_path, 0, 0).evict()
-    assert not part.exists()
-    assert not former.exists()
-
-
-def test_threads_that_write_while_it_is_swept_lose_nothing(tmp_path):
-    evictor = Evictor(tmp_path, 4096, 10)
-    view = view_on(tmp_path / "v" / "tree.zarr", cache_bytes=0, evictor=evictor)
-    errors = []
-
-    def work():
-        try:
-            for _ in range(5):
-                assert read_all(view) == EXPECTED
-        except Exception as error:  # noqa: BLE001
-            errors.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        evictor.evict()
-    assert not errors
-
-
-def test_a_server_keeps_its_folder_within_bounds(tmp_path):
-    evictor = Evictor(tmp_path, 10**9, 40)
-    read_all(view_on(tmp_path / "v" / "tree.zarr", evictor=evictor))
-    stop = time.monotonic() + 10
-    while used(tmp_path)[1] > 40 and time.monotonic() < stop:
-        time.sleep(0.01)
-    assert used(tmp_path)[1] <= 40

@@ -1,0 +1,276 @@
+"""Tiles of many trees in one file: a folder holds the same three files, however many tiles are in them.
+
+The file is a database of SQLite, whose log (WAL) lets many processes of one machine read and write at a time, and loses
+nothing when one is killed. A file for each tile takes two inodes and a block of the disk. Small tiles are written and
+read faster here, those of a megabyte slower, by some milliseconds (``python benchmarks/cache_file.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import stat
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mandeldask.forking import renewed_in_children
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+NAME = "tiles.sqlite"
+"""Name of the file."""
+
+WAIT_S = 2.0
+"""Seconds to wait for another process that writes."""
+
+_PAGE = 16_384
+"""Bytes of a page: most tiles are in one or two."""
+
+_KIND = 0x6D646B74
+"""What SQLite calls the application id: it marks our files."""
+
+_VERSION = 1
+
+_TOUCH_S = 3600
+"""Seconds after which a tile that is read is marked as used again."""
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS tiles (key TEXT PRIMARY KEY, used INTEGER NOT NULL, tile BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS tiles_by_use ON tiles (used)",
+    f"PRAGMA application_id = {_KIND}",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_OLDEST = "DELETE FROM tiles WHERE rowid IN (SELECT rowid FROM tiles ORDER BY used LIMIT ?)"
+
+
+class CacheFile:
+    """A file of tiles within a folder; opened when it is first used.
+
+    Its methods raise OSError or sqlite3.Error, whatever is wrong with the folder.
+
+    Parameters
+    ----------
+    folder : Path
+        On a disk of this machine: SQLite's log does not work over a network.
+    max_bytes : int
+        Bytes on the disk, the log included; the tiles that were not used for longest go. A tile that would take more
+        than a sixteenth of them is not kept.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.path = folder / NAME
+        self._pages = max_bytes // _PAGE
+        self._log_pages = max(4, min(256, self._pages // 16))
+        self._room = self._pages - self._pages // 16 - 2 * self._log_pages
+        self._reader, self._writer = (_Connection(self.path, self._log_pages) for _ in range(2))
+        self._lowered = False
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Leave what a forked child inherited: SQLite forbids to use or close a connection there."""
+        inherited = self._reader.is_open or self._writer.is_open
+        for connection in (self._reader, self._writer):
+            connection.renew(inherited=inherited)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def below(self, name: str) -> FileLocation:
+        """Return the tiles under a name of their own."""
+        return FileLocation(self, name)
+
+    def load(self, key: str) -> bytes | None:
+        """Return the tile under `key`, or None; it is marked as used."""
+        with self._reader.opened() as database:
+            found = database.execute("SELECT tile, used FROM tiles WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        tile, used = found
+        if time.time_ns() - used > _TOUCH_S * 10**9:
+            with contextlib.suppress(OSError, sqlite3.Error):  # one who may only read
+                self._touch(key)
+        return bytes(tile)
+
+    def save(self, key: str, tile: bytes) -> None:
+        """Keep `tile` under `key`, and drop the tiles used longest ago as far as it must have room."""
+        if len(tile) > self._pages * _PAGE // 16:
+            return
+        with self._writer.opened() as database:
+            if not self._has_short_log(database):
+                return
+            if not self._lowered:  # it may have grown under a wider bound
+                self._lower(database)
+            with _transaction(database):
+                database.execute("INSERT OR REPLACE INTO tiles VALUES (?, ?, ?)", (key, time.time_ns(), tile))
+                while _pages_in_use(database) > self._room and database.execute(_OLDEST, (1,)).rowcount:
+                    pass
+
+    def _touch(self, key: str) -> None:
+        with self._writer.opened() as database:
+            database.execute("UPDATE tiles SET used = ? WHERE key = ?", (time.time_ns(), key))
+
+    def _lower(self, database: sqlite3.Connection) -> None:
+        """Make the file as small as it may be, in steps that let other processes in."""
+        while _pages_in_use(database) > self._room:
+            with _transaction(database):
+                count = _number(database, "SELECT count(*) FROM tiles")
+                if not database.execute(_OLDEST, (max(1, count // 64),)).rowcount:
+                    break
+        if _number(database, "PRAGMA page_count") > self._room:
+            database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")  # steps to the end
+        self._lowered = True
+
+    def _has_short_log(self, database: sqlite3.Connection) -> bool:
+        """Whether there is room in the log; it is emptied where readers and other writers have kept SQLite from it."""
+        try:
+            size = self.path.with_name(NAME + "-wal").stat().st_size
+        except FileNotFoundError:
+            return True
+        if size <= 2 * self._log_pages * _PAGE:
+            return True
+        is_busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+
+@dataclass(frozen=True, slots=True)
+class FileLocation:
+    """A place for tiles, as `cache_locations.Location` says, in a `CacheFile`."""
+
+    marked: ClassVar[bool] = False
+    file: CacheFile
+    """The file."""
+    name: str
+    """Before all keys; it says which content and format they are of."""
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+    def load(self, key: str) -> bytes | None:
+        """Return the tile under `key`, or None."""
+        return self.file.load(f"{self.name}/{key}")
+
+    def save(self, key: str, content: bytes) -> None:
+        """Keep a tile."""
+        self.file.save(f"{self.name}/{key}", content)
+
+    def claim(self, key: str, content: bytes) -> None:
+        """Keep a tile unless there is one."""
+        if self.load(key) is None:
+            self.save(key, content)
+
+
+class _Connection:
+    """A connection to the file for all threads of a process, one at a time."""
+
+    def __init__(self, path: Path, log_pages: int) -> None:
+        self._path, self._log_pages = path, log_pages
+        self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self.renew(inherited=False)
+
+    def renew(self, *, inherited: bool) -> None:
+        """Begin with a free lock, and lend nothing where a fork `inherited` a connection."""
+        self._lock = threading.Lock()
+        self._inherited = inherited
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._database is not None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection; after an error the next one is a new one."""
+        with self._lock:
+            if self._inherited:
+                msg = "this process was forked from one that uses the file"
+                raise OSError(msg)
+            if self._database is None or self._file != self._now():
+                self._database = _connected(self._path, self._log_pages)
+                self._file = self._now()
+            try:
+                yield self._database
+            except sqlite3.Error:
+                self._database = None
+                raise
+
+    def _now(self) -> tuple[int, int] | None:
+        """Return which file has the name now."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
+    """Return a connection to a file of tiles, made if there is none.
+
+    Raises
+    ------
+    OSError
+        If something else is there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):  # a pipe or device would keep us waiting
+        msg = f"{path} is no regular file"
+        raise OSError(msg)
+    database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
+    kind = _number(database, "PRAGMA application_id")
+    if kind != _KIND and _number(database, "SELECT count(*) FROM sqlite_master"):
+        database.close()
+        msg = f"{path} is no file of tiles"
+        raise OSError(msg)
+    for setting in (f"page_size = {_PAGE}", "auto_vacuum = INCREMENTAL"):
+        database.execute(f"PRAGMA {setting}")
+    _use_log(database)
+    log_bytes = log_pages * _PAGE
+    for setting in ("synchronous = NORMAL", f"wal_autocheckpoint = {log_pages}", f"journal_size_limit = {log_bytes}"):
+        database.execute(f"PRAGMA {setting}").fetchall()
+    if kind != _KIND:
+        with _transaction(database):
+            for statement in _SCHEMA:
+                database.execute(statement)
+    return database
+
+
+def _use_log(database: sqlite3.Connection) -> None:
+    """Turn the log on; two processes that do so at a time are not made to wait by SQLite itself."""
+    stop = time.monotonic() + WAIT_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError:
+            if time.monotonic() > stop:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Do all of a block or nothing, alone."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if database.in_transaction:  # a full disk has rolled it back already
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _number(database: sqlite3.Connection, query: str) -> int:
+    return int(database.execute(query).fetchone()[0])
+
+
+def _pages_in_use(database: sqlite3.Connection) -> int:
+    return _number(database, "PRAGMA page_count") - _number(database, "PRAGMA freelist_count")
