@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from mandeldask.lazy.blocks import dask_arrays
@@ -45,11 +46,25 @@ def as_dataset(
         encoding = {"chunks": (side, side)}
     else:
         arrays, encoding = dask_arrays(grid, kernel, sides), {}
+    said = {field: dict(kernel.attributes.get(field, {})) for field in arrays}
     variables = {
-        field: PixelVariable(DIMS, array, dict(kernel.attributes.get(field, {})), encoding, fastpath=True)
+        field: PixelVariable(
+            DIMS, array, said[field], encoding | _unused(kernel.dtypes[field], said[field]), fastpath=True
+        )
         for field, array in arrays.items()
     }
     return xr.Dataset(variables, coords=grid_coordinates(grid), attrs=attrs)
+
+
+def _unused(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> dict[str, int]:
+    """Return the encoding of counts for Zarr v3: a fill value that none has, if there is one.
+
+    Some viewers (OpenLayers, zarr-layer) show what equals it as transparent. A cap of 255 needs every value of uint8.
+    """
+    if dtype.kind != "u" or "maxiter" not in attrs or "scale_factor" in attrs:
+        return {}
+    most = int(np.iinfo(dtype).max)
+    return {"fill_value": most} if attrs["maxiter"] < most else {}
 
 
 def lazy_arrays(grid: Grid, kernel: Kernel) -> dict[str, LazyPixels]:

@@ -70,11 +70,16 @@ def _filled(elements: NDArray[Any], mask: NDArray[Any], dtype: np.dtype[Any], mi
         msg = f"the source returned masked elements, and nothing of dtype {dtype} was declared to stand for them"
         raise ValueError(msg)
     block = _cast(np.where(mask, np.zeros((), elements.dtype), elements), dtype)
-    if dtype.kind in "iu" and (block[~mask] == missing).any():
+    if dtype.kind in "iu" and is_read_as(block[~mask], missing):
         msg = f"an element is {missing}, which stands for missing elements"
         raise ValueError(msg)
     block[mask] = missing
     return block
+
+
+def is_read_as(numbers: NDArray[Any], missing: Any) -> bool:
+    """Return whether one of `numbers` is what stands for missing ones to readers, who compare them as float64."""
+    return bool((numbers.astype(np.float64) == float(missing)).any())
 
 
 _FROM = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc", "S": "S"}
@@ -133,6 +138,8 @@ def _another(dtype: np.dtype[Any], declared_dtype: np.dtype[Any]) -> TypeError:
 def _text(block: NDArray[Any]) -> NDArray[Any]:
     """Return text of any length; missing objects among it are empty."""
     text = np.dtypes.StringDType()
+    if block.dtype.kind == "U":
+        block = block.astype(block.dtype.newbyteorder("="), copy=False)  # numpy reads other orders as other characters
     if block.dtype == text or block.dtype.kind == "U":
         return block.astype(text, order="C", copy=False)
     if block.dtype.kind not in "TOS":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mandeldask.zarrview.blocks import declared, dense
+from mandeldask.zarrview.blocks import declared, dense, is_read_as
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.dtypes import DIGITS, plain
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 _WIDEST, _NARROW = 8, 2
 """Bytes of whole numbers of which float64 lacks some, and of those that float32 has all."""
+
+_UNITS = ("s", "ms", "us", "ns")
+"""Units in which xarray counts times."""
+
+_STEP = 2**12
+"""Between numbers that may stand for missing ones: float64 has each, also next to 2**64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,9 @@ def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -
     if dtype.itemsize < _WIDEST or (present is not None and _are_digits_of_floats(present)):
         return np.dtype(np.float32 if dtype.itemsize <= _NARROW else np.float64), np.nan
     limits = np.iinfo(dtype)
-    for candidate in (limits.min, limits.max, *range(limits.max - 1, limits.max - 2**16, -1)):
-        if candidate and (present is None or not (present == candidate).any()):
+    largest = int(limits.max) + 1
+    for candidate in (limits.min, limits.max, *range(largest - _STEP, largest - _STEP * 2**16, -_STEP)):
+        if candidate and (present is None or not is_read_as(present, candidate)):
             return dtype, dtype.type(candidate)
     msg = "no whole number is free to stand for the missing ones"
     raise TypeError(msg)
@@ -126,8 +133,31 @@ def with_conventions(data: Any) -> Array:
     """Return the Array of an array of dates or durations: what CF conventions make of them."""
     from xarray import Variable  # noqa: PLC0415  0.3 s of import, for those who have such arrays
 
+    data = in_units_of_xarray(data) if data.dtype.kind in "Mm" else data
     node = as_node(Variable(tuple(f"dim_{axis}" for axis in range(data.ndim)), data))
     return replace(cast("Array", node), dims=None)
+
+
+def in_units_of_xarray(times: NDArray[Any]) -> NDArray[Any]:
+    """Return dates or durations in a unit that xarray counts in: seconds to nanoseconds.
+
+    Raises
+    ------
+    TypeError
+        If that loses part of one, or the unit is a length of no fixed number of seconds.
+    """
+    unit, count = np.datetime_data(times.dtype)
+    if unit in _UNITS and count == 1:
+        return times
+    kind = times.dtype.kind
+    is_vague = unit == "generic" if kind == "M" else unit in {"generic", "Y", "M"}
+    target = unit if unit in _UNITS else "ns" if unit in {"ps", "fs", "as"} else "s"
+    counted: NDArray[Any] = times.astype(f"{kind}8[{target}]")
+    lost = (counted.astype(times.dtype) != times) & ~np.isnat(times)
+    if (is_vague and not np.isnat(times).all()) or lost.any():
+        msg = f"elements of dtype {times.dtype} are no whole numbers of nanoseconds, or of seconds within 64 bits"
+        raise TypeError(msg)
+    return counted
 
 
 def _objects_node(data: NDArray[Any]) -> Array:

@@ -18,12 +18,13 @@ from xarray.core.indexing import CoordinateTransformIndexingAdapter
 from xarray.indexes import PandasIndex
 
 from mandeldask.zarrview.blocked import in_dask_blocks, in_shared_blocks
-from mandeldask.zarrview.blocks import dense
+from mandeldask.zarrview.blocks import declared, dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import aligned_chunks, block_chunks, default_chunks
 from mandeldask.zarrview.identity import digest, identity
 from mandeldask.zarrview.kinds.numpy_arrays import bytes_node, unmasked
 from mandeldask.zarrview.kinds.objects import typed
+from mandeldask.zarrview.kinds.packing import check_packing, without_stale_dtype
 from mandeldask.zarrview.nodes import SKIPPED, Array, Group, Node, as_node, group_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "dtype", "_Unsigned", "_Encoding"}
 """Encodings that change elements."""
+
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+"""What CF conventions call the units of numpy's that xarray counts in."""
 
 COMPUTED = 2**16
 """Elements, at most, of a coordinate that an index computes and that xarray's readers load when they open a group."""
@@ -54,7 +58,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Reads windows of a variable and encodes each as xarray encodes the whole."""
+    """Reads windows of a variable and encodes each as xarray encodes the whole.
+
+    Raises ValueError where that would make another element of one.
+    """
 
     variable: xr.Variable
 
@@ -63,7 +70,10 @@ class Encoded:
         variable = self.variable[window]
         if variable.chunks is not None:
             variable = variable.compute(scheduler="synchronous")
-        return np.asarray(_encode(variable).data)
+        with np.errstate(invalid="ignore"):  # which is checked
+            packed = _encode(variable)
+        check_packing(variable, packed)
+        return np.asarray(packed.data)
 
 
 @as_node.register(xr.DataTree)
@@ -127,12 +137,13 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     Numbers and text are encoded window by window. What needs the values to choose an encoding (dates without a unit,
     objects) is encoded here and now, or by dask when read, as `to_zarr` does.
     """
-    if variable.dtype.kind == "O":
+    if variable.dtype.kind == "O" or not isinstance(variable.dtype, np.dtype):  # or of a type of pandas' own
         variable, missing = _of_objects(variable)
         if variable.dtype.kind == "O":
             return _bytes(variable)
     else:
         missing = None
+    variable = without_stale_dtype(variable)
     encoded, packed = _encoded(variable, name)
     missing = encoded.attrs.get("_FillValue") if missing is None else missing
     attrs = _attrs({key: value for key, value in encoded.attrs.items() if key != "_FillValue"})
@@ -144,12 +155,22 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
         chunks=_chunks(variable, encoded.dtype.itemsize),
         dims=tuple(map(str, variable.dims)),
         attrs=with_missing(attrs, missing, encoded.dtype),
-        fill_value=variable.encoding.get("fill_value"),
+        fill_value=_fill_value(variable.encoding.get("fill_value"), encoded.dtype),
         missing=missing,
         fingerprint=digest(_identity(variable), encoded.dtype, sorted(attrs.items()), packing),
         encoding={key: variable.encoding[key] for key in ("compressors", "shards") if key in variable.encoding},
     )
     return _in_blocks(node, variable)
+
+
+def _fill_value(asked: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the fill value of an encoding; None if it is of another dtype, of the file that elements came from."""
+    if asked is None or dtype.kind not in "biufc":
+        return asked
+    try:
+        return declared(np.asarray(asked), (), dtype)[()]
+    except TypeError:
+        return None
 
 
 def _identity(variable: xr.Variable) -> str:
@@ -163,7 +184,7 @@ def _of_objects(variable: xr.Variable) -> tuple[xr.Variable, Any]:
     """Return a variable of objects as one of a type of numpy's, or of bytes, and what stands for missing elements."""
     objects = (
         variable.compute(scheduler="synchronous").to_numpy() if variable.chunks is not None else variable.to_numpy()
-    )
+    ).astype(object)
     if any(type(element).__module__.partition(".")[0] == "cftime" for element in objects.flat):
         return _encode(variable), None
     values, missing = unmasked(typed(objects))
@@ -202,7 +223,7 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
     """Return what `to_zarr` writes of a variable; text of variable length stays so, in Zarr v2 as well."""
     try:
         encoded: xr.Variable = encode_zarr_variable(variable, name=name, zarr_format=3)
-    except (KeyError, OverflowError):
+    except (AttributeError, KeyError, OverflowError):
         if variable.dtype.kind != "M" or "units" in variable.encoding:
             raise
         encoded = encode_zarr_variable(_since_1970(variable), name=name, zarr_format=3)
@@ -210,12 +231,16 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
 
 
 def _since_1970(variable: xr.Variable) -> xr.Variable:
-    """Return times as nanoseconds since 1970: xarray counts from the first, and 64 bits of them are 292 years."""
-    times = np.asarray(variable.values, "M8[ns]")
-    attrs = {**variable.attrs, "units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+    """Return times as counts of their own unit since 1970.
+
+    xarray counts from the first, and 64 bits of nanoseconds are 292 years; dates that Python has not, it does not count.
+    """
+    times = np.asarray(variable.values)
+    unit = np.datetime_data(times.dtype)[0]
+    attrs = {**variable.attrs, "units": f"{_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
     if np.isnat(times).any():
         attrs["_FillValue"] = np.int64(np.iinfo(np.int64).min)
-    return xr.Variable(variable.dims, times.view(np.int64), attrs, variable.encoding)
+    return xr.Variable(variable.dims, times.astype(f"<M8[{unit}]").view(np.int64), attrs, variable.encoding)
 
 
 def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
