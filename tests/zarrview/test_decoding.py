@@ -114,8 +114,8 @@ def test_what_packing_would_change_is_an_error(zarr_format):
     good = xr.Dataset({"v": ("x", np.array([np.nan, 270.12, 300.456], "f4"), {}, PACKED)})
     np.testing.assert_allclose(opened(good, zarr_format)["v"], [np.nan, 270.12, 300.46], rtol=1e-6)
     whole = {"dtype": "u1", "_FillValue": 255}
-    for elements, encoding in (([900.0], PACKED), ([np.inf], PACKED), ([400.0], whole), ([4.5], whole), ([255.0], whole)):
-        array = zarr.open_array(md.to_store(xr.Variable("x", elements, {}, encoding), zarr_format), mode="r")
+    for element, encoding in ((900.0, PACKED), (np.inf, PACKED), (400.0, whole), (4.5, whole), (255.0, whole)):
+        array = zarr.open_array(md.to_store(xr.Variable("x", [element], {}, encoding), zarr_format), mode="r")
         with pytest.raises(ValueError, match="cannot be packed"):
             array[:]
 

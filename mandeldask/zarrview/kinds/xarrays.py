@@ -233,7 +233,7 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
 def _since_1970(variable: xr.Variable) -> xr.Variable:
     """Return times as counts of their own unit since 1970.
 
-    xarray counts from the first, and 64 bits of nanoseconds are 292 years; dates that Python has not, it does not count.
+    xarray counts from the first, and 64 bits of nanoseconds are 292 years. It refuses dates that Python does not have.
     """
     times = np.asarray(variable.values)
     unit = np.datetime_data(times.dtype)[0]
