@@ -33,7 +33,13 @@ FIELD = xr.Dataset(
         "lon": ("lon", np.linspace(0, 54.95, 1100), {"units": "degrees_east"}),
     },
 )
+WAVES = RANDOM.normal(0, 1, (600, 700)) + 1j * RANDOM.normal(0, 1, (600, 700))
+PARTS = np.zeros((500, 600), [("height", ">f4"), ("label", "S4"), ("count", "i2")])
+PARTS["height"], PARTS["count"], PARTS["label"] = RANDOM.normal(0, 1, PARTS.shape), np.arange(600), b"ab"
 TREES = {
+    "waves": WAVES,
+    "parts": PARTS,
+    "points": PARTS[0],
     "photo": PHOTO,
     "deep": xr.DataArray(DEEP, dims=("t", "c", "y", "x")),
     "field": FIELD,
@@ -45,7 +51,8 @@ TREES = {
         "number": 7.5,
         "mask": LABELS[:40, :60] > 25,
         "large": np.arange(12).reshape(3, 4) * 10**15,
-        "complex": np.ones((4, 4), complex),
+        "words": np.array([["a", "b"], ["c", "d"]]),
+        "waves": np.exp(1j * np.arange(2000) / 50),
     },
 }
 SIZE = {"width": 1200, "height": 900}
@@ -129,6 +136,25 @@ def test_values_go_through_the_chosen_limits_and_colours(tab, server):
     shown(tab, server, "field/height", x=450, y=400, scale=1, time=2, **{"as": "map", "ch0": "-1.5_2_magma"})
     seen = pixels(tab)
     np.testing.assert_array_equal(seen, expected(mapped(HEIGHT[2], -1.5, 2, "magma"), seen, 450, 400))
+
+
+def test_parts_of_complex_numbers_and_fields_of_structs_are_drawn(tab, server):
+    height = PARTS["height"].astype(np.float64)
+    for path, part, values, low, high in (
+        ("waves", "magnitude", np.abs(WAVES), 0, 2),
+        ("waves", "phase", np.angle(WAVES), -3, 3),
+        ("parts", "height", height, -1, 1),
+        ("parts", "count", PARTS["count"].astype(np.float64), 0, 600),
+    ):
+        tab.goto("about:blank")
+        rows, columns = np.array(values.shape) // 2
+        shown(tab, server, path, x=columns, y=rows, scale=1, part=part, **{"as": "map", "ch0": f"{low}_{high}_gray"})
+        seen = pixels(tab)
+        np.testing.assert_array_equal(seen, expected(mapped(values, low, high, "gray"), seen, columns, rows), part)
+    tab.get_by_label("Part").select_option("height")
+    tab.wait_for_function("() => location.hash.includes('viridis') && !location.hash.includes('part=')")
+    shown(tab, server, "points")
+    assert tab.locator("tbody tr").nth(1).inner_text().split("\t")[2:] == ["ab", "1"]
 
 
 def test_coarser_levels_are_means(tab, server):
@@ -230,7 +256,8 @@ def test_only_what_is_seen_is_asked_for(tab, server):
     [
         ("misc/text", "a <b>word</b>"),
         ("misc/number", "7.5"),
-        ("misc/complex", "complex128"),
+        ("misc/words", "does not draw arrays of text"),
+        ("misc/waves", "magnitude"),
         ("misc/signal", "5,000 of 5,000 values"),
     ],
 )
@@ -251,7 +278,7 @@ def test_tables_are_pages_of_rows(tab, server):
 def test_small_pictures_are_drawn_in_lists(tab, server):
     tab.goto(f"{server}/browse/misc")
     tab.wait_for_selector("canvas.thumb[data-state=idle]")
-    assert tab.locator("canvas.thumb").count() == 2
+    assert tab.locator("canvas.thumb").count() == 2  # not the text
 
 
 @pytest.mark.parametrize("compressor", [ZstdCodec(level=1), BloscCodec(cname="lz4"), None])

@@ -85,9 +85,20 @@ def test_large_groups_are_searched_and_paged(client):
     assert "page 3 of 3" in second
     found = client.get("/browse/many", params={"q": "member 24"}).text
     assert found.count("<tr>") == 12
-    assert "11 of 250" in found
+    assert "11 found" in found
     assert "Nothing here" in client.get("/browse/many", params={"q": '"><script>'}).text
     assert "<script>" not in client.get("/browse/many", params={"q": '"><script>'}).text
+
+
+def test_a_search_looks_into_groups(client):
+    text = client.get("/browse/", params={"q": "VALUE"}).text
+    assert '<a href="../browse/nested/deep/value">nested/deep/value</a>' in text
+    assert "1 found, here and below<" in text
+    assert client.get("/browse/nested/deep/value").status_code == 200
+    assert ">deep/value</a>" in client.get("/browse/nested", params={"q": "eep/v"}).text
+    with serving({"wide": {str(n): {"last": np.zeros(2)} for n in range(2100)}}) as wide:
+        text = wide.get("/browse/", params={"q": "last"}).text
+        assert "only the first 2,000 arrays and groups were looked into" in text
 
 
 def test_columns_of_one_length_are_a_table(client):
@@ -107,7 +118,7 @@ def test_what_is_not_there_is_a_page_with_404(client, path):
 def test_pages_are_revalidated_and_files_kept(client):
     first = client.get("/browse/photo")
     assert client.get("/browse/photo", headers={"if-none-match": first.headers["etag"]}).status_code == 304
-    script = client.base_url.join("/browse/photo").join(re.search(r'src="([^"]+array\.js)"', first.text)[1])
+    script = client.base_url.join("/browse/photo").join(re.search(r'src="([^"]+page\.js)"', first.text)[1])
     reply = client.get(script)
     assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in reply.headers["cache-control"]

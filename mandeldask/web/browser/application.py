@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, quote
 
 from mandeldask.multiscales import dimensions
 from mandeldask.web.browser import html
-from mandeldask.web.browser.files import FOLDER, SECURITY, file_at
 from mandeldask.web.browser.items import Item, item_at, members_of, names_in
+from mandeldask.web.browser.searching import search
 from mandeldask.web.catalog import IMAGES
 from mandeldask.web.messages import Refusal, Reply, Request
+from mandeldask.web.packaged import Folder
 from mandeldask.web.representation import Lifetime, Representation
 from mandeldask.web.zarr import other_method
 
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from mandeldask.web.browser.searching import Matches
     from mandeldask.web.catalog import Catalog, Found
     from mandeldask.web.keys import Grant
+
+FILES = Folder("browser/files")
+
+SCRIPT = "page.js"
+"""The module that draws into every page."""
+
+POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'"
+)
+"""Nothing is fetched from anywhere else; zstd, blosc and lz4 are WebAssembly within their modules."""
+
+SECURITY = (("content-security-policy", POLICY),)
 
 ROWS = 100
 """Members on a page; each is opened to say what it is."""
@@ -53,9 +68,9 @@ class Browser:
     async def _reply(self, request: Request, scope: Scope) -> Reply:
         if request.method not in {"GET", "HEAD"}:
             return other_method(request.method)
-        if request.path.startswith(f"/{FOLDER}"):
-            file = file_at(request.path.removeprefix(f"/{FOLDER}"))
-            shown = Representation(file.etag, file.media_type, file.lifetime, private=False)
+        if request.path.startswith("/browse-files/"):
+            file = FILES.file_at(request.path.removeprefix(f"/{_folder()}"), "the pages have")
+            shown = Representation(file.etag, file.media_type, Lifetime.IMMUTABLE, private=False)
             return (shown.decided(request) or shown.reply(request, file.content)).plus(*SECURITY)
         names = html.segments(request.path.removeprefix("/browse"))
         query = {
@@ -85,7 +100,8 @@ class Browser:
     async def _group(self, place: Place, item: Item, names: Sequence[str], query: dict[str, str]) -> bytes:
         """Return the page of a group, or of the server itself."""
         wanted = query.get("q", "").strip()
-        chosen = [name for name in names if wanted.lower() in name.lower()]
+        found = await search(place.found, names, wanted) if wanted else None
+        chosen = names if found is None else found.paths
         pages = max(1, ceil(len(chosen) / ROWS))
         number = min(max(1, int(query["page"]) if query.get("page", "").isdecimal() else 1), pages)
         shown = chosen[(number - 1) * ROWS : number * ROWS]
@@ -98,21 +114,15 @@ class Browser:
             '<main class="group">',
             self._levels(place, item),
             f"<h1>{escape(place.title)}</h1>",
-            _search(wanted, len(names), len(chosen)) if len(names) > 5 or wanted else "",  # noqa: PLR2004  overlooked
+            _search(wanted, len(names), found),
             table if items else '<p class="empty">Nothing here.</p>',
             _pages(number, pages, wanted),
-            self._rows(place, items),
+            self._rows(place, items) if found is None else "",
             html.attributes_of(item.attrs),
             html.addresses(place.base, place.root, place.zarr, "", item),
             "</main>",
         ]
-        return html.page(
-            f"{place.title} · mandeldask",
-            place.root,
-            FOLDER,
-            "\n".join(body),
-            "array.js" if item.kind == "image" else "group.js",
-        )
+        return html.page(f"{place.title} · mandeldask", place.root, _folder(), "\n".join(body), SCRIPT)
 
     @staticmethod
     def _levels(place: Place, item: Item) -> str:
@@ -126,7 +136,7 @@ class Browser:
 
     def _thumbnail(self, place: Place, item: Item) -> str:
         """Return the relative URL of the levels of a member that is drawn small; "" if it is not."""
-        names = (*place.names, item.name)
+        names = (*place.names, *item.name.split("/"))
         if item.is_group or not item.draws or not 0 < (item.nbytes or 0) <= THUMBNAIL_BYTES:
             return ""
         return f"{place.root}zarr/v3/{self._image(names) if item.is_large else html.as_url(names)}"
@@ -157,7 +167,8 @@ class Browser:
             "levels": f"{place.root}zarr/v3/{image}" if image else "",
             "type": item.type_name,
             "coordinates": " ".join(quote(name, safe="") for name in coordinates),
-            "kind": item.kind if item.is_number or not item.shape else "text",
+            "kind": "text" if item.kind == "column" and not item.is_number else item.kind,
+            "name": place.title,
         }
         shape = " × ".join(f"{size:,} {dim}".strip() for size, dim in item.sides) or "one value"
         facts = {"Shape": shape, "Type": item.type_name, "Chunks": " × ".join(map(str, item.chunks)), "Size": item.size}
@@ -172,7 +183,7 @@ class Browser:
             html.addresses(place.base, place.root, place.zarr, image, item),
             "</main>",
         ]
-        return html.page(f"{place.title} · mandeldask", place.root, FOLDER, "\n".join(body), "array.js")
+        return html.page(f"{place.title} · mandeldask", place.root, _folder(), "\n".join(body), SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,11 @@ async def _coordinates(place: Place, item: Item) -> list[str]:
     return found
 
 
+def _folder() -> str:
+    """Return where the files are, from the server's root: a URL that is never used for others."""
+    return f"browse-files/{FILES.fingerprint()}/"
+
+
 def _check_key(grant: Grant) -> None:
     """Refuse the page of all trees to those without a key: it would be empty."""
     if grant.trees == frozenset():
@@ -222,11 +238,15 @@ def _base(request: Request, scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host}/"
 
 
-def _search(wanted: str, count: int, found: int) -> str:
-    said = f"{found:,} of {count:,}" if wanted else f"{count:,} members"
+def _search(wanted: str, count: int, found: Matches | None) -> str:
+    """Return the form that searches a group and all below it, with what was found."""
+    said = f"{count:,} members"
+    if found is not None:
+        said = f"{len(found.paths):,} found, here and below"
+        said += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were looked into"
     return (
         f'<form class="search" role="search"><label for="q">Search names</label> <input id="q" name="q" type="search" '
-        f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet">{said}</span></form>'
+        f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet" role="status">{said}</span></form>'
     )
 
 
@@ -245,7 +265,7 @@ def _refused(request: Request, refusal: Refusal) -> Reply:
     root = "../" * (request.path.count("/") - 1) or "./"
     body = f"{html.breadcrumbs(root, ())}<main><h1>{reply.status}</h1><p>{escape(_detail(reply))}</p></main>"
     headers = tuple(pair for pair in reply.headers if pair[0] != "content-type")
-    whole = html.page(f"{reply.status} · mandeldask", root, FOLDER, body)
+    whole = html.page(f"{reply.status} · mandeldask", root, _folder(), body)
     return Reply(reply.status, (("content-type", html.HTML), *headers, *SECURITY), whole)
 
 

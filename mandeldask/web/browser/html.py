@@ -105,7 +105,7 @@ def data(values: Mapping[str, str]) -> str:
 
 
 def _row(item: Item, prefix: str, thumbnail: str | None) -> str:
-    name = f'<div class="member">{_picture(item, thumbnail)}{link(prefix + quote(item.name, safe=""), item.name)}</div>'
+    name = f'<div class="member">{_picture(item, thumbnail)}{link(prefix + quote(item.name), item.name)}</div>'
     shape = " × ".join(f"{size:,} <i>{escape(dim)}</i>".replace(" <i></i>", "") for size, dim in item.sides)
     about = next((str(item.attrs[name]) for name in ("long_name", "title", "description") if name in item.attrs), "")
     units = item.attrs.get("units")

@@ -21,6 +21,8 @@ _BYTES: Final = {"bool": 1, "complex64": 8, "complex128": 16, "float16": 2, "flo
 
 _TEXT: Final = frozenset({"string", "fixed_length_utf32", "null_terminated_bytes"})
 
+_STRUCTS: Final = frozenset({"struct", "structured"})
+
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -76,8 +78,8 @@ class Item:
 
     @property
     def draws(self) -> bool:
-        """Whether it is an array of numbers that the page draws as an image."""
-        return self.is_number and not self.dtype.startswith("complex") and is_image(self.shape, self.dims)
+        """Whether it is an array of numbers, or of structs of numbers, that the page draws as an image."""
+        return (self.is_number or self.dtype in _STRUCTS) and is_image(self.shape, self.dims)
 
     @property
     def is_number(self) -> bool:

@@ -1,8 +1,7 @@
 /** The page of an array: as an image, a line, text, or one value, whatever suits it. */
 
-import "./addresses.js";
 import { element } from "./dom.js";
-import { limitsOf, samplesOf } from "./colour.js";
+import { firstLimits, mapOf } from "./limits.js";
 import { ImageView } from "./image.js";
 import { listen } from "./gestures.js";
 import { showLine } from "./line.js";
@@ -12,43 +11,53 @@ import { showRows } from "./rows.js";
 import { lengthWords, scaleBar } from "./scalebar.js";
 import { openArray, openImage, readRow, worded } from "./source.js";
 
-const place = document.querySelector("#view");
-const { zarr, levels, kind, type } = place.dataset;
-const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays beside it
-
-const notice = element("p", { class: "notice", role: "status", hidden: true });
-const failed = (message) => {
-  notice.textContent = message;
-  notice.hidden = false;
-  place.dataset.state = "failed";
-};
-
-async function show() {
-  if (kind === "image") return await showImage();
-  if (kind === "array") return failed(`This page does not draw arrays of ${type}.`);
-  const array = await openArray(zarr);
-  if (kind === "value") return await showValue(array);
-  if (array.shape.length === 1 && kind === "column") return await showLine(place, array, failed);
-  if (array.shape.length === 1) return await showRows(place, [[document.title.split(" · ")[0], zarr]], array.shape[0]);
-  return failed(`This page does not draw arrays of ${type} with ${array.shape.length} dimensions.`);
+/**
+ * Show the array that a page is about.
+ *
+ * @param {HTMLElement} place where, with what the server says of it
+ * @param {object} server what is read from
+ * @param {object} state what a link holds, as `showPage` takes it
+ */
+export function showArray(place, server, state) {
+  const notice = element("p", { class: "notice", role: "status", hidden: true });
+  const failed = (message) => {
+    notice.textContent = message;
+    notice.hidden = false;
+    place.dataset.state = "failed";
+  };
+  place.append(notice);
+  show({ place, server, state, failed }).catch((error) => failed(error.message));
 }
 
-async function showValue(array) {
+async function show(page) {
+  const { place, server, failed } = page;
+  const { zarr, kind, type, name } = place.dataset;
+  if (kind === "image") return await showImage(page);
+  if (kind === "array") return failed(`This page does not draw arrays of ${type}.`);
+  const array = await openArray(server, zarr);
+  if (kind === "value") return await showValue(place, array);
+  if (array.dims.length > 1) return failed(`This page does not draw arrays of ${type} with ${array.dims.length} dimensions.`);
+  if (kind === "column") return await showLine(place, array, failed);
+  return await showRows(place, server, [[name, zarr]], array.shape[0]);
+}
+
+async function showValue(place, array) {
   const [value] = await readRow(array, 0, 1);
   place.append(element("p", { class: "value" }, worded(value, array.attrs)));
   place.dataset.state = "idle";
 }
 
-async function showImage() {
-  const picture = await openImage(zarr, levels);
-  const look = await firstLook(picture);
+async function showImage({ place, server, state, failed }) {
+  const { zarr, levels } = place.dataset;
+  const picture = await openImage(server, zarr, levels);
+  const look = await firstLook(picture, permalink.partIn(state.read(), picture));
   const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "The image. Arrow keys move, plus and minus zoom, 0 shows all of it, 1 shows every element as a pixel." });
   const readout = element("p", { class: "readout", role: "status", "aria-live": "off" });
   const bar = element("p", { class: "scalebar", "aria-hidden": "true" });
   const controls = element("form", { class: "panel", "aria-label": "How it is drawn" });
   controls.addEventListener("submit", (event) => event.preventDefault());
   place.append(element("div", { class: "stage" }, canvas, readout, bar, zoomButtons()), controls);
-  const along = await coordinates(picture);
+  const along = await coordinates(picture, place, server);
   const wordedAt = (axis, index) => (along[axis] ? worded(along[axis].values[index], along[axis].attrs) : `${index}`);
 
   let pointer;
@@ -59,19 +68,19 @@ async function showImage() {
     if (canvas.dataset.state === "idle") panel?.refresh();
     place.dataset.state = canvas.dataset.state;
   } });
-  permalink.read(location.hash, view);
+  permalink.read(state.read(), view);
   let timer;
   const changed = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => history.replaceState(null, "", `#${permalink.written(view)}`), 150);
+    timer = setTimeout(() => state.write(permalink.written(view)), 150);
   };
   panel = fillPanel(controls, view, wordedAt, changed);
   listen(canvas, view, { changed, pointed: (at) => {
     pointer = at;
     readout.textContent = words(view, pointer, wordedAt);
   } });
-  window.addEventListener("hashchange", () => {
-    permalink.read(location.hash, view);
+  state.listen(() => {
+    permalink.read(state.read(), view);
     panel = fillPanel(controls, view, wordedAt, changed);
   });
   place.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => {
@@ -88,38 +97,30 @@ const zoomButtons = () => element("div", { class: "zoom", role: "group", "aria-l
   element("button", { type: "button", "data-zoom": "0", "aria-label": "Show all of it", title: "All of it (0)" }, "⌂"));
 
 /** How an image is first drawn: by what OME-Zarr says of its channels, else by its coarsest level. */
-async function firstLook(picture) {
+async function firstLook(picture, part) {
   const at = picture.shape.map((size, axis) => (picture.others.includes(axis) && /^(z|depth|lev)/i.test(picture.dims[axis]) ? Math.floor(size / 2) : 0));
   const flags = Object.keys(picture.attrs).some((name) => name.startsWith("flag_"));
   const mode = picture.channels > 1 ? "channels" : flags ? "labels" : "map";
-  const said = picture.omero?.length === picture.channels ? picture.omero : undefined;
+  const said = picture.omero?.length === picture.channels && !picture.elements ? picture.omero : undefined;
   const channels = [];
   for (let index = 0; index < picture.channels; index++) {
     const { label, color, active, window: limits } = said?.[index] ?? {};
-    const found = limits ? { low: limits.start, high: limits.end } : await lookedAt(picture, at, index);
+    const found = limits ? { low: limits.start, high: limits.end } : await firstLimits(picture, at, index, part);
     const colour = color && picture.channels > 1 ? color : ["FF0000", "00FF00", "0000FF"][index] ?? "FFFFFF";
-    channels.push({ label: label ?? `Channel ${index}`, color: colour, active: active ?? true, low: found.low, high: found.high, map: /^(float|complex)/.test(picture.dtype) ? "viridis" : "gray", inverted: false });
+    channels.push({ label: label ?? `Channel ${index}`, color: colour, active: active ?? true, low: found.low, high: found.high, map: mapOf(picture, part), inverted: false });
   }
-  return { at, mode, channels };
-}
-
-async function lookedAt(picture, at, channel) {
-  if (picture.dtype === "bool") return { low: 0, high: 1 };
-  if (picture.dtype === "uint8") return { low: 0, high: 255 };
-  const coarsest = picture.arrays.length - 1;
-  const place_ = [...at];
-  if (picture.channel >= 0) place_[picture.channel] = channel;
-  const tile = await picture.tile(coarsest, 0, 0, place_);
-  return limitsOf(samplesOf([tile], picture.missing));
+  return { at, mode, channels, part };
 }
 
 /** Coordinates along each axis, where an array beside this one has them. */
-async function coordinates(picture) {
+async function coordinates(picture, place, server) {
+  const { zarr } = place.dataset;
+  const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays beside it
   const beside = zarr.replace(/[^/]+\/?$/, "");
   return await Promise.all(picture.dims.map(async (dim, axis) => {
     if (!known.has(dim) || picture.shape[axis] > 100_000) return undefined;
     try {
-      const array = await openArray(`${beside}${encodeURIComponent(dim)}`);
+      const array = await openArray(server, `${beside}${encodeURIComponent(dim)}`);
       if (array.shape.length !== 1 || array.shape[0] !== picture.shape[axis]) return undefined;
       return { values: await readRow(array, 0, array.shape[0]), attrs: array.attrs };
     } catch {
@@ -159,6 +160,3 @@ function drawBar(bar, { picture, viewport, canvas }, along) {
   bar.style.setProperty("--length", `${found.pixels}px`);
   bar.textContent = lengthWords(found.length, unit ?? "");
 }
-
-place.append(notice);
-show().catch((error) => failed(error.message));

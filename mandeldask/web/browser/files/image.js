@@ -51,7 +51,7 @@ export class ImageView {
 
   #key(level, { row, column }, channel) {
     const at = this.#place(channel);
-    return `${level}/${row}/${column}/${this.picture.others.map((axis) => at[axis]).join(",")}/${channel}`;
+    return `${level}/${row}/${column}/${this.picture.others.map((axis) => at[axis]).join(",")}/${channel}/${this.look.part}`;
   }
 
   #place(channel) {
@@ -76,7 +76,7 @@ export class ImageView {
       }
     }
     wanted.sort(([one], [other]) => Number(other === coarsest) - Number(one === coarsest)); // first something to see
-    this.tiles.want(wanted.flatMap(([each, tile]) => this.#shown.map(({ index }) => ({ key: this.#key(each, tile, index), level: each, ...tile, at: this.#place(index) }))));
+    this.tiles.want(wanted.flatMap(([each, tile]) => this.#shown.map(({ index }) => ({ key: this.#key(each, tile, index), level: each, ...tile, at: this.#place(index), part: this.look.part }))));
     canvas.dataset.state = complete && !this.tiles.busy ? "idle" : "loading";
     this.drawn();
   }
@@ -129,7 +129,7 @@ export class ImageView {
       const [r, c] = [Math.floor(row / down), Math.floor(column / across)];
       const tile = { row: Math.floor(r / tall), column: Math.floor(c / wide) };
       const parts = this.#shown.map(({ index }) => this.tiles.get(this.#key(level, tile, index)));
-      if (parts.every((part) => part?.width)) return { row, column, level, values: parts.map((part) => part.values[(r % tall) * part.width + (c % wide)]) };
+      if (parts.every((part) => part?.width)) return { row, column, level, values: parts.map((part) => (part.exact ?? part.values)[(r % tall) * part.width + (c % wide)]) };
     }
     return { row, column, level: -1, values: [] };
   }

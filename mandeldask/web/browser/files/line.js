@@ -1,8 +1,7 @@
 /** An array of one dimension as a line: all of it, or the part that is chosen. */
 
 import { element, labelled } from "./dom.js";
-import { asNumbers, missingValue, worded } from "./source.js";
-import { get, slice } from "./vendor/zarrita.js";
+import { missingValue, readNumbers, worded } from "./source.js";
 
 const MOST = 500_000; // elements that are read for one picture
 
@@ -13,7 +12,8 @@ export async function showLine(place, array, failed) {
   const readout = element("p", { class: "readout", role: "status" });
   const from = element("input", { type: "number", min: 0, max: length - 1, value: 0 });
   const count = element("input", { type: "number", min: 2, max: MOST, value: Math.min(length, MOST) });
-  const form = element("form", { class: "panel row", "aria-label": "What is drawn" }, labelled("From element", from), labelled("Elements", count));
+  const part = array.elements && element("select", {}, ...array.elements.parts.map(({ name }, index) => element("option", { value: index }, name)));
+  const form = element("form", { class: "panel row", "aria-label": "What is drawn" }, labelled("From element", from), labelled("Elements", count), part && labelled("Part", part));
   place.append(element("div", { class: "stage" }, canvas, readout), form);
   const missing = missingValue(array.attrs);
   let values = [];
@@ -24,7 +24,7 @@ export async function showLine(place, array, failed) {
     const stop = Math.min(length, start + Math.min(MOST, Math.max(2, Math.floor(Number(count.value) || 2))));
     place.dataset.state = "loading";
     try {
-      values = asNumbers((await get(array, [slice(start, stop)])).data);
+      values = await readNumbers(array, start, stop, Number(part?.value ?? 0));
       draw();
       place.dataset.state = "idle";
     } catch (error) {
@@ -119,7 +119,7 @@ function extent(values, missing) {
 
 /** Round numbers from a least to a greatest. */
 function ticks(least, most, about) {
-  if (!(most > least)) return Number.isFinite(least) ? [least] : [];
+  if (!(most - least > 1e-12 * Math.max(Math.abs(least), Math.abs(most)))) return Number.isFinite(least) ? [least] : []; // as good as one value
   const rough = (most - least) / about;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough);

@@ -2,6 +2,7 @@
 
 import { limitsOf, samplesOf, table } from "./colour.js";
 import { element, labelled } from "./dom.js";
+import { firstLimits, mapOf } from "./limits.js";
 import { MAPS } from "./maps.js";
 
 const BINS = 64;
@@ -27,6 +28,7 @@ export function fillPanel(place, view, worded, changed) {
   };
   place.replaceChildren(
     ...picture.others.map((axis) => slider(picture, look, axis, worded, update)),
+    ...(picture.parts.length > 1 ? [parts(view, () => fillPanel(place, view, worded, changed))] : []),
     modes(view, choose),
     contrast,
   );
@@ -47,11 +49,29 @@ function slider(picture, look, axis, worded, update) {
   return labelled(picture.dims[axis], range, said);
 }
 
+/** Which part of complex numbers or structs is drawn. */
+function parts(view, again) {
+  const { look, picture } = view;
+  const select = element("select", { change: async () => {
+    const part = Number(select.value);
+    const limits = await Promise.all(look.channels.map((_, index) => firstLimits(picture, look.at, index, part)));
+    if (Number(select.value) !== part) return; // another was chosen since
+    look.part = part;
+    look.channels.forEach((channel, index) => Object.assign(channel, { low: limits[index].low, high: limits[index].high, map: mapOf(picture, part) }));
+    if (look.mode === "labels" && !isWhole(picture, part)) look.mode = "map";
+    again();
+  } }, ...picture.parts.map(({ name }, index) => element("option", { value: index }, name)));
+  select.value = look.part;
+  return labelled("Part", select);
+}
+
+const isWhole = (picture, part) => /^u?int|^bool/.test(picture.dtypeOf(part));
+
 function modes(view, choose) {
   const { look, picture } = view;
   const offered = [["map", "Colour map"]];
   if (picture.channels > 1) offered.unshift(["channels", "Channels"]);
-  if (/^u?int|^bool/.test(picture.dtype)) offered.push(["labels", "Labels"]);
+  if (isWhole(picture, look.part)) offered.push(["labels", "Labels"]);
   const select = element("select", { change: () => {
     look.mode = select.value;
     choose();

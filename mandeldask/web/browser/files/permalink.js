@@ -9,6 +9,7 @@ export function written({ viewport, look, picture }) {
     parts.set("scale", String(Number(viewport.scale.toPrecision(9))));
   }
   for (const axis of picture.others) parts.set(picture.dims[axis], String(look.at[axis]));
+  if (look.part) parts.set("part", picture.partName(look.part));
   parts.set("as", look.mode);
   const channels = look.mode === "channels" ? look.channels : look.mode === "map" ? look.channels.slice(0, 1) : [];
   channels.forEach((channel, index) => {
@@ -20,6 +21,12 @@ export function written({ viewport, look, picture }) {
 
 const short = (value) => String(Math.round(value * 100) / 100);
 
+/** The part of an element that a fragment names, or the first. */
+export function partIn(text, picture) {
+  const wanted = new URLSearchParams(text.replace(/^#/, "")).get("part");
+  return Math.max(0, picture.parts.findIndex(({ name }) => name === wanted));
+}
+
 /** Take over what a fragment says; what it says wrongly is left as it is. */
 export function read(text, { viewport, look, picture }) {
   const parts = new URLSearchParams(text.replace(/^#/, ""));
@@ -28,6 +35,7 @@ export function read(text, { viewport, look, picture }) {
     const at = number(picture.dims[axis]);
     if (Number.isInteger(at) && at >= 0 && at < picture.shape[axis]) look.at[axis] = at;
   }
+  if (parts.has("part")) look.part = partIn(text, picture);
   const mode = parts.get("as");
   if (["map", "labels"].includes(mode) || (mode === "channels" && picture.channels > 1)) look.mode = mode;
   look.channels.forEach((channel, index) => {
@@ -38,5 +46,5 @@ export function read(text, { viewport, look, picture }) {
     else if (/^[0-9A-F]{6}$/i.test(found[3])) Object.assign(channel, { color: found[3], active: !found[4] });
   });
   const [x, y, scale] = [number("x"), number("y"), number("scale")];
-  if ([x, y, scale].every(Number.isFinite) && scale > 0) Object.assign(viewport, { x, y, scale: Math.min(scale, 64), fitted: false });
+  if ([x, y, scale].every(Number.isFinite) && scale > 0) Object.assign(viewport, { x, y, scale: Math.min(scale, viewport.most), fitted: false });
 }

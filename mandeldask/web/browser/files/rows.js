@@ -5,19 +5,24 @@ import { openArray, readRow, worded } from "./source.js";
 
 const ROWS = 50;
 
-const isText = (array) => !/^(u?int|float)/.test(array?.dtype ?? "");
+/** The columns of an array: one, or those of a struct's fields. */
+function columnsOf(name, array) {
+  if (!array?.elements || array.elements.isComplex) return [{ name, array, isText: array?.elements !== undefined || !/^(u?int|float)/.test(array?.dtype ?? "") }];
+  return array.elements.fields.map((field) => ({ name: field.name, array, field: field.name, isText: !/^(u?int|float)/.test(field.type) || field.type === "utf32" }));
+}
 
 /**
  * Show rows in `place`.
  *
  * @param {HTMLElement} place
- * @param {[string, string][]} columns name and URL of each
+ * @param {object} server what is read from
+ * @param {[string, string][]} named name and URL of each
  * @param {number} length rows of all
  */
-export async function showRows(place, columns, length) {
-  const opened = await Promise.allSettled(columns.map(async ([, url]) => await openArray(url)));
-  const names = columns.map(([name]) => name);
-  const head = element("tr", {}, element("th", { scope: "col" }, "Row"), ...names.map((name, at) => element("th", { scope: "col", class: isText(opened[at].value) ? "text" : "number" }, name)));
+export async function showRows(place, server, named, length) {
+  const opened = await Promise.allSettled(named.map(async ([, url]) => await openArray(server, url)));
+  const columns = named.flatMap(([name], index) => columnsOf(name, opened[index].value));
+  const head = element("tr", {}, element("th", { scope: "col" }, "Row"), ...columns.map(({ name, isText }) => element("th", { scope: "col", class: isText ? "text" : "number" }, name)));
   const body = element("tbody");
   const pages = Math.max(1, Math.ceil(length / ROWS));
   const page = element("input", { type: "number", min: 1, max: pages, value: 1 });
@@ -36,12 +41,9 @@ export async function showRows(place, columns, length) {
     page.value = number;
     const [start, stop] = [(number - 1) * ROWS, Math.min(length, number * ROWS)];
     place.dataset.state = "loading";
-    const values = await Promise.all(opened.map(({ value }) => (value ? readRow(value, start, stop).catch(() => undefined) : undefined)));
+    const values = await Promise.all(columns.map(({ array, field }) => (array ? readRow(array, start, stop, field).catch(() => undefined) : undefined)));
     if (Number(page.value) !== number) return; // another page was asked for since
-    const rows = Array.from({ length: stop - start }, (_, row) => element("tr", {}, element("th", { scope: "row" }, (start + row).toLocaleString("en")), ...values.map((column, at) => {
-      const value = column?.[row];
-      return element("td", { class: isText(opened[at].value) ? "text" : "number" }, column ? worded(value, opened[at].value.attrs) : "cannot be read");
-    })));
+    const rows = Array.from({ length: stop - start }, (_, row) => element("tr", {}, element("th", { scope: "row" }, (start + row).toLocaleString("en")), ...columns.map(({ array, isText }, at) => element("td", { class: isText ? "text" : "number" }, values[at] ? worded(values[at][row], array.attrs) : "cannot be read"))));
     body.replaceChildren(...rows);
     before.disabled = number === 1;
     after.disabled = number === pages;

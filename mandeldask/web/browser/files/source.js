@@ -11,57 +11,71 @@ const MANY = 8; // more channels than this are shown one at a time
  *
  * Text of fixed width has no specification in Zarr v3: zarrita reads it in v2, which the server has at the same path.
  */
-export async function openArray(url) {
+export async function openArray(server, url) {
+  const store = new ChunkStore(server, url);
   try {
-    return await open.v3(root(new ChunkStore(url)), { kind: "array" });
+    return described(await open.v3(root(store), { kind: "array" }), store);
   } catch (error) {
     if (error.status) throw error;
-    return await open.v2(root(new ChunkStore(url.replace("/zarr/v3/", "/zarr/v2/"))), { kind: "array" }).catch(() => {
+    const older = new ChunkStore(server, url.replace("/zarr/v3/", "/zarr/v2/"));
+    return described(await open.v2(root(older), { kind: "array" }).catch(() => {
       throw error;
-    });
+    }), older);
   }
 }
 
+/** Say of an array what its elements are made of, if they are no plain numbers, and what its own axes are called. */
+function described(array, store) {
+  const elements = store.packed.get(array.path.replace(/\/$/, ""));
+  const rank = array.shape.length - (elements ? 1 : 0);
+  array.elements = elements;
+  array.dims = (array.dimensionNames ?? array.shape.map((_, axis) => `dim_${axis}`)).slice(0, rank);
+  return array;
+}
+
 /** Open the group of levels of an image: its arrays, finest first, and what OME-Zarr says of them. */
-async function openLevels(url) {
-  const place = root(new ChunkStore(url));
+async function openLevels(server, url) {
+  const store = new ChunkStore(server, url);
+  const place = root(store);
   const group = await open.v3(place, { kind: "group" });
   const ome = group.attrs.ome ?? group.attrs;
   const [multiscale] = Array.isArray(ome.multiscales) ? ome.multiscales : [];
   const paths = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
   if (!paths.length) throw new Error("The server makes no levels of this array.");
-  const arrays = await Promise.all(paths.map((path) => open.v3(place.resolve(path), { kind: "array" })));
+  const arrays = await Promise.all(paths.map(async (path) => described(await open.v3(place.resolve(path), { kind: "array" }), store)));
   return { arrays, ome, multiscale };
 }
 
 /**
  * Open an array as an image.
  *
+ * @param {object} server
  * @param {string} zarr URL of the array
  * @param {string} levels URL of its levels, or ""
  */
-export async function openImage(zarr, levels) {
-  const found = levels ? await openLevels(levels) : { arrays: [await openArray(zarr)], ome: {}, multiscale: undefined };
+export async function openImage(server, zarr, levels) {
+  const found = levels ? await openLevels(server, levels) : { arrays: [await openArray(server, zarr)], ome: {}, multiscale: undefined };
   const [finest] = found.arrays;
-  const dims = finest.dimensionNames ?? finest.shape.map((_, axis) => `dim_${axis}`);
-  const last = finest.shape.length - 1;
+  const { dims } = finest;
+  const last = dims.length - 1;
   const trailing = !levels && last > 1 && (CHANNELS.has(dims[last]) || (/\d$/.test(dims[last]) && [3, 4].includes(finest.shape[last])));
   const space = trailing ? [last - 2, last - 1] : [last - 1, last];
   const named = dims.findIndex((dim, axis) => CHANNELS.has(dim) && !space.includes(axis));
   const channel = trailing ? last : named;
-  return new Picture(found, dims, space, channel >= 0 && finest.shape[channel] <= MANY ? channel : -1);
+  return new Picture(found, space, channel >= 0 && finest.shape[channel] <= MANY ? channel : -1);
 }
 
 /** An image: levels of an array, two of whose axes are seen, one of which may be channels, and the others chosen. */
 class Picture {
-  constructor({ arrays, ome, multiscale }, dims, space, channel) {
+  constructor({ arrays, ome, multiscale }, space, channel) {
+    const [{ dims, elements }] = arrays;
     this.arrays = arrays;
+    this.elements = elements;
     this.omero = ome.omero?.channels;
     this.dims = dims;
     this.space = space;
     this.channel = channel;
-    this.shape = arrays[0].shape;
-    this.dtype = arrays[0].dtype;
+    this.shape = arrays[0].shape.slice(0, dims.length);
     this.attrs = arrays[0].attrs;
     this.scales = arrays.map((array) => space.map((axis) => this.shape[axis] / array.shape[axis]).map((ratio) => 2 ** Math.round(Math.log2(ratio))));
     const [first] = multiscale?.datasets ?? [];
@@ -84,6 +98,19 @@ class Picture {
     return this.channel < 0 ? 1 : this.shape[this.channel];
   }
 
+  /** What of an element can be drawn: parts of complex numbers, fields of structs; of a number itself. */
+  get parts() {
+    return this.elements?.parts ?? [{ name: "value", dtype: this.arrays[0].dtype }];
+  }
+
+  partName(part) {
+    return this.parts[part].name;
+  }
+
+  dtypeOf(part) {
+    return this.parts[part].dtype;
+  }
+
   /** The axes that are neither seen nor channels. */
   get others() {
     return this.dims.map((_, axis) => axis).filter((axis) => !this.space.includes(axis) && axis !== this.channel);
@@ -100,18 +127,22 @@ class Picture {
    * @param {number} level
    * @param {number} row of the tile, @param {number} column of it
    * @param {number[]} at for every axis where to read; those seen are left out
+   * @param {number} part which of `parts` of an element
    */
-  async tile(level, row, column, at, signal) {
+  async tile(level, row, column, at, part, signal) {
     const array = this.arrays[level];
     const [height, width] = this.side(level);
     const wanted = array.shape.map((size, axis) => {
+      if (axis === this.dims.length) return null; // all bytes of an element
       const place = this.space.indexOf(axis);
       if (place < 0) return at[axis];
       const [start, side] = place === 0 ? [row * height, height] : [column * width, width];
       return slice(start, Math.min(start + side, size));
     });
     const { data, shape } = await get(array, wanted, { signal });
-    return { values: asNumbers(data), height: shape[0] ?? 1, width: shape[1] ?? 1 };
+    const values = array.elements ? array.elements.numbers(data, part) : asNumbers(data);
+    const exact = data instanceof BigInt64Array || data instanceof BigUint64Array ? data : undefined;
+    return { values, exact, height: shape[0] ?? 1, width: shape[1] ?? 1 };
   }
 
   /** Where an element lies along an axis of space, with its unit. */
@@ -140,10 +171,19 @@ export function missingValue(attrs) {
 }
 
 /** Read part of an array of one dimension, or the value of an array of none, as values of JavaScript. */
-export async function readRow(array, start, stop) {
-  if (!array.shape.length) return [await get(array)];
-  const { data } = await get(array, [slice(start, stop)]);
-  return Array.from({ length: stop - start }, (_, index) => (data.get ? data.get(index) : data[index]));
+export async function readRow(array, start, stop, field) {
+  const rank = array.dims.length;
+  if (!rank && !array.elements) return [await get(array)];
+  const { data } = await get(array, array.shape.map((_, axis) => (axis < rank ? slice(start, stop) : null)));
+  const count = rank ? stop - start : 1;
+  const at = array.elements ? (index) => array.elements.value(data, index, field) : (index) => (data.get ? data.get(index) : data[index]);
+  return Array.from({ length: count }, (_, index) => at(index));
+}
+
+/** Read part of an array of one dimension as numbers: one part of each element. */
+export async function readNumbers(array, start, stop, part) {
+  const { data } = await get(array, [slice(start, stop), ...(array.elements ? [null] : [])]);
+  return array.elements ? array.elements.numbers(data, part) : asNumbers(data);
 }
 
 /** A value as people read it, by CF's attributes where they say how. */

@@ -53,11 +53,11 @@ export class Tiles {
     }
   }
 
-  async #read({ key, level, row, column, at }) {
+  async #read({ key, level, row, column, at, part }) {
     const abort = new AbortController();
     this.reading.set(key, abort);
     try {
-      this.#keep(key, await this.picture.tile(level, row, column, at, abort.signal));
+      this.#keep(key, await this.picture.tile(level, row, column, at, part, abort.signal));
     } catch (error) {
       if (!abort.signal.aborted) await this.#failed(key, error);
     }
@@ -81,11 +81,13 @@ export class Tiles {
 
   #keep(key, tile) {
     this.kept.set(key, tile);
-    this.bytes += tile.values.byteLength;
-    for (const [old, { values }] of this.kept) {
+    this.bytes += sizeOf(tile);
+    for (const [old, other] of this.kept) {
       if (this.bytes <= MOST_BYTES || old === key) break;
       this.kept.delete(old);
-      this.bytes -= values.byteLength;
+      this.bytes -= sizeOf(other);
     }
   }
 }
+
+const sizeOf = ({ values, exact }) => values.byteLength + (exact?.byteLength ?? 0);

@@ -14,6 +14,11 @@ export class Viewport {
     return Math.max(picture.width / size.width, picture.height / size.height);
   }
 
+  /** The largest scale: beyond, floats could not tell where elements of very large images lie. */
+  get most() {
+    return Math.min(64, 2 ** 50 / Math.max(this.picture.width, this.picture.height));
+  }
+
   fit() {
     this.fitted = true;
     this.x = this.picture.width / 2;
@@ -37,7 +42,7 @@ export class Viewport {
   zoom(factor, at = { x: this.size.width / 2, y: this.size.height / 2 }) {
     this.fitted = false;
     const before = this.element(at);
-    this.scale = clamp(this.scale * factor, Math.min(1, 0.5 / this.whole), 64);
+    this.scale = clamp(this.scale * factor, Math.min(1, 0.5 / this.whole), this.most);
     const after = this.element(at);
     this.x = clamp(this.x + before.x - after.x, 0, this.picture.width);
     this.y = clamp(this.y + before.y - after.y, 0, this.picture.height);

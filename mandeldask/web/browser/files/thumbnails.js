@@ -1,23 +1,25 @@
-/** The page of a group: small pictures of its images, drawn when they are scrolled to, and the rows of a table. */
+/** Small pictures of the images in a list, drawn when they are scrolled to. */
 
-import "./addresses.js";
 import { limitsOf, paintChannel, paintMap, samplesOf } from "./colour.js";
-import { showRows } from "./rows.js";
+import { mapOf } from "./limits.js";
 import { openImage } from "./source.js";
 
-const seen = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries)
-    if (isIntersecting) {
-      seen.unobserve(target);
-      draw(target).catch(() => target.classList.add("failed"));
-    }
-});
-document.querySelectorAll("canvas.thumb").forEach((canvas) => seen.observe(canvas));
+/** Draw each of some canvases once it is seen. */
+export function drawWhenSeen(canvases, server) {
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries)
+      if (isIntersecting) {
+        seen.unobserve(target);
+        draw(target, server).catch(() => target.classList.add("failed"));
+      }
+  });
+  for (const canvas of canvases) seen.observe(canvas);
+}
 
 /** Draw an image small: its coarsest level, shrunk by the browser. */
-async function draw(canvas) {
+async function draw(canvas, server) {
   const url = canvas.dataset.zarr;
-  const picture = await openImage(url, url.includes("/zarr/v3/images/") ? url : "");
+  const picture = await openImage(server, url, url.includes("/zarr/v3/images/") ? url : "");
   const level = picture.arrays.length - 1;
   const [height, width] = picture.space.map((axis) => picture.arrays[level].shape[axis]);
   const [tall, wide] = picture.side(level);
@@ -29,10 +31,10 @@ async function draw(canvas) {
       const image = new ImageData(Math.min(wide, width - column * wide), Math.min(tall, height - row * tall));
       for (let channel = 0; channel < Math.min(3, picture.channels); channel++) {
         const at = picture.shape.map((size, axis) => (axis === picture.channel ? channel : Math.floor(size / 2)));
-        const tile = await picture.tile(level, row, column, at);
-        const limits = picture.dtype === "uint8" ? { low: 0, high: 255 } : limitsOf(samplesOf([tile], picture.missing));
+        const tile = await picture.tile(level, row, column, at, 0);
+        const limits = picture.dtypeOf(0) === "uint8" ? { low: 0, high: 255 } : limitsOf(samplesOf([tile], picture.missing));
         if (picture.channels > 1) paintChannel(image.data, tile.values, { ...limits, color: colours[channel], missing: picture.missing });
-        else paintMap(image.data, tile.values, { ...limits, map: picture.dtype.startsWith("float") ? "viridis" : "gray", missing: picture.missing });
+        else paintMap(image.data, tile.values, { ...limits, map: mapOf(picture, 0), missing: picture.missing });
       }
       context.putImageData(image, column * wide, row * tall);
     }
@@ -41,10 +43,4 @@ async function draw(canvas) {
   small.imageSmoothingQuality = "high";
   small.drawImage(whole, (canvas.width - width * ratio) / 2, (canvas.height - height * ratio) / 2, width * ratio, height * ratio);
   canvas.dataset.state = "idle";
-}
-
-const rows = document.querySelector("#rows");
-if (rows) {
-  const { zarr, columns, length } = rows.dataset;
-  showRows(rows, columns.split(" ").map((name) => [decodeURIComponent(name), `${zarr}/${name}`]), Number(length)).catch((error) => rows.append(error.message));
 }

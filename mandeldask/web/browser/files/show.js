@@ -1,0 +1,28 @@
+/** All that scripts put into a page, wherever it is shown. */
+
+import { showAddresses } from "./addresses.js";
+import { showArray } from "./array.js";
+import { showRows } from "./rows.js";
+import { drawWhenSeen } from "./thumbnails.js";
+
+/**
+ * Draw what a page is about.
+ *
+ * @param {ParentNode} root the page
+ * @param {object} server what it reads from, such as an `HttpServer`
+ * @param {{ read: () => string, write: (text: string) => void, listen: (changed: () => void) => void }} state what a link holds
+ */
+export function showPage(root, server, state) {
+  showAddresses(root, server);
+  drawWhenSeen(root.querySelectorAll("canvas.thumb"), server);
+  const view = root.querySelector("#view");
+  if (view) showArray(view, server, state);
+  const rows = root.querySelector("#rows");
+  if (rows) showColumns(rows, server);
+}
+
+function showColumns(rows, server) {
+  const { zarr, columns, length } = rows.dataset;
+  const named = columns.split(" ").map((name) => [decodeURIComponent(name), `${zarr}/${name}`]);
+  showRows(rows, server, named, Number(length)).catch((error) => rows.append(error.message));
+}

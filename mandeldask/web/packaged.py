@@ -1,0 +1,100 @@
+"""Files of pages, from the package: sent from this origin, no CDN."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from mandeldask.web.messages import Refusal
+from mandeldask.web.representation import Lifetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from importlib.resources.abc import Traversable
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file, ready to be sent."""
+
+    content: bytes
+    """Its bytes."""
+    media_type: str
+    """Its Content-Type."""
+    lifetime: Lifetime = Lifetime.REVALIDATE
+    """How long a cache may use it."""
+
+    @property
+    def etag(self) -> str:
+        """Strong ETag, without quotes."""
+        return hashlib.sha256(self.content).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of files in the package ``mandeldask.web``."""
+
+    path: str
+    """Where it is, such as ``viewer`` or ``browser/files``."""
+
+    def files(self) -> Mapping[str, File]:
+        """Return every file in it by its path. A dictionary cannot be talked into leaving its folder."""
+        return _files(self.path)
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that only these very files have."""
+        return _fingerprint(self.path)
+
+    def file_at(self, path: str, whose: str) -> File:
+        """Return a file by its path.
+
+        Raises
+        ------
+        Refusal
+            404 if there is none; the message says `whose` file is missing.
+        """
+        file = self.files().get(path)
+        if file is None:
+            raise Refusal(404, f"{whose} no such file")
+        return file
+
+
+@cache
+def _files(path: str) -> Mapping[str, File]:
+    folder = files("mandeldask.web")
+    for name in path.split("/"):
+        folder /= name
+    return dict(_walk(folder, ""))
+
+
+@cache
+def _fingerprint(path: str) -> str:
+    digest = hashlib.sha256()
+    for name, file in sorted(_files(path).items()):
+        digest.update(f"{name} {file.etag}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, File]]:
+    """Return the files of a folder and of those in it."""
+    for item in folder.iterdir():
+        if not _NAME.fullmatch(item.name):
+            continue
+        if item.is_dir():
+            yield from _walk(item, f"{prefix}{item.name}/")
+        else:
+            yield f"{prefix}{item.name}", File(item.read_bytes(), _media_type(item.name))
+
+
+def _media_type(name: str) -> str:
+    if name.endswith((".js", ".mjs")):  # the system's table may say otherwise, and modules need it exact
+        return "text/javascript; charset=utf-8"
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
