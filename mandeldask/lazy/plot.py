@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+EXPONENT = 0.2
+"""Power of the value that colours follow."""
+
+LABEL = 20
+"""Characters of a number in the label of an axis, at most."""
+
 DIGITS = 10
 """Binary digits of a coordinate that should tell neighbours apart, for ticks to make sense."""
 
@@ -57,22 +63,52 @@ class PlotAccessor(DataArrayPlotAccessor):
     def __call__(self, **keywords: Any) -> Any:  # type: ignore[override]  # an image, not what xarray would choose
         """Return matplotlib's AxesImage, or xarray's FacetGrid, of the pixels.
 
+        Pixels that did not escape are black. Unless limits, levels or a norm are given, colours follow the fifth root
+        of the value between its 1st and 99th percentile, since a few pixels at the edge have most of the range.
+
         Parameters
         ----------
         **keywords
-            For `DataArray.plot.imshow`: ax, cmap, vmin, robust, col, ...
+            For `DataArray.plot.imshow`: ax, cmap, vmin, robust, norm, col, ...
 
         Raises
         ------
         MemoryError
             If the array is a whole deep level: select a window first.
         """
-        return self.imshow(**{"x": "x", "y": "y", **keywords})
+        if "maxiter" not in self._da.attrs:
+            return self.imshow(**{"x": "x", "y": "y", **keywords})
+        check_read(self._da.shape)
+        escaped = _escaped(self._da)
+        return PlotAccessor(escaped).imshow(**{"x": "x", "y": "y", **_colours(escaped, keywords)})
 
     contour = _to_scale(DataArrayPlotAccessor.contour)
     contourf = _to_scale(DataArrayPlotAccessor.contourf)
     imshow = _to_scale(DataArrayPlotAccessor.imshow)
     pcolormesh = _to_scale(DataArrayPlotAccessor.pcolormesh)
+
+
+def _escaped(array: xr.DataArray) -> xr.DataArray:
+    """Return computed values, with NaN where a pixel did not escape. It has no number."""
+    computed = array.compute()
+    return computed.where(computed < array.attrs["maxiter"]) if computed.dtype.kind == "u" else computed
+
+
+def _colours(array: xr.DataArray, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords for colours that show what there is, for what is not chosen."""
+    import matplotlib as mpl  # noqa: PLC0415  an extra
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    cmap = keywords.get("cmap") or mpl.rcParams["image.cmap"]
+    found = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    chosen: dict[str, Any] = {**keywords, "cmap": found.with_extremes(bad="black")}
+    values = array.values[np.isfinite(array.values)]
+    if values.size and not keywords.keys() & {"norm", "vmin", "vmax", "robust", "levels", "center"}:
+        low, high = np.percentile(values, (1, 99))
+        if keywords.get("add_colorbar", True):
+            chosen.setdefault("cbar_kwargs", {"ticks": MaxNLocator(5)})
+        chosen["norm"] = mpl.colors.PowerNorm(EXPONENT, low, max(high, np.nextafter(low, np.inf)), clip=True)
+    return chosen
 
 
 def _places(array: xr.DataArray) -> Mapping[Hashable, xr.DataArray]:
@@ -119,5 +155,11 @@ def _tells_apart(axis: Axis) -> bool:
 def _from_the_middle(array: xr.DataArray, name: Hashable, axis: Axis) -> xr.DataArray:
     middle = axis[axis.size // 2]
     offsets = coordinates(Axis(axis.start - middle, axis.step, axis.size), np.arange(axis.size))
-    label = f"{array[name].attrs.get('long_name', name)} − ({as_text(middle)})"
+    label = f"{array[name].attrs.get('long_name', name)} − ({_shortened(as_text(middle))})"
     return array.drop_indexes(name).assign_coords({name: (name, offsets, {"long_name": label})})
+
+
+def _shortened(number: str) -> str:
+    """Return a decimal number with its first digits and its exponent only."""
+    digits, e, exponent = number.partition("e")
+    return number if len(number) <= LABEL else f"{digits[:LABEL]}…{e}{exponent}"

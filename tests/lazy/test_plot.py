@@ -133,3 +133,25 @@ def test_keywords_are_matplotlibs():
     image = md.window("0", "4", (20, 30), maxiter=50).iterations.mandel.plot(ax=axes, cmap="magma", add_colorbar=False)
     assert image.axes is axes
     assert image.get_cmap().name == "magma"
+
+
+def test_what_did_not_escape_is_black_and_colours_follow_the_rest():
+    window = md.window("-0.75", "3", (40, 60), maxiter=255).iterations
+    image = window.mandel.plot()
+    shown = image.get_array()[::-1] if image.origin == "lower" else image.get_array()
+    inside = window.values == 255
+    assert inside.any()
+    assert np.array_equal(np.ma.getmaskarray(np.ma.masked_invalid(shown)), inside)
+    assert image.get_cmap()(np.ma.masked) == (0, 0, 0, 1)
+    assert (image.norm.vmin, image.norm.vmax) == tuple(np.percentile(window.values[~inside], (1, 99)))
+    assert md.window("0", "0.1", (4, 6), maxiter=50).iterations.mandel.plot() is not None  # nothing escapes
+
+
+def test_what_is_asked_of_colours_is_done():
+    image = md.window("-0.75", "3", (40, 60), maxiter=255).iterations.mandel.plot(vmin=3, vmax=9, cmap="twilight")
+    assert (image.norm.vmin, image.norm.vmax, image.get_cmap().name) == (3, 9, "twilight")
+
+
+def test_labels_of_deep_windows_are_short():
+    image = md.window("1j", "1e-60", (8, 8)).iterations.mandel.plot()
+    assert len(image.axes.get_ylabel()) < 60
