@@ -1,9 +1,10 @@
-"""What writing costs: CPU milliseconds a tile, beside xarray's `to_zarr` and plain zarr-python, all in one run.
+"""What writing costs, next to xarray's `to_zarr`, zarr-python, its pipeline zarrs and ngff-zarr, all in one run.
 
-    python benchmarks/export.py [--tiles 64] [--rounds 3] [--real]
+    python benchmarks/export.py [--tiles 256] [--rounds 3] [--real] [--folder /dev/shm]
 
 Tiles are 512 x 512 uint8 of a kernel that costs nearly nothing (value = row + col), so that what is left is the
-writing; with --real they are of the Mandelbrot set. Every way writes the same pixels with gzip at level 1.
+writing; with --real they are of the Mandelbrot set. Every way writes the same pixels with gzip at level 1. Only ours
+flushes every file to the disk and renames it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import ngff_zarr
 import numpy as np
 import zarr
 from zarr.codecs import GzipCodec
 
 import mandeldask as md
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TILESIZE = 512
 
@@ -35,6 +40,13 @@ class Gradient:
     @property
     def dtypes(self) -> dict[str, np.dtype[Any]]:
         return {"iterations": np.dtype(np.uint8)}
+
+    @property
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def select(self, *_fields: str) -> Gradient:
+        return self
 
     def __call__(self, grid: Any) -> dict[str, Any]:
         rows, cols = (np.arange(size, dtype=np.uint8) for size in grid.shape)
@@ -49,42 +61,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tiles", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--real", action="store_true")
+    parser.add_argument("--real", action="store_true", help="tiles of the Mandelbrot set")
+    parser.add_argument("--folder", help="where to write; by default where temporary files are")
     arguments = parser.parse_args()
     across = math.isqrt(arguments.tiles)
     levels = max(1, (across - 1).bit_length())
     kernel = {} if arguments.real else {"kernel": lambda _pyramid, _level: Gradient()}
     tree = md.open_pyramid(levels=levels, tilesize=TILESIZE, **kernel)
     warnings.simplefilter("ignore")
-    ways = {
-        "mandeldask export": lambda target: md.export(tree, target, levels=[0], progress=False),
-        "mandeldask export, shards": lambda target: md.export(
-            tree, target, levels=[0], shards=4 * TILESIZE, progress=False
-        ),
-        "DataTree.to_zarr": lambda target: to_zarr(tree, target),
-        "zarr-python": lambda target: plain(tree, target),
-        "kernel alone": lambda _target: alone(tree),
-    }
+    ways = ways_of(tree)
     count = (2**levels) ** 2
-    spent: dict[str, list[float]] = {way: [] for way in ways}
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for each in ways.values():
-        measured(each)  # compiles, imports
+        measured(each, arguments.folder)  # compiles, imports
     for _ in range(arguments.rounds):
         for way, each in ways.items():
-            spent[way].append(measured(each) / count)
-    print(f"{count} tiles of {TILESIZE} x {TILESIZE}\n{'':28}{'CPU ms a tile':>14}{'Mpx/s a core':>14}")
+            spent[way].append(measured(each, arguments.folder))
+    print(f"{count} tiles of {TILESIZE} x {TILESIZE}\n{'':34}{'CPU ms a tile':>14}{'Mpx/s':>8}")
     for way, seconds in spent.items():
-        each = median(seconds)
-        print(f"{way:28}{1000 * each:14.2f}{TILESIZE**2 / each / 1e6:14.0f}")
+        cpu, wall = (median(each) / count for each in zip(*seconds, strict=True))
+        print(f"{way:34}{1000 * cpu:14.2f}{TILESIZE**2 / wall / 1e6:8.0f}")
 
 
-def measured(way: Any) -> float:
-    """Return CPU seconds of writing once."""
-    folder = tempfile.mkdtemp()
+def ways_of(tree: Any) -> dict[str, Callable[[Path], Any]]:
+    """Return what writes level 0 of `tree`, by name."""
+
+    def export(**options: Any) -> Callable[[Path], Any]:
+        return lambda target: md.export(tree, target, levels=[0], progress=False, **options)
+
+    return {
+        "mandeldask export": export(),
+        "mandeldask export, shards": export(shards=4 * TILESIZE),
+        "DataTree.to_zarr": lambda target: to_zarr(tree, target),
+        "DataTree.to_zarr, zarrs": lambda target: by_zarrs(to_zarr, tree, target),
+        "zarr-python": lambda target: plain(tree, target),
+        "zarr-python, zarrs": lambda target: by_zarrs(plain, tree, target),
+        "zarr-python, zarrs, shards": lambda target: by_zarrs(plain, tree, target, shards=4 * TILESIZE),
+        "ngff-zarr": lambda target: by_ngff_zarr(tree, target),
+        "kernel alone": lambda _target: alone(tree),
+    }
+
+
+def measured(way: Callable[[Path], Any], where: str | None) -> tuple[float, float]:
+    """Return the CPU seconds, and the seconds, of writing once."""
+    folder = tempfile.mkdtemp(dir=where)
     try:
-        began = time.process_time()
+        began = time.process_time(), time.perf_counter()
         way(Path(folder) / "out.zarr")
-        return time.process_time() - began
+        return time.process_time() - began[0], time.perf_counter() - began[1]
     finally:
         shutil.rmtree(folder)
 
@@ -94,14 +118,32 @@ def to_zarr(tree: Any, target: Path) -> None:
     level.to_zarr(target, zarr_format=3, encoding={"iterations": {"compressors": [GzipCodec(level=1)]}})
 
 
-def plain(tree: Any, target: Path) -> None:
+def plain(tree: Any, target: Path, shards: int | None = None) -> None:
+    """Write a row of tiles, or of shards, at a time: what a short script does."""
     pixels = tree["0/iterations"]
     array = zarr.create_array(
-        target, shape=pixels.shape, chunks=(TILESIZE, TILESIZE), dtype=pixels.dtype, compressors=GzipCodec(level=1)
+        target,
+        shape=pixels.shape,
+        chunks=(TILESIZE, TILESIZE),
+        shards=None if shards is None else (shards, shards),
+        dtype=pixels.dtype,
+        compressors=GzipCodec(level=1),
     )
-    for row in range(0, pixels.shape[0], TILESIZE):
-        window = slice(row, row + TILESIZE)
-        array[window] = pixels[window].data.compute(scheduler="synchronous")
+    for row in range(0, pixels.shape[0], shards or TILESIZE):
+        window = slice(row, row + (shards or TILESIZE))
+        array[window] = pixels[window].data.compute()
+
+
+def by_zarrs(way: Callable[..., None], tree: Any, target: Path, **options: Any) -> None:
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+        way(tree, target, **options)
+
+
+def by_ngff_zarr(tree: Any, target: Path) -> None:
+    """Write the level as an image of one scale."""
+    image = ngff_zarr.to_ngff_image(tree["0/iterations"].data, dims=["y", "x"])
+    scales = ngff_zarr.to_multiscales(image, scale_factors=[], chunks=TILESIZE)
+    ngff_zarr.to_ngff_zarr(str(target), scales, version="0.5", compressors=GzipCodec(level=1))
 
 
 def alone(tree: Any) -> None:
