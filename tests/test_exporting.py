@@ -16,6 +16,7 @@ from zarr.storage import LocalStore, MemoryStore
 
 import mandeldask as md
 from mandeldask.cancellation import Cancelled, current
+from mandeldask.fractal.mandelbrot import Mandelbrot
 from positions import LOG, position_kernel
 
 
@@ -57,6 +58,23 @@ def test_every_pixel_is_computed_once_for_all_fields(tree, tmp_path):
     md.export(tree, tmp_path / "out.zarr", levels=LEVELS)
     assert LOG.pixels == 128**2 + 64**2 + 32**2
     assert set(LOG.fields) == {("iterations", "smooth")}
+
+
+def test_tiles_proven_to_be_one_value_are_written_without_their_pixels(tmp_path, monkeypatch):
+    tree = md.open_pyramid(levels=3, tilesize=16, maxiter=300)
+    shapes = []
+    computed = Mandelbrot.__call__
+
+    def noted(self, grid):
+        shapes.append(grid.shape)
+        return computed(self, grid)
+
+    monkeypatch.setattr(Mandelbrot, "__call__", noted)
+    md.export(tree, tmp_path / "out.zarr", levels=[0])
+    assert 0 < len(shapes) < 64
+    monkeypatch.undo()
+    assert md.verify(tmp_path / "out.zarr", sample=None).ok
+    assert np.array_equal(zarr.open_array(tmp_path / "out.zarr/0/iterations")[...], tree["0/iterations"].values)
 
 
 def test_lazily_indexed_levels_export_too(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
+from mandeldask.exports.batch import Batch, Chunk
 from mandeldask.exports.record import Record
 from mandeldask.zarrview.encoding import encoded
 from mandeldask.zarrview.nodes import Changed
@@ -17,7 +18,6 @@ from mandeldask.zarrview.nodes import Changed
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from mandeldask.exports.record import Ledger
     from mandeldask.exports.targets import Target
     from mandeldask.zarrview.formats import Format
     from mandeldask.zarrview.stored_array import StoredArray
@@ -89,27 +89,24 @@ class Job:
     def write(self, items: Sequence[Item]) -> Written:
         """Compute, encode and write chunks; runs in any thread or process."""
         worker = f"{socket.gethostname()}-{os.getpid()}"
-        ledgers = [Record(self.target, planned.path).ledger(worker) for planned in self.arrays]
-        chunks = size = 0
+        batch = Batch(self.target, [Record(self.target, planned.path).ledger(worker) for planned in self.arrays])
         try:
             for coords, missing in items:
                 for index in missing:
                     current().check()
-                    size += self._write(self.arrays[index], coords, ledgers[index])
-                    chunks += 1
+                    batch.add(self._chunk(index, coords))
         finally:
-            for ledger in ledgers:
-                ledger.flush()
-        return Written(chunks, size)
+            batch.flush()
+        return Written(batch.chunks, batch.size)
 
-    def _write(self, planned: PlannedArray, coords: Coords, ledger: Ledger) -> int:
+    def _chunk(self, index: int, coords: Coords) -> Chunk:
+        """Return a chunk; raise Changed if its source is another now than when the export began."""
+        planned = self.arrays[index]
         content = encoded(planned.stored, coords)
         if planned.stored.array.version is not None and planned.stored.array.version() != planned.version:
             msg = f"the source of {planned.path or '/'} changed while it was written: export it again"
             raise Changed(msg)
-        self.target.write(planned.full_key(coords), content)
-        ledger.add(planned.key(coords), content)
-        return len(content)
+        return Chunk(index, planned.key(coords), planned.full_key(coords), content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,13 @@ from zarr.storage import ZipStore
 from mandeldask.exports.local_target import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from zarr.abc.store import Store
+
+
+_AT_ONCE = 8
+"""Values that a thread puts at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,22 @@ class StoreTarget:
     def write(self, key: str, content: bytes) -> None:
         """Put `content` under `key`."""
         sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
+
+    def write_all(self, contents: Mapping[str, bytes]) -> None:
+        """Put several values, some at a time."""
+        buffer = default_buffer_prototype().buffer
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def put(key: str, content: bytes) -> None:
+            async with limit:
+                await self.store.set(key, buffer.from_bytes(content))
+
+        async def put_all() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                for key, content in contents.items():
+                    tasks.create_task(put(key, content))
+
+        sync(put_all())
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, None]]:
         """Yield every key below `prefix`. Stores do not tell sizes without a request for each."""

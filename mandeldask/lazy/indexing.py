@@ -127,6 +127,13 @@ class LazyPixels(LazilyIndexedArray):
         ]
         return LazilyVectorizedIndexedArray(self.array, VectorizedIndexer(tuple(np.broadcast_arrays(*points))))
 
+    def constant(self) -> np.generic | None:
+        """Return the value of all elements, if it is known without computing them that they have one; else None."""
+        if self.ndim != 2 or not all(isinstance(key, slice) for key in self.key.tuple):  # noqa: PLR2004  rows and columns
+            return None
+        pixels: Pixels = self.array.pixels
+        return replace(pixels, grid=pixels.grid[self.key.tuple]).constant()
+
     def __dask_tokenize__(self) -> Any:
         # not its repr, which leaves the middle of long lists of pixels out
         return self.array.__dask_tokenize__(), normalize_token(self.key.tuple)

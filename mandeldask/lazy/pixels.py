@@ -47,6 +47,12 @@ class Pixels:
             return run_kernel(self.kernel, window)[self.field]
         return fields.take(self.kernel, window, self.field)
 
+    def constant(self) -> np.generic | None:
+        """Return the value of all pixels, if the kernel knows without computing them that they have one; else None."""
+        known = getattr(self.kernel, "constant", None)
+        values = None if known is None else known(self.grid)
+        return None if values is None else values[self.field]
+
     def __dask_tokenize__(self) -> Any:
         return self.field, content_token(self.kernel, self.grid)
 

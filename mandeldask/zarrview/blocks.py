@@ -177,6 +177,23 @@ def is_missing(element: Any) -> bool:
     return isinstance(element, (float, np.floating, np.datetime64, np.timedelta64)) and bool(element != element)  # noqa: PLR0124
 
 
+def only_value(block: NDArray[Any]) -> bytes | None:
+    r"""Return the bytes of the number that all elements of a block in C order are; None if they are several, or none.
+
+    Examples
+    --------
+    >>> only_value(np.array([7, 7], np.uint8)), only_value(np.array([7, 8], np.uint8))
+    (b'\x07', None)
+    """
+    if block.dtype.kind not in "biuf" or block.dtype.itemsize not in {1, 2, 4, 8} or not block.size:
+        return None
+    bits = block.reshape(-1).view(f"u{block.dtype.itemsize}")  # so that NaN equals itself, and -0.0 is not 0.0
+    first = bits[0]
+    if first != bits[-1] or first != bits[bits.size // 2] or (bits != first).any():
+        return None
+    return bytes(first.tobytes())
+
+
 def padded(block: NDArray[Any], shape: tuple[int, ...], fill: Any) -> NDArray[Any]:
     """Return `block` in the corner of an array of `shape`, the rest `fill` (0 if None): Zarr's chunks are whole."""
     if block.shape == shape:

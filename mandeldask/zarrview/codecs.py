@@ -11,7 +11,7 @@ import math
 import threading
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numcodecs
@@ -24,6 +24,8 @@ from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarr.dtype import UInt64
+
+from mandeldask.zarrview.blocks import only_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -131,12 +133,21 @@ def in_loop() -> bool:
     return True
 
 
+_MOST_CONSTANTS = 256
+"""Blocks of one value that an encoder keeps; all of them take less memory than one block."""
+
+_SMALL = 1 << 16
+"""Bytes that they may take in any case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """Turns chunks of one shape and dtype into bytes, and back."""
 
     pipeline: BatchedCodecPipeline
     spec: ArraySpec
+    _constants: dict[bytes, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Encoded blocks of one value each, by the bytes of the value: they are encoded once."""
 
     @classmethod
     def of(cls, metadata: Any, shape: tuple[int, ...], codecs: Iterable[Any]) -> Encoder:
@@ -156,7 +167,26 @@ class Encoder:
         return cls(BatchedCodecPipeline.from_codecs(steps), spec)
 
     def encode(self, block: NDArray[Any]) -> bytes:
-        """Return the bytes of a block of the chunk's full shape, in this thread."""
+        """Return the bytes of a block of the chunk's full shape, in C order, in this thread."""
+        value = only_value(block)
+        if value is None:
+            return self._encoded(block)
+        raw = self._constants.get(value)
+        return self._kept(value, self._encoded(block), block.nbytes) if raw is None else raw
+
+    def encode_constant(self, value: Any) -> bytes:
+        """Return the bytes of a block of the chunk's full shape whose elements are all `value`."""
+        dtype = self.spec.dtype.to_native_dtype()
+        raw = self._constants.get(np.array(value, dtype).tobytes())
+        return self.encode(np.full(self.spec.shape, value, dtype)) if raw is None else raw
+
+    def _kept(self, value: bytes, raw: bytes, nbytes: int) -> bytes:
+        """Return encoded elements of one value, which are kept where that takes little memory."""
+        if len(self._constants) < _MOST_CONSTANTS and len(raw) * _MOST_CONSTANTS <= max(nbytes, _SMALL):
+            self._constants[value] = raw
+        return raw
+
+    def _encoded(self, block: NDArray[Any]) -> bytes:
         array = self.spec.prototype.nd_buffer.from_ndarray_like(cast("Any", block))
         encoded = self._encoded_at_once(array) or next(iter(run_here(self.pipeline.encode([(array, self.spec)]))))
         return bytes(encoded.to_bytes())

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def encoded_tile(stored: StoredArray, coords: tuple[int, ...]) -> bytes:
     """Return the encoded tile at `coords`: a chunk, or one of the chunks within a shard."""
     span = window(coords, stored.tile, stored.array.shape)
+    known = stored.encoded_constant(span)
+    if known is not None:
+        return known
     block = stored.array.read(span)
     current().check()
     return stored.encode(block, span)

@@ -26,6 +26,9 @@ SKIPPED: Final = "skipped"
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
 
+Constant = Callable[[tuple[slice, ...]], Any]
+"""Returns the value that all elements of a window have, as `read` would return them, if that is known; else None."""
+
 Version = Callable[[], Hashable]
 """Returns what a node depends on now, such as the inode, size and mtime of a file. It is asked again and again, so it
 must be cheap; None means that nothing is known, and then nothing that was read is kept."""
@@ -78,6 +81,8 @@ class Array:
     """What `version` returned before the node was opened; None: it is asked right afterwards."""
     reopen: Callable[[], Node] | None = None
     """Returns the node as of its present version; None: the group that holds it is asked for it again."""
+    constant: Constant | None = field(default=None, repr=False)
+    """Knows of some windows, without reading them, that all of their elements are one value."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
     """What the source asks of a format: `compressors`, `shards`; `text` where fixed-length bytes are ASCII."""
 

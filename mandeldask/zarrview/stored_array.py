@@ -71,6 +71,12 @@ class StoredArray:
         """Whether `content` means the same in every process and at any time."""
         return is_lasting(self.content)
 
+    def encoded_constant(self, span: tuple[slice, ...]) -> bytes | None:
+        """Return the bytes of the tile that covers the elements `span`, if it is known that they are one value."""
+        shape = tuple(part.stop - part.start for part in span)
+        value = None if self.array.constant is None or shape != self.tile else self.array.constant(span)
+        return None if value is None else self.encoder.encode_constant(value)
+
     def encode(self, block: Any, span: tuple[slice, ...]) -> bytes:
         """Return the bytes of a tile, given what the array's `read` returned for the elements `span` that it covers.
 

@@ -20,6 +20,7 @@ import zarr
 from zarr.storage import FsspecStore, MemoryStore, ZipStore
 
 import mandeldask as md
+from mandeldask.exports import local_target
 from mandeldask.exports.local_target import LocalTarget
 from positions import LOG, position_kernel
 
@@ -96,16 +97,17 @@ def test_what_a_power_cut_truncated_is_written_anew(tree, tmp_path, left):
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_chunk(tree, tmp_path, monkeypatch):
     written = []
-    real = LocalTarget.write
+    real = local_target._write
 
-    def full(self, key, content):
+    def full(file, content):
         if len(written) > 10:
-            raise OSError(errno.ENOSPC, "No space left on device", key)
-        written.append(key)
-        real(self, key, content)
+            real(file, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(file)
+        real(file, content)
 
     target = tmp_path / "out.zarr"
-    monkeypatch.setattr(LocalTarget, "write", full)
+    monkeypatch.setattr(local_target, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         md.export(tree, target, levels=[3])
     assert not list(target.rglob("*.part"))

@@ -57,6 +57,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Asks lazily indexed arrays that know it (their method `constant`) whether a window has one value."""
+
+    variable: xr.Variable
+
+    def __call__(self, window: tuple[slice, ...]) -> Any:
+        """Return the value, or None if it is not known."""
+        data: Any = self.variable[window]._data  # noqa: SLF001  `.data` would compute it
+        return data.constant()
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """Reads windows of a variable and encodes each as xarray encodes the whole.
 
@@ -157,6 +169,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
         attrs=with_missing(attrs, missing, encoded.dtype),
         fill_value=_fill_value(variable.encoding.get("fill_value"), encoded.dtype),
         missing=missing,
+        constant=Known(encoded) if not packed and hasattr(encoded._data, "constant") else None,  # noqa: SLF001
         fingerprint=digest(_identity(variable), encoded.dtype, sorted(attrs.items()), packing),
         encoding={key: variable.encoding[key] for key in ("compressors", "shards") if key in variable.encoding},
     )

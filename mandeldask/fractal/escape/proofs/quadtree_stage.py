@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.escape.tile import Tile
+    from mandeldask.fractal.geometry import Grid
 
 LEAF = 8
 """Blocks of at most this many pixels a side are not split."""
@@ -49,16 +50,48 @@ def answer_by_quadtree(tile: Tile) -> None:
     proven = np.zeros(tile.counts.size, np.bool_)
     segment = real_segment(grid)
     proven[segment.start : segment.stop] = True
-    middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
-    frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
-    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) <= FARTHEST_QUADTREE:
-        steps = as_pair(grid.im.step, exponent + 1)[0], as_pair(grid.re.step, exponent + 1)[0]
-        known = components(middle, exponent)
+    placed = _placed(grid)
+    if placed is not None:
+        frame, steps, known = placed
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
         queue, flag = _queue(grid.shape), tile.cancellation.flag
         _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
     tile.close(proven)
+
+
+def common_answer(grid: Grid, maxiter: int, *, escapes: bool) -> tuple[int, int] | None:
+    """Return the count of every pixel of `grid`, and the period of their cycle, if the largest block proves them.
+
+    Parameters
+    ----------
+    grid : Grid
+        Where the pixels are.
+    maxiter : int
+        Greatest count.
+    escapes : bool
+        Whether a count is an answer for pixels that escape.
+
+    Returns
+    -------
+    (int, int) or None
+        The period is 0 where it is not known, and of pixels that escape. None if one block proves nothing.
+    """
+    placed = _placed(grid)
+    if placed is None:
+        return None
+    count, cycle = _whole(*placed, grid.shape, maxiter, escapes)
+    return None if count < 0 else (int(count), int(cycle))
+
+
+def _placed(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
+    """Return what `_fill` must know of where the pixels are; None where they are too far away."""
+    middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
+    frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
+    if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) > FARTHEST_QUADTREE:
+        return None
+    steps = as_pair(grid.im.step, exponent + 1)[0], as_pair(grid.re.step, exponent + 1)[0]
+    return frame, steps, components(middle, exponent)
 
 
 def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -70,6 +103,21 @@ def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
 
 
 @kernel
+def _whole(frame, steps, known, shape, maxiter, escapes):
+    """Return the count of all pixels and the period of their cycle, by one block; a negative count if it fails."""
+    im, im_step, re, re_step = frame
+    height, width = shape
+    component = component_of(known, 0.0, 0.0, max(height * abs(steps[0]), width * abs(steps[1])))
+    if OUTSIDE < component < UNDECIDED:
+        return maxiter, component
+    rho = _radius(height, width, im_step, re_step) + _rounding(frame, shape)
+    verdict, count, cycle, _, _, _ = judge(re, im, rho, 0.0, maxiter)
+    if verdict != PROVEN or (count < maxiter and not escapes):
+        return -1, 0
+    return count, cycle
+
+
+@kernel
 def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
     """Answer blocks, largest first.
 
@@ -77,7 +125,7 @@ def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, p
     """
     im, im_step, re, re_step = frame
     height, width = shape
-    rounding = 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * height + abs(re_step) * width) + 1e-300
+    rounding = _rounding(frame, shape)
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
     first, last, allowance = 0, 1, _ALLOWANCE
     while first < last and not flag[0]:
@@ -159,6 +207,13 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
         for col in range(left, right, col_step):
             last = _put(queue, last, row, min(row + row_step, bottom), col, min(col + col_step, right))
     return last
+
+
+@inner
+def _rounding(frame: tuple[float, float, float, float], shape: tuple[int, int]) -> float:
+    """Return how far a float64 position may be from that of the pixel."""
+    im, im_step, re, re_step = frame
+    return 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * shape[0] + abs(re_step) * shape[1]) + 1e-300
 
 
 @inner

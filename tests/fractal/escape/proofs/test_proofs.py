@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fractal.oracle import wrong_pixels
 from fractal.places import PLACES, around, tile_at
@@ -17,7 +19,7 @@ from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
-from mandeldask.fractal.rationals import as_point
+from mandeldask.fractal.rationals import Point, as_point
 
 
 def tile_grid(level, center):
@@ -186,3 +188,22 @@ def test_periods_are_found_where_counts_alone_would_not_tell():
     period = {name: fields["period"][16, int(grid.re.index(as_point(name).re))] for name in ("-1.3", "-1.0", "-0.3")}
     assert period == {"-1.3": 4, "-1.0": 2, "-0.3": 1}
     assert (fields["period"][fields["iterations"] < 5] == 0).all()
+
+
+@given(st.integers(-64, 64), st.integers(-64, 64), st.integers(0, 12), st.sampled_from([40, 255, 100_000]))
+@settings(max_examples=60, deadline=None)
+def test_a_common_answer_is_that_of_every_pixel(row, col, depth, maxiter):
+    center = Point(Fraction(col, 24), Fraction(row, 24))
+    grid = Grid.window(center, Fraction(1, 2**depth), (24, 24))
+    for fields in (("iterations",), ("iterations", "smooth", "distance", "period")):
+        kernel = Mandelbrot(maxiter, fields)
+        constant = kernel.constant(grid)
+        if constant is not None:
+            for field, values in kernel(grid).items():
+                assert np.array_equal(values, np.full(grid.shape, constant[field], values.dtype), equal_nan=True), field
+                assert constant[field].dtype == values.dtype
+
+
+@pytest.mark.parametrize(("center", "count"), [("0", 255), ("-1", 255), ("1.5+1.5j", 0), ("1+1j", 1)])
+def test_tiles_inside_and_far_outside_have_a_common_answer(center, count):
+    assert Mandelbrot(255).constant(Grid.window(center, "0.01", (64, 64))) == {"iterations": count}
