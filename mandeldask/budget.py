@@ -28,14 +28,20 @@ class BudgetExceeded(Exception):  # noqa: N818  as `Cancelled`
     """The computation could take longer than allowed, and was not begun; or it did, and was stopped."""
 
 
+class Unfinished(BudgetExceeded):
+    """The computation was stopped at its limit. What was done of it is remembered: begun again, it goes on."""
+
+
 class _Budget:
     """Seconds that are allowed, those that were spent of them by estimates, and those that were used in fact."""
 
-    __slots__ = ("limit", "passed", "spent", "used")
+    __slots__ = ("began", "limit", "passed", "spent", "steps", "used")
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
+        self.began = time.monotonic()
         self.spent = self.used = 0.0
+        self.steps = 0
         self.passed = False
 
 
@@ -85,6 +91,23 @@ def spend(seconds: float, what: str) -> None:
         msg = f"{what} may take {seconds:.3g} s, more than the {allowed}"
         raise BudgetExceeded(msg)
     budget.spent += seconds
+
+
+def pause(what: str) -> None:
+    """Stop between two steps of a computation that can go on later, if the time of this context's limit has passed.
+
+    Raises
+    ------
+    Unfinished
+        If a step was done, and no time is left for another; never where no limit was set.
+    """
+    budget = _current.get()
+    if budget is None:
+        return
+    if budget.steps and time.monotonic() - budget.began > budget.limit:
+        msg = f"{what} takes more than the {budget.limit:.3g} s allowed; what was done is kept, so ask again"
+        raise Unfinished(msg)
+    budget.steps += 1
 
 
 @contextmanager

@@ -1,49 +1,34 @@
 """Levels of an image, each made from the next finer one when it is read.
 
-Every window of the image is read once for all levels: what the coarser ones need of it is remembered, within bounds.
+Every block of the image is read once for all levels: what the coarser ones need of it is remembered, within bounds.
 """
 
 from __future__ import annotations
 
-import time
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
-from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mandeldask.budget import spend
+from mandeldask.budget import pause
 from mandeldask.cancellation import current
-from mandeldask.images.downsampling import Method, State, cells_along, half, method
-from mandeldask.shared_cache import SharedCache
+from mandeldask.flights import Flights
+from mandeldask.images.downsampling import Method, State, cells_along, method
+from mandeldask.images.states import Kept, compact, remembered
+from mandeldask.images.tiling import tiling, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mandeldask.images.levels import ImageLevels
 
-LEVEL_BYTES = 2**25
-"""Memory for what is remembered of one level number, in all pyramids together: fine levels, of which there is more,
-cannot push out coarse ones, which cost more to make again."""
+Coords = tuple[int, ...]
 
-TILE = 512
-"""Elements along an axis of a chunk of a level, where the array's chunks say nothing better."""
-
-_TILE_ELEMENTS = 2**18, 2**22
-"""Elements that are halved at a time, at least and at most."""
-
-
-@lru_cache(maxsize=64)
-def remembered(level: int) -> SharedCache[State]:  # noqa: ARG001  one for each
-    """Return the states of tiles of a level: of every pyramid of this process."""
-    return SharedCache(LEVEL_BYTES, _bytes)
-
-
-def _bytes(state: State) -> int:
-    return sum(words.nbytes for words in state)
+_reading = Flights()
+"""Windows of arrays that are being read, each once for all who need it at a time."""
 
 
 class Source(Protocol):
@@ -83,124 +68,125 @@ class Halvings:
         The array, its axes in the order of `levels`.
     levels : ImageLevels
         Its levels.
+    block : tuple of int, optional
+        Elements of the blocks in which the array is read, where they are not its chunks.
+    kept : Kept, optional
+        Where what is known of tiles is kept for longer. Another process, to which this is sent, has none.
     """
 
-    def __init__(self, source: Source, levels: ImageLevels) -> None:
+    def __init__(
+        self, source: Source, levels: ImageLevels, block: tuple[int, ...] | None = None, kept: Kept | None = None
+    ) -> None:
         self.source = source
         self.levels = levels
+        self.tiling = tiling(block or source.chunks, source.shape, source.dtype.itemsize, levels.halved)
+        self._block = block
+        self._kept = kept
         self._method: Method = method(levels.method, source.dtype, levels.halved, source.missing)
-        self._tile = _tile(source.chunks, source.shape, levels.halved)
-        self._key = (source.fingerprint, levels.method, levels.halved, self._tile)
-        self._seconds = 0.0  # that a window of the array takes to read, by the last ones
+        self._key = (source.fingerprint, levels.method, levels.halved, self.tiling.tile)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.source, self.levels)
+        return type(self), (self.source, self.levels, self._block)
 
     def read(self, level: int, window: tuple[slice, ...]) -> NDArray[Any]:
-        """Return the elements of a window of a level, from 1."""
-        elements = np.empty([span.stop - span.start for span in window], self.source.dtype)
-        sides = zip(window, self._tile, strict=True)
-        for coords in product(*(range(span.start // side, -(-span.stop // side)) for span, side in sides)):
-            inside = self._window(level, coords)
+        """Return the elements of a window of a level, from 1.
+
+        Raises
+        ------
+        mandeldask.budget.Unfinished
+            If it takes longer than this context allows. What was done is remembered: asked again, it goes on.
+        """
+        elements = np.empty([part.stop - part.start for part in window], self.source.dtype)
+        sides = zip(window, self.tiling.tile, strict=True)
+        for coords in product(*(range(part.start // side, -(-part.stop // side)) for part, side in sides)):
+            inside = self.tiling.inside(level, coords)
             shared = [
-                slice(max(span.start, tile.start), min(span.stop, tile.stop))
-                for span, tile in zip(window, inside, strict=True)
+                slice(max(part.start, tile.start), min(part.stop, tile.stop))
+                for part, tile in zip(window, inside, strict=True)
             ]
-            self._announce(level, coords)
-            span = _within(shared, inside)
-            state = tuple(words[span] for words in self._state(level, coords))
-            elements[_within(shared, window)] = self._method.finish(state, self._cells(level, shared))
+            part = within(shared, inside)
+            state = tuple(words[part] for words in self._state(level, coords))
+            elements[within(shared, window)] = self._method.finish(state, self._cells(level, shared))
         return elements
+
+    def steps(self) -> Iterator[Callable[[], object]]:
+        """Yield what makes each tile of every level, finer ones before the coarser one that they make up."""
+        last = self.levels.count - 1
+        for coords in product(*map(range, self.tiling.grid(last))) if last else ():
+            for level, each in self._upwards(last, coords):
+                yield partial(self._state, level, each)
+
+    def _upwards(self, level: int, coords: Coords) -> Iterator[tuple[int, Coords]]:
+        """Yield the tiles that a tile is made of, and last itself."""
+        for below in self.tiling.below(level, coords) if level > 1 else ():
+            yield from self._upwards(level - 1, below)
+        yield level, coords
 
     def _cells(self, level: int, window: Sequence[slice]) -> NDArray[np.int64]:
         """Return how many elements of the array each element of a window stands for."""
         cells = np.ones((), np.int64)
-        for axis, (size, span) in enumerate(zip(self.source.shape, window, strict=True)):
+        for axis, (size, part) in enumerate(zip(self.source.shape, window, strict=True)):
             depth = level if axis in self.levels.halved else 0
-            cells = np.multiply.outer(cells, cells_along(size, depth, span.start, span.stop))
+            cells = np.multiply.outer(cells, cells_along(size, depth, part.start, part.stop))
         return cells
 
-    def _window(self, level: int, coords: tuple[int, ...]) -> tuple[slice, ...]:
-        return _clipped(coords, self._tile, self.levels.shape_of(level))
+    def _state(self, level: int, coords: Coords) -> State:
+        """Return what is known of a tile of a level; remembered, kept, or made from the next finer one."""
+        return remembered(level).read((*self._key, coords), partial(self._kept_or_made, level, coords))
 
-    def _state(self, level: int, coords: tuple[int, ...]) -> State:
-        """Return what is known of a tile of a level; remembered, or made from the next finer one."""
-        compute = partial(self._halved, level, coords)
-        return remembered(level).read((*self._key, coords), compute)
+    def _kept_or_made(self, level: int, coords: Coords) -> State:
+        found = None if self._kept is None else self._kept.load(self._name(level, coords))
+        if found is not None:
+            return found
+        return self._read(coords) if level == 1 else self._halved(level, coords)
 
-    def _halved(self, level: int, coords: tuple[int, ...]) -> State:
-        if level == 1:
-            return self._method.halve(self._begun(coords), 1)
-        finer = {below: self._state(level - 1, below) for below in self._below(level - 1, coords)}
-        return self._method.halve(self._joined(level - 1, finer), level)
+    def _halved(self, level: int, coords: Coords) -> State:
+        """Make a tile from those of the next finer level."""
+        parts = {below: self._state(level - 1, below) for below in self.tiling.below(level, coords)}
+        state = compact(self._method.halve(self._joined(level - 1, parts), level))
+        self._keep(level, coords, state)
+        return state
 
-    def _below(self, level: int, coords: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Return the tiles of a level that make up a tile of the next coarser one, in C order."""
-        halved, shape = self.levels.halved, self.levels.shape_of(level)
-        ranges = [
-            range(2 * at, min(2 * at + 2, -(-size // side))) if axis in halved else range(at, at + 1)
-            for axis, (at, side, size) in enumerate(zip(coords, self._tile, shape, strict=True))
-        ]
-        return list(product(*ranges))
-
-    def _joined(self, level: int, finer: Mapping[tuple[int, ...], State]) -> State:
+    def _joined(self, level: int, parts: Mapping[Coords, State]) -> State:
         """Return adjacent tiles as one."""
-        windows = {coords: self._window(level, coords) for coords in finer}
+        windows = {coords: self.tiling.inside(level, coords) for coords in parts}
         corners = zip(*windows.values(), strict=True)
-        whole = [slice(min(span.start for span in along), max(span.stop for span in along)) for along in corners]
-        shape = [span.stop - span.start for span in whole]
-        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(finer.values())))
-        for coords, state in finer.items():
-            at = _within(windows[coords], whole)
-            for words, span in zip(joined, state, strict=True):
-                words[at] = span
+        whole = [slice(min(part.start for part in along), max(part.stop for part in along)) for along in corners]
+        shape = [part.stop - part.start for part in whole]
+        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(parts.values())))
+        for coords, state in parts.items():
+            at = within(windows[coords], whole)
+            for words, part in zip(joined, state, strict=True):
+                words[at] = part
         return joined
 
-    def _begun(self, coords: tuple[int, ...]) -> State:
-        """Read what a tile of level 1 needs of the array."""
+    def _read(self, coords: Coords) -> State:
+        """Make a tile of level 1, and those around it that are made of the same window of the array."""
+        place = self.tiling.read_with(coords)
+        made: dict[Coords, State] = _reading.read((*self._key, place), partial(self._begun, place))
+        return made[coords]
+
+    def _begun(self, place: Coords) -> dict[Coords, State]:
         current().check()
-        factors = [2 if axis in self.levels.halved else 1 for axis in range(len(coords))]
-        sides = [factor * side for factor, side in zip(factors, self._tile, strict=True)]
-        window = _clipped(coords, sides, self.source.shape)
-        began = time.perf_counter()
+        window, tiles = self.tiling.made_of(place)
+        names = {coords: (*self._key, coords) for coords in tiles}
+        known = {coords: remembered(1).get(name) for coords, name in names.items()}
+        if all(state is not None for state in known.values()):  # another thread was quicker
+            return {coords: state for coords, state in known.items() if state is not None}
+        pause(f"a coarser level of an array of {self.source.shape}")
         block = self.source.read(window)
-        self._seconds = time.perf_counter() - began
-        return self._method.begin(block)
+        made = {}
+        for coords, name in names.items():
+            part = block[within(self.tiling.source_of(coords), window)]
+            made[coords] = compact(self._method.halve(self._method.begin(part), 1))
+            remembered(1).put(name, made[coords])
+            self._keep(1, coords, made[coords])
+        return made
 
-    def _announce(self, level: int, coords: tuple[int, ...]) -> None:
-        """Say what a tile may take before it is made, once it is known how long a window of the array takes."""
-        missing = self._unread(level, coords)
-        if missing > 1 and not self._seconds:  # look how long one takes
-            first = tuple(at << (level - 1) if axis in self.levels.halved else at for axis, at in enumerate(coords))
-            self._state(1, first)
-            missing -= 1
-        spend(missing * self._seconds, f"level {level} of an array of {self.source.shape}")
+    def _keep(self, level: int, coords: Coords, state: State) -> None:
+        if self._kept is not None:
+            self._kept.save(self._name(level, coords), state)
 
-    def _unread(self, level: int, coords: tuple[int, ...]) -> int:
-        """Return how many windows of the array a tile still needs."""
-        if (*self._key, coords) in remembered(level):
-            return 0
-        return 1 if level == 1 else sum(self._unread(level - 1, below) for below in self._below(level - 1, coords))
-
-
-def _clipped(coords: Sequence[int], sides: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
-    """Return the window of the tile at `coords`, cut where the array ends."""
-    along = zip(coords, sides, shape, strict=True)
-    return tuple(slice(at * side, min((at + 1) * side, size)) for at, side, size in along)
-
-
-def _within(window: Sequence[slice], outer: Sequence[slice]) -> tuple[slice, ...]:
-    """Return where a window lies in one around it."""
-    pairs = zip(window, outer, strict=True)
-    return tuple(slice(span.start - whole.start, span.stop - whole.start) for span, whole in pairs)
-
-
-def _tile(chunks: tuple[int, ...], shape: tuple[int, ...], halved: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the elements of a tile along each axis: chunks where they suit, so that each is read once."""
-    least, most = _TILE_ELEMENTS
-    sides = [min(chunk, max(1, size)) for chunk, size in zip(chunks, shape, strict=True)]
-    if prod(sides) > most:
-        return tuple(min(TILE, size) if axis in halved else 1 for axis, size in enumerate(shape))
-    while prod(sides) < least and (short := [axis for axis in halved if sides[axis] < half(shape[axis])]):
-        sides[min(short, key=sides.__getitem__)] *= 2
-    return tuple(sides)
+    @staticmethod
+    def _name(level: int, coords: Coords) -> str:
+        return f"{level}/{'.'.join(map(str, coords))}"

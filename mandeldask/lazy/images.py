@@ -11,8 +11,9 @@ import xarray as xr
 from dask.base import normalize_token, tokenize
 
 from mandeldask.images.channels import channels_of
-from mandeldask.images.halving import TILE, Halvings
+from mandeldask.images.halving import Halvings
 from mandeldask.images.levels import axis_type, image_levels, regular
+from mandeldask.images.tiling import TILE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -136,7 +136,7 @@ def in_blocks(
     identity = digest(array.fingerprint or unique(), array.as_of, block)
     cache = shared_blocks() if budget is None else budget
     read = Blocked(array.read, array.shape, array.dtype, block, identity, array.missing, cache)
-    return replace(array, read=read, chunks=array.chunks if chunks is None else chunks)
+    return replace(array, read=read, chunks=array.chunks if chunks is None else chunks, block=block)
 
 
 def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:

@@ -12,6 +12,7 @@ from mandeldask.zarrview.pyramid import pyramid
 
 if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
+    from mandeldask.zarrview.shelf import Shelf
 
 NAME = "image"
 """Name of the array in each level."""
@@ -32,13 +33,17 @@ class Images(Mapping[str, "Node"]):
 
     members: Mapping[str, Node]
     method: str
+    shelf: Shelf | None = None
 
     def __getitem__(self, name: str) -> Node:
         short = name.removesuffix(".zarr")
         member = self.members[name if name in self.members else short]
         if isinstance(member, Array):
-            return _levels(member, self.method, self.members)
-        return images_of(member, self.method)
+            return _levels(member, self.method, self.members, self.shelf)
+        return images_of(member, self.method, self.shelf)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.members, self.method)  # other processes keep nothing
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -56,13 +61,17 @@ class Reopened:
 
     reopen: Any
     method: str
+    shelf: Shelf | None = None
 
     def __call__(self) -> Node:
         """Return the images of the node as it is now."""
-        return images_of(self.reopen(), self.method)
+        return images_of(self.reopen(), self.method, self.shelf)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reopen, self.method)
 
 
-def images_of(node: Node, method: str = "auto") -> Group:
+def images_of(node: Node, method: str = "auto", shelf: Shelf | None = None) -> Group:
     """Return the images of a tree as groups of levels, and its groups as groups; nothing is opened for it.
 
     Parameters
@@ -72,13 +81,16 @@ def images_of(node: Node, method: str = "auto") -> Group:
     method : {"auto", "mean", "stride", "mode"}
         How levels are made; "auto" takes the mode of labels (arrays with CF's flags), every second element of what has
         no mean, and else means.
+    shelf : Shelf, optional
+        Where what is known of levels is kept.
     """
     if isinstance(node, Array):
-        return _levels(node, method, {})
+        return _levels(node, method, {}, shelf)
     if has_levels(node.attrs):
         return node
-    reopen = None if node.reopen is None else Reopened(node.reopen, method)
-    return replace(node, members=Images(node.members, method), attrs={}, reopen=reopen, consolidate=False)
+    reopen = None if node.reopen is None else Reopened(node.reopen, method, shelf)
+    members = Images(node.members, method, shelf)
+    return replace(node, members=members, attrs={}, reopen=reopen, consolidate=False)
 
 
 def has_levels(attrs: Mapping[str, Any]) -> bool:
@@ -87,7 +99,7 @@ def has_levels(attrs: Mapping[str, Any]) -> bool:
     return any(isinstance(each, Mapping) and "multiscales" in each for each in described)
 
 
-def _levels(array: Array, method: str, siblings: Mapping[str, Node]) -> Group:
+def _levels(array: Array, method: str, siblings: Mapping[str, Node], shelf: Shelf | None) -> Group:
     """Return an array as a group of levels; as an empty group if it is no image."""
     if not is_image(array.shape, array.dims):
         return Group()
@@ -99,8 +111,8 @@ def _levels(array: Array, method: str, siblings: Mapping[str, Node]) -> Group:
         origin=origin,
         units=_said(array.attrs, "pixel_unit", (str,)) | units,
     )
-    group = pyramid(array, placed, NAME)
-    reopen = None if array.reopen is None else Reopened(array.reopen, method)
+    group = pyramid(array, placed, NAME, shelf)
+    reopen = None if array.reopen is None else Reopened(array.reopen, method, shelf)
     return replace(group, version=array.version, as_of=array.as_of, reopen=reopen, consolidate=True)
 
 

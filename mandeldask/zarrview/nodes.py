@@ -85,6 +85,8 @@ class Array:
     """Knows of some windows, without reading them, that all of their elements are one value."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
     """What the source asks of a format: `compressors`, `shards`; `text` where fixed-length bytes are ASCII."""
+    block: tuple[int, ...] | None = None
+    """Elements that the source reads or computes at once along each dimension, where they are not a chunk."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", plain(self.dtype))

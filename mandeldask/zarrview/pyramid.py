@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.images.channels import channels_of
-from mandeldask.images.halving import TILE, Halvings
+from mandeldask.images.halving import Halvings
+from mandeldask.images.tiling import TILE
+from mandeldask.zarrview.blocked import BLOCK_BYTES, in_blocks
+from mandeldask.zarrview.blocks import declared
+from mandeldask.zarrview.chunking import MOST_BYTES, aligned_chunks
 from mandeldask.zarrview.described import Described
-from mandeldask.zarrview.identity import digest
+from mandeldask.zarrview.identity import digest, is_lasting, unique
+from mandeldask.zarrview.kept_levels import CONTENT, KeptLevels
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from mandeldask.images.levels import ImageLevels
-    from mandeldask.zarrview.nodes import Node
+    from mandeldask.zarrview.nodes import Node, Read
+    from mandeldask.zarrview.shelf import Shelf
 
 _CHUNK_SIDES = range(128, 1025)
 """Sides of chunks that levels take over from the array."""
+
+_CHUNK_BYTES = 4 * MOST_BYTES
+"""Bytes of the largest chunks of an array in which it is shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,20 @@ class LevelRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """Reads windows of an array as what it declares: masked elements as the value that stands for them."""
+
+    read: Read
+    dtype: np.dtype[Any]
+    missing: Any
+
+    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        """Return the elements of `window`."""
+        shape = tuple(part.stop - part.start for part in window)
+        return declared(self.read(window), shape, self.dtype, self.missing)
+
+
+@dataclass(frozen=True, slots=True)
 class Transposed:
     """Reads windows of an array with its axes in another order."""
 
@@ -47,7 +72,7 @@ class Transposed:
         return self.array.read(tuple(parts[axis] for axis in range(len(window)))).transpose(self.order)
 
 
-def pyramid(array: Array, levels: ImageLevels, name: str = "image") -> Group:
+def pyramid(array: Array, levels: ImageLevels, name: str = "image", shelf: Shelf | None = None) -> Group:
     """Return the levels of an array as groups "0" (the array itself), "1", ..., each with an array of this name.
 
     Parameters
@@ -58,22 +83,23 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image") -> Group:
         Its levels; the axes of all come in their order.
     name : str
         Name of the array in each group.
+    shelf : Shelf, optional
+        Where what is known of tiles is kept, if other processes can know what it is made of.
 
     Raises
     ------
     TypeError
         If its elements have no mean, and means are asked for.
     """
-    finest = _ordered(array, levels)
-    halvings = Halvings(finest, levels)
-    chunks = tuple(
-        side if axis not in levels.halved or side in _CHUNK_SIDES else TILE for axis, side in enumerate(finest.chunks)
-    )
+    finest = _declared(_in_parts(_ordered(array, levels)))
+    halvings = halvings_of(finest, levels, shelf)
+    chunks = _level_chunks(finest, levels)
     arrays = [finest] + [
         replace(
             finest,
             shape=levels.shape_of(level),
             chunks=chunks,
+            block=None,
             read=LevelRead(halvings, level),
             fingerprint=digest(finest.fingerprint, "halved", levels.method, levels.halved, level),
         )
@@ -81,6 +107,48 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image") -> Group:
     ]
     members: dict[str, Node] = {str(level): Group({name: each}) for level, each in enumerate(arrays)}
     return Group(members, Described(partial(_attributes, levels, finest, arrays[-1], name)))
+
+
+def halvings_of(finest: Array, levels: ImageLevels, shelf: Shelf | None = None) -> Halvings:
+    """Return what makes the levels of an array, its axes in their order."""
+    source = replace(finest, fingerprint=_identity(finest))
+    halvings = Halvings(source, levels, finest.block)
+    if shelf is None or not is_lasting(source.fingerprint):
+        return halvings
+    identity = digest(CONTENT, source.fingerprint, finest.dtype, repr(finest.missing), levels.method, halvings.tiling)
+    return Halvings(source, levels, finest.block, KeptLevels(shelf, identity))
+
+
+def _declared(array: Array) -> Array:
+    return replace(array, read=Declared(array.read, array.dtype, array.missing))
+
+
+def _identity(array: Array) -> str:
+    """Return the identity of an array as it is now; one that nothing else has where nothing is known of it."""
+    if array.version is None:
+        return array.fingerprint
+    version = array.version() if array.as_of is None else array.as_of
+    return unique() if version is None else digest(array.fingerprint, version)
+
+
+def _in_parts(array: Array) -> Array:
+    """Return an array in chunks that viewers can take, each of its own read once for all of them."""
+    size = prod(array.chunks) * max(1, array.dtype.itemsize)
+    if array.block is not None or not _CHUNK_BYTES < size <= BLOCK_BYTES:
+        return array
+    return in_blocks(array, array.chunks, aligned_chunks(array.shape, array.dtype.itemsize, array.chunks))
+
+
+def _level_chunks(finest: Array, levels: ImageLevels) -> tuple[int, ...]:
+    """Return the chunks of the coarser levels: planes that are not too large."""
+    chunks = [
+        side if axis not in levels.halved or side in _CHUNK_SIDES else TILE for axis, side in enumerate(finest.chunks)
+    ]
+    others = [axis for axis in range(len(chunks)) if axis not in levels.halved]
+    while prod(chunks) * finest.dtype.itemsize > MOST_BYTES and any(chunks[axis] > 1 for axis in others):
+        axis = max(others, key=chunks.__getitem__)
+        chunks[axis] = -(-chunks[axis] // 2)
+    return tuple(chunks)
 
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:
@@ -99,6 +167,7 @@ def _ordered(array: Array, levels: ImageLevels) -> Array:
         shape=levels.shape,
         dims=levels.dims,
         chunks=tuple(array.chunks[axis] for axis in levels.order),
+        block=None if array.block is None else tuple(array.block[axis] for axis in levels.order),
         read=Transposed(array, levels.order),
         fingerprint=digest(array.fingerprint, levels.order),
     )

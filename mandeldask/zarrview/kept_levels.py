@@ -1,0 +1,90 @@
+"""What is known of levels of images, kept on a shelf: for all formats and codecs, from one run to the next."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numcodecs import Blosc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.shelf import Shelf
+
+State = tuple["NDArray[Any]", ...]
+
+CONTENT = "levels of images, 1"
+"""What marks a shelf of them, with the number of this format."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLevels:
+    """Keeps the states of one image's tiles on a shelf."""
+
+    shelf: Shelf
+    """Where."""
+    identity: str
+    """Of the image and of how its levels are made: equal only where every state is equal."""
+
+    def load(self, key: str) -> State | None:
+        """Return what was kept under `key`; None if there is nothing, or nothing whole."""
+        raw = self.shelf.load(f"{self.identity}/{key}")
+        return None if raw is None else as_state(raw)
+
+    def save(self, key: str, state: State) -> None:
+        """Keep a state, unless the shelf stands aside."""
+        self.shelf.save(f"{self.identity}/{key}", as_bytes(state))
+
+
+def as_bytes(state: State) -> bytes:
+    """Return a state as bytes: a line that says what follows, and its words, compressed.
+
+    Examples
+    --------
+    >>> state = np.arange(6.0).reshape(2, 3), np.broadcast_to(np.uint8(4), (2, 3))
+    >>> again = as_state(as_bytes(state))
+    >>> all(np.array_equal(*pair) for pair in zip(state, again))
+    True
+    """
+    words = [_one(each) if _is_uniform(each) else np.ascontiguousarray(each) for each in state]
+    parts = [bytes(Blosc("zstd", 1, Blosc.SHUFFLE).encode(each)) if each.size > 1 else each.tobytes() for each in words]
+    said = [[each.dtype.str, each.shape, len(part)] for each, part in zip(words, parts, strict=True)]
+    body = b"".join(parts)
+    head = {"shape": state[0].shape, "words": said, "crc32": zlib.crc32(body)}
+    return json.dumps(head).encode() + b"\n" + body
+
+
+def as_state(raw: bytes) -> State | None:
+    """Return the state that bytes hold; None if they are damaged."""
+    line, _, body = raw.partition(b"\n")
+    try:
+        head = json.loads(line)
+        if zlib.crc32(body) != head["crc32"]:
+            return None
+        return tuple(_words(head, body))
+    except (ValueError, KeyError, TypeError, RuntimeError):
+        return None
+
+
+def _words(head: dict[str, Any], body: bytes) -> Iterator[NDArray[Any]]:
+    at, shape = 0, tuple(head["shape"])
+    for dtype, own, length in head["words"]:
+        part = body[at : at + length]
+        at += length
+        raw = part if prod(own) <= 1 else Blosc().decode(part)
+        yield np.broadcast_to(np.frombuffer(raw, dtype).reshape(own), shape)
+
+
+def _is_uniform(words: NDArray[Any]) -> bool:
+    return words.size > 1 and not any(words.strides)
+
+
+def _one(words: NDArray[Any]) -> NDArray[Any]:
+    return words[(slice(0, 1),) * words.ndim].copy()
