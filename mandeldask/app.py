@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mandeldask.budget import limited
 from mandeldask.files.skipped import skipped
 from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
 from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
+from mandeldask.warming import check_warm, warming_beside, while_serving
 from mandeldask.web.application import create_app as create_web_app
 from mandeldask.web.catalog import PLACES
 from mandeldask.web.hosts import usual_hosts
 from mandeldask.web.serving import DRAIN_S, check_exposure, serve_in_background, serve_in_foreground
 from mandeldask.web.settings import Settings
+from mandeldask.zarrview.bounded import Bounded
 from mandeldask.zarrview.codecs import in_loop
 from mandeldask.zarrview.nodes import as_node, as_tree, is_name, with_reads
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.warming import Warmed
     from mandeldask.web.application import Application
     from mandeldask.web.serving import Handle
     from mandeldask.zarrview.nodes import Node, Read
@@ -104,27 +106,6 @@ class Limits:
     def _bounded(self, tree: Any, default: float) -> Node:
         seconds = default if self.max_seconds is None else self.max_seconds
         return with_reads(as_node(tree), partial(Bounded, seconds=seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class Bounded:
-    """Reads windows whose kernels may take so many seconds. It pickles, so that a cluster's workers are bound too."""
-
-    read: Read
-    """Reads them."""
-    seconds: float
-    """Seconds of one core that a window may take, by the kernels' own estimates."""
-
-    def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
-        """Return the elements of `window`.
-
-        Raises
-        ------
-        mandeldask.budget.BudgetExceeded
-            If they could take longer; the kernel that would is not begun.
-        """
-        with limited(self.seconds):
-            return self.read(window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +183,13 @@ def create_app(  # noqa: PLR0913  what is served, and how
     def place(spec: str) -> Node:
         return share(limits.place(spec))
 
-    app = create_web_app(opened, root=own, settings=chosen, places=place if places else None)
+    app = create_web_app(
+        opened,
+        root=own,
+        settings=chosen,
+        places=place if places else None,
+        level_seconds=inf if limits.max_seconds is None else limits.max_seconds,
+    )
     app.metrics.count("mandeldask_files_skipped", "Files that could not be shown.", lambda: skipped.total)
     return app
 
@@ -218,6 +205,8 @@ def serve(  # noqa: PLR0913  the options of a server
     drain_s: float = DRAIN_S,
     connections: int = 0,
     started: Callable[[str], object] | None = None,
+    warm: bool = False,
+    warmed: Callable[[Warmed], object] | None = None,
     **options: Any,
 ) -> Handle | None:
     """Serve a tree over HTTP: until SIGTERM or Ctrl-C, or in the background.
@@ -243,6 +232,11 @@ def serve(  # noqa: PLR0913  the options of a server
         that has been idle longest is closed.
     started : callable, optional
         Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests.
+    warm : bool
+        Make all levels of images from then on, in threads beside the server, with a bar where there is a terminal.
+        What was made before, and is in `cache_dir`, is not made again.
+    warmed : callable, optional
+        Called with a `mandeldask.warming.Warmed` once they are made.
     **options
         As `create_app` takes. Unless given, `allowed_hosts` are the loopback names of this machine where `host` is one
         of these and there is neither a key nor `public`, else all.
@@ -258,7 +252,7 @@ def serve(  # noqa: PLR0913  the options of a server
         If the port is taken; the message is one line that names a free one.
     ValueError
         If `host` is open to others and there is neither a key nor `public`, or `workers` or `connections` is out of its
-        range.
+        range, or there is nothing to `warm`.
     RuntimeError
         If it is to run in the foreground of a thread whose event loop runs already, as in a notebook.
     """
@@ -271,23 +265,24 @@ def serve(  # noqa: PLR0913  the options of a server
     if connections < 0:
         msg = f"connections must be at least 0, not {connections}"
         raise ValueError(msg)
+    if warm:
+        check_warm(workers, **options)
     if not background and in_loop():
         msg = "an event loop runs in this thread, as in a notebook: call md.serve(..., background=True)"
         raise RuntimeError(msg)
     if background:
         app = create_app(tree, **options)
-        return serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
-    with TemporaryDirectory(prefix="mandeldask-orbits-") if workers > 1 else nullcontext() as orbits:
-        make = partial(create_app, tree, orbits=orbits, **options)
-        serve_in_foreground(
-            make,
-            host,
-            PORT if port is None else port,
-            workers=workers,
-            drain_s=drain_s,
-            connections=connections,
-            started=started or _say_where,
-        )
+        handle = serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
+        return warming_beside(handle, warmed) if warm else handle
+    with ExitStack() as stack:
+        several = workers > 1
+        orbits = stack.enter_context(TemporaryDirectory(prefix="mandeldask-orbits-")) if several else None
+        make: Callable[[], Application] = partial(create_app, tree, orbits=orbits, **options)
+        announce = started or _say_where
+        if warm:
+            make, announce = stack.enter_context(while_serving(make, announce, workers=workers, done=warmed))
+        at = PORT if port is None else port
+        serve_in_foreground(make, host, at, workers=workers, drain_s=drain_s, connections=connections, started=announce)
     return None
 
 

@@ -13,6 +13,7 @@ from mandeldask.zarrview.nodes import Array, Group
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mandeldask.warming import Warmed
     from mandeldask.zarrview.nodes import Node
 
 VIZARR = "https://hms-dbmi.github.io"
@@ -69,3 +70,12 @@ def _announce_members(console: Console, url: str, group: Group) -> None:
 
 def _vizarr(url: str) -> str:
     return f"{VIZARR}/vizarr/?{urlencode({'source': url})}"
+
+
+def announce_warmed(warmed: Warmed) -> None:
+    """Say that all levels of images are made, and of which they are not."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    images = "1 image" if warmed.images == 1 else f"{warmed.images} images"
+    console.print(f"The levels of {images} are made, in {warmed.seconds:.1f} s.", style="dim")
+    for path in warmed.failed:
+        console.print(f"Those of {path} are not: the log says why.", style="yellow", markup=False)

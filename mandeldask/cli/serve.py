@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from mandeldask.atlas_tables import atlas_tree
-from mandeldask.cli.announcing import VIZARR, announce_root, announce_trees
+from mandeldask.cli.announcing import VIZARR, announce_root, announce_trees, announce_warmed
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.cli.paths import (
     Demo,
@@ -93,6 +93,14 @@ def serve(
         ),
     ] = 0,
     coarser: Coarser = "auto",
+    warm: Annotated[
+        bool,
+        typer.Option(
+            "--warm",
+            help="Make all levels of images while serving; --cache-dir keeps them for the next run.",
+            rich_help_panel=SERVER,
+        ),
+    ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -229,6 +237,8 @@ def serve(
         places=not trees if places is None else places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
         started=partial(announce, guarded=bool(api_key or api_keys_file)),
+        warm=warm,
+        warmed=announce_warmed,
     )
 
 

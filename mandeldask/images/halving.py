@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -96,18 +97,23 @@ class Halvings:
         mandeldask.budget.Unfinished
             If it takes longer than this context allows. What was done is remembered: asked again, it goes on.
         """
-        elements = np.empty([part.stop - part.start for part in window], self.source.dtype)
+        elements = np.empty([span.stop - span.start for span in window], self.source.dtype)
         sides = zip(window, self.tiling.tile, strict=True)
-        for coords in product(*(range(part.start // side, -(-part.stop // side)) for part, side in sides)):
+        for coords in product(*(range(span.start // side, -(-span.stop // side)) for span, side in sides)):
             inside = self.tiling.inside(level, coords)
             shared = [
-                slice(max(part.start, tile.start), min(part.stop, tile.stop))
-                for part, tile in zip(window, inside, strict=True)
+                slice(max(span.start, tile.start), min(span.stop, tile.stop))
+                for span, tile in zip(window, inside, strict=True)
             ]
-            part = within(shared, inside)
-            state = tuple(words[part] for words in self._state(level, coords))
+            span = within(shared, inside)
+            state = tuple(words[span] for words in self._state(level, coords))
             elements[within(shared, window)] = self._method.finish(state, self._cells(level, shared))
         return elements
+
+    @property
+    def count(self) -> int:
+        """Number of the tiles of all levels that are made."""
+        return sum(prod(self.tiling.grid(level)) for level in range(1, self.levels.count))
 
     def steps(self) -> Iterator[Callable[[], object]]:
         """Yield what makes each tile of every level, finer ones before the coarser one that they make up."""
@@ -125,9 +131,9 @@ class Halvings:
     def _cells(self, level: int, window: Sequence[slice]) -> NDArray[np.int64]:
         """Return how many elements of the array each element of a window stands for."""
         cells = np.ones((), np.int64)
-        for axis, (size, part) in enumerate(zip(self.source.shape, window, strict=True)):
+        for axis, (size, span) in enumerate(zip(self.source.shape, window, strict=True)):
             depth = level if axis in self.levels.halved else 0
-            cells = np.multiply.outer(cells, cells_along(size, depth, part.start, part.stop))
+            cells = np.multiply.outer(cells, cells_along(size, depth, span.start, span.stop))
         return cells
 
     def _state(self, level: int, coords: Coords) -> State:
@@ -142,22 +148,22 @@ class Halvings:
 
     def _halved(self, level: int, coords: Coords) -> State:
         """Make a tile from those of the next finer level."""
-        parts = {below: self._state(level - 1, below) for below in self.tiling.below(level, coords)}
-        state = compact(self._method.halve(self._joined(level - 1, parts), level))
+        finer = {below: self._state(level - 1, below) for below in self.tiling.below(level, coords)}
+        state = compact(self._method.halve(self._joined(level - 1, finer), level))
         self._keep(level, coords, state)
         return state
 
-    def _joined(self, level: int, parts: Mapping[Coords, State]) -> State:
+    def _joined(self, level: int, finer: Mapping[Coords, State]) -> State:
         """Return adjacent tiles as one."""
-        windows = {coords: self.tiling.inside(level, coords) for coords in parts}
+        windows = {coords: self.tiling.inside(level, coords) for coords in finer}
         corners = zip(*windows.values(), strict=True)
-        whole = [slice(min(part.start for part in along), max(part.stop for part in along)) for along in corners]
-        shape = [part.stop - part.start for part in whole]
-        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(parts.values())))
-        for coords, state in parts.items():
+        whole = [slice(min(span.start for span in along), max(span.stop for span in along)) for along in corners]
+        shape = [span.stop - span.start for span in whole]
+        joined = tuple(np.empty(shape, words.dtype) for words in next(iter(finer.values())))
+        for coords, state in finer.items():
             at = within(windows[coords], whole)
-            for words, part in zip(joined, state, strict=True):
-                words[at] = part
+            for words, span in zip(joined, state, strict=True):
+                words[at] = span
         return joined
 
     def _read(self, coords: Coords) -> State:
@@ -177,8 +183,8 @@ class Halvings:
         block = self.source.read(window)
         made = {}
         for coords, name in names.items():
-            part = block[within(self.tiling.source_of(coords), window)]
-            made[coords] = compact(self._method.halve(self._method.begin(part), 1))
+            cells = block[within(self.tiling.source_of(coords), window)]
+            made[coords] = compact(self._method.halve(self._method.begin(cells), 1))
             remembered(1).put(name, made[coords])
             self._keep(1, coords, made[coords])
         return made

@@ -125,4 +125,4 @@ def clipped(coords: Sequence[int], sides: Sequence[int], shape: Sequence[int]) -
 def within(window: Sequence[slice], outer: Sequence[slice]) -> tuple[slice, ...]:
     """Return where a window lies in one around it."""
     pairs = zip(window, outer, strict=True)
-    return tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in pairs)
+    return tuple(slice(span.start - whole.start, span.stop - whole.start) for span, whole in pairs)

@@ -7,6 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -34,8 +35,10 @@ from mandeldask.web.shares import Shares
 from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.cache_file import CacheFile
-from mandeldask.zarrview.imaged import images_of
+from mandeldask.zarrview.imaged import Making, images_of
+from mandeldask.zarrview.kept_levels import CONTENT
 from mandeldask.zarrview.nodes import checked_name, member
+from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
@@ -88,6 +91,7 @@ def create_app(
     root: Any = None,
     settings: Settings | None = None,
     places: Callable[[str], Node] | None = None,
+    level_seconds: float = inf,
 ) -> Application:
     """Return the application that serves `trees`, or `root`, as Zarr v2 and v3.
 
@@ -102,6 +106,9 @@ def create_app(
     places : callable, optional
         Makes the tree of any place from its spec, for ``/zarr/v3/at/<spec>.zarr``. Raises LookupError for what is
         no canonical spec, PermissionError for what is past the limits.
+    level_seconds : float
+        Seconds that a chunk of a coarser level of an image may take. Then it is answered 503, and goes on when it is
+        asked for again.
 
     Raises
     ------
@@ -129,7 +136,9 @@ def create_app(
 
     nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
-    images = None if settings.pyramid == "none" else partial(images_of, method=settings.pyramid)
+    known = None if file is None else PersistentCache(file.below("levels"), CONTENT, ())
+    making = Making(settings.pyramid, known, level_seconds)
+    images = None if settings.pyramid == "none" else partial(images_of, how=making)
     catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)
     for path, reason in catalog.skipped().items():
         log.warning("%s is left out: %s", path, reason)

@@ -73,6 +73,11 @@ class Catalog:
     root : Group or Array, optional
         A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, in place of the group of all named trees.
 
+    Attributes
+    ----------
+    images : dict of str to Group
+        The images of each named tree, or of the root by the name "".
+
     Raises
     ------
     ValueError
@@ -99,9 +104,8 @@ class Catalog:
         self._root = lru_cache(maxsize=64)(self._root_of)
         self._places = OpenPlaces(places, partial(view, place=True), open_places) if places else None
         imaged = trees if root is None else {"": root}
-        self._images = {
-            (number, name): view(images(tree), number) for name, tree in imaged.items() if images for number in (2, 3)
-        }
+        self.images = {name: images(tree) for name, tree in imaged.items()} if images else {}
+        self._images = {(number, name): view(tree, number) for name, tree in self.images.items() for number in (2, 3)}
 
     @property
     def names(self) -> tuple[str, ...]:

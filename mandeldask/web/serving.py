@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing.connection import wait
@@ -62,6 +62,8 @@ class Handle:
     """Such as ``http://127.0.0.1:8000``, without a slash at the end."""
     _server: uvicorn.Server
     _thread: threading.Thread
+    _beside: Callable[[], object] | None = None
+    """Stops what runs beside the server."""
 
     def url(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
         """Return the URL of a tree's root group.
@@ -85,7 +87,13 @@ class Handle:
     def stop(self) -> None:
         """Stop serving: requests in flight finish first, within the drain deadline. Stopping twice is fine."""
         self._server.should_exit = True
+        if self._beside is not None:
+            self._beside()
         self._thread.join()
+
+    def along_with(self, stop: Callable[[], object]) -> Handle:
+        """Return a handle that calls `stop` too when the server is stopped."""
+        return replace(self, _beside=stop)
 
     def __enter__(self) -> Self:
         """Return this handle."""

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.budget import BudgetExceeded
+from mandeldask.budget import BudgetExceeded, Unfinished
 from mandeldask.cancellation import Cancelled
 from mandeldask.web.directory_page import HTML, page
 from mandeldask.web.disconnects import ClientGone, while_connected
@@ -135,6 +135,8 @@ async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive:
         return await while_connected(work, receive)
     except (ClientGone, Changed):
         raise
+    except Unfinished as error:
+        raise Later(str(error), RETRY_AFTER_S) from None
     except BudgetExceeded as error:
         raise Refusal(403, str(error)) from None
     except (Busy, Cancelled) as error:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.images.levels import axis_type, image_levels, is_image, regular
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.pyramid import pyramid
+from mandeldask.zarrview.pyramid import LevelRead, pyramid
 
 if TYPE_CHECKING:
+    from mandeldask.images.halving import Halvings
     from mandeldask.zarrview.nodes import Node
-    from mandeldask.zarrview.shelf import Shelf
+    from mandeldask.zarrview.persistent_cache import PersistentCache
+
+log = logging.getLogger(__name__)
 
 NAME = "image"
 """Name of the array in each level."""
@@ -25,6 +30,22 @@ _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """How levels are made. Another process, to which this is sent, keeps nothing for longer."""
+
+    method: str = "auto"
+    """"mean", "stride", "mode", or "auto": the mode of labels (arrays with CF's flags), every second element of what
+    has no mean, and else means."""
+    persistent: PersistentCache | None = None
+    """Where what is known of levels is kept for longer."""
+    seconds: float = inf
+    """Time that a read may take; what was done by then is remembered."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.method, None, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Images(Mapping[str, "Node"]):
     """Members of a group as images, made when they are asked for; what is no image is an empty group.
 
@@ -32,18 +53,14 @@ class Images(Mapping[str, "Node"]):
     """
 
     members: Mapping[str, Node]
-    method: str
-    shelf: Shelf | None = None
+    how: Making
 
     def __getitem__(self, name: str) -> Node:
         short = name.removesuffix(".zarr")
         member = self.members[name if name in self.members else short]
         if isinstance(member, Array):
-            return _levels(member, self.method, self.members, self.shelf)
-        return images_of(member, self.method, self.shelf)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.members, self.method)  # other processes keep nothing
+            return _levels(member, self.how, self.members)
+        return images_of(member, self.how)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -60,37 +77,45 @@ class Reopened:
     """Opens a node anew, as images."""
 
     reopen: Any
-    method: str
-    shelf: Shelf | None = None
+    how: Making
 
     def __call__(self) -> Node:
         """Return the images of the node as it is now."""
-        return images_of(self.reopen(), self.method, self.shelf)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.reopen, self.method)
+        return images_of(self.reopen(), self.how)
 
 
-def images_of(node: Node, method: str = "auto", shelf: Shelf | None = None) -> Group:
+def images_of(node: Node, how: Making | None = None) -> Group:
     """Return the images of a tree as groups of levels, and its groups as groups; nothing is opened for it.
 
     Parameters
     ----------
     node : Group or Array
         A tree. Groups that have levels of their own stay as they are.
-    method : {"auto", "mean", "stride", "mode"}
-        How levels are made; "auto" takes the mode of labels (arrays with CF's flags), every second element of what has
-        no mean, and else means.
-    shelf : Shelf, optional
-        Where what is known of levels is kept.
+    how : Making, optional
+        How levels are made.
     """
+    how = how or Making()
     if isinstance(node, Array):
-        return _levels(node, method, {}, shelf)
+        return _levels(node, how, {})
     if has_levels(node.attrs):
         return node
-    reopen = None if node.reopen is None else Reopened(node.reopen, method, shelf)
-    members = Images(node.members, method, shelf)
-    return replace(node, members=members, attrs={}, reopen=reopen, consolidate=False)
+    reopen = None if node.reopen is None else Reopened(node.reopen, how)
+    return replace(node, members=Images(node.members, how), attrs={}, reopen=reopen, consolidate=False)
+
+
+def made_levels(node: Node, path: str = "") -> Iterator[tuple[str, Halvings]]:
+    """Yield the path of every image of a tree of images whose levels are made, and what makes them; opens it all."""
+    if isinstance(node, Array):
+        if isinstance(node.read, LevelRead) and node.read.level == 1:
+            yield path.removesuffix(f"/1/{NAME}"), node.read.halvings
+        return
+    for name in node.members:
+        try:
+            below = node.members[name]
+        except Exception as error:  # noqa: BLE001  a file that cannot be opened; its group says so
+            log.debug("%s/%s has no levels: %s", path, name, error)
+            continue
+        yield from made_levels(below, f"{path}/{name}" if path else name)
 
 
 def has_levels(attrs: Mapping[str, Any]) -> bool:
@@ -99,11 +124,11 @@ def has_levels(attrs: Mapping[str, Any]) -> bool:
     return any(isinstance(each, Mapping) and "multiscales" in each for each in described)
 
 
-def _levels(array: Array, method: str, siblings: Mapping[str, Node], shelf: Shelf | None) -> Group:
+def _levels(array: Array, how: Making, siblings: Mapping[str, Node]) -> Group:
     """Return an array as a group of levels; as an empty group if it is no image."""
     if not is_image(array.shape, array.dims):
         return Group()
-    found = image_levels(array.shape, array.dims, None, method_for(array) if method == "auto" else method)
+    found = image_levels(array.shape, array.dims, None, method_for(array) if how.method == "auto" else how.method)
     scale, origin, units = _placed(found.dims, siblings)
     placed = replace(
         found,
@@ -111,8 +136,8 @@ def _levels(array: Array, method: str, siblings: Mapping[str, Node], shelf: Shel
         origin=origin,
         units=_said(array.attrs, "pixel_unit", (str,)) | units,
     )
-    group = pyramid(array, placed, NAME, shelf)
-    reopen = None if array.reopen is None else Reopened(array.reopen, method, shelf)
+    group = pyramid(array, placed, NAME, persistent=how.persistent, seconds=how.seconds)
+    reopen = None if array.reopen is None else Reopened(array.reopen, how)
     return replace(group, version=array.version, as_of=array.as_of, reopen=reopen, consolidate=True)
 
 

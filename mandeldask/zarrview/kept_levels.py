@@ -1,4 +1,4 @@
-"""What is known of levels of images, kept on a shelf: for all formats and codecs, from one run to the next."""
+"""What is known of levels of images, in a persistent cache: for all formats and codecs, from one run to the next."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mandeldask.zarrview.shelf import Shelf
+    from mandeldask.zarrview.persistent_cache import PersistentCache
 
 State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
-"""What marks a shelf of them, with the number of this format."""
+"""What marks a cache of them, with the number of this format."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptLevels:
-    """Keeps the states of one image's tiles on a shelf."""
+    """Keeps the states of one image's tiles in a persistent cache."""
 
-    shelf: Shelf
+    persistent: PersistentCache
     """Where."""
     identity: str
     """Of the image and of how its levels are made: equal only where every state is equal."""
 
     def load(self, key: str) -> State | None:
         """Return what was kept under `key`; None if there is nothing, or nothing whole."""
-        raw = self.shelf.load(f"{self.identity}/{key}")
+        raw = self.persistent.load(f"{self.identity}/{key}")
         return None if raw is None else as_state(raw)
 
     def save(self, key: str, state: State) -> None:
-        """Keep a state, unless the shelf stands aside."""
-        self.shelf.save(f"{self.identity}/{key}", as_bytes(state))
+        """Keep a state, unless the cache fails."""
+        self.persistent.save(f"{self.identity}/{key}", as_bytes(state))
 
 
 def as_bytes(state: State) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.budget import limited
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
 from mandeldask.images.tiling import TILE
@@ -19,12 +21,14 @@ from mandeldask.zarrview.kept_levels import CONTENT, KeptLevels
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from mandeldask.images.levels import ImageLevels
     from mandeldask.zarrview.nodes import Node, Read
-    from mandeldask.zarrview.shelf import Shelf
+    from mandeldask.zarrview.persistent_cache import PersistentCache
 
 _CHUNK_SIDES = range(128, 1025)
 """Sides of chunks that levels take over from the array."""
@@ -39,10 +43,13 @@ class LevelRead:
 
     halvings: Halvings
     level: int
+    seconds: float = inf
+    """Time that a read may take; what was done by then is remembered."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        return self.halvings.read(self.level, window)
+        with limited(self.seconds) if self.seconds < inf else nullcontext():
+            return self.halvings.read(self.level, window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Declared:
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        shape = tuple(part.stop - part.start for part in window)
+        shape = tuple(span.stop - span.start for span in window)
         return declared(self.read(window), shape, self.dtype, self.missing)
 
 
@@ -72,7 +79,14 @@ class Transposed:
         return self.array.read(tuple(parts[axis] for axis in range(len(window)))).transpose(self.order)
 
 
-def pyramid(array: Array, levels: ImageLevels, name: str = "image", shelf: Shelf | None = None) -> Group:
+def pyramid(
+    array: Array,
+    levels: ImageLevels,
+    name: str = "image",
+    *,
+    persistent: PersistentCache | None = None,
+    seconds: float = inf,
+) -> Group:
     """Return the levels of an array as groups "0" (the array itself), "1", ..., each with an array of this name.
 
     Parameters
@@ -83,16 +97,18 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image", shelf: Shelf
         Its levels; the axes of all come in their order.
     name : str
         Name of the array in each group.
-    shelf : Shelf, optional
+    persistent : PersistentCache, optional
         Where what is known of tiles is kept, if other processes can know what it is made of.
+    seconds : float
+        Time that reading a window of a level may take.
 
     Raises
     ------
     TypeError
         If its elements have no mean, and means are asked for.
     """
-    finest = _declared(_in_parts(_ordered(array, levels)))
-    halvings = halvings_of(finest, levels, shelf)
+    finest = _declared(_in_parts(_ordered(array, levels), levels))
+    halvings = halvings_of(finest, levels, persistent)
     chunks = _level_chunks(finest, levels)
     arrays = [finest] + [
         replace(
@@ -100,7 +116,7 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image", shelf: Shelf
             shape=levels.shape_of(level),
             chunks=chunks,
             block=None,
-            read=LevelRead(halvings, level),
+            read=LevelRead(halvings, level, seconds),
             fingerprint=digest(finest.fingerprint, "halved", levels.method, levels.halved, level),
         )
         for level in range(1, levels.count)
@@ -109,14 +125,14 @@ def pyramid(array: Array, levels: ImageLevels, name: str = "image", shelf: Shelf
     return Group(members, Described(partial(_attributes, levels, finest, arrays[-1], name)))
 
 
-def halvings_of(finest: Array, levels: ImageLevels, shelf: Shelf | None = None) -> Halvings:
+def halvings_of(finest: Array, levels: ImageLevels, persistent: PersistentCache | None = None) -> Halvings:
     """Return what makes the levels of an array, its axes in their order."""
     source = replace(finest, fingerprint=_identity(finest))
     halvings = Halvings(source, levels, finest.block)
-    if shelf is None or not is_lasting(source.fingerprint):
+    if persistent is None or not is_lasting(source.fingerprint):
         return halvings
     identity = digest(CONTENT, source.fingerprint, finest.dtype, repr(finest.missing), levels.method, halvings.tiling)
-    return Halvings(source, levels, finest.block, KeptLevels(shelf, identity))
+    return Halvings(source, levels, finest.block, KeptLevels(persistent, identity))
 
 
 def _declared(array: Array) -> Array:
@@ -131,24 +147,30 @@ def _identity(array: Array) -> str:
     return unique() if version is None else digest(array.fingerprint, version)
 
 
-def _in_parts(array: Array) -> Array:
+def _in_parts(array: Array, levels: ImageLevels) -> Array:
     """Return an array in chunks that viewers can take, each of its own read once for all of them."""
-    size = prod(array.chunks) * max(1, array.dtype.itemsize)
-    if array.block is not None or not _CHUNK_BYTES < size <= BLOCK_BYTES:
+    itemsize = max(1, array.dtype.itemsize)
+    if array.block is not None or not _CHUNK_BYTES < prod(array.chunks) * itemsize <= BLOCK_BYTES:
         return array
-    return in_blocks(array, array.chunks, aligned_chunks(array.shape, array.dtype.itemsize, array.chunks))
+    planes = _planes(array.chunks, levels, itemsize)
+    return in_blocks(array, array.chunks, aligned_chunks(array.shape, itemsize, planes))
 
 
 def _level_chunks(finest: Array, levels: ImageLevels) -> tuple[int, ...]:
-    """Return the chunks of the coarser levels: planes that are not too large."""
-    chunks = [
-        side if axis not in levels.halved or side in _CHUNK_SIDES else TILE for axis, side in enumerate(finest.chunks)
-    ]
-    others = [axis for axis in range(len(chunks)) if axis not in levels.halved]
-    while prod(chunks) * finest.dtype.itemsize > MOST_BYTES and any(chunks[axis] > 1 for axis in others):
-        axis = max(others, key=chunks.__getitem__)
-        chunks[axis] = -(-chunks[axis] // 2)
-    return tuple(chunks)
+    """Return the chunks of the coarser levels."""
+    sides = enumerate(finest.chunks)
+    chunks = [side if axis not in levels.halved or side in _CHUNK_SIDES else TILE for axis, side in sides]
+    return _planes(chunks, levels, max(1, finest.dtype.itemsize))
+
+
+def _planes(chunks: Sequence[int], levels: ImageLevels, itemsize: int) -> tuple[int, ...]:
+    """Return chunks of fewer planes, down to one, where they are too large."""
+    sides = list(chunks)
+    others = [axis for axis in range(len(sides)) if axis not in levels.halved]
+    while prod(sides) * itemsize > MOST_BYTES and any(sides[axis] > 1 for axis in others):
+        axis = max(others, key=sides.__getitem__)
+        sides[axis] = -(-sides[axis] // 2)
+    return tuple(sides)
 
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:

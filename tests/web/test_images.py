@@ -1,3 +1,6 @@
+import time
+
+import httpx
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +10,10 @@ from ome_zarr_models.v05.image import Image as Image05
 
 import mandeldask as md
 from mandeldask.files.opening import opened_file
+from mandeldask.web.application import create_app
+from mandeldask.web.serving import serve_in_background
+from mandeldask.web.settings import Settings
+from mandeldask.zarrview.nodes import Array
 from web_server import serving
 
 PHOTO = np.random.default_rng(0).integers(0, 2**16, (1500, 1100), np.uint16)
@@ -94,3 +101,24 @@ def test_there_are_none_unless_asked_for():
         assert client.get("/zarr/v3/images/photo/zarr.json").status_code == 404
     with pytest.raises(ValueError, match="auto, none, mean, stride, mode"):
         serving(TREES, pyramid="median").__enter__()
+
+
+def test_a_coarse_chunk_that_takes_too_long_goes_on_when_it_is_asked_for_again():
+    array = np.random.default_rng(3).integers(0, 9, (2100, 2100), np.uint8)
+
+    def slow(window):
+        time.sleep(0.05)
+        return array[window]
+
+    tree = {"slow": Array(array.shape, array.dtype, slow, (512, 512))}
+    app = create_app(tree, settings=Settings(pyramid="mean"), level_seconds=0.01)
+    with serve_in_background(app, "127.0.0.1", 0) as handle, httpx.Client(base_url=handle.address) as client:
+        statuses = []
+        while not statuses or statuses[-1] == 503:
+            reply = client.get("/zarr/v3/images/slow/3/image/c/0/0")
+            statuses.append(reply.status_code)
+            assert reply.headers.get("retry-after") == ("1" if reply.status_code == 503 else None)
+        assert statuses[-1] == 200
+        assert 5 < len(statuses) < 12  # a window each
+        got = zarr.open_array(f"{handle.address}/zarr/v3/images/slow/3/image", mode="r")[:262, :262]
+        np.testing.assert_array_equal(got, array[:2096, :2096].reshape(262, 8, 262, 8).mean((1, 3)).round())

@@ -1,6 +1,8 @@
 import json
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import ngff_zarr
 import numpy as np
@@ -13,11 +15,14 @@ from ome_zarr_models.v04.image import Image as Image04
 from ome_zarr_models.v05.image import Image as Image05
 
 import mandeldask as md
-from mandeldask.budget import BudgetExceeded, limited
-from mandeldask.images import halving as module
+from mandeldask.budget import Unfinished
+from mandeldask.images import states
 from mandeldask.images.levels import ImageLevels, image_levels, is_large_image
+from mandeldask.zarrview.cache_file import NAME, CacheFile
 from mandeldask.zarrview.identity import unique
+from mandeldask.zarrview.kept_levels import CONTENT
 from mandeldask.zarrview.nodes import Array, as_node
+from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pyramid import pyramid
 
 
@@ -112,10 +117,10 @@ def test_axes_come_in_the_order_of_ome_zarr():
 
 
 def test_volumes_are_halved_along_three_axes_when_asked():
-    array = np.random.default_rng(6).random((2, 40, 1200, 600), np.float32)
+    array = np.random.default_rng(6).random((2, 12, 1200, 300), np.float32)
     levels = image_levels(array.shape, ("t", "z", "y", "x"), ("z", "y", "x"))
     group = pyramid(as_node(array), levels)
-    assert group.members["2"].members["image"].shape == (2, 10, 300, 150)
+    assert group.members["2"].members["image"].shape == (2, 3, 300, 75)
     np.testing.assert_allclose(read(group, 2), mean_of(array, 2, (1, 2, 3)), rtol=1e-6)
 
 
@@ -174,18 +179,44 @@ def test_limits_of_large_planes_read_some_places_only(monkeypatch):
     assert counting.reads.sum() <= 36 < counting.reads.size
 
 
-def test_what_would_take_too_long_is_refused_before_it_is_read(monkeypatch):
-    array = np.zeros((8192, 8192), np.uint8)
-    counting = Counting(array, (512, 512))
-    node = counting.node()
-    halvings = pyramid(node, image_levels(array.shape)).members["4"].members["image"].read.halvings
-    ticks = iter(range(1000))
-    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(ticks)))
-    with limited(10), pytest.raises(BudgetExceeded, match="may take 63 s"):
-        halvings.read(4, (slice(0, 512), slice(0, 512)))
-    assert (counting.reads > 0).sum() == 4  # one window, by which the time of the others was estimated
-    with limited(100):
-        assert not halvings.read(4, (slice(0, 512), slice(0, 512))).any()
+class Slow:
+    """Reads windows, each of which takes as long as it says."""
+
+    def __init__(self, read, clock, seconds):
+        self.read, self.clock, self.seconds = read, clock, seconds
+
+    def __call__(self, window):
+        self.clock[0] += self.seconds
+        return self.read(window)
+
+
+def test_a_tile_that_takes_too_long_goes_on_where_it_was(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("mandeldask.budget.time.monotonic", lambda: clock[0])
+    array = np.random.default_rng(11).integers(0, 255, (4096, 4096), np.uint8)
+    counting = Counting(array, (256, 256))
+    node = replace(counting.node(), read=Slow(counting, clock, 1.0))
+    coarsest = pyramid(node, image_levels(array.shape), seconds=2.5).members["3"].members["image"]
+    tries = 0
+    while True:
+        before = (counting.reads > 0).sum()
+        tries += 1
+        try:
+            got = coarsest.read((slice(0, 512), slice(0, 512)))
+            break
+        except Unfinished:
+            assert (counting.reads > 0).sum() == before + 48  # three windows of 16 chunks
+    np.testing.assert_array_equal(got, mean_of(array, 3, (0, 1)))
+    assert tries == 6
+    assert (counting.reads == 1).all()
+
+
+def test_no_limit_is_so_short_that_nothing_is_ever_done():
+    array = np.zeros((2048, 1024), np.uint8)
+    coarsest = pyramid(Counting(array, (512, 512)).node(), image_levels(array.shape), seconds=0.0).members["2"]
+    with pytest.raises(Unfinished, match="ask again"):
+        coarsest.members["image"].read((slice(0, 512), slice(0, 256)))
+    assert not coarsest.members["image"].read((slice(0, 512), slice(0, 256))).any()
 
 
 def test_states_are_bounded_and_shared_by_identity():
@@ -194,7 +225,93 @@ def test_states_are_bounded_and_shared_by_identity():
     assert first.members["1"].members["image"].fingerprint == second.members["1"].members["image"].fingerprint
     other = pyramid(as_node(array + 1), image_levels(array.shape))
     assert not np.array_equal(read(first, 1), read(other, 1))
-    assert module.remembered(1).size <= module.LEVEL_BYTES
+    assert all(states.remembered(level).size <= 2**27 for level in range(1, 10))
+
+
+SOURCES = {
+    "chunks that are no powers of two": lambda array: (array, (300, 500)),
+    "rows": lambda array: (array, (7, 3000)),
+    "stacks in one chunk": lambda array: (np.stack([array[:1200]] * 12), (12, 600, 512)),
+    "one chunk": lambda array: (array, (2500, 3000)),
+    "odd chunks": lambda array: (array, (2001, 999)),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_blocks_are_read_once_in_whatever_order_chunks_are_asked_for(source):
+    array = np.random.default_rng(12).integers(0, 2**16, (2500, 3000), np.uint16)
+    array, chunks = SOURCES[source](array)
+    counting = Counting(array, chunks)
+    group = pyramid(counting.node(), image_levels(array.shape))
+    levels = [each.members["image"] for each in group.members.values()]
+    asked = [
+        (level, coords)
+        for level in range(1, len(levels))
+        for coords in np.ndindex(*(-(-n // c) for n, c in zip(levels[level].shape, levels[level].chunks, strict=True)))
+    ]
+    np.random.default_rng(13).shuffle(asked)
+    for level, coords in asked:
+        node = levels[level]
+        window = tuple(
+            slice(at * side, min((at + 1) * side, size))
+            for at, side, size in zip(coords, node.chunks, node.shape, strict=True)
+        )
+        got = node.read(window)
+        if level == len(levels) - 1:
+            axes = (array.ndim - 2, array.ndim - 1)
+            np.testing.assert_array_equal(got, mean_of(array, level, axes)[window])
+    assert (counting.reads == 1).all()
+
+
+def test_what_is_known_of_levels_is_kept_for_another_process(tmp_path):
+    array = np.random.default_rng(14).normal(size=(1700, 2300)).astype(np.float32)
+    array[:40] = np.nan
+    persistent = PersistentCache(CacheFile(tmp_path / "kept", 2**30).below("levels"), CONTENT, ())
+
+    def opened(fingerprint):
+        states.remembered.cache_clear()  # another process
+        counting = Counting(array, (512, 512))
+        node = replace(counting.node(), fingerprint=fingerprint)
+        return counting, pyramid(node, image_levels(array.shape), persistent=persistent)
+
+    counting, group = opened("of the file, at first")
+    first = read(group, 3)
+    assert (counting.reads == 1).all()
+    counting, group = opened("of the file, at first")
+    np.testing.assert_array_equal(read(group, 3), first)
+    np.testing.assert_allclose(read(group, 1)[40:], mean_of(array, 1, (0, 1))[40:], rtol=1e-6)
+    assert not counting.reads.any()
+    array[:] = 1
+    counting, group = opened("of the file, when it was another")
+    assert (read(group, 3) == 1).all()
+    assert (counting.reads == 1).all()
+    with sqlite3.connect(tmp_path / "kept" / NAME) as database:  # damaged
+        database.execute("UPDATE tiles SET tile = substr(tile, 1, length(tile) - 3) || x'003F3F'")
+    counting, group = opened("of the file, when it was another")
+    assert (read(group, 2) == 1).all()
+    assert (counting.reads == 1).all()
+
+
+def test_what_nobody_else_can_know_is_not_kept(tmp_path):
+    array = np.zeros((1100, 1100), np.uint8)
+    persistent = PersistentCache(CacheFile(tmp_path / "kept", 2**30).below("levels"), CONTENT, ())
+    read(pyramid(Counting(array, (512, 512)).node(), image_levels(array.shape), persistent=persistent), 2)
+    nothing = replace(as_node(array), version=lambda: None)
+    read(pyramid(nothing, image_levels(array.shape), persistent=persistent), 2)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_masked_elements_are_left_out():
+    array = np.ma.masked_equal(np.tile(np.array([[4, 8], [6, 99]], np.int16), (600, 600)), 99)
+    got = read(pyramid(as_node(array), image_levels(array.shape)), 1)
+    assert (got == 6).all()
+
+
+def test_chunks_of_levels_are_planes_that_viewers_can_take():
+    array = np.zeros((64, 1100, 1100), np.uint16)
+    group = pyramid(Counting(array, (64, 550, 550)).node(), image_levels(array.shape))
+    assert group.members["0"].members["image"].chunks == (4, 550, 550)
+    assert group.members["1"].members["image"].chunks == (4, 550, 550)
 
 
 @pytest.mark.parametrize(

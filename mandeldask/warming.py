@@ -1,0 +1,213 @@
+"""Levels of images made before anybody asks for them, in threads of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.lazy.progress import reporting
+from mandeldask.zarrview.imaged import made_levels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mandeldask.images.halving import Halvings
+    from mandeldask.lazy.progress import Report
+    from mandeldask.web.application import Application
+    from mandeldask.web.serving import Handle
+    from mandeldask.zarrview.nodes import Node
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What was made."""
+
+    images: int
+    """Images whose levels are all made."""
+    failed: tuple[str, ...]
+    """Paths of those that could not be read; the log says why."""
+    seconds: float
+    """Time it took."""
+
+
+class Warming:
+    """Makes all levels of images, and stops between two reads when it is asked to.
+
+    What is made is remembered as if it had been asked for: by this process within bounds, and for longer if the trees
+    have a persistent cache. What is known already is not made again: a warming that was stopped goes on when it is
+    begun anew.
+
+    Parameters
+    ----------
+    trees : iterable of Node
+        Trees of images, as `mandeldask.zarrview.imaged.images_of` makes them.
+    progress : callable, bool or None
+        Called with (tiles done, tiles in all); True for a bar; None for a bar where there is a terminal.
+    done : callable, optional
+        Called with a `Warmed` at the end, unless it was stopped.
+    threads : int, optional
+        One for each CPU by default.
+    """
+
+    def __init__(
+        self,
+        trees: Iterable[Node],
+        *,
+        progress: Report | bool | None = None,
+        done: Callable[[Warmed], object] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._trees = tuple(trees)
+        self._progress = progress
+        self._done = done
+        self._threads = threads or os.cpu_count() or 1
+        self._cancellation = Cancellation()
+        self._thread = threading.Thread(target=self._quietly, name="mandeldask-warming", daemon=True)
+
+    def begin(self) -> None:
+        """Begin, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait until nothing is read any more. To stop what was not begun, or has ended, is fine."""
+        self._cancellation.cancel()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @contextmanager
+    def stopped_at_the_end(self) -> Iterator[None]:
+        """Stop when the block is left."""
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def run(self) -> Warmed:
+        """Make the levels in this thread and its own.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If it was stopped.
+        """
+        began = time.perf_counter()
+        found = [each for tree in self._trees for each in made_levels(tree)]
+        total = sum(halvings.count for _, halvings in found)
+        failed: list[str] = []
+        with reporting("levels", progress=self._progress) as report, ThreadPoolExecutor(self._threads) as pool:
+            told = _Told(report, total)
+            for path, halvings in found:
+                try:
+                    self._make(halvings, pool, told)
+                except Cancelled:
+                    raise
+                except Exception:
+                    log.warning("the levels of %s are not made", path, exc_info=True)
+                    failed.append(path)
+        return Warmed(len(found) - len(failed), tuple(failed), time.perf_counter() - began)
+
+    def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, told: _Told) -> None:
+        """Make all levels of one image; a thread takes the next tile when it is done with one."""
+        steps, lock = halvings.steps(), threading.Lock()
+
+        def work() -> None:
+            while True:
+                self._cancellation.check()
+                with lock:
+                    step = next(steps, None)
+                if step is None:
+                    return
+                step()
+                told.one_more()
+
+        with cancellable(self._cancellation):
+            futures = [pool.submit(copy_context().run, work) for _ in range(self._threads)]
+        errors = [future.exception() for future in futures]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _quietly(self) -> None:
+        try:
+            warmed = self.run()
+        except Cancelled:
+            return
+        except Exception:
+            log.exception("levels of images are not made before they are asked for")
+            return
+        if self._done is not None:
+            self._done(warmed)
+
+
+def check_warm(workers: int, *, pyramid: str = "none", cache_dir: Any = None, **_: Any) -> None:
+    """Raise ValueError if a server with such options has no levels to make, or its processes could not share them."""
+    if pyramid == "none":
+        msg = "warm makes levels of images, and pyramid='none' has none: choose how they are made"
+        raise ValueError(msg)
+    if workers > 1 and cache_dir is None:
+        msg = f"warm with {workers} workers needs a cache_dir, by which they share the levels"
+        raise ValueError(msg)
+
+
+def warming_beside(handle: Handle, done: Callable[[Warmed], object] | None = None) -> Handle:
+    """Make the levels of a server's images until it is stopped by the handle that is returned."""
+    warming = Warming(handle.app.catalog.images.values(), progress=False, done=done)
+    warming.begin()
+    return handle.along_with(warming.stop)
+
+
+@contextmanager
+def while_serving(
+    make: Callable[[], Application],
+    started: Callable[[str], object],
+    *,
+    workers: int,
+    done: Callable[[Warmed], object] | None = None,
+) -> Iterator[tuple[Callable[[], Application], Callable[[str], object]]]:
+    """Give what makes the application of a server, and what it calls once it runs, for a server that warms up.
+
+    The levels are made by this process, from when the server runs until the block is left.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the application.
+    started : callable
+        Called with the server's address once it accepts requests.
+    workers : int
+        Processes of the server; several share what is made by a folder.
+    done : callable, optional
+        Called with a `Warmed`.
+    """
+    app = make()
+    warming = Warming(app.catalog.images.values(), done=done)
+
+    def begin(address: str) -> None:
+        started(address)
+        warming.begin()
+
+    with warming.stopped_at_the_end():
+        yield (lambda: app) if workers == 1 else make, begin
+
+
+class _Told:
+    """How many tiles are done, told from any thread."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report, self._done, self._total = report, 0, total
+        self._lock = threading.Lock()
+
+    def one_more(self, *_: Any) -> None:
+        with self._lock:
+            self._done += 1
+            self._report(self._done, self._total)

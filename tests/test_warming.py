@@ -1,0 +1,106 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import mandeldask as md
+from mandeldask.app import create_app
+from mandeldask.cancellation import Cancelled
+from mandeldask.images import states
+from mandeldask.warming import Warmed, Warming
+from mandeldask.zarrview.imaged import images_of
+from mandeldask.zarrview.nodes import Array, Changed, Group
+
+SCAN = np.random.default_rng(0).integers(0, 2**16, (2300, 3100), np.uint16)
+
+
+@pytest.fixture(autouse=True)
+def _another_process():
+    states.remembered.cache_clear()
+
+
+def counted(array, calls, pause=0.0, error=None):
+    def read(window):
+        calls.append(window)
+        time.sleep(pause)
+        if error is not None:
+            raise error
+        return array[window]
+
+    return Array(array.shape, array.dtype, read, (512, 512))
+
+
+def test_all_levels_are_made_once_and_told():
+    calls, told = [], []
+    tree = images_of(Group({"scan": counted(SCAN, calls), "row": counted(SCAN[:1], calls)}))
+    warmed = Warming([tree], progress=lambda done, total: told.append((done, total))).run()
+    assert (warmed.images, warmed.failed) == (1, ())  # a row is no image
+    assert sorted(told) == [(n, told[0][1]) for n in range(1, told[0][1] + 1)]
+    made = len(calls)
+    coarsest = tree.members["scan"].members["3"].members["image"]
+    mean = coarsest.read((slice(0, 4), slice(0, 4)))
+    np.testing.assert_array_equal(mean, SCAN[:32, :32].reshape(4, 8, 4, 8).mean((1, 3)).round())
+    assert len(calls) == made
+
+
+def test_what_cannot_be_read_stops_no_other():
+    calls = []
+    bad = counted(SCAN, [], error=Changed("it moved"))
+    tree = images_of(Group({"bad": bad, "good": counted(SCAN, calls)}))
+    warmed = Warming([tree], progress=False).run()
+    assert (warmed.images, warmed.failed) == (1, ("bad",))
+    assert calls
+
+
+def test_it_stops_between_two_reads():
+    calls, done = [], []
+    warming = Warming([images_of(counted(SCAN, calls, 0.05))], progress=False, done=done.append, threads=1)
+    warming.begin()
+    while not calls:
+        time.sleep(0.001)
+    warming.stop()
+    made = len(calls)
+    assert made < 6
+    assert not done
+    assert not any(thread.name == "mandeldask-warming" for thread in threading.enumerate())
+    with pytest.raises(Cancelled):
+        warming.run()
+    assert len(calls) == made
+
+
+def test_a_server_warms_up_and_the_next_one_finds_it_warm(tmp_path):
+    tifffile.imwrite(tmp_path / "scan.tif", SCAN, tile=(256, 256), compression="zlib")
+    first = _served(tmp_path)
+    states.remembered.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mandeldask.files.kinds.tiff.pread", pytest.fail)  # which reads tiles
+        np.testing.assert_array_equal(_served(tmp_path), first)
+    tifffile.imwrite(tmp_path / "scan.tif", SCAN // 2, tile=(256, 256), compression="zlib")
+    changed = _served(tmp_path)
+    np.testing.assert_array_equal(changed, (SCAN // 2)[:2296, :3096].reshape(287, 8, 387, 8).mean((1, 3)).round())
+
+
+def _served(folder):
+    """Return the coarsest level, all of whose cells are whole, as a server that has warmed up shows it."""
+    warmed = threading.Event()
+    tree = {"files": folder / "scan.tif"}
+    with md.serve(
+        tree, pyramid="auto", cache_dir=folder / "cache", warm=True, warmed=lambda _: warmed.set(), background=True
+    ) as server:
+        assert warmed.wait(60)
+        return zarr.open_array(f"{server.address}/zarr/v3/images/files/3/image", mode="r")[:287, :387]
+
+
+def test_what_cannot_be_warmed_is_refused():
+    with pytest.raises(ValueError, match="pyramid='none'"):
+        md.serve({"scan": SCAN}, warm=True)
+    with pytest.raises(ValueError, match="needs a cache_dir"):
+        md.serve({"scan": SCAN}, warm=True, workers=2, pyramid="auto")
+
+
+def test_the_set_has_levels_of_its_own():
+    app = create_app(None, pyramid="auto")
+    assert Warming(app.catalog.images.values(), progress=False).run() == Warmed(0, (), pytest.approx(0, abs=5))
