@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 # Options for `mandeldask serve`, for `make demo`.
 ARGS ?=
+# Where there is a desktop, the page opens in a browser.
+DESKTOP := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),--open)
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
 
@@ -12,7 +14,7 @@ PYTEST ?=
 
 demo: $(VENV)/.demo  ## serve the set with its page and print the URLs; ARGS="--port 9000" passes options on
 	@echo "The command and the package live in $(VENV): source $(VENV)/bin/activate"
-	$(BIN)/mandeldask serve --port $(PORT) $(ARGS)
+	$(BIN)/mandeldask serve --port $(PORT) $(DESKTOP) $(ARGS)
 
 test: setup browser proxy  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)

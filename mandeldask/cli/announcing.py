@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -11,7 +12,7 @@ from rich.console import Console
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mandeldask.warming import Warmed
     from mandeldask.zarrview.nodes import Node
@@ -55,6 +56,16 @@ def announce_root(address: str, *, guarded: bool, image: str) -> None:
     console.print(f"[bold]Zarr v3[/] [cyan]{base}/zarr/v3/[/]")
     console.print(f"[bold]vizarr[/]  [cyan]{_vizarr(f'{base}/zarr/v2/{image}')}[/]")
     console.print("Ctrl-C stops.", style="dim")
+
+
+def opened_in_browser(announce: Callable[[str], None], keys: Sequence[str] | None) -> Callable[[str], None]:
+    """Return what prints where everything is, and then opens the page with the first of `keys`."""
+
+    def announced(address: str) -> None:
+        announce(address)
+        webbrowser.open(f"{address}/key/{quote(keys[0], safe='')}/" if keys else f"{address}/")
+
+    return announced
 
 
 def _announce_members(console: Console, url: str, group: Group) -> None:

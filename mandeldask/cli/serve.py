@@ -11,7 +11,13 @@ import typer
 from rich.console import Console
 
 from mandeldask.atlas_tables import atlas_tree
-from mandeldask.cli.announcing import VIZARR, announce_root, announce_trees, announce_warmed
+from mandeldask.cli.announcing import (
+    VIZARR,
+    announce_root,
+    announce_trees,
+    announce_warmed,
+    opened_in_browser,
+)
 from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.cli.paths import (
     Demo,
@@ -64,6 +70,9 @@ def serve(
     codec: Annotated[
         str, typer.Option(help="How chunks are encoded: gzip, blosc, zstd or none.", rich_help_panel=SERVER)
     ] = "gzip",
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser of this machine.", rich_help_panel=SERVER)
+    ] = False,
     host: Annotated[str, typer.Option(help="Address to listen at.", rich_help_panel=SERVER)] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.", rich_help_panel=SERVER)
@@ -208,6 +217,7 @@ def serve(
         listed = partial(announce_trees, trees=served, paths=paths_of, images=coarser != "none")
         image = "nested/images/medium_image" if demo else "image"
         announce = partial(announce_root, image=image) if own else listed
+    announce = partial(announce, guarded=bool(api_key or api_keys_file))
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
@@ -236,7 +246,7 @@ def serve(
         pyramid=coarser,
         places=not trees if places is None else places,
         limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
-        started=partial(announce, guarded=bool(api_key or api_keys_file)),
+        started=opened_in_browser(announce, api_key) if open_page else announce,
         warm=warm,
         warmed=announce_warmed,
     )
