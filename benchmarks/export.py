@@ -26,6 +26,7 @@ import zarr
 from zarr.codecs import GzipCodec
 
 import mandeldask as md
+from mandeldask.fractal.kernel import About
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,10 @@ TILESIZE = 512
 @dataclass(frozen=True)
 class Gradient:
     """A kernel whose pixels cost next to nothing."""
+
+    @property
+    def about(self) -> About:
+        return About("benchmark", "A benchmark")
 
     @property
     def dtypes(self) -> dict[str, np.dtype[Any]]:

@@ -22,6 +22,7 @@ import numpy as np
 import xarray as xr
 
 import mandeldask as md
+from mandeldask.fractal.kernel import About
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,10 @@ class Zeros:
     """A kernel that costs nothing."""
 
     fields: tuple[str, ...] = ("iterations",)
+
+    @property
+    def about(self) -> About:
+        return About("benchmark", "A benchmark")
 
     @property
     def dtypes(self) -> dict[str, np.dtype[Any]]:

@@ -18,6 +18,7 @@ import xarray as xr
 from mandeldask.files.skipped import skipped
 from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
 from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
+from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy.tree import open_pyramid
@@ -147,7 +148,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
         What to serve; the default Pyramid if None. A Mapping names several trees.
     name : str, optional
         Name of the tree in URLs, ``/zarr/v3/<name>`` or ``/zarr/v3/<name>.zarr``, where `tree` is a single one. Unless
-        given, ``mandelbrot`` for a Pyramid, the name that the tree has itself, or ``data``.
+        given, ``mandelbrot`` or ``julia`` for a Pyramid, the name that the tree has itself, or ``data``.
     root : any tree, optional
         A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, instead of `tree`.
     limits : Limits, optional
@@ -326,7 +327,7 @@ def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:
 def _name_of(tree: Any) -> str:
     """Return the name of a tree that was given none."""
     if tree is None or isinstance(tree, Pyramid):
-        return "mandelbrot"
+        return kernel_of(tree or Pyramid(), 0).about.name
     own = getattr(tree, "name", None)
     return own if isinstance(own, str) and is_name(own) and own != PLACES else "data"
 

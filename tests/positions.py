@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mandeldask.fractal.kernel import About
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,6 +50,10 @@ class PositionKernel:
 
     level: Grid
     fields: tuple[str, ...] = ("iterations",)
+
+    @property
+    def about(self) -> About:
+        return About("positions", "Rows and columns")
 
     @property
     def dtypes(self) -> Mapping[str, np.dtype[Any]]:

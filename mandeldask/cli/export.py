@@ -12,6 +12,7 @@ from mandeldask.cli.options import (
     AllowHuge,
     Center,
     Fields,
+    Julia,
     Levels,
     Maxiter,
     PyramidOptions,
@@ -64,6 +65,7 @@ def export(
     center: Center = "0",
     width: Width = None,
     fields: Fields = "iterations",
+    julia: Julia = None,
     allow_huge: AllowHuge = False,
 ) -> None:
     """Write levels as Zarr. Stopped anywhere, the same command goes on where it was.
@@ -74,7 +76,7 @@ def export(
 
     `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --shards auto`
     """
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     coarsest_four = range(max(0, levels - 4), levels)
     chosen = coarsest_four if only is None else as_levels(only, levels)
     options = {"shards": _as_shards(shards), "part": _as_part(part), **_codecs(compressor, zarr_format)}

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mandeldask.cli.options import AllowHuge, Center, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.options import AllowHuge, Center, Fields, Julia, Levels, Maxiter, PyramidOptions, Tilesize, Width
 from mandeldask.cli.paths import (
     SHOWN,
     Exclude,
@@ -27,7 +27,7 @@ from mandeldask.cli.paths import (
     walked,
 )
 from mandeldask.cli.text import in_bytes, pixels, scientific
-from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.rationals import as_text, point_as_text
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def info(
     center: Center = "0",
     width: Width = None,
     fields: Fields = "iterations",
+    julia: Julia = None,
     allow_huge: AllowHuge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
@@ -67,11 +68,12 @@ def info(
         files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
         _show(files.trees(), as_json=as_json)
         return
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     if as_json:
         typer.echo(json.dumps({**pyramid.as_dict(), "fingerprint": pyramid.fingerprint}, indent=2))
         return
     console = Console()
+    console.print(kernel_of(pyramid, 0).about.title, highlight=False)
     console.print(f"center {point_as_text(pyramid.center)}, width {as_text(pyramid.width)}", highlight=False)
     console.print(_table(pyramid))
 
@@ -96,7 +98,7 @@ def _table(pyramid: Pyramid) -> Table:
     for level in range(pyramid.levels):
         size = pyramid.grid(level).shape[0]
         maxiter = pyramid.maxiter_at(level)
-        dtypes = Mandelbrot(maxiter, pyramid.fields).dtypes
+        dtypes = kernel_of(pyramid, level).dtypes
         table.add_row(
             str(level),
             pixels(size),

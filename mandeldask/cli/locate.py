@@ -10,7 +10,7 @@ import typer
 
 from mandeldask.cli.text import scientific
 from mandeldask.fractal.places import as_place
-from mandeldask.fractal.rationals import Point, as_fraction, as_text, point_as_text
+from mandeldask.fractal.rationals import Point, as_fraction, as_text, point_as_text, shown_point
 
 if TYPE_CHECKING:
     from mandeldask.fractal.atlas import Nucleus
@@ -38,6 +38,9 @@ def locate(
     from mandeldask.fractal.atlas import nucleus  # noqa: PLC0415  numpy: not for `--help`
 
     spot = as_place(place, allow_huge=allow_huge)
+    if spot.julia is not None:
+        msg = f"a Julia set has no nuclei; those of the Mandelbrot set near its c: locate {shown_point(spot.julia)!r}"
+        raise ValueError(msg)
     half = None if spot.width is None else spot.width / 2
     around = half if radius is None and half else as_fraction(radius or DEFAULT_RADIUS, "radius")
     found = nucleus(spot.center, around, most=most, allow_huge=allow_huge)

@@ -54,6 +54,12 @@ Width = Annotated[
 Fields = Annotated[
     str, typer.Option(help=f"Variables, joined by commas: {', '.join(FIELDS)}.", rich_help_panel=PYRAMID)
 ]
+Julia = Annotated[
+    str | None,
+    typer.Option(
+        help='The Julia set of this c, "-0.8+0.156j", in place of the Mandelbrot set.', rich_help_panel=PYRAMID
+    ),
+]
 AllowHuge = Annotated[
     bool, typer.Option("--allow-huge", help="Accept numbers of more than 100,000 digits.", rich_help_panel=PYRAMID)
 ]
@@ -69,6 +75,7 @@ class PyramidOptions:
     center: str
     width: str | None
     fields: str
+    julia: str | None = None
     allow_huge: bool = False
 
     def pyramid(self) -> Pyramid:
@@ -81,6 +88,7 @@ class PyramidOptions:
             center=place.center,
             width=self.width or place.width or DEFAULT_WIDTH,
             fields=as_fields(self.fields),
+            julia=self.julia or place.julia,
             allow_huge=self.allow_huge,
         )
 

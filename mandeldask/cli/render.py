@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mandeldask import __version__
-from mandeldask.cli.options import AllowHuge, Center, as_count, as_shape
+from mandeldask.cli.options import AllowHuge, Julia, as_count, as_shape
 from mandeldask.fractal.geometry import Grid, positive
 from mandeldask.fractal.places import as_place
-from mandeldask.fractal.pyramid import Pyramid, auto_maxiter
+from mandeldask.fractal.pyramid import Pyramid, as_julia, auto_maxiter
 from mandeldask.fractal.rationals import as_text, point_as_text
 from mandeldask.picture import MAX_PIXELS
 
@@ -49,6 +49,8 @@ class Scene:
     """Palette or colormap."""
     oversample: int
     """Points along a pixel's edge that are averaged."""
+    julia: str | None = None
+    """The c of a Julia set; None for the Mandelbrot set."""
 
     def paint(self) -> Image:
         """Compute and draw."""
@@ -58,7 +60,10 @@ class Scene:
         height, width = as_shape(self.size)
         shape = (height * self.oversample, width * self.oversample)
         grid = Grid.window(self.center, self.width, shape, allow_huge=True)  # whoever made the scene has allowed it
-        seen = window(self.center, self.width, shape, maxiter=self.maxiter, fields=(self.field,), allow_huge=True)
+        seen = window(
+            self.center, self.width, shape,
+            maxiter=self.maxiter, fields=(self.field,), julia=self.julia, allow_huge=True,
+        )  # fmt: skip
         unit = float(grid.spacing) or 1.0 if self.field == "distance" else 1.0
         inside = self.maxiter if self.field in {"iterations", "smooth"} else None
         return render_array(seen[self.field], self.cmap, maxiter=inside, unit=unit).reduce(self.oversample)
@@ -67,7 +72,11 @@ class Scene:
 def render(
     target: Annotated[Path, typer.Argument(help="File to write: .png, or any ending that Pillow knows.")],
     *,
-    center: Center = "-0.65",
+    center: Annotated[
+        str | None,
+        typer.Option(help="Middle of the picture, or a link to it. Unless given: -0.65, or 0.", rich_help_panel=PLACE),
+    ] = None,
+    julia: Julia = None,
     width: Annotated[
         str | None, typer.Option(help='Plane units across, of any size: "3.4", "1e-30".', rich_help_panel=PLACE)
     ] = None,
@@ -95,12 +104,15 @@ def render(
     `mandeldask render spiral.png --center "-0.7436438870371587+0.1318259042053120j" --width 1e-9 --cmap orchid`
     """
     height, cols = as_shape(size)
-    place = as_place(center, allow_huge=allow_huge)
+    place = as_place(center or ("0" if julia else "-0.65"), allow_huge=allow_huge)
+    c = as_julia(julia or place.julia, (field,), allow_huge=allow_huge)
     extent = _extent(width, level, cols, place, allow_huge=allow_huge)
     _check_size(size, oversample)
     grid = Grid.window(place.center, extent, (height, cols), allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
-    scene = Scene(point_as_text(place.center), as_text(extent), size, most, field, cmap, oversample)
+    scene = Scene(
+        point_as_text(place.center), as_text(extent), size, most, field, cmap, oversample, c and point_as_text(c)
+    )
     _check_writable(target)
     from mandeldask.lazy.progress import reporting  # noqa: PLC0415  as in Scene.paint
     from mandeldask.lazy.threads import stoppable_threads  # noqa: PLC0415

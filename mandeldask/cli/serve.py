@@ -18,7 +18,18 @@ from mandeldask.cli.announcing import (
     announce_warmed,
     opened_in_browser,
 )
-from mandeldask.cli.options import AllowHuge, Center, Coarser, Fields, Levels, Maxiter, PyramidOptions, Tilesize, Width
+from mandeldask.cli.options import (
+    AllowHuge,
+    Center,
+    Coarser,
+    Fields,
+    Julia,
+    Levels,
+    Maxiter,
+    PyramidOptions,
+    Tilesize,
+    Width,
+)
 from mandeldask.cli.paths import (
     Demo,
     Exclude,
@@ -30,7 +41,7 @@ from mandeldask.cli.paths import (
     Paths,
     StackOption,
 )
-from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.kernels import kernel_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +67,7 @@ def serve(
     center: Center = "0",
     width: Width = None,
     fields: Fields = "iterations",
+    julia: Julia = None,
     allow_huge: AllowHuge = False,
     name: Annotated[
         str | None,
@@ -199,14 +211,14 @@ def serve(
     `mandeldask serve --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8 --maxiter auto`
     """
     files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
-    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, allow_huge).pyramid()
+    pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     own = [option for option, chosen in (("--demo", demo), ("--fixtures", fixtures)) if chosen]
     if own and (paths or own[1:]):
         msg = f"{own[0]} serves a tree of its own, without {own[1] if own[1:] else 'paths'}"
         raise ValueError(msg)
     trees = _own_tree(own[0]) if own else files.trees()
     root = root or bool(own)
-    served = _served(trees or {name or "mandelbrot": pyramid}, name, root=root)
+    served = _served(trees or {name or kernel_of(pyramid, 0).about.name: pyramid}, name, root=root)
     if not trees and name is None and not root:
         served = {**served, "atlas": atlas_tree()}
     paths_of = {each: "" if root else f"/{quote(each)}.zarr" for each in served}
@@ -276,7 +288,7 @@ def _prepare(pyramid: Pyramid) -> None:
     coarsest = pyramid.levels - 1
     every = slice(None, None, max(1, pyramid.grid(coarsest).shape[0] // 16))
     with Console(stderr=True).status("preparing kernels (compiled in the first run, then kept)"):
-        Mandelbrot(pyramid.maxiter_at(coarsest), pyramid.fields)(pyramid.grid(coarsest)[every, every])
+        kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[every, every])
 
 
 def _announce(address: str, *, path: str, coarsest: int, field: str, guarded: bool) -> None:

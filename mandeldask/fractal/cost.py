@@ -36,6 +36,10 @@ _PERIOD_S = 20e-6
 """Seconds that looking for a pixel's period takes."""
 
 
+_MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
+"""Seconds of a step of a Julia set's polynomial; how many a window takes for each bit; bits of windows without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Seconds of one core, where every pixel lives as long as the cap and nothing is leapt over or proved at once."""
@@ -96,6 +100,20 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     if deep and with_orbits and _is_next_to_the_tip(grid):
         integers = pixels * (10 * orbit + maxiter * _FOLLOWED_S)
     return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, integers)
+
+
+def julia_seconds(grid: Grid, maxiter: int, fields: Iterable[str]) -> float:
+    """Return the seconds of one core that a window of a Julia set may take: an upper estimate, as `cost`.
+
+    The polynomial of a deep window takes some 60 us for an iterate, and its pixels no more than those of a shallow one.
+    """
+    checked_maxiter(maxiter)
+    with_orbits = bool({"smooth", "distance"} & {*checked_fields(fields)})
+    pixels = grid.im.size * grid.re.size
+    bits = bits_for(finest_of(grid))
+    pixel = _PIXEL_S[True] + maxiter * main_stage(1.0).seconds[with_orbits]
+    integers = min(pixels, _INTEGER_PIXELS + pixels // 64) * (maxiter * iteration_seconds(bits) + 50e-6)
+    return pixels * pixel + integers + (min(maxiter, _MODELLED * bits) * _MODEL_S if bits > _SHALLOW_BITS else 0.0)
 
 
 def _is_next_to_the_tip(grid: Grid) -> bool:

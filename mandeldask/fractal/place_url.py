@@ -4,7 +4,7 @@ Only letters, digits, ``.``, ``-`` and ``_``: nothing to escape, and no comma, a
 
     re-0.75_im0.1_width0.001_levels20_maxiter255_iterations-smooth0.015625
 
-A number after a field is its tolerance.
+A number after a field is its tolerance. ``_julia-0.8i0.156`` at the end says that it is the Julia set of that c.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mandeldask.fractal.pyramid import MaxiterLike, Pyramid
-from mandeldask.fractal.rationals import as_fraction, as_text
+from mandeldask.fractal.rationals import Point, as_fraction, as_text
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -23,14 +23,17 @@ _FIELD = r"[a-z]+(?:[0-9]+(?:\.[0-9]+|r[0-9]+)?)?"
 _SPEC = re.compile(
     rf"re(?P<re>{_NUMBER})_im(?P<im>{_NUMBER})_width(?P<width>{_NUMBER})_levels(?P<levels>[0-9]{{1,4}})"
     r"(?:_tilesize(?P<tilesize>[0-9]{1,19}))?_maxiter(?P<maxiter>auto|[0-9]{1,10}(?:\.[0-9]{1,10})*)"
-    rf"_(?P<fields>{_FIELD}(?:-{_FIELD})*)",
+    rf"_(?P<fields>{_FIELD}(?:-{_FIELD})*)(?:_julia(?P<c_re>{_NUMBER})i(?P<c_im>{_NUMBER}))?",
     re.ASCII,
 )
 _FIELD_PARTS = re.compile(r"([a-z]+)(.*)")
 _TILESIZE = 512
 """The tilesize that goes without saying."""
 
-FORM = "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields and tolerances joined by ->"
+FORM = (
+    "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields and tolerances joined by ->"
+    "[_julia<number>i<number>]"
+)
 """What a spec looks like, for messages."""
 
 
@@ -51,6 +54,7 @@ def as_spec(pyramid: Pyramid) -> str:
         *((f"tilesize{pyramid.tilesize}",) if pyramid.tilesize != _TILESIZE else ()),
         f"maxiter{'.'.join(map(str, maxiter)) if isinstance(maxiter, tuple) else maxiter}",
         "-".join(_field(field, dict(pyramid.tolerance).get(field)) for field in pyramid.fields),
+        *(() if pyramid.julia is None else ("julia" + "i".join(_number(as_text(part)) for part in pyramid.julia),)),
     )
     return "_".join(parts)
 
@@ -78,10 +82,11 @@ def from_spec(spec: str) -> Pyramid:
         levels=int(match["levels"]),
         tilesize=int(match["tilesize"] or _TILESIZE),
         maxiter=_maxiter(match["maxiter"]),
-        center=(as_fraction(_rational(match["re"]), "re"), as_fraction(_rational(match["im"]), "im")),
+        center=_point(match["re"], match["im"], "center"),
         width=as_fraction(_rational(match["width"]), "width"),
         fields=[field for field, _ in fields],
         tolerance=[(field, _rational(text)) for field, text in fields if text],
+        julia=_point(match["c_re"], match["c_im"], "julia") if match["c_re"] else None,
     )
     canonical = as_spec(pyramid)
     if canonical != spec:
@@ -96,6 +101,10 @@ def _number(text: str) -> str:
 
 def _field(name: str, tolerance: Fraction | None) -> str:
     return name if tolerance is None else f"{name}{_number(as_text(tolerance))}"
+
+
+def _point(re_text: str, im_text: str, name: str) -> Point:
+    return Point(*(as_fraction(_rational(text), name) for text in (re_text, im_text)))
 
 
 def _rational(text: str) -> str:

@@ -31,6 +31,8 @@ class Place:
     """The middle, exact."""
     width: Fraction | None = None
     """Plane units across; None if the text names a point only."""
+    julia: Point | None = None
+    """The c of the Julia set that is shown there; None for the Mandelbrot set."""
 
 
 def as_place(text: str, *, allow_huge: bool = False) -> Place:
@@ -55,7 +57,7 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     >>> as_place("http://127.0.0.1:8000/#re=-0.75&im=0.1&width=1e-3").width
     Fraction(1, 1000)
     >>> as_place("-0.75+0.1j")
-    Place(center=Point(re=Fraction(-3, 4), im=Fraction(1, 10)), width=None)
+    Place(center=Point(re=Fraction(-3, 4), im=Fraction(1, 10)), width=None, julia=None)
     """
     text = text.strip()
     if text.lower().endswith(tuple(_FILES)) and len(text) < _LONGEST_PATH:
@@ -63,7 +65,7 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     spec = _spec_in(text)
     if spec:
         pyramid = from_spec(spec)
-        return Place(pyramid.center, pyramid.width)
+        return Place(pyramid.center, pyramid.width, pyramid.julia)
     words = _words_of(text)
     if not words:
         return Place(as_point(text, allow_huge=allow_huge))
@@ -71,7 +73,8 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
         msg = f"a link to a place must have re= and im=, unlike {text[:80]!r}"
         raise ValueError(msg)
     center = as_point((words["re"], words["im"]), "center of the link", allow_huge=allow_huge)
-    return Place(center, _width_of(words, allow_huge=allow_huge))
+    julia = as_point(words["julia"], "julia of the link", allow_huge=allow_huge) if words.get("julia") else None
+    return Place(center, _width_of(words, allow_huge=allow_huge), julia)
 
 
 def _from_file(path: Path, *, allow_huge: bool) -> Place:
@@ -91,13 +94,13 @@ def _from_file(path: Path, *, allow_huge: bool) -> Place:
     if words is None:
         msg = f"{str(path)!r} names no place"
         raise ValueError(msg)
-    re, im, width = words
+    re, im, width, julia = words
     center = as_point((re, im), f"center in {path.name}", allow_huge=allow_huge)
-    return Place(center, as_fraction(width, f"width in {path.name}", allow_huge=allow_huge))
+    return Place(center, as_fraction(width, f"width in {path.name}", allow_huge=allow_huge), julia)
 
 
-Words = tuple[str | Fraction, str | Fraction, str | Fraction]
-"""Real part, imaginary part and width of a place in a file."""
+Words = tuple[str | Fraction, str | Fraction, str | Fraction, Point | None]
+"""Real part, imaginary part and width of a place in a file, and the c of its Julia set."""
 
 
 def _of_kfr(content: bytes) -> Words | None:
@@ -119,7 +122,7 @@ def _of_toml(content: bytes) -> Words | None:
 def _of_zoom(re: object, im: object, zoom: object) -> Words | None:
     if re is None or im is None or zoom is None:
         return None
-    return str(re), str(im), 4 / as_fraction(str(zoom), "zoom")
+    return str(re), str(im), 4 / as_fraction(str(zoom), "zoom"), None
 
 
 def _of_png(content: bytes) -> Words | None:
@@ -131,7 +134,8 @@ def _of_png(content: bytes) -> Words | None:
     try:
         scene = json.loads(content[mark + 4 : mark + 4 + length].partition(b"\0")[2])
         point = as_point(scene["center"])
-        return point.re, point.im, str(scene["width"])
+        julia = scene.get("julia")
+        return point.re, point.im, str(scene["width"]), None if julia is None else as_point(julia)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -30,7 +30,7 @@ MaxiterLike = int | Literal["auto"] | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, init=False)
 class Pyramid:
-    """A multiscale dataset of the Mandelbrot set: square levels around one centre, level 0 the finest.
+    """A multiscale dataset of the Mandelbrot set, or a Julia set: square levels around one centre, level 0 the finest.
 
     Level ``k`` is ``tilesize * 2**(levels - k)`` pixels square and every level spans `width` plane units, so that
     level ``k + 1`` is exactly level ``k`` decimated.
@@ -51,6 +51,8 @@ class Pyramid:
         Variables of every level, out of `FIELDS`.
     tolerance : mapping of str to number
         How wrong fields may be, where less than float32 is enough: ``{"smooth": "1/64"}``; see `mandeldask.window`.
+    julia : str, complex or (re, im), optional
+        The Julia set of this c, exact and within 2 of 0, in place of the Mandelbrot set: pixels are z_0.
 
     Raises
     ------
@@ -77,6 +79,8 @@ class Pyramid:
     """Variables of every level."""
     tolerance: Tolerance
     """How wrong fields may be."""
+    julia: Point | None
+    """The c of a Julia set; None for the Mandelbrot set."""
 
     def __init__(  # noqa: PLR0913, PLR0917  the public names of the dataset
         self,
@@ -88,6 +92,7 @@ class Pyramid:
         fields: Iterable[str] = ("iterations",),
         *,
         tolerance: ToleranceLike = (),
+        julia: CenterLike | None = None,
         allow_huge: bool = False,
     ) -> None:
         put = object.__setattr__
@@ -99,6 +104,7 @@ class Pyramid:
         for part in self.center:
             check_reach(part, self.width, "width")
         put(self, "fields", checked_fields(fields))
+        put(self, "julia", as_julia(julia, self.fields, allow_huge=allow_huge))
         put(self, "tolerance", checked_tolerance(tolerance, self.fields))
         if dict(self.tolerance).get("smooth"):
             most = max(map(self.maxiter_at, range(self.levels)))
@@ -139,6 +145,7 @@ class Pyramid:
             "width": as_text(self.width),
             "fields": list(self.fields),
             **({"tolerance": {field: as_text(value) for field, value in self.tolerance}} if self.tolerance else {}),
+            **({} if self.julia is None else {"julia": point_as_text(self.julia)}),
         }
 
 
@@ -170,6 +177,22 @@ def checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
         msg = f"fields must be one or more of {', '.join(FIELDS)}, not {unknown[0] if unknown else 'none'!r}"
         raise ValueError(msg)
     return tuple(field for field in FIELDS if field in asked)
+
+
+def as_julia(julia: CenterLike | None, fields: Iterable[str], *, allow_huge: bool = False) -> Point | None:
+    """Return the c of a Julia set as an exact Point, None as it is; raise as `as_point` and `checked_julia` do."""
+    return None if julia is None else checked_julia(as_point(julia, "julia", allow_huge=allow_huge), fields)
+
+
+def checked_julia(c: Point, fields: Iterable[str]) -> Point:
+    """Return `c`, or raise ValueError where it has no Julia set within |z| <= 2, or none of the fields."""
+    if c.re * c.re + c.im * c.im > 4:  # noqa: PLR2004  the circle
+        msg = "julia must be within 2 of 0: farther out points of the set pass |z| = 2, at which iterates are counted"
+        raise ValueError(msg)
+    if "period" in fields:
+        msg = "period is no field of a Julia set: all that is inside has the period of its c, which `locate` finds"
+        raise ValueError(msg)
+    return c
 
 
 def checked_maxiter(maxiter: int) -> int:

@@ -27,6 +27,10 @@ _COMPLEX = re.compile(
 )
 
 
+_SHOWN_BITS = 80
+"""Bits of a denominator up to which people are shown all digits."""
+
+
 class Point(NamedTuple):
     """An exact point of the complex plane."""
 
@@ -153,6 +157,19 @@ def point_as_text(point: Point) -> str:
     """
     imag = as_text(point.im)
     return f"{as_text(point.re)}{'' if imag.startswith('-') else '+'}{imag}j"
+
+
+def shown_point(point: Point) -> str:
+    """Return `point` for people: as text, or rounded to 15 digits where that would be long.
+
+    Examples
+    --------
+    >>> shown_point(Point(Fraction(-4, 5), Fraction(39, 250))), shown_point(Point(Fraction(1, 3), Fraction(0)))
+    ('-0.8+0.156j', '1/3+0j')
+    """
+    if max(part.denominator.bit_length() for part in point) <= _SHOWN_BITS:
+        return point_as_text(point)
+    return f"{float(point.re):.15g}{float(point.im):+.15g}j"
 
 
 def as_key(*values: Fraction) -> str:

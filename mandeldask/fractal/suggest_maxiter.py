@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask.fractal.geometry import Grid, positive_int
-from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.pyramid import MAX_MAXITER, auto_maxiter
+from mandeldask.fractal.kernels import kernel_for
+from mandeldask.fractal.pyramid import MAX_MAXITER, as_julia, auto_maxiter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mandeldask.fractal.rationals import CenterLike, RationalLike
+    from mandeldask.fractal.rationals import CenterLike, Point, RationalLike
 
 SAMPLES = 24
 """Pixels along each side of the sample that a suggestion looks at."""
@@ -25,12 +25,13 @@ _SETTLED = 0.005
 """Share of pixels that may still escape when the cap is doubled."""
 
 
-def suggest_maxiter(
+def suggest_maxiter(  # noqa: PLR0913  those of a window
     center: CenterLike,
     width: RationalLike,
     shape: tuple[int, int] = (512, 512),
     *,
     most: int = 10_000_000,
+    julia: CenterLike | None = None,
     allow_huge: bool = False,
 ) -> int:
     """Return a `maxiter` that fits a window: nearly every pixel of it that escapes has escaped by then.
@@ -45,6 +46,8 @@ def suggest_maxiter(
         The window, as for `mandeldask.window`.
     most : int
         The cap does not grow past this: where pixels go on escaping, `most` is the answer.
+    julia : str, complex or (re, im), optional
+        The c of a Julia set, as for `mandeldask.window`.
 
     Raises
     ------
@@ -57,13 +60,14 @@ def suggest_maxiter(
     True
     """
     most = positive_int(most, "most", MAX_MAXITER)
+    c = as_julia(julia, (), allow_huge=allow_huge)
     grid = _sampled(Grid.window(center, width, shape, allow_huge=allow_huge))
     usual = min(most, auto_maxiter(grid.spacing))
     cap = min(most, 2 * usual)
-    counts = _counts(grid, cap)
+    counts = _counts(grid, cap, c)
     while cap < most and not _is_settled(counts, cap):
         cap = min(most, _GROWTH * cap)
-        counts = _counts(grid, cap)
+        counts = _counts(grid, cap, c)
     escaped = counts[counts < cap]
     if not escaped.size:
         return usual
@@ -78,9 +82,9 @@ def _sampled(grid: Grid) -> Grid:
     return grid[rows, cols]
 
 
-def _counts(grid: Grid, maxiter: int) -> NDArray[Any]:
+def _counts(grid: Grid, maxiter: int, julia: Point | None) -> NDArray[Any]:
     """Return the counts at `grid`, flat."""
-    return Mandelbrot(maxiter)(grid)["iterations"].ravel()
+    return kernel_for(julia, maxiter, ("iterations",))(grid)["iterations"].ravel()
 
 
 def _is_settled(counts: NDArray[Any], cap: int) -> bool:

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-AXIS_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
-    "y": {"long_name": "Im(c)"},
-    "x": {"long_name": "Re(c)"},
-}
-"""Attributes of each coordinate, besides its exact positions."""
+
+def axis_attributes(dim: str, variable: str) -> Mapping[str, Any]:
+    """Return the attributes of a coordinate, besides its exact positions.
+
+    Examples
+    --------
+    >>> axis_attributes("y", "c")
+    {'long_name': 'Im(c)'}
+    """
+    return {"long_name": f"{'Im' if dim == 'y' else 'Re'}({variable})"}

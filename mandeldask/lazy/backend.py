@@ -18,7 +18,7 @@ SCHEME = "mandelbrot:"
 """What names of pyramids start with."""
 
 _INTEGERS = {"levels", "tilesize", "maxiter"}
-_TEXTS = {"center", "width"}
+_TEXTS = {"center", "width", "julia"}
 
 
 class MandeldaskBackendEntrypoint(BackendEntrypoint):
@@ -106,7 +106,7 @@ def _keyword(part: str) -> tuple[str, Any]:
     if equals and name == "fields":
         return name, tuple(text.split("+"))
     msg = (
-        f"{part!r} is not one of levels=N, tilesize=N, maxiter=N or auto, center=RE+IMj, width=NUMBER, "
+        f"{part!r} is not one of levels=N, tilesize=N, maxiter=N or auto, center=RE+IMj, width=NUMBER, julia=RE+IMj, "
         f"fields={'+'.join(FIELDS)} or some of these"
     )
     raise ValueError(msg)

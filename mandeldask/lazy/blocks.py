@@ -17,7 +17,7 @@ from mandeldask.lazy.pixels import Pixels, content_token
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.kernel import Kernel
 
 MAX_BLOCKS = 256
 """Blocks along an axis up to which a dask array is safe to *use*: reductions and overlaps enumerate all of them

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.kernel import Kernel
     from mandeldask.fractal.rationals import Point
 
 PIECE_S = 0.5

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.kernel import Kernel
 
 KEPT_BYTES = 2**26
 """Memory for fields that were computed and not asked for yet (64 MiB)."""

@@ -16,7 +16,7 @@ from xarray.indexes import CoordinateTransformIndex, Index
 
 from mandeldask.fractal.geometry import Axis
 from mandeldask.fractal.rationals import as_text
-from mandeldask.lazy.attributes import AXIS_ATTRIBUTES
+from mandeldask.lazy.attributes import axis_attributes
 from mandeldask.lazy.indexing import IndexSelResult, PixelLabels
 from mandeldask.lazy.labels import pixel_at, pixels_between
 from mandeldask.lazy.memory import check_read
@@ -214,12 +214,12 @@ class PixelIndex(CoordinateTransformIndex):
         return f"PixelIndex ({_described(self.axis)})"[:max_width]
 
 
-def grid_coordinates(grid: Grid) -> xr.Coordinates:
-    """Return the coordinates y (imaginary parts) and x (real parts) of the pixels of `grid`."""
+def grid_coordinates(grid: Grid, variable: str = "c") -> xr.Coordinates:
+    """Return the coordinates y (imaginary parts) and x (real parts) of the pixels of `grid`, parts of a `variable`."""
     indexes = {"y": PixelIndex(grid.im, "y"), "x": PixelIndex(grid.re, "x")}
     variables: dict[Any, xr.Variable] = {}
     for dim, index in indexes.items():
-        bare = xr.Variable((dim,), np.empty(0), AXIS_ATTRIBUTES[dim])
+        bare = xr.Variable((dim,), np.empty(0), axis_attributes(dim, variable))
         variables |= index.create_variables({dim: bare})
     return xr.Coordinates(variables, indexes)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.kernel import Kernel
     from mandeldask.lazy.blocks import Side
 
 
@@ -53,7 +53,7 @@ def as_dataset(
         )
         for field, array in arrays.items()
     }
-    return xr.Dataset(variables, coords=grid_coordinates(grid), attrs=attrs)
+    return xr.Dataset(variables, coords=grid_coordinates(grid, kernel.about.variable), attrs=attrs)
 
 
 def _unused(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> dict[str, int]:

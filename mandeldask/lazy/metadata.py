@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_text, point_as_text
 from mandeldask.multiscales import V2_VERSION, Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.geometry import Grid
 
-TITLE = "The Mandelbrot set"
 
 OME_V2_VERSIONS = (V2_VERSION, "0.1")
 """OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
@@ -29,7 +29,7 @@ def root_attributes(
     ome: str = "0.4",
     levels: Sequence[int] | None = None,
     fields: Sequence[str] | None = None,
-    title: str = TITLE,
+    title: str | None = None,
 ) -> dict[str, Any]:
     """Return the attributes of a pyramid's root, of JSON's types.
 
@@ -44,7 +44,7 @@ def root_attributes(
     fields : sequence of str, optional
         Names of the arrays in each level, the one that viewers show first; the pyramid's fields by default.
     title : str
-        What the levels are, for people.
+        What the levels are, for people; what the pyramid's kernel says by default.
 
     Raises
     ------
@@ -56,14 +56,15 @@ def root_attributes(
         raise ValueError(msg)
     there = range(pyramid.levels) if levels is None else levels
     shown = pyramid.fields if fields is None else tuple(fields)
+    title = kernel_of(pyramid, 0).about.title if title is None else title
     return {
         "title": title,
         "exact_center": point_as_text(pyramid.center),
         "exact_width": as_text(pyramid.width),
         "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
-        "zarr_v2": ome_v2(pyramid, ome, there, shown),
+        "zarr_v2": ome_v2(pyramid, ome, there, shown, title),
         "zarr_v3": {
-            "ome": ome_v3(pyramid, there, shown),
+            "ome": ome_v3(pyramid, there, shown, title),
             **spatial_multiscales(pyramid, there),
         },
     }
@@ -94,7 +95,7 @@ def describing(attrs: Mapping[Any, Any], levels: Sequence[int]) -> dict[Any, Any
     """
     multiscales = attrs.get("zarr_v2", attrs).get("multiscales")
     version = multiscales[0]["version"] if isinstance(multiscales, list) else OME_V2_VERSIONS[0]
-    described = root_attributes(pyramid_of(attrs), version, levels, _fields_of(attrs), attrs.get("title", TITLE))
+    described = root_attributes(pyramid_of(attrs), version, levels, _fields_of(attrs), attrs.get("title"))
     of_one_format = described["zarr_v2"].keys() | described["zarr_v3"].keys()
     return {name: value for name, value in attrs.items() if name not in of_one_format} | described
 
@@ -127,10 +128,10 @@ def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
     }
 
 
-def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int], fields: Sequence[str]) -> dict[str, Any]:
+def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int], fields: Sequence[str], title: str) -> dict[str, Any]:
     """Return the OME-Zarr attributes of a v2 root."""
     if version == V2_VERSION:
-        return in_format({"ome": ome_v3(pyramid, levels, fields)}, 2)
+        return in_format({"ome": ome_v3(pyramid, levels, fields, title)}, 2)
     datasets = [{"path": f"{level}/{fields[0]}"} for level in levels]
     return {"multiscales": [{"version": version, "name": fields[0], "datasets": datasets}]}
 
@@ -139,7 +140,7 @@ _DESCRIPTIONS = {"iterations": "every second pixel of the level below, exactly"}
 """Of other fields the last digits may differ: neighbours share the beginning of their orbits."""
 
 
-def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str]) -> dict[str, Any]:
+def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str], title: str) -> dict[str, Any]:
     """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
 
     Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
@@ -161,7 +162,7 @@ def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str]) -> di
     most = max(pyramid.maxiter_at(level) for level in levels)
     shown = pyramid.maxiter_at(levels[-1])  # by deep levels' maxiter a viewer's first picture, the coarsest, is black
     channel = Channel(fields[0], limits=(0, shown), extent=(0, most))
-    return ome(images, [channel], "Mandelbrot set")
+    return ome(images, [channel], title.removeprefix("The "))
 
 
 def spatial_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:

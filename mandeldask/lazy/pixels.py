@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.geometry import Grid
-    from mandeldask.fractal.mandelbrot import Kernel
+    from mandeldask.fractal.kernel import Kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from mandeldask.fractal.escape.units import unit_for
-from mandeldask.fractal.mandelbrot import Kernel, Mandelbrot
+from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
 from mandeldask.lazy.blocks import task_side
 from mandeldask.lazy.chunking import block_sides
 from mandeldask.lazy.levels import as_dataset
-from mandeldask.lazy.metadata import TITLE, level_attributes, root_attributes
+from mandeldask.lazy.metadata import level_attributes, root_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mandeldask.fractal.kernel import Kernel
     from mandeldask.lazy.chunking import ChunksLike
-
-
-def mandelbrot(pyramid: Pyramid, level: int) -> Kernel:
-    """Return the kernel of one level of the Mandelbrot set."""
-    unit = unit_for(pyramid.grid(0).spacing, "pixels of level 0")
-    return Mandelbrot(pyramid.maxiter_at(level), pyramid.fields, unit, pyramid.tolerance)
 
 
 def open_pyramid(
@@ -32,7 +26,7 @@ def open_pyramid(
     *,
     chunks: ChunksLike = "auto",
     ome: str = "0.4",
-    kernel: Callable[[Pyramid, int], Kernel] = mandelbrot,
+    kernel: Callable[[Pyramid, int], Kernel] = kernel_of,
     **keywords: Any,
 ) -> xr.DataTree:
     """Return the levels of a pyramid as groups "0" (the finest), "1", ..., nothing of them computed.
@@ -49,9 +43,9 @@ def open_pyramid(
     ome : {"0.4", "0.1"}
         OME-Zarr version of the attributes for Zarr v2.
     kernel : callable
-        Returns what computes a level of a pyramid.
+        Returns what computes a level of a pyramid; titles, fields and their attributes come from it.
     **keywords
-        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields, tolerance.
+        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields, tolerance, julia.
 
     Returns
     -------
@@ -71,14 +65,11 @@ def open_pyramid(
     ((1024, 1024), True)
     """
     spec = as_pyramid(pyramid, **keywords)
-    levels = {str(level): _level(spec, level, chunks, kernel) for level in range(spec.levels)}
-    fields = [str(name) for name in levels["0"].data_vars]
-    if kernel is mandelbrot:
-        name, title = "mandelbrot", TITLE
-    else:
-        name, title = fields[0], f"Levels of {', '.join(fields)}"
-    root = xr.Dataset(attrs=root_attributes(spec, ome, fields=fields, title=title))
-    return xr.DataTree.from_dict({"/": root, **levels}, name=name)
+    kernels = [kernel(spec, level) for level in range(spec.levels)]
+    levels = {str(level): _level(spec, level, chunks, one) for level, one in enumerate(kernels)}
+    about = kernels[0].about
+    root = xr.Dataset(attrs=root_attributes(spec, ome, fields=tuple(kernels[0].dtypes), title=about.title))
+    return xr.DataTree.from_dict({"/": root, **levels}, name=about.name)
 
 
 def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
@@ -91,8 +82,8 @@ def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
     return pyramid
 
 
-def _level(pyramid: Pyramid, level: int, chunks: ChunksLike, kernel: Callable[[Pyramid, int], Kernel]) -> xr.Dataset:
+def _level(pyramid: Pyramid, level: int, chunks: ChunksLike, kernel: Kernel) -> xr.Dataset:
     grid = pyramid.grid(level)
     sides = block_sides(chunks, grid.shape, task_side(pyramid.tilesize, pyramid.maxiter_at(level)))
     attrs = level_attributes(pyramid, level)
-    return as_dataset(grid, kernel(pyramid, level), sides, attrs, side=pyramid.tilesize)
+    return as_dataset(grid, kernel, sides, attrs, side=pyramid.tilesize)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.geometry import Grid
-from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.kernels import kernel_for
 from mandeldask.fractal.places import as_place
-from mandeldask.fractal.pyramid import auto_maxiter, checked_maxiter
+from mandeldask.fractal.pyramid import as_julia, auto_maxiter, checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
+from mandeldask.fractal.tolerance import checked_tolerance
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `window(...).mandel`
 from mandeldask.lazy.blocks import TILESIZE, task_side
 from mandeldask.lazy.chunking import block_sides
@@ -33,6 +34,7 @@ def window(  # noqa: PLR0913  the public names of a window
     maxiter: int | Literal["auto"] = "auto",
     fields: Iterable[str] = ("iterations",),
     tolerance: ToleranceLike = (),
+    julia: CenterLike | None = None,
     chunks: ChunksLike = "auto",
     allow_huge: bool = False,
 ) -> xr.Dataset:
@@ -55,6 +57,9 @@ def window(  # noqa: PLR0913  the public names of a window
         ``{"distance": 0.01}`` relatively (1/4096 to 1/16). `smooth` is then stored in such steps, as uint16 or
         uint32 with the attributes ``scale_factor``, ``add_offset`` and ``_FillValue`` of CF, and within one step of
         what it is; `xarray.decode_cf` makes floats of it. Deep down that takes a fraction of the time.
+    julia : str, complex or (re, im), optional
+        The Julia set of this c, exact and within 2 of 0, in place of the Mandelbrot set: pixels are z_0. It has no
+        `period`. A link to a place of a Julia set says its c itself.
     chunks : int, "auto", tuple, dict or None
         Pixels along a dask block ("auto": at most 512, for tasks of at most about a second), -1 for all of an axis, a
         pair (rows, columns) or a dict of these, or the sizes of all blocks, as dask takes them; None for lazily
@@ -73,25 +78,29 @@ def window(  # noqa: PLR0913  the public names of a window
     >>> spiral.iterations.shape, spiral.iterations.dtype
     ((300, 400), dtype('uint16'))
     """
-    middle, extent = _placed(center, width, allow_huge=allow_huge)
+    middle, extent, linked = _placed(center, width, allow_huge=allow_huge)
     grid = Grid.window(middle, extent, shape, allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else checked_maxiter(maxiter)
-    kernel = Mandelbrot(most, fields, unit_for(grid.spacing), tolerance)  # type: ignore[arg-type]  # it takes any iterable
+    wanted = checked_fields(fields)
+    c = as_julia(linked if julia is None else julia, wanted, allow_huge=allow_huge)
+    kernel = kernel_for(c, most, wanted, unit_for(grid.spacing), checked_tolerance(tolerance, wanted))
     sides = block_sides(chunks, grid.shape, task_side(TILESIZE, most))
-    return as_dataset(grid, kernel, sides, window_attributes(grid, most), side=TILESIZE)
+    return as_dataset(grid, kernel, sides, window_attributes(grid, most, c), side=TILESIZE)
 
 
-def _placed(center: CenterLike, width: RationalLike | None, *, allow_huge: bool) -> tuple[CenterLike, RationalLike]:
-    """Return the centre and the width of a place, which may be a link."""
+def _placed(
+    center: CenterLike, width: RationalLike | None, *, allow_huge: bool
+) -> tuple[CenterLike, RationalLike, Point | None]:
+    """Return the centre, the width and the Julia set's c of a place, which may be a link."""
     place = as_place(center, allow_huge=allow_huge) if isinstance(center, str) else None
     extent = place.width if width is None and place else width
     if extent is None:
         msg = "width is missing: give the plane units across, or a link that has them"
         raise TypeError(msg)
-    return place.center if place else center, extent
+    return (place.center, extent, place.julia) if place else (center, extent, None)
 
 
-def window_attributes(grid: Grid, maxiter: int) -> dict[str, str | int]:
+def window_attributes(grid: Grid, maxiter: int, julia: Point | None = None) -> dict[str, str | int]:
     """Return the attributes of a window, from which `window` makes it again."""
     rows, cols = grid.shape
     middle = Point(grid.re.start + Fraction(cols, 2) * grid.re.step, grid.im.start + Fraction(rows, 2) * grid.im.step)
@@ -100,4 +109,5 @@ def window_attributes(grid: Grid, maxiter: int) -> dict[str, str | int]:
         "exact_center": point_as_text(middle),
         "exact_width": as_text(cols * grid.spacing),
         "exact_spacing": as_text(grid.spacing),
+        **({} if julia is None else {"julia": point_as_text(julia)}),
     }

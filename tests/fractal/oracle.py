@@ -15,9 +15,12 @@ from flint import acb, arb, ctx, fmpq
 
 if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
+    from mandeldask.fractal.rationals import Point
 
 MOST_BITS = 1 << 18
 """A point that needs more is a tie that `_is_tie` does not know: fail rather than run on."""
+
+MOST_JULIA_BITS = 1 << 14
 
 
 def escape_count(re: Fraction, im: Fraction, maxiter: int) -> int:
@@ -33,6 +36,40 @@ def escape_count(re: Fraction, im: Fraction, maxiter: int) -> int:
         bits *= 2
     msg = f"c = {re} + {im}i is undecided with {MOST_BITS} bits"
     raise AssertionError(msg)
+
+
+def julia_count(z: Point, c: Point, maxiter: int) -> int | None:
+    """Return #{n >= 1 : |z_1|, ..., |z_n| <= 2} for z_0 = z; None where no bits decide it: a tie, say."""
+    bits = 256
+    while bits <= MOST_JULIA_BITS:
+        with ctx.workprec(bits):
+            count = _count_from(acb(_arb(z.re), _arb(z.im)), acb(_arb(c.re), _arb(c.im)), maxiter)
+        if count is not None:
+            return count
+        bits *= 4
+    return None
+
+
+def _count_from(z: acb, c: acb, maxiter: int) -> int | None:
+    for n in range(maxiter):
+        z = z * z + c
+        modulus = abs(z)
+        if modulus > 2:
+            return n
+        if not modulus <= 2:
+            return None
+    return maxiter
+
+
+def julia_fields(z: Point, c: Point) -> tuple[float, float]:
+    """Return what `fields` does, for the potential around a Julia set; the distance is by dz_n/dz_0."""
+    with ctx.workprec(2400):
+        z, c = acb(_arb(z.re), _arb(z.im)), acb(_arb(c.re), _arb(c.im))
+        dz, n = acb(1), 0
+        while abs(z).mid() < 1e40:
+            z, dz, n = z * z + c, 2 * z * dz, n + 1
+        log = abs(z).log()
+        return float((n - (log / arb(2).log()).log() / arb(2).log()).mid()), float((2 * abs(z) * log / abs(dz)).mid())
 
 
 def fields(re: Fraction, im: Fraction) -> tuple[float, float]:

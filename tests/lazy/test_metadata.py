@@ -10,6 +10,7 @@ from ome_zarr_models.v04.image import Image as Image04
 from ome_zarr_models.v05.image import Image as Image05
 
 import mandeldask as md
+from mandeldask.fractal.kernel import About
 from mandeldask.fractal.rationals import as_fraction, as_point
 from mandeldask.lazy.metadata import attributes_of, pyramid_of, root_attributes
 from positions import position_kernel
@@ -143,6 +144,7 @@ class Heights:
 
     def __init__(self, field="height"):
         self.dtypes, self.attributes = {field: np.dtype("f4")}, {}
+        self.about = About("heights", "Heights of a plane", "p")
 
     def select(self, *fields):
         return self
@@ -156,9 +158,10 @@ class Heights:
 
 def test_metadata_are_of_the_fields_that_a_kernel_computes():
     tree = md.open_pyramid(levels=3, tilesize=16, kernel=lambda pyramid, level: Heights())
-    assert tree.name == "height"
+    assert tree.name == "heights"
+    assert tree["0"].x.attrs["long_name"] == "Re(p)"
     for seen in (tree, tree.mandel.levels([0, 2])):
-        assert seen.attrs["title"] == "Levels of height"
+        assert seen.attrs["title"] == "Heights of a plane"
         assert "omero" not in seen.attrs["zarr_v3"]["ome"]
         for zarr_format, image in ((2, Image04), (3, Image05)):
             group = zarr.open_group(md.to_store(seen, zarr_format), mode="r")

@@ -1,4 +1,4 @@
-"""The stage for pixels so far out that c itself is far out: their fields follow from its logarithm."""
+"""The stage for pixels so far out that the pixel itself is far out: their fields follow from its logarithm."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 
-def answer_far_out(tile: Tile) -> None:
-    """Answer the open pixels of `tile` with |c| > 2^64, of which z_1 = c is far out already."""
+def answer_far_out(tile: Tile, n: int = 1, least: int = FAR_OUT_EXPONENT) -> None:
+    """Answer the open pixels of `tile` farther than 2^least from 0, each of which is its z_n: far out already."""
     exponent = max(exponent_of(abs(end)) for axis in (tile.grid.re, tile.grid.im) for end in (axis[0], axis[-1]) if end)
     x, y = (_positions(axis, exponent) for axis in (tile.grid.re, tile.grid.im))
     with np.errstate(divide="ignore"):
         logarithm = (exponent + np.log2(np.hypot(x[None, :], y[:, None]))).ravel()
-    far = logarithm[tile.open] > FAR_OUT_EXPONENT
+    far = logarithm[tile.open] > least
     pixels = tile.open[far]
     logarithm = logarithm[pixels]
     tile.counts[pixels] = 0
     if tile.smooth is not None:
-        tile.smooth[pixels] = 1.0 - np.log2(logarithm)
+        tile.smooth[pixels] = n - np.log2(logarithm)
     if tile.distance is not None:
         most = float(np.finfo(np.float32).max)
         told = 1.0 + logarithm + np.log2(logarithm * np.log(2.0))

@@ -6,7 +6,7 @@ before, and those that left are followed together, looked at after every step. L
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,18 @@ N = BORN
 """Of lanes that left: the iterations done."""
 
 
+class Begun(NamedTuple):
+    """Orbits of one c that begin at z_0, or later; `positions` are their starts then, one for each pixel."""
+
+    c_x: NDArray[np.float64]
+    """Parts of c, as many as positions have."""
+    c_y: NDArray[np.float64]
+    error: float
+    """Bound on the errors of the starts."""
+    slopes: NDArray[np.float64]
+    """dz/d(pixel) there, and the bound on its error: shape (3, pixels)."""
+
+
 def answer_in_double_double(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
     _answer(tile, positions(tile.grid.re), positions(tile.grid.im), tripled=None)
@@ -72,56 +84,69 @@ def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None) -> None:
     """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
-    proven = np.zeros(tile.open.size, np.bool_)
+    tile.close(proven(tile, re, im, None, tripled, tile.maxiter))
+
+
+def proven(
+    tile: Tile,
+    re: NDArray[np.float64],
+    im: NDArray[np.float64],
+    begun: Begun | None,
+    tripled: Literal[True] | None,
+    maxiter: int,
+) -> NDArray[np.bool_]:
+    """Write what can be proven of the open pixels by up to `maxiter` iterations; return of which that is all.
+
+    Without `begun` orbits begin at 0, and `re` and `im` are the positions of columns and rows.
+    """
+    known = np.zeros(tile.open.size, np.bool_)
     w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
     _run(
-        w,
-        gone,
-        re,
-        im,
-        tripled,
-        tile.maxiter,
-        tile.open,
-        tile.counts,
-        tile.smooth,
-        tile.distance,
-        tile.worst,
-        proven,
-        flag,
-    )
-    tile.close(proven)
+        w, gone, re, im, begun, tripled, maxiter,
+        tile.open, tile.counts, tile.smooth, tile.distance, tile.worst, known, flag,
+    )  # fmt: skip
+    return known
 
 
 @kernel
-def _run(w, gone, re, im, tripled, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
+def _run(w, gone, re, im, begun, tripled, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
     """Send `pixels` through the lanes of `w`; those that left gather in `gone`."""
     active = following = clock = size = 0
+    added = 1.0 if begun is None else 0.0
     while not flag[0]:
         if active <= LANES // 2:
-            active, following = _enter(re, im, pixels, following, clock, w, active)
+            active, following = _enter(re, im, begun, pixels, following, clock, w, active)
         if active == 0 or size > LANES:
-            _finish(gone, size, maxiter, tripled, pixels, counts, smooths, distances, worst, proven)
+            _finish(gone, size, maxiter, tripled, added, pixels, counts, smooths, distances, worst, proven)
             size = 0
         if active == 0:
             break
         for i in range(_OLD):
             w[_OLD + i] = w[i]
-        _advance(w, active, tripled, distances)
+        _advance(w, active, tripled, distances, added)
         _look(w, active, clock + 2 * STEPS - maxiter)
         active, size = _leave(w, active, gone, size, clock)
         clock += STEPS
 
 
 @inner
-def _enter(re, im, pixels, following, clock, w, active):
-    """Append the next pixels, at z_0 = 0; return how many are active, and the next to come."""
+def _enter(re, im, begun, pixels, following, clock, w, active):
+    """Append the next pixels, at 0 or where they have `begun`; return how many are active, and the next to come."""
     while following < pixels.size and active < LANES:
-        row = pixels[following] // re.shape[1]
-        col = pixels[following] - row * re.shape[1]
         for at in range(0, _OLD, _ROW):
             w[at + active] = 0.0
-        for part in range(re.shape[0]):
-            w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
+        if begun is None:
+            row = pixels[following] // re.shape[1]
+            col = pixels[following] - row * re.shape[1]
+            for part in range(re.shape[0]):
+                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
+        else:
+            for part in range(re.shape[0]):
+                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = begun.c_x[part], begun.c_y[part]
+                w[X + part * _ROW + active], w[Y + part * _ROW + active] = re[part, following], im[part, following]
+            w[R + active] = begun.error
+            for part in range(3):
+                w[DX + part * _ROW + active] = begun.slopes[part, following]
         w[BORN + active], w[PIXEL + active] = clock, following
         active += 1
         following += 1
@@ -129,13 +154,13 @@ def _enter(re, im, pixels, following, clock, w, active):
 
 
 @inner
-def _advance(w, active, tripled, derivative):
+def _advance(w, active, tripled, derivative, added):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
         if derivative is not None:
             for i in range(active):
                 w[DX + i], w[DY + i], w[Q + i] = _differentiate(
-                    w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i]
+                    w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
                 )
         if tripled is None:
             for i in range(active):
@@ -171,13 +196,13 @@ def _leave(w, active, gone, size, clock):
 
 
 @inner
-def _finish(w, size, maxiter, tripled, pixels, counts, smooths, distances, worst, proven):
+def _finish(w, size, maxiter, tripled, added, pixels, counts, smooths, distances, worst, proven):
     """Follow the lanes that left to their ends, and write what is proven."""
     while _stay(w, size, maxiter):
-        _move(w, size, tripled, distances)
+        _move(w, size, tripled, distances, added)
     if smooths is not None or distances is not None:
         while _fly(w, size, maxiter):
-            _move(w, size, tripled, distances)
+            _move(w, size, tripled, distances, added)
     for i in range(size):
         j = int(w[PIXEL + i])
         proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances, worst)
@@ -210,11 +235,11 @@ def _fly(w, size, maxiter):
 
 
 @inner
-def _move(w, size, tripled, derivative):
+def _move(w, size, tripled, derivative, added):
     """Advance the lanes that are GOING by one iteration."""
     if derivative is not None:
         for i in range(size):
-            dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i])
+            dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added)
             going = w[GOING + i] > 0.0
             w[DX + i] = dx if going else w[DX + i]
             w[DY + i] = dy if going else w[DY + i]
@@ -296,11 +321,11 @@ def _error(x, y, r, rounding):
 
 
 @inlined
-def _differentiate(x, y, r, dx, dy, q):
-    """Return the next dz/dc, in float64, and the bound q on its distance from the exact one."""
+def _differentiate(x, y, r, dx, dy, q, added):
+    """Return the next dz/dc, or without what is `added` dz/dz_0, in float64, and the bound q on its error."""
     modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
     q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
-    return (x + x) * dx - (y + y) * dy + 1.0, (x + x) * dy + (y + y) * dx, q
+    return (x + x) * dx - (y + y) * dy + added, (x + x) * dy + (y + y) * dx, q
 
 
 @inlined

@@ -7,17 +7,19 @@ Where a comparison with 2 stays open the orbit is computed again with more bits:
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import isqrt, log2
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
-from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, Followed, follow
+from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, SLOPELESS, Followed, Slope, follow
 from mandeldask.fractal.escape.exact.ties import is_proven_tie
 from mandeldask.fractal.escape.proofs.closed_form import known_period
+from mandeldask.fractal.rationals import Point
 
 if TYPE_CHECKING:
-    from mandeldask.fractal.rationals import Point
+    from collections.abc import Callable
 
 FEWEST_BITS = 192
 """Fractional bits to begin with, unless more are known to be needed: the stages before this one had 159."""
@@ -37,6 +39,37 @@ _FAR_OUT_BITS = 24
 """As `fields.FAR_OUT`: |z|^2 > 2^24 (1 + |c|^2)."""
 _GOOD_BITS = 20
 """Bits of z and dz/dc that fields are computed from."""
+
+
+_ORIGIN = Point(Fraction(0), Fraction(0))
+
+
+class Orbit(NamedTuple):
+    """z_0, z_1 = z_0^2 + c, ...; a pixel is its c, or its z_0."""
+
+    start: Point
+    """z_0: exact, as c is."""
+    c: Point
+    by_c: bool = True
+    """Whether the pixel is c, so that dz_n/d(pixel) is dz_n/dc; else it is dz_n/dz_0."""
+
+    @property
+    def pixel(self) -> Point:
+        """What of it the pixel is."""
+        return self.c if self.by_c else self.start
+
+    @property
+    def first(self) -> Point:
+        """z_1."""
+        if self.start == _ORIGIN:
+            return self.c
+        (x, y), c = self.start, self.c
+        return Point(x * x - y * y + c.re, 2 * x * y + c.im)
+
+    @property
+    def slope(self) -> Slope:
+        """How the derivative begins."""
+        return Slope() if self.by_c else Slope(2.0 * float(self.start.re), 2.0 * float(self.start.im), 0.0)
 
 
 def escape_count(c: Point, maxiter: int) -> int:
@@ -89,12 +122,19 @@ def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tup
         count = _whole_count(c, maxiter)
         if count == maxiter or not fields:
             return count, None
+    return decided(Orbit(_ORIGIN, c), maxiter, bits, is_proven_tie, fields=fields)
+
+
+def decided(
+    orbit: Orbit, maxiter: int, bits: int, is_tie: Callable[[Point, int, int], bool], *, fields: bool
+) -> tuple[int, tuple[int, float, float] | None]:
+    """Return what `escape` does for an orbit, with as many bits as it takes; ``is_tie(pixel, n, bits)`` proves ties."""
     inside, bits = 0, -(-bits // _WORD) * _WORD
     while True:
-        followed = _followed(c, maxiter, bits, inside, fields)
+        followed = _followed(orbit, maxiter, bits, inside, fields)
         if followed.count is not None:
             return followed.count, followed.potential
-        if _may_be_a_tie(followed, bits) and is_proven_tie(c, followed.undecided, bits):
+        if _may_be_a_tie(followed, bits) and is_tie(orbit.pixel, followed.undecided, bits):
             inside = followed.undecided
         else:
             bits = _more(bits)
@@ -125,21 +165,21 @@ def _more(bits: int) -> int:
     return min(-(-bits * 3 // (2 * _WORD)) * _WORD, MOST_BITS) if bits < MOST_BITS else 2 * bits
 
 
-def _followed(c: Point, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:  # noqa: FBT001  private
-    near = all(abs(part.numerator) <= _NEAR * part.denominator for part in c)
+def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:  # noqa: FBT001  private
+    near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*orbit.first, *orbit.c))
     if near and bits <= MOST_BITS:
-        return follow((scaled(c.re, bits), scaled(c.im, bits)), bits, maxiter, inside, fields=fields)
-    parts = integer(scaled(c.re, bits)), integer(scaled(c.im, bits))
-    followed = _counted(parts, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
+        first, c = ((scaled(point.re, bits), scaled(point.im, bits)) for point in (orbit.first, orbit.c))
+        return follow(first, c, bits, maxiter, inside, orbit.slope if fields else None)
+    followed = _counted(orbit, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
     if not fields or followed.count is None or followed.count == maxiter:
         return followed
-    potential = _potential(parts, bits)
+    potential = _potential(orbit, bits)
     return Followed(None if potential is None else followed.count, 0, 0.0, potential)
 
 
-def _counted(c: tuple[Any, Any], maxiter: int, bits: int, inside: int) -> Followed:
+def _counted(orbit: Orbit, maxiter: int, bits: int, inside: int) -> Followed:
     """Count with `bits` fractional bits, as far as they decide."""
-    cx, cy = x, y = c
+    (x, y), (cx, cy) = _parts(orbit.first, bits), _parts(orbit.c, bits)
     four, error, modulus = 4 << bits, 4, 0
     cancellation, look = current(), steps_between_looks(bits)
     for n in range(1, maxiter + 1):
@@ -159,13 +199,13 @@ def _counted(c: tuple[Any, Any], maxiter: int, bits: int, inside: int) -> Follow
     return Followed(maxiter, 0, 0.0, None)
 
 
-def _potential(c: tuple[Any, Any], bits: int) -> tuple[int, float, float] | None:
-    """Return n, log2 |z_n|^2 and log2 |dz_n/dc|^2 far out, or None where `bits` fractional bits are too few."""
-    cx, cy = c
+def _potential(orbit: Orbit, bits: int) -> tuple[int, float, float] | None:
+    """Return n, log2 |z_n|^2 and log2 |dz_n/d(pixel)|^2 far out, or None where `bits` fractional bits are too few."""
+    (x, y), (cx, cy) = _parts(orbit.start, bits), _parts(orbit.c, bits)
     one = integer(1) << bits
     far = (one * one + product(cx, cx) + product(cy, cy)) << _FAR_OUT_BITS
-    x = y = dx = dy = integer(0)
-    error = slope_error = n = 0
+    added, dx, dy = (one, 0 * one, 0 * one) if orbit.by_c else (0 * one, one, 0 * one)
+    error, slope_error, n = 4 * (not orbit.by_c), 0, 0
     cancellation, look = current(), steps_between_looks(bits)
     while (square := product(x, x) + product(y, y)) <= far:
         if n % look == 0:
@@ -175,15 +215,22 @@ def _potential(c: tuple[Any, Any], bits: int) -> tuple[int, float, float] | None
             return None
         slope_error = ((2 * product(modulus + error, slope_error) + 2 * product(error, slope)) >> bits) + 3
         dx, dy = (
-            ((2 * (product(x, dx) - product(y, dy))) >> bits) + one,
+            ((2 * (product(x, dx) - product(y, dy))) >> bits) + added,
             (2 * (product(x, dy) + product(y, dx))) >> bits,
         )
         error = (product(2 * modulus + error, error) >> bits) + 7
         x, y, n = (product(x - y, x + y) >> bits) + cx, (product(x, y) >> (bits - 1)) + cy, n + 1
     slope_square = product(dx, dx) + product(dy, dy)
+    least = integer(int(1 / SLOPELESS))
+    if (_root(slope_square) + slope_error) * least < one:
+        slope_square, slope_error = (one // least) ** 2, 0
     if error << _GOOD_BITS > _root(square) or slope_error << _GOOD_BITS > _root(slope_square):
         return None
     return n, log2(int(square)) - 2 * bits, log2(int(slope_square)) - 2 * bits
+
+
+def _parts(point: Point, bits: int) -> tuple[Any, Any]:
+    return integer(scaled(point.re, bits)), integer(scaled(point.im, bits))
 
 
 def _root(square: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log2, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,8 @@ _OUTWARD = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 _GOOD = 2.0**-20
 """The relative error of z and dz/dc that fields are computed from."""
+SLOPELESS = 2.0**-200
+"""A slope below this says that a distance is past what float32 holds; at z_0 = 0 and where that comes to, it is 0."""
 _SLOPE = 2.0**-48
 """More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
 _RENORM = 500
@@ -60,21 +62,37 @@ class Followed:
     """Where fields were wanted and the orbit left: n, ``log2 |z_n|^2`` and ``log2 |dz_n/dc|^2``, far out."""
 
 
-def follow(parts: tuple[int, int], bits: int, maxiter: int, inside: int, *, fields: bool) -> Followed:
-    """Follow the orbit of a point with ``|re c|, |im c| <= 4``.
+class Slope(NamedTuple):
+    """dz_1/d(pixel), and what every step adds to it: 1 where the pixel is c, 0 where it is z_0."""
+
+    x: float = 1.0
+    """Real part, wrong by less than 2^-50 of the modulus."""
+    y: float = 0.0
+    added: float = 1.0
+
+
+def follow(
+    first: tuple[int, int],
+    c: tuple[int, int],
+    bits: int,
+    maxiter: int,
+    inside: int,
+    slope: Slope | None,
+) -> Followed:
+    """Follow an orbit from z_1, for parts of z_1 and c of at most 4 in modulus.
 
     Parameters
     ----------
-    parts : (int, int)
-        c in units of 2^-bits, wrong by up to two units each.
+    first, c : (int, int)
+        z_1 and c in units of 2^-bits, wrong by up to two units in each part.
     bits : int
         Fractional bits, a multiple of 64 up to `MOST_BITS`.
     maxiter : int
         The cap.
     inside : int
         Iterates up to this are known to be inside.
-    fields : bool
-        Whether an orbit that leaves is followed until it is far out.
+    slope : Slope or None
+        Where an orbit that leaves is to be followed until it is far out: how its derivative begins.
 
     Raises
     ------
@@ -82,15 +100,15 @@ def follow(parts: tuple[int, int], bits: int, maxiter: int, inside: int, *, fiel
         If the computation was cancelled.
     """
     size, cancellation = bits // _WORD + 1, current()
-    c = np.array([_as_limbs(abs(part), size) for part in parts])
-    signs = np.array([part < 0 for part in parts], np.int64)
-    told = np.zeros(6)
-    _follow(c, signs, maxiter, inside, fields, np.zeros((6, size), np.uint64), told, cancellation.flag)
+    limbs = np.array([_as_limbs(abs(part), size) for part in (*first, *c)])
+    signs = np.array([part < 0 for part in (*first, *c)], np.int64)
+    told, room = np.zeros(6), np.zeros((6, size), np.uint64)
+    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, told, cancellation.flag)
     cancellation.check()
-    n, count, error, square, slope, shift = told.tolist()
+    n, count, error, square, last_slope, shift = told.tolist()
     if count < 0:
         return Followed(None, int(n), error, None)
-    far = (int(n), log2(square), log2(slope) + 2 * shift) if square > 0.0 else None
+    far = (int(n), log2(square), log2(last_slope) + 2 * shift) if square > 0.0 else None
     return Followed(int(count), 0, error, far)
 
 
@@ -99,17 +117,22 @@ def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
 
 
 @kernel
-def _follow(c, c_signs, maxiter, inside, fields, room, told, flag):
-    """Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `told`."""
+def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, told, flag):
+    """Follow z from z_1, the first two of `limbs`; c is the other two.
+
+    Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `told`.
+    """
+    c, c_signs = limbs[2:], signs[2:]
     x, y, xx, yy, zz, xy = room[0], room[1], room[2], room[3], room[4], room[5]
     size = x.size
     for i in range(size):
-        x[i], y[i] = c[0, i], c[1, i]
-    x_sign, y_sign = c_signs[0], c_signs[1]
+        x[i], y[i] = limbs[0, i], limbs[1, i]
+    x_sign, y_sign = signs[0], signs[1]
     per_unit = _WORD * (size - 1)
     rounding = 3.0 * size + 4.0  # of units: what a step drops, and the error of c
     error, exponent = 4.0, 0
-    dx, dy, slope_error, shift = 1.0, 0.0, 0.0, 0
+    dx, dy, shift = first_slope.x, first_slope.y, 0
+    slope_error = _SLOPE * (abs(dx) + abs(dy))
     far = FAR_OUT * (1.0 + _plain(c[0], 0, size) ** 2 + _plain(c[1], 0, size) ** 2)
     n, count = 1, -1
     while True:
@@ -135,6 +158,8 @@ def _follow(c, c_signs, maxiter, inside, fields, room, told, flag):
                 break
         elif z_x * z_x + z_y * z_y > far:
             slope = sqrt(dx * dx + dy * dy)
+            if slope_error >= _GOOD * slope and slope + slope_error < SLOPELESS * power(-shift):
+                slope, slope_error = SLOPELESS * power(-shift), 0.0
             if radius > _GOOD * modulus or slope_error > _GOOD * slope:
                 count = -1
                 n = 0
@@ -142,7 +167,7 @@ def _follow(c, c_signs, maxiter, inside, fields, room, told, flag):
                 told[3], told[4], told[5] = z_x * z_x + z_y * z_y, slope * slope, shift
             break
         if fields:
-            one = power(-shift)
+            one = first_slope.added * power(-shift)
             slope = sqrt(dx * dx + dy * dy)
             slope_error = (2.0 * (modulus + radius) * slope_error + 2.0 * radius * slope) * _OUTWARD
             slope_error += _SLOPE * (modulus * slope + one)

@@ -13,6 +13,8 @@ from mandeldask.fractal.pyramid import MAX_MAXITER
 from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.rationals import Point
 
@@ -22,18 +24,23 @@ _SPARE_BITS = 32
 
 def answer_in_integers(tile: Tile) -> None:
     """Answer every open pixel of `tile`."""
+    answer_each(tile, lambda c, bits: escape(c, tile.maxiter, bits, fields=tile.wants_orbits))
+
+
+def answer_each(tile: Tile, counted: Callable[[Point, int], tuple[int, tuple[int, float, float] | None]]) -> None:
+    """Answer every open pixel of `tile` by what `counted` says, as `escape` does, of it and the bits to begin with."""
     bits = max(FEWEST_BITS, _SPARE_BITS - exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))))
     for pixel in tile.open.tolist():
         tile.cancellation.check()
-        c = tile.grid.point(*divmod(pixel, tile.grid.re.size))
-        tile.counts[pixel], potential = escape(c, tile.maxiter, bits, fields=tile.wants_orbits)
+        point = tile.grid.point(*divmod(pixel, tile.grid.re.size))
+        tile.counts[pixel], potential = counted(point, bits)
         if potential is None:
             continue
         smooth, distance = _fields(*potential, tile.unit)
         if tile.smooth is not None:
             tile.smooth[pixel] = smooth
         if tile.distance is not None:
-            tile.distance[pixel] = distance
+            tile.distance[pixel] = min(distance, float(np.finfo(np.float32).max))
     tile.close(np.ones(tile.open.size, np.bool_))
 
 

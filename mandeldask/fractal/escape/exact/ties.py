@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mandeldask.fractal.escape.arithmetic.whole_numbers import product
 
@@ -44,6 +44,45 @@ def is_proven_tie(c: Point, n: int, bits: int) -> bool:
         return False
     a = c.re.numerator * (q // c.re.denominator), c.im.numerator * (q // c.im.denominator)
     return _holds_modulo(a, q, n) and _holds(a, q, n)
+
+
+def is_proven_tie_of_start(z: Point, n: int, bits: int, *, c: Point) -> bool:
+    """Return the same for the n-th iterate of `z`.
+
+    With z = a/q and c = d/q, z_n = A_n / q^(2^n) where A_0 = a and A_{n+1} = A_n^2 + d q^(2^(n+1) - 1), so that
+    |z_n| = 2 means |A_n|^2 = 4 q^(2^(n+1)).
+
+    Examples
+    --------
+    >>> from mandeldask.fractal.rationals import as_point
+    >>> [is_proven_tie_of_start(as_point(z), 1, 128, c=as_point("-0.25")) for z in ("1.5", "1.4", "0.9+1.2j")]
+    [True, False, False]
+    """
+    if n > _LATEST:
+        return False
+    q = 1
+    for denominator in {part.denominator for part in (*z, *c)}:
+        q = product(q, denominator)
+    length = q.bit_length()
+    if length << n > max(_SHARE * bits, 4 * length):
+        return False
+    a, d = (tuple(product(part.numerator, q // part.denominator) for part in point) for point in (z, c))
+    return all(_start_holds(a, d, q, n, modulus) for modulus in (_PRIME, 0))
+
+
+def _start_holds(a: tuple[int, ...], d: tuple[int, ...], q: int, n: int, modulus: int) -> bool:
+    """Whether |A_n|^2 = 4 q^(2^(n+1)): modulo a number, or at all where that is 0."""
+
+    def times(one: Any, other: Any) -> Any:
+        return product(one, other) % modulus if modulus else product(one, other)
+
+    (x, y), power = a, 1  # q^(2^k - 1), k = 0
+    for _ in range(n):
+        power = times(times(power, power), q)
+        x, y = times(x - y, x + y) + times(d[0], power), 2 * times(x, y) + times(d[1], power)
+    whole = times(power, q)
+    difference = times(x, x) + times(y, y) - 4 * times(whole, whole)
+    return bool((difference % modulus if modulus else difference) == 0)
 
 
 def _holds_modulo(a: tuple[int, int], q: int, n: int) -> bool:

@@ -50,7 +50,7 @@ async function findImages(root, headers) {
   return new Map(
     images.map(([path, { attributes }]) => [
       path.replace(/\.zarr$/, ""),
-      { url: new URL(`${path}/`, root), ofSet: attributes.mandeldask !== undefined },
+      { url: new URL(`${path}/`, root), ofSet: attributes.mandeldask !== undefined && !attributes.mandeldask.julia },
     ]),
   );
 }

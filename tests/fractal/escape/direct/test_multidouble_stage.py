@@ -68,7 +68,7 @@ def test_q_bounds_the_error_of_a_derivative():
         low = Complex.of(z.real * 2.0**-54, z.imag * 2.0**-54)
         for r, share in ((0.0, 0.0), (2.0**-60, 2.0**-52), (2.0**-20, 2.0**-20)):
             q = share * abs(complex(dx, dy))
-            new_x, new_y, after = differentiate(z.real, z.imag, r, dx, dy, q)
+            new_x, new_y, after = differentiate(z.real, z.imag, r, dx, dy, q, 1.0)
             for direction in (z, 1j * z, 1.0):
                 true_z = Complex.of(z.real, z.imag) + low + along(direction or 1.0, r)
                 true_p = Complex.of(dx, dy) + along(complex(dx, dy) * (direction / z if z else 1.0), q)

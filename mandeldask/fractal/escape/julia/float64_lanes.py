@@ -1,0 +1,183 @@
+"""Float64 orbits of one c in lockstep lanes: the step and the bound S of the Mandelbrot set's, with other beginnings.
+
+A block of steps runs unchecked. A lane surely inside after it was inside all along; one in a disc of the trap never
+leaves; any other goes through the block again by itself, looked at after every step.
+"""
+
+from __future__ import annotations
+
+from math import hypot, isnan, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
+from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, STEPS, iterate, unsure
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
+from mandeldask.fractal.escape.fields import fields_at, smooth_at
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LANES = 128
+"""Pixels in flight."""
+_ROW = LANES + 8
+X, Y, S, GX, GY, F = range(0, 6 * _ROW, _ROW)
+"""z doubled, S, dz/d(pixel), and the bound F on its relative error."""
+_OLD = 6 * _ROW
+"""What they were before the block."""
+N, PIXEL = 12 * _ROW, 13 * _ROW
+SIZE = 14 * _ROW
+
+_FAR = 4.1**2
+"""|2z|^2 past which z_0 is surely outside, and no step from it is done."""
+_LEAST_S = ROUNDING
+"""S of z_0: it allows for an error of 2^-45."""
+_SETTLED = 2.0**-32
+"""S up to which a lane may be found in the trap: an error of 2^-21."""
+SLACK: ErrorBound = 2.0**-18
+"""Twice that error, as z is doubled, and more than the distance from a disc's middle is rounded by."""
+_CHECKED = 4
+"""Discs that are looked at after a block of steps, about."""
+LOST: ErrorBound = 2.0**-50
+"""More than rounding changes dz/d(pixel) by in a step, relatively."""
+_OUTWARD: ErrorBound = 1.0 + 2.0**-40
+"""More than the roundings of a bound itself."""
+
+
+class Beginnings(NamedTuple):
+    """Where orbits begin, by pixel: within 2^-46."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    gx: NDArray[np.float64]
+    """Real part of dz/d(pixel); empty where no derivative is wanted."""
+    gy: NDArray[np.float64]
+    f: NDArray[np.float64]
+    """Bound on its relative error."""
+    n: int
+    """Iterations done."""
+
+
+@kernel
+def follow(w, begin, c, trap, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
+    """Write what is proven of `pixels`, and of which that is all to `proven`; `trap` has rows x, y, radius."""
+    active = following = block = 0
+    stride = 1 + trap.shape[1] // _CHECKED
+    while not flag[0]:
+        while active < LANES and following < pixels.size:
+            active += _enter(w, active, begin, c, following, pixels, counts, smooths, distances, worst, proven)
+            following += 1
+        if active == 0:
+            break
+        for i in range(_OLD):
+            w[_OLD + i] = w[i]
+        _advance(w, active, c, distances)
+        looks, block = block % stride == 0, block + 1
+        for i in range(active - 1, -1, -1):
+            m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
+            going = (m < 16.0) & (not unsure(m, w[S + i])) & (w[N + i] + STEPS < maxiter)
+            trapped = going and looks and trap.shape[1] > 0 and _is_trapped(w, i, trap)
+            if going and not trapped:
+                w[N + i] += STEPS
+                continue
+            k = int(w[PIXEL + i])
+            if trapped:
+                counts[pixels[k]], proven[k] = maxiter, True
+            else:
+                proven[k] = _finish(w, i, c, maxiter, pixels[k], counts, smooths, distances, worst)
+            active -= 1
+            for at in range(0, SIZE, _ROW):
+                w[at + i] = w[at + active]
+
+
+@inner
+def _enter(w, i, begin, c, k, pixels, counts, smooths, distances, worst, proven):
+    """Put a pixel into lane `i` and return 1; or answer it at once, if z_0 is outside, and return 0."""
+    x, y = 2.0 * begin.x[k], 2.0 * begin.y[k]
+    w[X + i], w[Y + i], w[S + i], w[N + i], w[PIXEL + i] = x, y, _LEAST_S, begin.n, k
+    if distances is not None:
+        w[GX + i], w[GY + i], w[F + i] = begin.gx[k], begin.gy[k], begin.f[k]
+    if x * x + y * y <= _FAR:
+        return 1
+    counts[pixels[k]] = 0
+    r = 2.0**-51 * hypot(x, y)
+    proven[k] = _write_fields(w, i, x, y, r, 0, c, pixels[k], smooths, distances, worst)
+    return 0
+
+
+@inner
+def _advance(w, active, c, derivative):
+    """Advance lanes by STEPS iterations, unchecked."""
+    cx, cy = 2.0 * c[0], 2.0 * c[1]
+    for i in range(active):
+        w[S + i] *= GROWTH
+    for _ in range(STEPS):
+        if derivative is not None:
+            for i in range(active):
+                w[GX + i], w[GY + i], w[F + i] = differentiate(
+                    w[X + i], w[Y + i], w[S + i], w[GX + i], w[GY + i], w[F + i]
+                )
+        for i in range(active):
+            w[X + i], w[Y + i], w[S + i] = iterate(w[X + i], w[Y + i], w[S + i], cx, cy)
+
+
+@inlined
+def differentiate(x, y, s, gx, gy, f):
+    """Return the next dz/d(pixel), 2z times it, and the bound on its relative error: z is doubled, S of its error."""
+    e = sqrt(s / (x * x + y * y)) * (2.0**-4 * _OUTWARD)
+    return x * gx - y * gy, x * gy + y * gx, ((1.0 + e) * f + e + LOST) * _OUTWARD
+
+
+@inner
+def _is_trapped(w, i, trap):
+    """Whether lane `i` is surely in a disc of the trap."""
+    if not w[S + i] < _SETTLED:
+        return False
+    for k in range(trap.shape[1]):
+        dx, dy, radius = w[X + i] - 2.0 * trap[0, k], w[Y + i] - 2.0 * trap[1, k], 2.0 * trap[2, k] - SLACK
+        if radius > 0.0 and dx * dx + dy * dy < radius * radius:
+            return True
+    return False
+
+
+@inner
+def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
+    """Follow lane `i` from before the block to its end; return whether all that is wanted is proven and written."""
+    x, y, s, n, sure = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
+    gx, gy, f = w[_OLD + GX + i], w[_OLD + GY + i], w[_OLD + F + i]
+    for _ in range(STEPS):
+        if distances is not None:
+            gx, gy, f = differentiate(x, y, s, gx, gy, f)
+        x, y, s = iterate(x, y, s, 2.0 * c[0], 2.0 * c[1])
+        m, n = x * x + y * y, n + 1
+        known = not unsure(m, s)
+        if known and m > 16.0:
+            if not sure:
+                return False
+            counts[pixel] = n - 1
+            w[GX + i], w[GY + i], w[F + i] = gx, gy, f
+            return _write_fields(w, i, x, y, sqrt(s) * 2.0**-4 * _OUTWARD, n, c, pixel, smooths, distances, worst)
+        sure = known
+        if n >= maxiter:
+            counts[pixel] = maxiter
+            return sure
+    return False
+
+
+@inner
+def _write_fields(w, i, x, y, r, n, c, pixel, smooths, distances, worst):
+    """Write the fields that are wanted, from the doubled z_n and a bound on its error, if they are proven; say so."""
+    if smooths is None and distances is None:
+        return True
+    x, y, r = 0.5 * x, 0.5 * y, 0.5 * r
+    if distances is None:
+        smooth = smooth_at(n, x, y, r, c[0], c[1], worst[0])
+    else:
+        gx, gy = w[GX + i], w[GY + i]
+        q = w[F + i] * hypot(gx, gy) * _OUTWARD
+        smooth, distance = fields_at(n, x, y, r, c[0], c[1], gx, gy, q, 0, 0.0, worst[0], worst[1])
+        if not isnan(smooth):
+            distances[pixel] = distance
+    if smooths is not None and not isnan(smooth):
+        smooths[pixel] = smooth
+    return not isnan(smooth)

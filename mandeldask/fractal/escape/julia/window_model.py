@@ -1,0 +1,204 @@
+"""The first iterates of all pixels of a window at once, as one polynomial in whole numbers.
+
+A pixel is ``z_0 = center + 2^exponent t`` with |t| < 0.7072 and ``z_n = Z + p_1 t + ... + p_8 t^8 + e``. As c is the
+same for all, pixels of any depth drift apart until float64 tells them: there the polynomial ends, and orbits of their
+own begin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.cancellation import current
+from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, scaled
+from mandeldask.fractal.rationals import Point, exponent_of
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+    from mandeldask.fractal.geometry import Axis, Grid
+
+DEGREE = 8
+"""Terms of the polynomial."""
+LARGEST = -8
+"""log2 of the greatest sum of their moduli with which pixels are handed over."""
+_SMALLEST = -17
+"""log2 of the radius of a window from which on its pixels begin at z_0."""
+ERROR_BITS = 150
+"""e is below 2^-this where the polynomial ends."""
+_KEPT_BITS = 200
+"""Bits of the largest coefficient, to 20 more or less."""
+_Z_BITS = 256
+"""Fractional bits of Z as a factor."""
+_MODULUS_BITS = 60
+"""Fractional bits of moduli."""
+_LOST = 32
+"""Units of a coefficient, more than a step drops and what is wrong with c add to e."""
+_LOOKS = 64
+"""Steps between two looks at the cancellation flag."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowModel:
+    """z_n at every pixel of a window, up to 2^-ERROR_BITS."""
+
+    n: int
+    center: Point
+    exponent: int
+    """log2 of what t is in units of."""
+    z: tuple[int, int]
+    """Z in units of 2^-bits."""
+    bits: int
+    terms: tuple[tuple[int, int], ...]
+    """p_1, p_2, ... in units of 2^-unit."""
+    unit: int
+    stays: bool
+    """Whether no pixel escapes within the cap."""
+
+    @property
+    def height(self) -> int:
+        """log2 of the largest part of a term, rounded up."""
+        return max(abs(part).bit_length() for term in self.terms for part in term) - self.unit
+
+
+def window_model(grid: Grid, c: Point, maxiter: int, trap: NDArray[Any]) -> WindowModel:
+    """Return the polynomial of `grid` for as many iterates as it serves, none for windows that are not deep.
+
+    Raises
+    ------
+    mandeldask.cancellation.Cancelled
+        If the computation was cancelled.
+    """
+    center = Point(grid.re.middle, grid.im.middle)
+    height, width = (abs(axis.step) * max(1, axis.size - 1) for axis in (grid.im, grid.re))
+    exponent = exponent_of((height + width) * 3 / 4)  # L1 in place of L2, and a third less than 2^exponent
+    bits = _KEPT_BITS + 56 + max(0, -exponent)
+    walker = _Walker(center, c, bits, exponent, trap)
+    cancellation = current()
+    while exponent < _SMALLEST and walker.n < maxiter and not walker.stays and walker.step():
+        if walker.n % _LOOKS == 0:
+            cancellation.check()
+    parts = int(walker.z[0]), int(walker.z[1])
+    terms = tuple((int(x), int(y)) for x, y in walker.terms)
+    stays = walker.stays or (walker.n >= maxiter and exponent < _SMALLEST)
+    return WindowModel(walker.n, center, exponent, parts, bits, terms, walker.unit, stays)
+
+
+def fixed_position(axis: Axis, pixel: int, middle: Fraction, exponent: int, bits: int) -> int:
+    """Return t along one axis in units of 2^-bits, rounded down."""
+    shift = bits - exponent
+    offset = axis[pixel] - middle
+    return (offset.numerator << max(0, shift)) // (offset.denominator << max(0, -shift))
+
+
+def value_at(model: WindowModel, t: tuple[int, int], t_bits: int, bits: int) -> tuple[int, int]:
+    """Return z_n at t, given in units of 2^-t_bits, in units of 2^-bits: wrong by 2 units and 24 of a coefficient."""
+    (tx, ty), (x, y) = t, (0, 0)
+    for px, py in reversed(model.terms):
+        x, y = x + px, y + py
+        x, y = (x * tx - y * ty) >> t_bits, (x * ty + y * tx) >> t_bits
+    down, up = model.unit - bits, model.bits - bits
+    moved = (x >> down, y >> down) if down >= 0 else (x << -down, y << -down)
+    start = tuple(part >> up if up >= 0 else part << -up for part in model.z)
+    return moved[0] + start[0], moved[1] + start[1]
+
+
+class _Walker:
+    """A polynomial on its way."""
+
+    def __init__(self, center: Point, c: Point, bits: int, exponent: int, trap: NDArray[Any]) -> None:
+        self.n, self.bits, self.unit, self.stays = 0, bits, _KEPT_BITS - exponent, False
+        self.z = (integer(scaled(center.re, bits)), integer(scaled(center.im, bits)))
+        self.c = (integer(scaled(c.re, bits)), integer(scaled(c.im, bits)))
+        self.terms = [(integer(1) << _KEPT_BITS, integer(0))]
+        self.error = integer(_LOST)
+        self.trap = trap
+
+    def step(self) -> bool:
+        """Go on to the next iterate; return False, and stay, where the polynomial would not serve there."""
+        sizes = [abs(x) + abs(y) for x, y in self.terms]
+        modulus, radius = self._modulus(), self._short(sum(sizes))
+        growth = 2 * (modulus + radius) + self._short(self.error)
+        squares, dropped = self._squares(sizes)
+        lost = _LOST + (_LOST << max(0, self.unit - self.bits))
+        error = (growth * self.error >> _MODULUS_BITS) + dropped + lost + 1
+        before = self.z, self.terms, self.error, self.unit
+        self.terms = self._linear(squares)
+        (x, y), (cx, cy) = self.z, self.c
+        self.z = ((x - y) * (x + y) >> self.bits) + cx, (x * y >> (self.bits - 1)) + cy
+        self.error = error
+        self._rescale()
+        if self._serves():
+            self.n += 1
+            return True
+        self.z, self.terms, self.error, self.unit = before
+        return False
+
+    def _squares(self, sizes: list[Any]) -> tuple[list[tuple[Any, Any]], Any]:
+        """Return the square of the polynomial without Z, and a bound on what is left out past `DEGREE`."""
+        count = len(sizes)
+        if 2 * sum(sizes).bit_length() <= self.unit:
+            return [], integer(1)
+        squares = [(integer(0), integer(0))] * min(DEGREE, 2 * count)
+        dropped = integer(0)
+        for i in range(count):
+            for j in range(i, count):
+                twice = 1 if i != j else 0
+                if i + j + 2 > DEGREE:
+                    dropped += sizes[i] * sizes[j] << twice
+                    continue
+                (a, b), (u, v), (x, y) = self.terms[i], self.terms[j], squares[i + j + 1]
+                squares[i + j + 1] = x + ((a * u - b * v) << twice), y + ((a * v + b * u) << twice)
+        return [(x >> self.unit, y >> self.unit) for x, y in squares], (dropped >> self.unit) + 1
+
+    def _linear(self, squares: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Return 2 Z p plus the squares."""
+        down = self.bits - _Z_BITS
+        zx, zy = self.z[0] >> down, self.z[1] >> down
+        terms = list(squares) + [(integer(0), integer(0))] * (len(self.terms) - len(squares))
+        for k, (x, y) in enumerate(self.terms):
+            more = (zx * x - zy * y) >> (_Z_BITS - 1), (zx * y + zy * x) >> (_Z_BITS - 1)
+            terms[k] = terms[k][0] + more[0], terms[k][1] + more[1]
+        return terms
+
+    def _rescale(self) -> None:
+        """Keep the largest coefficient at `_KEPT_BITS`, about."""
+        length = max(max(abs(x), abs(y)).bit_length() for x, y in self.terms)
+        shift = length - _KEPT_BITS
+        if shift > 20:
+            self.terms = [(x >> shift, y >> shift) for x, y in self.terms]
+            self.error = (self.error >> shift) + 2 * DEGREE + 1
+            self.unit -= shift
+        elif shift < -20 and length:
+            self.terms = [(x << -shift, y << -shift) for x, y in self.terms]
+            self.error <<= -shift
+            self.unit -= shift
+
+    def _serves(self) -> bool:
+        """Whether e is small, the terms too, and all is surely inside; notes whether it `stays`."""
+        radius = self._short(sum(abs(x) + abs(y) for x, y in self.terms)) + self._short(self.error)
+        small = radius >> (_MODULUS_BITS + LARGEST) == 0 and self.error >> max(0, self.unit - ERROR_BITS) == 0
+        if not (small and self._modulus() + radius < 2 << _MODULUS_BITS):
+            return False
+        if self.trap.shape[1]:
+            self.stays = self._is_trapped(float(radius) * 2.0**-_MODULUS_BITS)
+        return True
+
+    def _is_trapped(self, radius: float) -> bool:
+        x, y = (float(part >> (self.bits - _MODULUS_BITS)) * 2.0**-_MODULUS_BITS for part in self.z)
+        discs = self.trap
+        return bool((((discs[0] - x) ** 2 + (discs[1] - y) ** 2) ** 0.5 + radius < discs[2] - 2.0**-40).any())
+
+    def _modulus(self) -> Any:
+        """Return more than |Z|, in units of 2^-_MODULUS_BITS."""
+        x, y = (abs(part) >> (self.bits - _MODULUS_BITS) for part in self.z)
+        return integer(isqrt(int((x + 1) ** 2 + (y + 1) ** 2)) + 1)
+
+    def _short(self, value: Any) -> Any:
+        """Return a number of units in units of 2^-_MODULUS_BITS, rounded up."""
+        down = self.unit - _MODULUS_BITS
+        return (value >> down) + 1 if down >= 0 else value << -down
