@@ -50,6 +50,7 @@ NAMES |= {"nested", "scalars", "structured_data", "tables"}
 @pytest.fixture(scope="module")
 def served():
     with serving("--demo", "--api-key", "secret") as server:
+        assert not [line for line in server.lines if "Warning" in line]
         yield server.url("v3").replace("/key/YOUR-KEY", "").removesuffix("/zarr/v3/")
 
 

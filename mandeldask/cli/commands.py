@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,6 +53,9 @@ app.command()(verify)
 app.command(context_settings={"ignore_unknown_options": True})(locate)  # a place may begin with a minus sign
 
 
+_UNSTABLE = "The data type ("
+"""How zarr-python's warning begins of types that v3 has no specification for: it tells those who write files."""
+
 _USAGE: Any = typer.BadParameter.__base__
 """click's UsageError: newer releases of typer carry a click of their own, so it is not to be had by name."""
 
@@ -76,6 +81,8 @@ def _options(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; an error is one line, before it a traceback if that is wanted."""
+    warnings.filterwarnings("ignore", re.escape(_UNSTABLE))
+    sys.warnoptions.append(f"ignore:{_UNSTABLE}")  # of worker processes
     try:
         return _run(arguments)
     except (ValueError, OSError, ModuleNotFoundError) as error:

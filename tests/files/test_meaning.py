@@ -135,3 +135,17 @@ def test_a_block_that_serves_many_chunks_is_read_once(tmp_path, monkeypatch):
         assert array.read(window)[0, 0] == row * 1000.0
     assert len(reads) == 1
     assert 4000 // array.chunks[0] > 1
+
+
+@pytest.mark.parametrize(
+    "opened", [open_path, lambda path: xr.open_dataset(path, engine="h5netcdf")], ids=["path", "xarray"]
+)
+def test_a_time_step_of_a_netcdf_file_reads_that_step_only(opened, tmp_path, monkeypatch):
+    path, steps = tmp_path / "a.nc", np.arange(12 * 128 * 160, dtype="f4").reshape(12, 128, 160)
+    encoding = {"v": {"chunksizes": (1, 128, 160), "zlib": True}}
+    xr.Dataset({"v": (("t", "y", "x"), steps)}).to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    array = zarr.open_group(to_store(opened(path)), mode="r")["v"]
+    read, real = [], h5py.Dataset.__getitem__
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda self, key: read.append(real(self, key)) or read[-1])
+    np.testing.assert_array_equal(array[3], steps[3])
+    assert sum(np.size(each) for each in read) == steps[3].size
