@@ -27,6 +27,8 @@ class SharedCache(Generic[V]):
         Cost of the values kept at most. A value that costs more is returned and not kept; 0 keeps none.
     cost : callable
         What a value costs, such as its bytes; 1 for each by default.
+    keeps_last : bool
+        Whether the value used last is kept whatever it costs, unless `most` is 0.
 
     Attributes
     ----------
@@ -36,8 +38,9 @@ class SharedCache(Generic[V]):
         Values found, not found, and dropped to make room.
     """
 
-    def __init__(self, most: int, cost: Callable[[V], int] = lambda _: 1) -> None:
+    def __init__(self, most: int, cost: Callable[[V], int] = lambda _: 1, *, keeps_last: bool = False) -> None:
         self.most = most
+        self._least = 1 if keeps_last and most else 0
         self.hits = self.misses = self.evictions = self.size = 0
         self._cost = cost
         self._values: OrderedDict[Hashable, V] = OrderedDict()
@@ -65,11 +68,11 @@ class SharedCache(Generic[V]):
         cost = self._cost(value)
         with self._lock:
             self.drop(key)
-            if cost > self.most:
+            if cost > self.most and not self._least:
                 return
             self._values[key] = value
             self.size += cost
-            while self.size > self.most:
+            while self.size > self.most and len(self._values) > self._least:
                 self.drop(next(iter(self._values)))
                 self.evictions += 1
 

@@ -34,10 +34,13 @@ def _cost(block: NDArray[Any]) -> int:
 
 
 class BlockCache(SharedCache["NDArray[Any]"]):
-    """The most recently used decoded blocks, up to `max_bytes` of them; another process starts with none."""
+    """The most recently used decoded blocks, up to `max_bytes` of them, or one that is larger.
+
+    A picture of 400 MB, decoded as a whole, serves hundreds of chunks. Another process starts with no blocks.
+    """
 
     def __init__(self, max_bytes: int = BLOCK_BYTES) -> None:
-        super().__init__(max_bytes, _cost)
+        super().__init__(max_bytes, _cost, keeps_last=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (shared_blocks, ()) if self is _blocks else (BlockCache, (self.most,))
@@ -144,7 +147,7 @@ def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:
     sides = zip(array.chunks, block, array.shape, strict=True)
     shared = any(chunk % side and chunk < size for chunk, side, size in sides)
     size = prod(block) * max(1, array.dtype.itemsize)
-    return in_blocks(array, block) if shared and size <= BLOCK_BYTES // 4 else array
+    return in_blocks(array, block) if shared and size <= BLOCK_BYTES else array
 
 
 def in_dask_blocks(array: Array, blocks: Sequence[Sequence[int]]) -> Array:

@@ -27,7 +27,8 @@ DATA = np.arange(35 * 22, dtype="u2").reshape(35, 22)
 
 
 def strips(source, chunks, block, budget=None, fingerprint="strips"):
-    return in_blocks(source.node(chunks, fingerprint=fingerprint), block, budget=budget or BlockCache())
+    budget = BlockCache() if budget is None else budget  # an empty one is false
+    return in_blocks(source.node(chunks, fingerprint=fingerprint), block, budget=budget)
 
 
 @given(st.data())
@@ -178,3 +179,15 @@ def test_a_block_of_another_kind_is_refused_where_chunks_are_parts_of_it():
         array = zarr.open_group(to_store({"a": lazy}), mode="r")["a"]
     with pytest.raises(TypeError, match="not all elements of the declared"):
         array[...]
+
+
+def test_one_block_larger_than_the_bound_is_read_once_until_another_is_used():
+    source, budget = Counted(DATA), BlockCache(100)  # bytes, less than a block
+    array = strips(source, (4, 5), (35, 22), budget)
+    for row in range(0, 32, 4):
+        np.testing.assert_array_equal(array.read((slice(row, row + 4), slice(0, 5))), DATA[row : row + 4, :5])
+    assert len(source.windows) == len(budget) == 1
+    strips(Counted(DATA), (4, 5), (35, 22), budget, "another").read((slice(0, 4), slice(0, 5)))
+    assert len(budget) == 1
+    array.read((slice(0, 4), slice(0, 5)))
+    assert len(source.windows) == 2
