@@ -23,7 +23,7 @@ from mandeldask.web.cors import Cors
 from mandeldask.web.cutoff import CutOff
 from mandeldask.web.encodings import formats_of
 from mandeldask.web.hardening import Hardened
-from mandeldask.web.hosts import Hosts
+from mandeldask.web.hosts import ANY, Hosts
 from mandeldask.web.keys import ApiKeys, KeyFile
 from mandeldask.web.messages import as_json, problem
 from mandeldask.web.metrics import Metrics, Observe
@@ -150,9 +150,12 @@ def create_app(
 def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
     """Return the routes with all that surrounds them: a refused request is counted, and readable across origins."""
     file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
-    private = CutOff(ApiKeys(routes, settings.api_keys, file))
-    shared = Cors(Hosts(private, settings.allowed_hosts), settings.allow_origins)
-    return Mounted(Observe(Hardened(shared, settings.allow_origins), metrics))
+    app: ASGIApp = CutOff(ApiKeys(routes, settings.api_keys, file))
+    if ANY not in settings.allowed_hosts:
+        app = Hosts(app, settings.allowed_hosts)
+    if settings.allow_origins:
+        app = Cors(app, settings.allow_origins)
+    return Mounted(Observe(Hardened(app, settings.allow_origins), metrics))
 
 
 def _pool(settings: Settings, shares: Shares) -> Pool:

@@ -102,6 +102,7 @@ class Catalog:
         self._view = view
         self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
+        self._named = lru_cache(maxsize=256)(self._tree_of)
         self._places = OpenPlaces(places, partial(view, place=True), open_places) if places else None
         imaged = trees if root is None else {"": root}
         self.images = {name: images(tree) for name, tree in imaged.items()} if images else {}
@@ -130,19 +131,26 @@ class Catalog:
             return Found(await self._places.open(spec.removesuffix(SUFFIX), number), key, Lifetime.IMMUTABLE)
         if first == IMAGES and self.has_images and not root.has_member(IMAGES):
             return self._image(number, key, grant)
+        named = None if self._own_root else self._named(first, grant.trees)
+        if named is not None:
+            return Found(self._views[number, named], key, Lifetime.REVALIDATE)
         pinned = _PINNED.fullmatch(first.removesuffix(SUFFIX))
         names = (first, first.removesuffix(SUFFIX))
         _check(grant, *names, *map(unquote, names), *([pinned["name"]] if pinned else []))
         if self._own_root is not None:
             inside = path if first == names[1] or root.has_member(first) else path.replace(first, names[1], 1)
             return Found(root, inside, Lifetime.REVALIDATE)
-        for name in names:
-            own = own_name(name, self._trees)
-            if own is not None and grant.allows(own):
-                return Found(self._views[number, own], key, Lifetime.REVALIDATE)
         if pinned is not None and await self._is_pinned(number, pinned, grant):
             return Found(self._views[number, pinned["name"]], key, Lifetime.IMMUTABLE)
         raise Refusal(404, "there is no tree of this name")
+
+    def _tree_of(self, first: str, allowed: frozenset[str] | None) -> str | None:
+        """Return the tree that the first segment of a path names, if it may be read."""
+        for name in (first, first.removesuffix(SUFFIX)):
+            own = own_name(name, self._trees)
+            if own is not None and (allowed is None or own in allowed):
+                return own
+        return None
 
     async def _is_pinned(self, number: int, pinned: re.Match[str], grant: Grant) -> bool:
         """Return whether a name with a fingerprint is that of a tree that never changes, as it is."""

@@ -32,7 +32,7 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer preflights; add headers to everything else."""
-        if scope["type"] != "http" or not self.allow_origins:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request.of(scope)

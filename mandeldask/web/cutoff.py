@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from mandeldask.web.keys import redacted
 from mandeldask.web.messages import problem
+from mandeldask.web.metrics import CLIENT_GONE
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -25,19 +26,12 @@ class CutOff:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and answer it if that is cancelled."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send)
         except asyncio.CancelledError:
             if scope["type"] != "http":
                 raise
             log.warning("%s %r was cut off: the server stops", scope["method"], redacted(scope["path"]))
-            if not started:
+            if scope["observation"].status == CLIENT_GONE:
                 stopping = problem(503, "the server is stopping", ("retry-after", "1"), ("connection", "close"))
                 await stopping.send(send, head=scope["method"] == "HEAD")

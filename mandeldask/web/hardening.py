@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_POLICY = b"content-security-policy"
 
 NOTHING = "default-src 'none'; base-uri 'self'"
 """Policy of replies that load nothing; listings have a ``<base>``."""
@@ -20,6 +22,10 @@ class Hardened:
     """The app inside."""
     allow_origins: tuple[str, ...]
     """Origins whose pages may read, and so may show a reply in a frame."""
+    _usual: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_usual", _hardening(NOTHING.encode(), self.allow_origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; add to what comes back."""
@@ -35,11 +41,17 @@ class Hardened:
         await self.app(scope, receive, hardened)
 
     def _with(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        policy = dict(headers).get(b"content-security-policy", NOTHING.encode())
-        framing = " ".join(("'self'", *(origin for origin in self.allow_origins if origin != "null")))
-        ours = {
-            b"content-security-policy": policy + f"; frame-ancestors {framing}".encode("latin-1"),
-            b"referrer-policy": b"no-referrer",  # a page below /key/<key>/ must not tell it to others
-            b"x-content-type-options": b"nosniff",
-        }
-        return [*((name, value) for name, value in headers if name not in ours), *ours.items()]
+        policies = [value for name, value in headers if name == _POLICY]
+        if not policies:
+            return [*headers, *self._usual]
+        return [*(each for each in headers if each[0] != _POLICY), *_hardening(policies[-1], self.allow_origins)]
+
+
+def _hardening(policy: bytes, allow_origins: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that go with a Content-Security-Policy."""
+    framing = " ".join(("'self'", *(origin for origin in allow_origins if origin != "null")))
+    return (
+        (_POLICY, policy + f"; frame-ancestors {framing}".encode("latin-1")),
+        (b"referrer-policy", b"no-referrer"),  # a page below /key/<key>/ must not tell it to others
+        (b"x-content-type-options", b"nosniff"),
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.web.messages import Request, problem
+from mandeldask.web.messages import headers_of, problem
 from mandeldask.web.sockets import is_loopback
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class Hosts:
     app: ASGIApp
     """The app inside."""
     allowed: tuple[str, ...]
-    """Names without port; ``*.example.org`` for all below it, ``*`` for all. Loopback names are always allowed."""
+    """Names without port; ``*.example.org`` for all below it. Loopback names are always allowed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or ANY in self.allowed or scope["path"] in _OPEN:
+        if scope["type"] != "http" or scope["path"] in _OPEN:
             await self.app(scope, receive, send)
             return
-        name = _name(Request.of(scope).headers.get("host"))
+        name = _name(headers_of(scope).get("host"))
         if name is None or self._is_allowed(name):
             await self.app(scope, receive, send)
             return

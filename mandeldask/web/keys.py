@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from mandeldask.web.messages import Reply, Request, problem
+from mandeldask.web.messages import Reply, headers_of, problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,10 @@ class Grant:
     def allows(self, tree: str) -> bool:
         """Return whether the tree of that name may be read."""
         return self.trees is None or tree in self.trees
+
+
+PUBLIC = Grant()
+"""What everybody may read where there are no keys."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,7 +110,7 @@ class ApiKeys:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through with its `Grant`, or refuse it."""
         if scope["type"] != "http" or not (self.keys or self.file):
-            await self.app({**scope, "auth": Grant()} if scope["type"] == "http" else scope, receive, send)
+            await self.app({**scope, "auth": PUBLIC} if scope["type"] == "http" else scope, receive, send)
             return
         inner, grant = self._admit(scope)
         if grant is None and not _is_open(inner["path"]):
@@ -214,7 +218,7 @@ def _is_open(path: str) -> bool:
 
 def _given(scope: Scope) -> str | None:
     """Return the key in the headers or the query."""
-    headers = Request.of(scope).headers
+    headers = headers_of(scope)
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() in {"bearer", "apikey"}:
         return token.strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from starlette.types import Scope, Send
 
@@ -30,10 +30,27 @@ class Request:
     @classmethod
     def of(cls, scope: Scope) -> Request:
         """Return the Request of an ASGI HTTP scope."""
-        fields: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
-            fields.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-        return cls(scope["method"], scope["path"], {name: ", ".join(values) for name, values in fields.items()})
+        return cls(scope["method"], scope["path"], headers_of(scope))
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of an ASGI HTTP scope; they are decoded once."""
+    known: dict[str, str] | None = scope.get("mandeldask.headers")
+    if known is None:
+        fields = scope["headers"]
+        known = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+        if len(known) < len(fields):
+            known = _joined(fields)
+        scope["mandeldask.headers"] = known
+    return known
+
+
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers of which some are repeated."""
+    found: dict[str, list[str]] = {}
+    for name, value in fields:
+        found.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited: deque[Any] = deque()  # uvicorn's cycles of the requests whose replies are not complete
         self._refusal: Reply | None = None
         self._deaf = False  # what still arrives is dropped, and the connection closes after the last reply
-        self._in_head = True
+        self._in_head = self._is_whole = True
         self._fed = self._head_bytes = self._body_bytes = self._lines = 0
         self._request_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -101,17 +101,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, an unfinished head in pieces no longer than its bound."""
         while data and not self._deaf and not self.transport.is_closing():
-            if self._request_timer is None:
-                self._await_request()
             piece, data = data[:MAX_HEAD_BYTES], data[MAX_HEAD_BYTES:]
             super().data_received(piece)
+            if self._request_timer is None and not self._is_whole:
+                self._await_request()
             self._fed += len(piece) * self._in_head
             if self._fed > MAX_HEAD_BYTES:
                 self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
         """Begin to count what a request takes."""
-        self._in_head = True
+        self._in_head, self._is_whole = True, False
         self._fed = self._head_bytes = self._body_bytes = self._lines = 0
         super().on_message_begin()
 
@@ -135,6 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         super().on_headers_complete()
+        self.cycle.transport = _Joined(self.transport, self.cycle)
         self._awaited.append(self.cycle)
         self._others.busy(self)
         self.flow.resume_reading()
@@ -149,7 +150,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end_input()
 
     def on_message_complete(self) -> None:
-        """Stop the clock of the request."""
+        """Stop the clock of the request, if it did not arrive all at once."""
+        self._is_whole = True
         if self._request_timer is not None:
             self._request_timer.cancel()
             self._request_timer = None
@@ -209,7 +211,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on to the next request, and watch whether the client takes the reply."""
-        self._awaited.popleft()
+        self._awaited.popleft().transport.flush()
         if not self._awaited:
             self._others.idle(self)
         if self._stall_timer is None:
@@ -243,6 +245,40 @@ class BoundedProtocol(HttpToolsProtocol):
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), 0)
         return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+
+
+class _Joined:
+    """The transport of one reply: its head and the first of its body leave together, in one call of the system."""
+
+    __slots__ = ("_cycle", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, cycle: Any) -> None:
+        self._transport, self._cycle = transport, cycle
+        self._head: bytes | None = b""  # None once it has left
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, content: bytes) -> None:
+        """Hold the head back; an interim reply before it leaves at once."""
+        if self._head is None or not self._cycle.response_started:
+            self._transport.write(content)
+        elif self._head:
+            self._transport.writelines((self._head, content))
+            self._head = None
+        else:
+            self._head = content
+
+    def flush(self) -> None:
+        """Let a head go that has no body."""
+        if self._head:
+            self._transport.write(self._head)
+        self._head = None
+
+    def close(self) -> None:
+        """Close the connection after what was written."""
+        self.flush()
+        self._transport.close()
 
 
 _TOO_LONG = problem(431, f"the request's line and headers are longer than {MAX_HEAD_BYTES} bytes")

@@ -48,22 +48,22 @@ class Representation:
             return problem(412, "the content has another ETag", ("etag", f'"{self.etag}"'))
         return None
 
-    def reply(self, request: Request, body: bytes) -> Reply:
-        """Return 200, 206 or 416 for the whole content `body`."""
+    def reply(self, request: Request, body: bytes, *headers: tuple[str, str]) -> Reply:
+        """Return 200, 206 or 416 for the whole content `body`, with more `headers`."""
         asked = request.headers.get("range") if request.method == "GET" else None
         if asked is not None and range_applies(request.headers, self.etag):
             try:
                 window = parse_range(asked, len(body))
             except Unsatisfiable as error:
-                return problem(416, str(error), ("content-range", f"bytes */{len(body)}"))
+                return problem(416, str(error), ("content-range", f"bytes */{len(body)}"), *headers)
             if window is not None:
                 start, stop = window
                 content_range = ("content-range", f"bytes {start}-{stop - 1}/{len(body)}")
-                return Reply(206, (*self._headers(self.etag), content_range), body[start:stop])
+                return Reply(206, (*self._headers(self.etag), content_range, *headers), body[start:stop])
         variant = self._variant(request)
         if variant != self.etag:
-            return Reply(200, (*self._headers(variant), ("content-encoding", "gzip")), _gzipped(body))
-        return Reply(200, self._headers(self.etag), body)
+            return Reply(200, (*self._headers(variant), ("content-encoding", "gzip"), *headers), _gzipped(body))
+        return Reply(200, (*self._headers(self.etag), *headers), body)
 
     def _variant(self, request: Request) -> str:
         """Return the ETag of the representation that content negotiation picks.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from functools import lru_cache
 
 BACKLOG = 1024
 """Connections that may wait to be accepted: 64 sockets of one browser page overran 5."""
@@ -40,6 +41,7 @@ def free_port(host: str, start: int) -> int:
     raise _error(errno.EADDRINUSE, msg)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach `host`."""
     if host == "localhost":

@@ -28,6 +28,8 @@ def urgency_of(headers: Mapping[str, str]) -> int:
     >>> urgency_of({"priority": "u=1, i"}), urgency_of({"sec-purpose": "prefetch"}), urgency_of({})
     (1, 6, 3)
     """
+    if not ("priority" in headers or "sec-purpose" in headers or "purpose" in headers):
+        return USUAL
     for parameter in headers.get("priority", "").split(","):
         name, _, value = (part.strip() for part in parameter.partition("="))
         if name == "u" and value in _LEVELS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ALLOW = ("allow", "GET, HEAD, OPTIONS")
-_ROOT = re.compile(r"/zarr/v([23])(?:/(.*))?", re.DOTALL)
-_ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_FORMATS = {"v2": 2, "v3": 3}
 
 RETRY_AFTER_S = 1
 """Seconds after which a refused client may try again."""
@@ -72,15 +70,16 @@ class Zarr:
         await reply.send(send, head=request.method == "HEAD")
 
     async def _reply(self, request: Request, scope: Scope, receive: Receive) -> Reply:
-        root = _ROOT.fullmatch(request.path)
-        if root is None or _ESCAPED_SLASH.search(scope.get("raw_path") or b""):  # %2F would be an alias of /
+        root, _, path = request.path[len("/zarr/") :].partition("/")
+        raw_path = scope.get("raw_path") or b""
+        if root not in _FORMATS or (b"%" in raw_path and b"%2f" in raw_path.lower()):  # it would be an alias of /
             raise Refusal(404, "there are only /zarr/v2 and /zarr/v3")
         try:
-            return await self._found(request, int(root[1]), root[2] or "", scope, receive)
+            return await self._found(request, _FORMATS[root], path, scope, receive)
         except Changed:  # what is there now may be read
             pass
         try:
-            return await self._found(request, int(root[1]), root[2] or "", scope, receive)
+            return await self._found(request, _FORMATS[root], path, scope, receive)
         except Changed as error:
             raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
 
@@ -115,7 +114,7 @@ class Zarr:
                 self._check_share()
                 body = await _computed(request, found.view.landed(chunk, seat), receive)
         milliseconds = (time.perf_counter() - began) * 1000
-        return shown.reply(request, body).plus(("server-timing", f"chunk;dur={milliseconds:.1f}"))
+        return shown.reply(request, body, ("server-timing", f"chunk;dur={milliseconds:.1f}"))
 
     def _check_share(self) -> None:
         """Refuse a client that has used its share of the CPUs."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from mandeldask.zarrview.identity import digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,6 +20,11 @@ class Document:
     content: bytes
     """JSON text in UTF-8."""
     media_type: str = "application/json"
+    digest: str = field(init=False, compare=False, repr=False)
+    """Depends on the content."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest(self.content))
 
 
 def _never() -> bool:

@@ -31,10 +31,14 @@ def parse_coords(segments: Sequence[str], grid: Sequence[int]) -> tuple[int, ...
     >>> parse_coords(["3", "0"], (4, 1)), parse_coords(["4", "0"], (4, 1)), parse_coords(["03", "0"], (4, 1))
     ((3, 0), None, None)
     """
-    if len(segments) != len(grid) or not all(map(_INDEX.fullmatch, segments)):
+    if len(segments) != len(grid):
         return None
-    coords = tuple(map(int, segments))
-    return coords if all(index < count for index, count in zip(coords, grid, strict=True)) else None
+    coords = []
+    for segment, count in zip(segments, grid, strict=True):
+        if _INDEX.fullmatch(segment) is None or (index := int(segment)) >= count:
+            return None
+        coords.append(index)
+    return tuple(coords)
 
 
 def window(coords: Sequence[int], chunks: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:

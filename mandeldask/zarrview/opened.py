@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from mandeldask.shared_cache import SharedCache
 from mandeldask.zarrview.nodes import Array, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from mandeldask.zarrview.entries import Document
     from mandeldask.zarrview.nodes import Node, Version
@@ -80,23 +80,22 @@ class Opened:
     written: Written | None = None
     """Its documents, once they were written."""
 
-    def lineage(self) -> Iterator[Opened]:
-        """Yield all on whose version the node depends: itself, and the groups that it is part of."""
-        opened: Opened | None = self
-        while opened is not None:
-            if opened.node.version is not None:
-                yield opened
-            above = opened.above
-            opened = above if above is not None and getattr(above.node, "consolidate", False) else None
+    lineage: tuple[Opened, ...] = field(init=False, repr=False)
+    """All on whose version the node depends: itself, and the groups that it is part of."""
+
+    def __post_init__(self) -> None:
+        above = self.above
+        inherited = above.lineage if above is not None and getattr(above.node, "consolidate", False) else ()
+        self.lineage = inherited if self.node.version is None else (self, *inherited)
 
     @property
     def versions(self) -> tuple[Hashable, ...]:
         """Values of all versions that the node depends on."""
-        return tuple(each.version for each in self.lineage())
+        return tuple([each.version for each in self.lineage]) if self.lineage else ()
 
     def changed(self) -> bool:
         """Return whether the node is of another version now, asked at once."""
-        for each in self.lineage():
+        for each in self.lineage:
             if each.version is not None and asked(each.node.version) != each.version:
                 each.asked = -inf
                 return True

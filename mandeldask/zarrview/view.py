@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mandeldask.flights import Flights
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.stored_array import StoredArray
 
 T = TypeVar("T")
+
+_chunk_digest = lru_cache(maxsize=4096)(digest)
 
 CHANGING = "chunks of a tree that changes, by their identity"
 """What marks a persistent cache of such chunks."""
@@ -125,11 +127,17 @@ class ZarrView:
 
     async def lookup(self, key: str) -> Entry | None:
         """Return what `find` does; what would have to be opened or written is, in a thread, once for all who ask."""
-        return await self._aside(("find", key), partial(self._find, key))
+        try:
+            return self._find(key, may_open=False)
+        except NotAtHand:
+            return await self._aside(("find", key), partial(self._find, key, may_open=True))
 
     async def names_at(self, path: str) -> tuple[str, ...] | None:
         """Return what `names` does, made in a thread where it takes more than a look."""
-        return await self._aside(("names", path), partial(self._names, path))
+        try:
+            return self._names(path, may_open=False)
+        except NotAtHand:
+            return await self._aside(("names", path), partial(self._names, path, may_open=True))
 
     def has_member(self, name: str) -> bool:
         """Return whether the root is a group with a member of that name; it is not opened."""
@@ -137,11 +145,8 @@ class ZarrView:
         return isinstance(root, Group) and name in root.members
 
     async def _aside(self, key: tuple[str, str], work: Callable[..., T]) -> T:
-        """Return what `work` returns, from here if it has all at hand, else from a thread."""
-        try:
-            return work(may_open=False)
-        except NotAtHand:
-            return await self._flights.get(key, partial(work, may_open=True), self.pool.side)
+        """Return what `work` returns, done in a thread, once for all who ask."""
+        return await self._flights.get(key, work, self.pool.side)
 
     def _find(self, key: str, *, may_open: bool) -> Entry | None:
         path, _, name = key.rpartition("/")
@@ -214,8 +219,8 @@ class ZarrView:
     def etag(self, entry: Entry) -> str:
         """Return a strong entity tag, quoted: equal tags mean equal bytes. Never computes a chunk."""
         if isinstance(entry, Document):
-            return f'"{digest(entry.content)}"'
-        return f'"{digest(entry.identity, entry.coords)}"'
+            return f'"{entry.digest}"'
+        return f'"{_chunk_digest(entry.identity, entry.coords)}"'
 
     def ask(self, chunk: Chunk) -> bytes | Seat[bytes]:
         """Return the encoded bytes of a chunk if they are in memory, else a place in the flight that makes them.
