@@ -135,7 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         super().on_headers_complete()
-        self.cycle.transport = _Joined(self.transport, self.cycle)
+        self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment] # all that it needs of one
         self._awaited.append(self.cycle)
         self._others.busy(self)
         self.flow.resume_reading()
