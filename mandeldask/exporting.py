@@ -24,12 +24,13 @@ from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from zarr.abc.store import Store
 
     from mandeldask.exports.jobs import Job, Written
     from mandeldask.exports.targets import Target
+    from mandeldask.lazy.described import WindowLike
 
 MAX_ELEMENTS = 2**40
 """Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
@@ -62,7 +63,7 @@ def export(  # noqa: PLR0913  the public names of an export
     target: str | os.PathLike[str] | Store,
     *,
     levels: Iterable[int | str] | None = None,
-    window: Mapping[str, slice] | None = None,
+    window: WindowLike | None = None,
     zarr_format: Literal[2, 3] = 3,
     chunks: int | None = None,
     shards: int | tuple[int, ...] | Literal["auto"] | None = None,
@@ -85,12 +86,15 @@ def export(  # noqa: PLR0913  the public names of an export
     tree : DataTree, Dataset, array, table, Mapping, ...
         What to write: any tree that `to_store` shows.
     target : str, path or Store
-        A directory, a URL that fsspec can write to, a new file that ends in ``.zip``, or a writable Zarr store.
+        A directory, a URL that fsspec can write to, a new file that ends in ``.zip``, or a writable Zarr store. obstore
+        writes to URLs that begin with ``obstore+``: ``obstore+s3://bucket/set.zarr``.
     levels : iterable of int or str, optional
         Groups of the tree's root to write; all by default. Levels that an earlier export wrote to `target` stay, and
         the multiscale metadata name them all.
-    window : mapping of str to slice, optional
-        Pixels to write along each dimension, as for `xarray.Dataset.isel`. Multiscale metadata are left out.
+    window : mapping of str to slice, str or (center, width), optional
+        What to write of each level of a pyramid: a square of the plane, by a link of the page or a location file that
+        has a width, or by its middle and the plane units across. Multiscale metadata say where each level begins. Or,
+        of any tree, pixels along each dimension, as for `xarray.Dataset.isel`; multiscale metadata are left out then.
     zarr_format : {3, 2}
         Zarr format. Attributes are that format's (OME-Zarr 0.5, or 0.4 in v2); metadata is consolidated.
     chunks : int, optional
@@ -111,7 +115,7 @@ def export(  # noqa: PLR0913  the public names of an export
     announce : callable, optional
         Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
     storage_options : dict, optional
-        For fsspec.
+        For fsspec or obstore.
     **codecs
         `compressors`, `filters`, `serializer`, as for `zarr.create_array`.
 
@@ -186,7 +190,7 @@ def _checked_part(part: tuple[int, int]) -> tuple[int, int]:
 def _view(  # noqa: PLR0913, PLR0917  what is shown, and how
     tree: Any,
     levels: Iterable[int | str] | None,
-    window: Mapping[str, slice] | None,
+    window: WindowLike | None,
     form: Format,
     chunks: int | None,
     there: Target,

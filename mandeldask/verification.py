@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from mandeldask.exports.targets import Target
+    from mandeldask.lazy.described import WindowLike
 
 
 def verify(  # noqa: PLR0913  the public names of a verification
     target: str | os.PathLike[str] | Store,
     tree: Any = None,
     *,
+    window: WindowLike | None = None,
     sample: int | None = 16,
     repair: bool = False,
     progress: Callable[[int, int], None] | bool | None = None,
@@ -48,6 +50,8 @@ def verify(  # noqa: PLR0913  the public names of a verification
         What `export` wrote.
     tree : any tree, optional
         The source. A pyramid's is known from its attributes.
+    window : mapping, str or (center, width), optional
+        The window of `tree` that was exported.
     sample : int or None
         Chunks of each array that are compared with the source; None for all.
     repair : bool
@@ -71,7 +75,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     there = _opened(where)
     arrays = dict(_arrays_of(there))
     source = _source(tree, there)
-    sources = {} if source is None else dict(_nodes_of(as_node(described(source, None, None))))
+    sources = {} if source is None else dict(_nodes_of(as_node(described(source, None, window))))
     unknown = arrays.keys() - sources.keys() if sources else set()
     if unknown:
         msg = f"the source has no array {min(unknown) or '/'!r}, which is in {target}"

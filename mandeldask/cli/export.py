@@ -21,6 +21,7 @@ from mandeldask.cli.options import (
     as_levels,
 )
 from mandeldask.cli.text import in_bytes
+from mandeldask.lazy.cutting import as_window
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -39,6 +40,13 @@ def export(
     only: Annotated[
         str | None,
         typer.Option(help='Levels to write: "44-49" or "3,7". Unless given: the coarsest four.', rich_help_panel=STORE),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            help='Only a square of the plane: a link, a location file, "CENTER,WIDTH"; or pixels: "y=0:512,x=0:512".',
+            rich_help_panel=STORE,
+        ),
     ] = None,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="Zarr format.", rich_help_panel=STORE)] = 3,
     shards: Annotated[
@@ -74,12 +82,15 @@ def export(
 
     `mandeldask export mandelbrot.zarr --only 44-49`
 
+    `mandeldask export seahorse.zarr --only 40-43 --window "-0.7436+0.1318j,1e-3"`
+
     `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --shards auto`
     """
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     coarsest_four = range(max(0, levels - 4), levels)
     chosen = coarsest_four if only is None else as_levels(only, levels)
     options = {"shards": _as_shards(shards), "part": _as_part(part), **_codecs(compressor, zarr_format)}
+    part_of_plane = None if window is None else as_window(window)
     from mandeldask.exporting import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`
     from mandeldask.lazy.tree import open_pyramid  # noqa: PLC0415
 
@@ -88,6 +99,7 @@ def export(
             open_pyramid(pyramid, chunks=None),
             target,
             levels=chosen,
+            window=part_of_plane,
             zarr_format=cast("Literal[2, 3]", zarr_format),
             overwrite=overwrite,
             executor=None if scheduler is None else _cluster(scheduler, stack),

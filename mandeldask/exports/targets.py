@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zarr.abc.store import Store
-from zarr.storage import FsspecStore, MemoryStore, ZipStore
+from zarr.storage import FsspecStore, MemoryStore, ObjectStore, ZipStore
 
 from mandeldask.exports.local_target import LocalTarget
 from mandeldask.exports.store_target import StoreTarget, ZipTarget
@@ -15,7 +15,10 @@ from mandeldask.exports.store_target import StoreTarget, ZipTarget
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_EXTRAS = {"aiohttp": "remote", "fsspec": "remote", "obstore": "remote", "s3fs": "s3"}
+OBSTORE = "obstore+"
+"""Before a URL: obstore writes to it, not fsspec."""
+
+_EXTRAS = {"aiohttp": "remote", "fsspec": "remote", "obstore": "obstore", "s3fs": "s3"}
 """Which extra of mandeldask brings a package."""
 
 
@@ -78,9 +81,10 @@ def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target
     Parameters
     ----------
     target : str, path or Store
-        A directory, an fsspec URL, a name that ends in ``.zip``, or a writable store.
+        A directory, an fsspec URL, a name that ends in ``.zip``, or a writable store. obstore writes to URLs that begin
+        with ``obstore+``, such as ``obstore+s3://bucket/set.zarr``.
     options : mapping, optional
-        For fsspec.
+        For fsspec or obstore.
 
     Raises
     ------
@@ -108,12 +112,28 @@ def _at_url(url: str, options: Mapping[str, Any] | None) -> Store:
     if url.startswith(("http:", "https:")):
         msg = f"target {url} cannot be written to: HTTP servers are read only"
         raise ValueError(msg)
+    if url.startswith(OBSTORE):
+        return _by_obstore(url, options)
     try:
         return FsspecStore.from_url(url, storage_options=dict(options or {}))
     except ImportError as error:
         package = next((name for name in _EXTRAS if name in str(error)), "fsspec")
         msg = f"target {url} needs {package}: pip install 'mandeldask[{_EXTRAS[package]}]'"
         raise ModuleNotFoundError(msg, name=package) from error
+
+
+def _by_obstore(url: str, options: Mapping[str, Any] | None) -> Store:
+    try:
+        from obstore.store import from_url  # noqa: PLC0415  an extra
+    except ModuleNotFoundError as error:
+        msg = f"target {url} needs obstore: pip install 'mandeldask[{_EXTRAS['obstore']}]'"
+        raise ModuleNotFoundError(msg, name=error.name) from error
+    try:
+        return ObjectStore(from_url(url.removeprefix(OBSTORE), **(options or {})))
+    except Exception as error:  # obstore's errors have no common class but this
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        msg = f"target {url} cannot be written to by obstore: {reason}"
+        raise ValueError(msg) from error
 
 
 def _check_folder(path: Path) -> None:
@@ -134,4 +154,5 @@ def is_of_this_process(target: Target) -> bool:
     store = target.store
     of_memory = isinstance(store, FsspecStore) and type(store.fs).__name__ == "MemoryFileSystem"
     wrapped = isinstance(store, FsspecStore) and type(getattr(store.fs, "sync_fs", None)).__name__ == "MemoryFileSystem"
-    return isinstance(store, (MemoryStore, ZipStore)) or of_memory or wrapped
+    of_obstore = isinstance(store, ObjectStore) and type(store.store).__name__ == "MemoryStore"
+    return isinstance(store, (MemoryStore, ZipStore)) or of_memory or wrapped or of_obstore

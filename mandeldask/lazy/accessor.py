@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
-from mandeldask.fractal.geometry import Axis, positive
+from mandeldask.fractal.geometry import positive
 from mandeldask.fractal.rationals import CenterLike, RationalLike, as_point
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
+from mandeldask.lazy.cutting import pixels_around
 from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
 from mandeldask.lazy.plot import PlotAccessor
 from mandeldask.lazy.selection import selected
@@ -92,15 +93,10 @@ class TreeAccessor:
         (27, (573, 859))
         """
         pyramid = self.pyramid
-        re, im = pyramid.center if center is None else as_point(center)
+        middle = pyramid.center if center is None else as_point(center)
         across = pyramid.width if width is None else positive(width, "width")
         level = self._level_of(across / shape[1], shape)
-        grid = pyramid.grid(level)
-        down = across * shape[0] / shape[1]
-        rows, cols = _pixels(grid.im, im + down / 2, im - down / 2), _pixels(grid.re, re - across / 2, re + across / 2)
-        if not range(*rows.indices(grid.im.size)) or not range(*cols.indices(grid.re.size)):
-            msg = f"the window around {center} lies outside the pyramid, which is {pyramid.width} plane units wide"
-            raise ValueError(msg)
+        rows, cols = pixels_around(pyramid.grid(level), middle, across, across * shape[0] / shape[1])
         pixels = self.tree[str(level)].to_dataset().isel(y=rows, x=cols)
         return pixels if pixels.chunks else pixels.chunk(_side(rows, cols, pyramid.maxiter_at(level)))
 
@@ -136,9 +132,3 @@ def _side(rows: slice, cols: slice, maxiter: int) -> int:
     """Return pixels along a block: for short tasks, but no more blocks than dask can take."""
     longest: int = max(rows.stop - rows.start, cols.stop - cols.start)
     return max(task_side(TILESIZE, maxiter), -(-longest // MAX_BLOCKS))
-
-
-def _pixels(axis: Axis, first: Fraction, last: Fraction) -> slice:
-    """Return the pixels from `first` on, before `last`, that the axis has."""
-    start, stop = (-(-place.numerator // place.denominator) for place in (axis.index(first), axis.index(last)))
-    return slice(max(0, start), min(max(0, stop), axis.size))

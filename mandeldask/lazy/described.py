@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import xarray as xr
 
+from mandeldask.lazy.chunking import DIMS
+from mandeldask.lazy.cutting import windows_of
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.memory import GuardedArray
-from mandeldask.lazy.metadata import describing
+from mandeldask.lazy.metadata import describing, pyramid_of
 from mandeldask.lazy.selection import selected
 from mandeldask.lazy.variable import PixelVariable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from mandeldask.lazy.cutting import PlaceLike
 
 FORMATS = ("zarr_v2", "zarr_v3")
 """Attributes of a pyramid's root that belong to one Zarr format: its multiscales."""
 
 
+WindowLike: TypeAlias = "Mapping[str, slice] | PlaceLike"
+"""Pixels along each dimension, or a square of the plane."""
+
+
 def described(
-    tree: Any, levels: Iterable[int | str] | None, window: Mapping[str, slice] | None, also: Iterable[str] = ()
+    tree: Any, levels: Iterable[int | str] | None, window: WindowLike | None, also: Iterable[str] = ()
 ) -> Any:
     """Return what of `tree` is written.
 
@@ -30,8 +39,9 @@ def described(
         What was given.
     levels : iterable of int or str, or None
         Groups of its root; all by default.
-    window : mapping of str to slice, or None
-        Pixels along each dimension.
+    window : mapping of str to slice, str, (center, width) or None
+        Pixels along each dimension; or, of a pyramid, a square of the plane, by a link or its middle and width. Each
+        level is cut to its pixels in the square, and the multiscales say where.
     also : iterable of str
         Levels that are there already, and stay.
 
@@ -43,18 +53,35 @@ def described(
         If a window is given for a tree without named dimensions.
     """
     if not isinstance(tree, xr.DataTree):
-        return _cut(tree, levels, window)
+        return _cut(tree, levels, _as_pixels(tree, window))
     asked = selected(tree, levels)
     names = tuple(name for name in tree.children if name in {*asked, *also})
     side = tree.attrs.get("mandeldask", {}).get("tilesize")
-    groups = {name: _cut(tree[name].to_dataset(), None, window, side) for name in names if not tree[name].children}
+    numbers = [int(name) for name in names] if "mandeldask" in tree.attrs else []
+    windows = None
+    if numbers and window is not None and not isinstance(window, Mapping):
+        windows = windows_of(pyramid_of(tree.attrs), numbers, window)
+        cuts: dict[str, Any] = {str(level): dict(zip(DIMS, pixels, strict=True)) for level, pixels in windows.items()}
+    else:
+        cuts = dict.fromkeys(names, _as_pixels(tree, window))
+    groups = {name: _cut(tree[name].to_dataset(), None, cuts[name], side) for name in names if not tree[name].children}
     groups |= {name: tree[name] for name in names if tree[name].children}
     root = tree.to_dataset()
-    if "mandeldask" in tree.attrs:
-        root.attrs = dict(describing(tree.attrs, [int(name) for name in names]))
-    if window is not None:
+    if numbers:
+        root.attrs = dict(describing(tree.attrs, numbers, windows))
+    if windows is not None:
+        del root.attrs["mandeldask"]  # from which the whole pyramid would be made
+    elif window is not None:
         root.attrs = {name: value for name, value in root.attrs.items() if name not in {*FORMATS, "mandeldask"}}
     return xr.DataTree.from_dict({"/": root, **groups}, name=tree.name)
+
+
+def _as_pixels(tree: Any, window: WindowLike | None) -> Mapping[str, slice] | None:
+    """Return a window of pixels; raise TypeError if it is a place, where there is no plane."""
+    if window is None or isinstance(window, Mapping):
+        return window
+    msg = f"a window by place needs a pyramid, which a {type(tree).__name__} without its attributes is not"
+    raise TypeError(msg)
 
 
 def _cut(

@@ -12,24 +12,27 @@ from typing import TYPE_CHECKING, Any
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_text, point_as_text
+from mandeldask.lazy.cutting import translations
 from mandeldask.multiscales import V2_VERSION, Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mandeldask.fractal.geometry import Grid
+    from mandeldask.lazy.cutting import Pixels
 
 
 OME_V2_VERSIONS = (V2_VERSION, "0.1")
 """OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
 
 
-def root_attributes(
+def root_attributes(  # noqa: PLR0913, PLR0917  all that the attributes depend on
     pyramid: Pyramid,
     ome: str = "0.4",
     levels: Sequence[int] | None = None,
     fields: Sequence[str] | None = None,
     title: str | None = None,
+    windows: Mapping[int, Pixels] | None = None,
 ) -> dict[str, Any]:
     """Return the attributes of a pyramid's root, of JSON's types.
 
@@ -45,6 +48,8 @@ def root_attributes(
         Names of the arrays in each level, the one that viewers show first; the pyramid's fields by default.
     title : str
         What the levels are, for people; what the pyramid's kernel says by default.
+    windows : mapping of int to (slice, slice), optional
+        The rows and columns of each level that are there; all by default.
 
     Raises
     ------
@@ -62,10 +67,10 @@ def root_attributes(
         "exact_center": point_as_text(pyramid.center),
         "exact_width": as_text(pyramid.width),
         "mandeldask": {**pyramid.as_dict(), "fingerprint": pyramid.fingerprint},
-        "zarr_v2": ome_v2(pyramid, ome, there, shown, title),
+        "zarr_v2": ome_v2(pyramid, ome, there, shown, title, windows),
         "zarr_v3": {
-            "ome": ome_v3(pyramid, there, shown, title),
-            **spatial_multiscales(pyramid, there),
+            "ome": ome_v3(pyramid, there, shown, title, windows),
+            **spatial_multiscales(pyramid, there, windows),
         },
     }
 
@@ -85,8 +90,12 @@ def pyramid_of(attrs: Mapping[Any, Any]) -> Pyramid:
     return Pyramid(**keywords, allow_huge=True)
 
 
-def describing(attrs: Mapping[Any, Any], levels: Sequence[int]) -> dict[Any, Any]:
+def describing(
+    attrs: Mapping[Any, Any], levels: Sequence[int], windows: Mapping[int, Pixels] | None = None
+) -> dict[Any, Any]:
     """Return a root's attributes, whether for one format or both, describing some of its levels for both.
+
+    `windows` are the rows and columns of these levels that are there, if not all.
 
     Raises
     ------
@@ -95,7 +104,8 @@ def describing(attrs: Mapping[Any, Any], levels: Sequence[int]) -> dict[Any, Any
     """
     multiscales = attrs.get("zarr_v2", attrs).get("multiscales")
     version = multiscales[0]["version"] if isinstance(multiscales, list) else OME_V2_VERSIONS[0]
-    described = root_attributes(pyramid_of(attrs), version, levels, _fields_of(attrs), attrs.get("title"))
+    title = attrs.get("title")
+    described = root_attributes(pyramid_of(attrs), version, levels, _fields_of(attrs), title, windows)
     of_one_format = described["zarr_v2"].keys() | described["zarr_v3"].keys()
     return {name: value for name, value in attrs.items() if name not in of_one_format} | described
 
@@ -128,10 +138,17 @@ def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
     }
 
 
-def ome_v2(pyramid: Pyramid, version: str, levels: Sequence[int], fields: Sequence[str], title: str) -> dict[str, Any]:
+def ome_v2(  # noqa: PLR0913, PLR0917  all that the attributes depend on
+    pyramid: Pyramid,
+    version: str,
+    levels: Sequence[int],
+    fields: Sequence[str],
+    title: str,
+    windows: Mapping[int, Pixels] | None = None,
+) -> dict[str, Any]:
     """Return the OME-Zarr attributes of a v2 root."""
     if version == V2_VERSION:
-        return in_format({"ome": ome_v3(pyramid, levels, fields, title)}, 2)
+        return in_format({"ome": ome_v3(pyramid, levels, fields, title, windows)}, 2)
     datasets = [{"path": f"{level}/{fields[0]}"} for level in levels]
     return {"multiscales": [{"version": version, "name": fields[0], "datasets": datasets}]}
 
@@ -140,18 +157,28 @@ _DESCRIPTIONS = {"iterations": "every second pixel of the level below, exactly"}
 """Of other fields the last digits may differ: neighbours share the beginning of their orbits."""
 
 
-def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str], title: str) -> dict[str, Any]:
+def ome_v3(
+    pyramid: Pyramid,
+    levels: Sequence[int],
+    fields: Sequence[str],
+    title: str,
+    windows: Mapping[int, Pixels] | None = None,
+) -> dict[str, Any]:
     """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
 
     Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
-    Levels are decimations, so all share one origin.
+    Levels are decimations, so all share one origin; windows of them begin where they do.
     """
+    placed = {} if windows is None else translations({level: windows[level] for level in levels})
     axes = (Axis("y"), Axis("x"))
     images = [
         Image(
             name=field,
             axes=axes,
-            datasets=tuple(Dataset(f"{level}/{field}", _scale(level - levels[0]), (0.0, 0.0)) for level in levels),
+            datasets=tuple(
+                Dataset(f"{level}/{field}", _scale(level - levels[0]), _as_floats(placed.get(level, (0, 0))))
+                for level in levels
+            ),
             method="decimation",
             description=_DESCRIPTIONS.get(field, "every second pixel of the level below"),
         )
@@ -165,14 +192,30 @@ def ome_v3(pyramid: Pyramid, levels: Sequence[int], fields: Sequence[str], title
     return ome(images, [channel], title.removeprefix("The "))
 
 
-def spatial_multiscales(pyramid: Pyramid, levels: Sequence[int]) -> dict[str, Any]:
+def spatial_multiscales(
+    pyramid: Pyramid, levels: Sequence[int], windows: Mapping[int, Pixels] | None = None
+) -> dict[str, Any]:
     """Return zarr-conventions `multiscales` and `spatial`: levels in plane units; nothing where floats end."""
-    finest = pyramid.grid(levels[0])
+    grids = {level: pyramid.grid(level) for level in levels}
+    if windows is not None:
+        grids = {level: grid[windows[level]] for level, grid in grids.items()}
+    finest = grids[levels[0]]
     if float(finest.spacing) == 0.0:
         return {}
     pairs = zip(levels, [levels[0], *levels], strict=False)
-    placed = [_placed(pyramid.grid(level), level, level - finer) for level, finer in pairs]
+    placed = [_placed(grids[level], level, level - finer, _shift(finer, level, windows)) for level, finer in pairs]
     return spatial(placed, bounds=_bounds(finest))
+
+
+def _shift(finer: int, level: int, windows: Mapping[int, Pixels] | None) -> tuple[float, float]:
+    """Return where a level begins, in pixels of a finer one that is there."""
+    if windows is None or finer == level:
+        return 0.0, 0.0
+    return _as_floats(translations({finer: windows[finer], level: windows[level]})[level])
+
+
+def _as_floats(pair: tuple[int, int]) -> tuple[float, float]:
+    return float(pair[0]), float(pair[1])
 
 
 def _scale(level: int) -> tuple[float, float]:
@@ -185,7 +228,7 @@ def _bounds(grid: Grid) -> tuple[float, float, float, float]:
     return float(re.start), float(bottom), float(right), float(im.start)
 
 
-def _placed(grid: Grid, level: int, coarser: int) -> Placed:
+def _placed(grid: Grid, level: int, coarser: int, shift: tuple[float, float]) -> Placed:
     re, im = grid.re, grid.im
     transform = float(re.step), 0.0, float(re.start), 0.0, float(im.step), float(im.start)
-    return Placed(str(level), grid.shape, transform, _scale(coarser))
+    return Placed(str(level), grid.shape, transform, _scale(coarser), shift)
