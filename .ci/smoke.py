@@ -79,6 +79,72 @@ def sparse() -> None:
     assert np.array_equal(shown[...], np.eye(3))
 
 
+def astro() -> None:
+    """Show a FITS file."""
+    from astropy.io import fits  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sky.fits"
+        fits.PrimaryHDU(np.arange(6, dtype="int16").reshape(2, 3)).writeto(path)
+        assert [array[...].tolist() for _, array in arrays(path)] == [[[0, 1, 2], [3, 4, 5]]]
+
+
+def neuro() -> None:
+    """Show a NIfTI and a NRRD file."""
+    import nibabel  # noqa: PLC0415
+    import nrrd  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        values = np.arange(24, dtype="int16").reshape(2, 3, 4)
+        nibabel.Nifti1Image(values, np.eye(4)).to_filename(Path(folder) / "brain.nii")
+        nrrd.write(str(Path(folder) / "cube.nrrd"), values)
+        for name in ("brain.nii", "cube.nrrd"):
+            shown = [array[...] for _, array in arrays(Path(folder) / name)]
+            assert any(np.array_equal(np.sort(each.ravel()), values.ravel()) for each in shown), name
+
+
+def arrays(path: Path) -> list[tuple[str, zarr.Array]]:
+    """Return the arrays of a file."""
+    tree = md.open_path(path)
+    shown = zarr.open(md.to_store(tree), mode="r")
+    return (
+        [("", shown)]
+        if isinstance(shown, zarr.Array)
+        else list(shown.arrays())
+        or [(name, node) for name, node in shown.members(max_depth=None) if isinstance(node, zarr.Array)]
+    )
+
+
+def remote() -> None:
+    """Read a server by URL."""
+    tree = md.open_pyramid(levels=2, tilesize=16, maxiter=50)
+    with md.serve(tree, background=True) as server:
+        counts = zarr.open_array(server.url("v3") + "/1/iterations", mode="r")[...]
+    assert counts.shape == (32, 32)
+
+
+def s3() -> None:
+    """Name a bucket; nothing is asked of it."""
+    import fsspec  # noqa: PLC0415
+
+    assert fsspec.filesystem("s3", anon=True).protocol[0] == "s3"
+
+
+def cluster() -> None:
+    """Compute a tile on a cluster of this process."""
+    from distributed import Client  # noqa: PLC0415
+
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        assert md.window("0", "4", (16, 16), maxiter=50).iterations.compute().max() == 50
+
+
+def depth() -> None:
+    """Compute deep, with gmpy2."""
+    import gmpy2  # noqa: F401, PLC0415
+
+    assert md.window("1j", "1e-400", (4, 4), maxiter=100).iterations.compute().shape == (4, 4)
+
+
 if __name__ == "__main__":
     core()
     for extra in sys.argv[1:]:
