@@ -69,6 +69,11 @@ $(VENV)/.dev: pyproject.toml
 page: tests/viewer/node_modules/.installed  ## lint, types and unit tests of the page's JavaScript
 	cd tests/viewer && npm run --silent lint && npm run --silent types && npm run --silent test
 
+.PHONY: places
+places: setup  ## write the page's list of places anew, from the atlas
+	$(BIN)/python -m mandeldask.atlas_tables > build-places.json
+	mv build-places.json mandeldask/web/viewer/places.json
+
 .PHONY: sheet
 sheet: setup browser  ## pictures of the page at its known places, in build/contact-sheet.png
 	mkdir -p build

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -49,6 +49,9 @@ PLACE_S = 2400.0
 """Seconds that a chunk of a place may be estimated at by default: 256 x 256 pixels with their fields, at any
 depth to the greatest maxiter of a place, come to less; they take a tenth of that and less."""
 
+PUBLIC_PLACE_S = 600.0
+"""The same where everybody may read: pixels 1e-300 apart at `maxiter` "auto", and deeper ones in smaller tiles."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -64,7 +67,9 @@ class Limits:
     """Greatest tilesize, in pixels."""
     max_seconds: float | None = None
     """Most seconds of one core that a chunk of any tree may take, by `mandeldask.fractal.cost.cost`; unless given,
-    `PLACE_S` in places, which strangers choose, and any number in named trees, which the operator did."""
+    `place_seconds` in places, which strangers choose, and any number in named trees, which the operator did."""
+    place_seconds: float = PLACE_S
+    """What `max_seconds` is for places unless given; `serve` lowers it to `PUBLIC_PLACE_S` where everybody may read."""
 
     def place(self, spec: str) -> Node:
         """Return the tree of a place.
@@ -84,7 +89,7 @@ class Limits:
         except (ValueError, TypeError) as error:
             raise LookupError(str(error)) from error
         self._check(pyramid)
-        return self._bounded(_opened(pyramid), PLACE_S)
+        return self._bounded(_opened(pyramid), self.place_seconds)
 
     def named(self, tree: Any) -> Node:
         """Return a tree that is served by name.
@@ -260,6 +265,9 @@ def serve(  # noqa: PLR0913  the options of a server
     guarded = Settings(**{name: options[name] for name in ("api_keys", "api_keys_file") if name in options}).guarded
     check_exposure(host, keys=guarded, public=public)
     options["allowed_hosts"] = options.get("allowed_hosts") or usual_hosts(host, shared=guarded or public)
+    if public:
+        limits = options.get("limits") or Limits()
+        options["limits"] = replace(limits, place_seconds=min(limits.place_seconds, PUBLIC_PLACE_S))
     if workers < 1 or (background and workers > 1):
         msg = f"workers must be at least 1, and 1 in the background, not {workers}"
         raise ValueError(msg)

@@ -1,8 +1,14 @@
-"""The atlas as a tree of tables, to be served next to the set: computed when a column is first read."""
+"""The atlas as a tree of tables, to be served next to the set: computed when a column is first read.
+
+``python -m mandeldask.atlas_tables`` (`make places`) writes the page's list of places, which is the same as the table.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +32,9 @@ PERIODS = range(1, 11)
 
 KINDS = ((2, 1), (2, 2), (3, 1), (3, 2), (4, 1), (4, 2), (5, 1), (5, 2), (6, 1), (6, 2))
 """Preperiods and periods of the Misiurewicz points that are listed: 117 of them."""
+
+_PICTURE_DIGITS = 8
+"""Digits of a place past the first one of its picture's width."""
 
 PLACES = 36
 """Decimal places of points, whose discs have a radius of 2^-128."""
@@ -112,6 +121,25 @@ def _places() -> Sequence[tuple[Any, ...]]:
     ]
 
 
+def page_places() -> str:
+    """Return the places of the atlas as the page's ``places.json``: as many digits as their pictures need."""
+    rows = [
+        {"name": site.name, **dict(zip(("re", "im"), _rounded(site), strict=True)), "width": _short(site.width)}
+        for site in atlas.places()
+    ]
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def _rounded(site: atlas.Site) -> tuple[str, ...]:
+    """Return the parts of a place to some digits past those that its picture shows."""
+    one = 10 ** max(0, _PICTURE_DIGITS - Decimal(_short(site.width)).adjusted())
+    return tuple(as_text(Fraction(round(part * one), one)) for part in site.center)
+
+
+def _short(width: Fraction) -> str:
+    return str(Context(prec=4).divide(Decimal(width.numerator), Decimal(width.denominator)).normalize()).lower()
+
+
 def _decimal(value: Fraction) -> str:
     """Return a number as text of at most 36 decimal places."""
     return as_text(Fraction(round(value * 10**PLACES), 10**PLACES))
@@ -160,3 +188,6 @@ _COUNTS = {
     "places": SITES,
 }
 """Rows of each table, known before it is computed."""
+
+if __name__ == "__main__":
+    sys.stdout.write(page_places())

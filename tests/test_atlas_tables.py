@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import zarr
 
 import mandeldask as md
-from mandeldask.atlas_tables import KINDS, PERIODS, PLACES, atlas_tree
+from mandeldask.atlas_tables import KINDS, PERIODS, PLACES, atlas_tree, page_places
 from mandeldask.fractal.atlas.sites import SITES
 
 
@@ -36,6 +37,11 @@ def test_misiurewicz_points_and_places(tables):
     assert len(md.atlas.places()) == SITES
     assert list(tables["places/name"][:]) == [site.name for site in md.atlas.places()]
     assert [Fraction(text) for text in tables["places/width"][:]] == [site.width for site in md.atlas.places()]
+
+
+def test_the_page_has_the_same_places():
+    """`make places` writes them."""
+    assert (files("mandeldask") / "web" / "viewer" / "places.json").read_text("utf-8") == page_places()
 
 
 def test_nothing_is_computed_before_a_column_is_read(monkeypatch):

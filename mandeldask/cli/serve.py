@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,12 +42,12 @@ from mandeldask.cli.paths import (
     Paths,
     StackOption,
 )
+from mandeldask.cli.preparing import prepared
 from mandeldask.fractal.kernels import kernel_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mandeldask.fractal.pyramid import Pyramid
 
 SERVER, PLACES, ACCESS = "Server", "Places by URL", "Access"
 
@@ -193,7 +194,8 @@ def serve(
         float | None,
         typer.Option(
             min=0,
-            help="Seconds that a chunk of any tree may be estimated at. Unless given: 2400 for a place, no limit else.",
+            help="Seconds that a chunk of any tree may be estimated at. Unless given: 2400 for a place, 600 "
+            "with --public, no limit else.",
             rich_help_panel=SERVER,
         ),
     ] = None,
@@ -233,35 +235,34 @@ def serve(
     from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415
 
-    if not trees:
-        _prepare(pyramid)
-    serve_tree(
-        None if root else served,
-        root=next(iter(served.values())) if root else None,
-        codecs=codec,
-        host=host,
-        port=port,
-        workers=workers,
-        connections=connections,
-        client_seconds=client_seconds,
-        public=public,
-        api_keys=tuple(api_key or ()),
-        api_keys_file=api_keys_file,
-        allowed_hosts=tuple(allowed_host or ()),
-        allow_origins=tuple(allow_origin or (VIZARR,)),
-        cache_bytes=cache_bytes,
-        cache_dir=cache_dir,
-        cache_dir_bytes=cache_dir_bytes,
-        threads=threads,
-        queue=queue,
-        scheduler=scheduler,
-        pyramid=coarser,
-        places=not trees if places is None else places,
-        limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
-        started=opened_in_browser(announce, api_key) if open_page else announce,
-        warm=warm,
-        warmed=announce_warmed,
-    )
+    with nullcontext() if trees else prepared(pyramid):
+        serve_tree(
+            None if root else served,
+            root=next(iter(served.values())) if root else None,
+            codecs=codec,
+            host=host,
+            port=port,
+            workers=workers,
+            connections=connections,
+            client_seconds=client_seconds,
+            public=public,
+            api_keys=tuple(api_key or ()),
+            api_keys_file=api_keys_file,
+            allowed_hosts=tuple(allowed_host or ()),
+            allow_origins=tuple(allow_origin or (VIZARR,)),
+            cache_bytes=cache_bytes,
+            cache_dir=cache_dir,
+            cache_dir_bytes=cache_dir_bytes,
+            threads=threads,
+            queue=queue,
+            scheduler=scheduler,
+            pyramid=coarser,
+            places=not trees if places is None else places,
+            limits=Limits(max_iter=max_iter_limit, max_depth=max_depth, max_digits=max_digits, max_seconds=max_seconds),
+            started=opened_in_browser(announce, api_key) if open_page else announce,
+            warm=warm,
+            warmed=announce_warmed,
+        )
 
 
 def _own_tree(option: str) -> Mapping[str, Any]:
@@ -281,14 +282,6 @@ def _served(trees: Mapping[str, Any], name: str | None, *, root: bool) -> Mappin
         msg = f"{'--root' if root else '--name'} is for one tree, not for {', '.join(trees)}"
         raise ValueError(msg)
     return trees if name is None else dict.fromkeys([name], *trees.values())
-
-
-def _prepare(pyramid: Pyramid) -> None:
-    """Compile the kernels before anybody waits for a tile: in the first run on a machine that takes a minute or so."""
-    coarsest = pyramid.levels - 1
-    every = slice(None, None, max(1, pyramid.grid(coarsest).shape[0] // 16))
-    with Console(stderr=True).status("preparing kernels (compiled in the first run, then kept)"):
-        kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[every, every])
 
 
 def _announce(address: str, *, path: str, coarsest: int, field: str, guarded: bool) -> None:

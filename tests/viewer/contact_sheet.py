@@ -1,6 +1,6 @@
-"""A sheet of what the page shows: every known place at several depths, to be looked at as a designer would.
+"""A sheet of what the page shows: known places at several depths, to be looked at as a designer would.
 
-python tests/viewer/contact_sheet.py sheet.png
+python tests/viewer/contact_sheet.py sheet.png [views]
 """
 
 from __future__ import annotations
@@ -20,27 +20,29 @@ import mandeldask as md
 from mandeldask.fractal.rationals import as_text
 
 SIZE = (480, 300)
-COLUMNS = 6
-STEPS = (1, 25, 625)
-"""How many times deeper than the place itself."""
+COLUMNS = 5
+VIEWS = 40
+CLOSER = 40
+"""How many times closer half of the shallow views look than their place says."""
 
 
-def places():
-    """Return the hashes of some 40 views."""
+def places(views):
+    """Return the hashes of so many views, evenly from the page's list, every other one closer."""
     known = json.loads((files("mandeldask") / "web" / "viewer" / "places.json").read_text("utf-8"))
-    for each in known:
-        deep = Fraction(each["width"]) < Fraction(1, 10**20)
-        for times in STEPS[: 1 if deep else None]:
-            yield f"#re={each['re']}&im={each['im']}&width={as_text(Fraction(each['width']) / times)}"
+    for number in range(views):
+        each = known[number * len(known) // views]
+        width = Fraction(each["width"])
+        close = number % 2 and width > Fraction(1, 10**8)
+        yield f"#re={each['re']}&im={each['im']}&width={as_text(width / (CLOSER if close else 1))}"
 
 
-def pictures(address):
+def pictures(address, views):
     """Return a picture of every view, without what lies over it."""
     software = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=software)
         page = chromium.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, reduced_motion="reduce")
-        for view in places():
+        for view in places(views):
             page.goto("about:blank")
             page.goto(f"{address}/{view}")
             page.wait_for_selector("canvas[data-state=idle]", timeout=600_000)
@@ -49,10 +51,10 @@ def pictures(address):
         chromium.close()
 
 
-def main(path):
+def main(path, views=VIEWS):
     """Write the sheet."""
     with md.serve(background=True) as server:
-        shown = list(pictures(server.address))
+        shown = list(pictures(server.address, int(views)))
     rows = -(-len(shown) // COLUMNS)
     sheet = Image.new("RGB", (SIZE[0] * COLUMNS, SIZE[1] * rows))
     for number, picture in enumerate(shown):
@@ -61,4 +63,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

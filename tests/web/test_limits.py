@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mandeldask as md
-from mandeldask.app import PLACE_S, Limits, serve
+from mandeldask.app import PLACE_S, PUBLIC_PLACE_S, Limits, serve
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.place_url import as_spec
@@ -110,3 +110,16 @@ def test_places_of_usual_tiles_are_within_the_limit(width):
     limits = Limits()
     tile = Grid.window("0", width, (256, 256))
     assert cost(tile, limits.max_iter, ("iterations", "smooth")).seconds < PLACE_S
+
+
+def test_strangers_may_ask_for_less():
+    """A chunk as the page asks for them, 1e-1000 across: refused with `public` before it begins, else computed."""
+    deep = md.Pyramid(levels=1, tilesize=256, maxiter="auto", center="1j", width="1e-1000", fields=["iterations"])
+    tile = deep.grid(0)[:256, :256]
+    assert PUBLIC_PLACE_S < cost(tile, deep.maxiter_at(0), deep.fields).seconds < PLACE_S
+    with serve(PYRAMID, background=True, public=True) as handle, httpx.Client(base_url=handle.address) as client:
+        place = f"/zarr/v3/at/{as_spec(deep)}.zarr"
+        assert client.get(f"{place}/zarr.json", timeout=60).status_code == 200
+        refused = client.get(f"{place}/0/iterations/c/0/0")
+    assert refused.status_code == 403
+    assert f"{PUBLIC_PLACE_S:.0f} s allowed" in refused.json()["detail"]

@@ -11,7 +11,7 @@ from mandeldask.fractal.atlas.certified import misiurewicz_function, root_near
 from mandeldask.fractal.atlas.misiurewicz import misiurewicz
 from mandeldask.fractal.atlas.nearest import nucleus
 from mandeldask.fractal.atlas.nuclei import nuclei
-from mandeldask.fractal.rationals import Point, as_fraction, as_point
+from mandeldask.fractal.rationals import Point, as_fraction, as_point, exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,22 @@ class Site:
     """What is seen there, and where the coordinates are from."""
 
 
-SITES = 56
+SITES = 62
 """Number of places."""
+
+_SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
 
 _PUBLISHED = (
     ("the whole set", "-0.65", "3.4", "The set, 2.5 plane units wide"),
     ("seahorse valley", "-0.75+0.1j", "0.15", "Between the main cardioid and the disc of period 2"),
+    ("seahorse tails", "-0.743643887037151+0.13182590420533j", "1e-5", "Spirals of spirals off a seahorse's tail"),
+    ("double spiral", _SEAHORSE, "1e-9", "Two spirals that meet in the middle, deep in a seahorse's tail"),
+    (
+        "where the seahorses end",
+        _SEAHORSE,
+        "1e-28",
+        "Further in: every structure on the way down, repeated around a point",
+    ),
     ("elephant valley", "0.275+0.006j", "0.03", "At the cusp of the main cardioid"),
     ("triple spiral valley", "-0.0885+0.6545j", "0.02", "Next to the disc of period 3 on the main cardioid"),
     ("quadruple spiral valley", "0.2741+0.4823j", "0.012", "Next to the disc of period 4 on the main cardioid"),
@@ -45,6 +55,7 @@ _PUBLISHED = (
     ("the antenna", "-1.6", "0.5", "The real segment from the Feigenbaum point to -2"),
     ("the tip of the antenna", "-1.99999911758738", "0.000004", "Minibrots in a row on the way to -2"),
     ("the cusp", "0.25", "0.02", "The main cardioid's own"),
+    ("the dendrite at i", "1j", "0.3", "i is preperiodic: 0, i, -1 + i, -i, -1 + i, and so on"),
 )
 """Name, centre, width, description. R. Munafo's encyclopedia, https://mrob.com/pub/muency.html, names the valleys."""
 
@@ -60,8 +71,16 @@ _SEEDS = (
 _DEPTHS = ("1e-3", "1e-10", "1e-30", "1e-100")
 """Widths of pictures around Misiurewicz points, which look alike at all of them."""
 
-_TIPS = ((2, 2), (4, 1), (3, 2), (5, 2))
+_TIPS = {
+    (2, 2): _DEPTHS,
+    (4, 1): (*_DEPTHS, "1e-300", "1e-1000"),
+    (3, 2): _DEPTHS,
+    (5, 2): _DEPTHS,
+}
 """Preperiods and periods of points with such pictures; each kind's first one above the real axis is taken."""
+
+_SPARE_BITS = 64
+"""Of a Misiurewicz point, past the width of its deepest picture."""
 
 
 def places() -> tuple[Site, ...]:
@@ -97,13 +116,14 @@ def _components() -> Iterator[Site]:
 
 def _spirals() -> Iterator[Site]:
     """Yield pictures around Misiurewicz points, at several depths."""
-    for preperiod, period in _TIPS:
+    for (preperiod, period), widths in _TIPS.items():
         above = [each for each in misiurewicz(preperiod, period) if each.center.im > Fraction(1, 100)]
         point = above[0]
-        for width in _DEPTHS:
+        center = _refined(point.center, preperiod, period, as_fraction(widths[-1], "width"))
+        for width in widths:
             name = f"M({preperiod},{period}), {width} wide"
             about = f"Misiurewicz point: alike at every scale, by the factor {abs(point.multiplier):.3g}"
-            yield Site(name, _refined(point.center, preperiod, period), as_fraction(width), about)
+            yield Site(name, center, as_fraction(width, "width"), about)
 
 
 def _embedded() -> Iterator[Site]:
@@ -125,7 +145,7 @@ def _found() -> Iterator[Site]:
             yield Site(f"minibrot {where}", found.center, found.width, about)
 
 
-def _refined(center: Point, preperiod: int, period: int) -> Point:
-    """Return a Misiurewicz point to enough digits for the deepest of its pictures."""
-    root = root_near(misiurewicz_function(preperiod, period), center, 400)
+def _refined(center: Point, preperiod: int, period: int, width: Fraction) -> Point:
+    """Return a Misiurewicz point to enough digits for a picture of a width."""
+    root = root_near(misiurewicz_function(preperiod, period), center, _SPARE_BITS - exponent_of(width))
     return center if root is None else root.center

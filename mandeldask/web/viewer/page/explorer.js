@@ -3,7 +3,7 @@
 import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
 import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
 import { Tiles } from "../data/tiles.js";
-import { drawing, keyOf } from "../picture/scene.js";
+import { drawing, keyOf, reduced } from "../picture/scene.js";
 import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
 import { coast, dive, flight, glide } from "./motion.js";
@@ -11,6 +11,8 @@ import { coast, dive, flight, glide } from "./motion.js";
 const MAGNIFY = 5; // levels past the finest
 const ASK_EVERY_MS = 120; // requests while moving; most would be given up at once
 const FADE_MS = 350; // of the contrast
+const FRAME_MS = 20; // that a picture may take while things move; fewer values are drawn where it takes longer
+const SETTLE_MS = 200; // after the last change, the whole picture is drawn
 const SAMPLES = 12; // along each side of a tile
 
 export class Explorer {
@@ -18,6 +20,8 @@ export class Explorer {
   #frame = 0;
   #asked = 0;
   #contrast = null; // {from, to, start, now}
+  #changed = 0; // when the view or its tiles last did
+  #settling = 0; // timer
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -35,7 +39,7 @@ export class Explorer {
     this.tiles = new Tiles({
       load: (request, signal) => this.demand.load(request, signal),
       maxBytes: (Reflect.get(navigator, "deviceMemory") ?? 4) >= 4 ? 2 ** 27 : 2 ** 26,
-      changed: () => this.refresh(),
+      changed: () => this.#change(),
       failed: events.failed,
       recovered: events.recovered,
     });
@@ -141,8 +145,10 @@ export class Explorer {
       this.#asked = now;
       tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, this.#motion !== null));
     }
-    this.#paint(now);
-    canvas.dataset.state = this.#motion || this.#frame ? "moving" : tiles.missing > 0 ? "loading" : "idle";
+    if (this.painter.busy) this.refresh();
+    else this.#paint(now);
+    canvas.dataset.state =
+      this.#motion || this.#frame || this.#settling ? "moving" : tiles.missing > 0 ? "loading" : "idle";
     this.events.drawn(this);
   }
 
@@ -155,10 +161,30 @@ export class Explorer {
     this.style.contrast = contrast;
     const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
     const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // steps of whole counts are no slopes
+    const part = this.#part();
+    clearTimeout(this.#settling);
+    this.#settling = part < 1 && !this.#motion ? setTimeout(() => this.refresh(), SETTLE_MS) : 0;
+    if (part < 1) {
+      painter.draw(reduced(drawn, part), part, style);
+      return;
+    }
     const fine = this.#motion ? null : this.demand.fineLevel(view, canvas);
     const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
     if (better?.every(({ tile }) => tile.level.key === fine.level.key)) painter.draw(better, 2, style);
     else painter.draw(drawn, 1, style);
+  }
+
+  /** Values to a screen pixel: 1, or less while things change on a machine that cannot draw so many in time. */
+  #part() {
+    const settled = !this.#motion && performance.now() - this.#changed >= SETTLE_MS;
+    const { cost } = this.painter;
+    if (settled || cost <= FRAME_MS) return 1;
+    return cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
+  }
+
+  #change() {
+    this.#changed = performance.now();
+    this.refresh();
   }
 
   /** The contrast of what is drawn, approached over some frames so that nothing flashes. */
@@ -199,7 +225,7 @@ export class Explorer {
     if (scale !== view.scale) this.#stopAtEnd(view.scale);
     this.view = (scale === view.scale ? view : view.zoom(scale)).clamp(width, height);
     this.events.moved(this);
-    this.refresh();
+    this.#change();
   }
 
   #stopAtEnd(scale) {

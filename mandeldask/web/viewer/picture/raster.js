@@ -6,6 +6,9 @@ import { colour } from "./colours.js";
 export class Raster {
   name = "canvas";
   lost = false;
+  busy = false; // it draws at once
+  fine = 1;
+  cost = 0;
 
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas */
   constructor(canvas) {
@@ -15,20 +18,31 @@ export class Raster {
 
   /** As `WebGL.draw`. */
   draw(drawing, fine, style) {
-    this.width = this.canvas.width * fine;
-    this.height = this.canvas.height * fine;
+    const began = performance.now();
+    this.fine = fine;
+    this.width = Math.ceil(this.canvas.width * fine);
+    this.height = Math.ceil(this.canvas.height * fine);
     if (this.values?.length !== this.width * this.height) this.values = new Uint32Array(this.width * this.height);
     this.values.fill(NONE);
     for (const { tile, box } of drawing) if (box.width > 0 && box.height > 0) this.#drawTile(tile, box);
-    const image = new ImageData(this.canvas.width, this.canvas.height);
+    const [across, down] = fine < 1 ? [this.width, this.height] : [this.canvas.width, this.canvas.height];
+    const image = new ImageData(across, down);
     image.data.fill(255);
     for (let y = 0; y < image.height; y++) {
       for (let x = 0; x < image.width; x++) {
-        const rgb = this.#colour(x, y, fine, style);
+        const rgb = this.#colour(x, y, Math.max(1, fine), 1 / fine, style);
         image.data.set(rgb.map(Math.round), 4 * (y * image.width + x));
       }
     }
-    this.context.putImageData(image, 0, 0);
+    if (fine < 1) this.#stretch(image);
+    else this.context.putImageData(image, 0, 0);
+    this.cost = (performance.now() - began) / fine ** 2;
+  }
+
+  #stretch(image) {
+    const small = new OffscreenCanvas(image.width, image.height);
+    small.getContext("2d").putImageData(image, 0, 0);
+    this.context.drawImage(small, 0, 0, this.canvas.width, this.canvas.height);
   }
 
   /** Encoded values of a part of the last picture, row by row. */
@@ -51,12 +65,12 @@ export class Raster {
     }
   }
 
-  #colour(x, y, fine, style) {
+  #colour(x, y, fine, reach, style) {
     const sum = [0, 0, 0];
     for (let row = y * fine; row < (y + 1) * fine; row++) {
       for (let col = x * fine; col < (x + 1) * fine; col++) {
         const beside = [this.#at(col - 1, row), this.#at(col + 1, row), this.#at(col, row - 1), this.#at(col, row + 1)];
-        const rgb = colour(this.#at(col, row), beside, x, y, 1 / fine, style);
+        const rgb = colour(this.#at(col, row), beside, x, y, reach, style);
         for (let band = 0; band < 3; band++) sum[band] += rgb[band] / fine ** 2;
       }
     }

@@ -45,9 +45,11 @@ export function drawing(view, level, screen, source, tiles) {
   const own = atHand(view, level, screen, tiles);
   if (own.missing === 0) return own.found;
   const coarser = [];
-  for (let steps = COARSER; steps > 0; steps--) {
+  for (let steps = 1; steps <= COARSER; steps++) {
     const coarse = source.coarser(level, steps);
-    if (coarse) coarser.push(...atHand(view, coarse, screen, tiles).found);
+    const { found, missing } = coarse ? atHand(view, coarse, screen, tiles) : { found: [], missing: 1 };
+    coarser.unshift(...found);
+    if (missing === 0) break; // it hides whatever is coarser still
   }
   const finer = [];
   for (let steps = 1; steps <= FINER; steps++) {
@@ -65,6 +67,15 @@ export function boxOf(view, { level, row, col }, { width, height }) {
   const x = Math.round(left + width / 2);
   const y = Math.round(top + height / 2);
   return { left: x, top: y, width: Math.round(right + width / 2) - x, height: Math.round(bottom + height / 2) - y };
+}
+
+/** The same drawing with fewer values than the screen has pixels; edges are whole values, so that neighbours meet. */
+export function reduced(drawing, part) {
+  return drawing.map(({ tile, box }) => {
+    const [left, top] = [Math.round(box.left * part), Math.round(box.top * part)];
+    const width = Math.round((box.left + box.width) * part) - left;
+    return { tile, box: { left, top, width, height: Math.round((box.top + box.height) * part) - top } };
+  });
 }
 
 export const keyOf = (level, row, col) => `${level.key}/${row}/${col}`;

@@ -51,6 +51,7 @@ uniform usampler2D values;
 uniform sampler2D palette;
 uniform sampler2D cdf;
 uniform int fine;
+uniform float reach; // screen pixels from a value to the next
 uniform int height;
 uniform uint whole;
 uniform vec4 contrast; // the rest of low, 1 / knee, 1 / span, equalise
@@ -92,7 +93,7 @@ float difference(uint value, uint before, uint after) {
 
 float light(uint value, ivec2 place) {
   if (look.z == 0.0 && look.w == 0.0) return 0.0;
-  float unit = ${UNIT}.0 / float(fine);
+  float unit = ${UNIT}.0 * reach;
   float across = difference(value, at(place - ivec2(1, 0)), at(place + ivec2(1, 0))) / unit;
   float along = difference(value, at(place - ivec2(0, 1)), at(place + ivec2(0, 1))) / unit;
   float steep = sqrt(across * across + along * along);

@@ -5,11 +5,17 @@ import { COLOURS, CORNERS, VALUES } from "./shaders.js";
 import { STEPS } from "./palettes.js";
 
 const TEXTURES = 400; // tiles kept on the GPU, 256 KiB each
+const LOOK_MS = 4; // between two looks whether a picture is there
 
 export class WebGL {
   name = "webgl";
   #textures = new Map(); // tile -> texture, least recently drawn first
-  #buffer = null; // {texture, framebuffer, width, height}
+  #buffers = new Map(); // fine -> {texture, framebuffer, width, height} of values
+  #buffer = null; // that of the last picture
+  #small = null; // the same of colours, where they are fewer than the screen's pixels
+  #drawing = null; // {fence, began} of a picture that is being drawn
+  fine = 1; // of the last picture
+  cost = 0; // milliseconds that a picture with one value a pixel takes
 
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas @throws {Error} where there is no WebGL2 */
   constructor(canvas) {
@@ -34,17 +40,29 @@ export class WebGL {
     return this.gl.isContextLost();
   }
 
+  /** Whether the last picture is still being drawn: another one would only wait. */
+  get busy() {
+    return this.#drawing !== null;
+  }
+
   /**
    * @param {{tile: object, box: object}[]} drawing of `scene.drawing`, boxes in values
-   * @param {number} fine values to a screen pixel, along each side
+   * @param {number} fine values to a screen pixel, along each side: 2 smooths edges, less than 1 is quickly drawn
    * @param {import("./colours.js").Style} style
    */
   draw(drawing, fine, style) {
-    const [width, height] = [this.canvas.width * fine, this.canvas.height * fine];
-    this.#fit(width, height);
+    const [width, height] = [this.canvas.width, this.canvas.height].map((size) => Math.ceil(size * fine));
+    this.fine = fine;
+    this.#buffer = this.#buffers.get(fine);
+    if (this.#buffer?.width !== width || this.#buffer.height !== height) {
+      this.#buffer = this.#renewed(this.#buffer, this.gl.R32UI, width, height);
+      this.#buffers.set(fine, this.#buffer);
+    }
     this.#drawValues(drawing, width, height);
-    this.#drawColours(fine, style);
+    if (fine < 1) this.#drawSmall(fine, style, width, height);
+    else this.#drawColours(fine, style, null, this.canvas.width, this.canvas.height);
     this.#forget();
+    this.#measure(fine);
   }
 
   /** Encoded values of a part of the last picture, row by row. */
@@ -77,16 +95,28 @@ export class WebGL {
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  #drawColours(fine, style) {
-    const { gl, canvas, colours } = this;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-    gl.viewport(0, 0, canvas.width, canvas.height);
+  /** Colours of fewer pixels than the screen has, stretched over it. */
+  #drawSmall(fine, style, width, height) {
+    const { gl, canvas } = this;
+    if (this.#small?.width !== width || this.#small.height !== height)
+      this.#small = this.#renewed(this.#small, gl.RGBA8, width, height);
+    this.#drawColours(fine, style, this.#small.framebuffer, width, height);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.#small.framebuffer);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
+    gl.blitFramebuffer(0, 0, width, height, 0, 0, canvas.width, canvas.height, gl.COLOR_BUFFER_BIT, gl.LINEAR);
+  }
+
+  #drawColours(fine, style, framebuffer, width, height) {
+    const { gl, colours } = this;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+    gl.viewport(0, 0, width, height);
     gl.useProgram(colours.program);
     this.#bindTables(style);
     const { low, knee, span } = style.contrast;
     const whole = Math.floor(low);
-    gl.uniform1i(colours.at("fine"), fine);
-    gl.uniform1i(colours.at("height"), canvas.height);
+    gl.uniform1i(colours.at("fine"), Math.max(1, fine));
+    gl.uniform1f(colours.at("reach"), 1 / fine);
+    gl.uniform1i(colours.at("height"), height);
     gl.uniform1ui(colours.at("whole"), whole);
     gl.uniform4f(colours.at("contrast"), low - whole, 1 / knee, 1 / span, style.equalise);
     gl.uniform4f(colours.at("look"), style.density, style.offset, style.slope, style.edges);
@@ -140,16 +170,36 @@ export class WebGL {
     }
   }
 
-  #fit(width, height) {
+  /** A framebuffer over a texture of a size, in place of an older one. */
+  #renewed(older, format, width, height) {
     const { gl } = this;
-    if (this.#buffer?.width === width && this.#buffer.height === height) return;
-    if (this.#buffer) gl.deleteTexture(this.#buffer.texture);
-    const values = texture(gl);
-    const framebuffer = this.#buffer?.framebuffer ?? gl.createFramebuffer();
-    gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R32UI, width, height);
+    if (older) gl.deleteTexture(older.texture);
+    const made = texture(gl);
+    const framebuffer = older?.framebuffer ?? gl.createFramebuffer();
+    gl.texStorage2D(gl.TEXTURE_2D, 1, format, width, height);
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
-    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, values, 0);
-    this.#buffer = { texture: values, framebuffer, width, height };
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, made, 0);
+    return { texture: made, framebuffer, width, height };
+  }
+
+  /** Find out how long the GPU, or what stands in for one, draws at the last picture. */
+  #measure(fine) {
+    const { gl } = this;
+    if (this.#drawing) gl.deleteSync(this.#drawing.fence);
+    const drawing = { fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0), began: performance.now() };
+    this.#drawing = drawing;
+    gl.flush();
+    const look = () => {
+      if (this.#drawing !== drawing) return;
+      if (!this.lost && gl.getSyncParameter(drawing.fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
+        setTimeout(look, LOOK_MS);
+        return;
+      }
+      gl.deleteSync(drawing.fence);
+      this.#drawing = null;
+      this.cost = (performance.now() - drawing.began) / fine ** 2;
+    };
+    setTimeout(look, 0);
   }
 }
 

@@ -1,0 +1,124 @@
+"""How soon the page shows a view: coarse, sharp, and how smoothly it moves. Needs Chromium.
+
+    python benchmarks/page.py             views that nobody asked for before
+    python benchmarks/page.py --cold      the first view of all too, kernels compiled anew
+
+For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel is the
+view's own, and until nothing is left to improve. The pictures are drawn by software here, as on a machine without GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from playwright.sync_api import sync_playwright
+
+SIZE = {"width": 1280, "height": 800}
+PLACES = {
+    "whole set": "#re=-0.65&im=0&width=3.4",
+    "seahorse valley": "#re=-0.7453&im=0.1127&width=0.0065",
+    "seahorse tails": "#re=-0.743643887037151&im=0.13182590420533&width=1e-5",
+    "double spiral": "#re=-0.743643887037158704752191506114774&im=0.131825904205311970493132056385139&width=1e-9",
+    "sea horses' end": "#re=-0.743643887037158704752191506114774&im=0.131825904205311970493132056385139&width=1e-28",
+    "elephant valley": "#re=0.2925&im=0.0149&width=0.02",
+    "period 3": "#re=-1.7577&im=0&width=0.06",
+    "antenna": "#re=-1.9999&im=0&width=1e-3",
+    "dendrite at i": "#re=0&im=1&width=0.3",
+    "beside i, 1e-100": "#re=1e-101&im=1&width=1e-100",
+}
+OPENED = """() => {
+  const { canvas, shown, level } = viewer;
+  const points = [];
+  for (let x = 0.5; x < 16; x++) {
+    for (let y = 0.5; y < 10; y++) points.push([canvas.width * x / 16, canvas.height * y / 10]);
+  }
+  const holds = ({ box }, [x, y]) =>
+    x >= box.left && x < box.left + box.width && y >= box.top && y < box.top + box.height;
+  const own = (shown ?? []).filter(({ tile }) => tile.level.key === level.key);
+  return {
+    coarse: points.every((point) => (shown ?? []).some((drawn) => holds(drawn, point))),
+    sharp: points.every((point) => own.some((drawn) => holds(drawn, point))),
+    idle: canvas.dataset.state === "idle",
+  };
+}"""
+WATCH = f"""async () => {{
+  const began = performance.now();
+  const state = {OPENED};
+  const times = {{}};
+  while (!times.idle) {{
+    await new Promise((next) => requestAnimationFrame(next));
+    const seen = viewer.view === globalThis.before ? {{}} : state();
+    for (const name of ["coarse", "sharp", "idle"]) if (seen[name]) times[name] ??= performance.now() - began;
+  }}
+  return times;
+}}"""
+FRAMES = """async () => {
+  const times = [];
+  const end = performance.now() + 4000;
+  viewer.dive(-1.6);
+  for (let now = 0; now < end; ) {
+    now = await new Promise((next) => requestAnimationFrame(next));
+    times.push(now);
+  }
+  viewer.stop();
+  return times.slice(1).map((now, at) => now - times[at]);
+}"""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cold", action="store_true", help="compile kernels anew, and time the first view of all")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        cache = {"NUMBA_CACHE_DIR": folder} if options.cold else {}
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "mandeldask", "serve", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **cache}) as server:
+            address = next(line.split()[-1] for line in server.stdout if line.startswith("Viewer"))
+            print(f"server ready after {time.perf_counter() - began:.1f} s")
+            try:
+                measure(address)
+            finally:
+                server.terminate()
+
+
+def measure(address: str) -> None:
+    """Print the times of every place, and of frames."""
+    software = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=software)
+        page = chromium.new_page(viewport=SIZE)
+        began = time.perf_counter()
+        page.goto(address)
+        while not page.evaluate(f"() => window.viewer && ({OPENED})().coarse"):
+            page.wait_for_timeout(20)
+        coarse = time.perf_counter() - began
+        while not page.evaluate(f"() => ({OPENED})().idle"):
+            page.wait_for_timeout(20)
+        print(f"page opened: coarse after {coarse:.1f} s, complete after {time.perf_counter() - began:.1f} s")
+        print(f"{'milliseconds':20}{'coarse':>8}{'sharp':>8}{'complete':>10}")
+        for name, link in PLACES.items():
+            page.evaluate("() => { globalThis.before = viewer.view; }")
+            page.evaluate(f"() => {{ location.hash = {link!r}; }}")
+            times = page.evaluate(WATCH)
+            print(f"{name:20}{times['coarse']:8.0f}{times['sharp']:8.0f}{times['idle']:10.0f}", flush=True)
+        for name in ("whole set", "seahorse tails", "sea horses' end"):
+            page.evaluate(f"() => {{ location.hash = {PLACES[name]!r}; }}")
+            page.wait_for_timeout(100)
+            page.wait_for_selector("canvas[data-state=idle]", timeout=600_000)
+            frames = sorted(page.evaluate(FRAMES))
+            typical, late = statistics.median(frames), frames[int(0.95 * len(frames))]
+            print(f"diving from {name}: a frame every {typical:.0f} ms, 95 % within {late:.0f} ms")
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()
