@@ -101,6 +101,8 @@ class Tile:
     """Name of the stage that works on it."""
     has_reference: bool = False
     """Whether a stage has loaded a reference orbit for it."""
+    prepared: Any = None
+    """The frame, positions and series that the stages in `direct` compute once (`direct.prepared_tile`)."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)

@@ -1,10 +1,79 @@
-"""Memory in which many numbers are advanced side by side: one vector, in which a row begins at a constant."""
+"""Memory in which many numbers are advanced side by side: one vector, in which a row begins at a constant.
+
+Only with constants does the compiler see that rows are apart, and vectorises. A module declares its rows once, as a
+`Layout`, and takes their offsets as module constants; `tests/fractal/escape/arithmetic/test_layout.py` compares them.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.jit import inner
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The rows of a workspace, by name and in order.
+
+    Examples
+    --------
+    >>> moving = Layout.of("X Y", 10)
+    >>> X, Y = moving.offsets
+    >>> backed_up = moving.then("OLD_X OLD_Y")
+    >>> X, Y, backed_up["OLD_Y"], backed_up.size
+    (0, 10, 30, 40)
+    >>> moving.renamed(Y="COUNT")["COUNT"]
+    10
+    """
+
+    names: tuple[str, ...]
+    """One for each row."""
+    stride: int
+    """Numbers from the beginning of a row to the next. No power of two: such rows would share cache lines."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) < len(self.names):
+            msg = f"rows must have different names, not {' '.join(self.names)}"
+            raise ValueError(msg)
+
+    @classmethod
+    def of(cls, names: str, stride: int) -> Self:
+        """Return the layout of the rows named in a text."""
+        return cls(tuple(names.split()), stride)
+
+    def then(self, names: str) -> Self:
+        """Return these rows and others behind them."""
+        return type(self)((*self.names, *names.split()), self.stride)
+
+    def renamed(self, **names: str) -> Self:
+        """Return the same rows with new names for some: they hold something else once the old content is used."""
+        for name in names:
+            self.names.index(name)
+        return type(self)(tuple(names.get(name, name) for name in self.names), self.stride)
+
+    def __getitem__(self, name: str) -> int:
+        """Return where the row `name` begins."""
+        return self.names.index(name) * self.stride
+
+    def rows(self, names: str) -> tuple[int, ...]:
+        """Return where the rows named in a text begin."""
+        return tuple(self[name] for name in names.split())
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where all rows begin."""
+        return tuple(range(0, self.size, self.stride))
+
+    @property
+    def size(self) -> int:
+        """Numbers in a workspace."""
+        return len(self.names) * self.stride
 
 
 @inner

@@ -13,21 +13,23 @@ from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.doubledouble import fma
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 
 DISCS = 16
 """Discs in a workspace."""
 DEGREE = 8
 
-RE = tuple(range(0, 9 * DISCS, DISCS))
-"""Rows of the real parts of b_0 ... b_8, float64 each."""
-IM = tuple(range(9 * DISCS, 18 * DISCS, DISCS))
-"""Rows of the imaginary parts."""
-LOW_X, LOW_Y, ERROR, SPREAD, REACH = range(18 * DISCS, 23 * DISCS, DISCS)
+_COEFFICIENTS = Layout.of(" ".join(f"{part}{k}" for part in ("RE", "IM") for k in range(DEGREE + 1)), DISCS)
+RE, IM = _COEFFICIENTS.offsets[: DEGREE + 1], _COEFFICIENTS.offsets[DEGREE + 1 :]
+"""Rows of the real and of the imaginary parts of b_0 ... b_8, float64 each."""
+STATE = _COEFFICIENTS.then("LOW_X LOW_Y ERROR SPREAD REACH")
+LOW_X, LOW_Y, ERROR, SPREAD, REACH = STATE.rows("LOW_X LOW_Y ERROR SPREAD REACH")
 """What b_0 is more than its float64; the bound on e; bounds on ``|z - b_0|`` and on ``|z|`` without e."""
-_STATE = 23 * DISCS
+_STATE = STATE.size
 """Rows of one iterate; those of the next follow."""
-_CX, _CX_LOW, _CY, _CY_LOW = range(46 * DISCS, 50 * DISCS, DISCS)
-SIZE = 50 * DISCS
+ROWS = STATE.then(" ".join(f"NEXT_{name}" for name in STATE.names)).then("_CX _CX_LOW _CY _CY_LOW")
+_CX, _CX_LOW, _CY, _CY_LOW = ROWS.rows("_CX _CX_LOW _CY _CY_LOW")
+SIZE = ROWS.size
 """Numbers in a workspace."""
 OUT = 2
 """What `judge` says of a disc that may not be within |z| <= 2."""

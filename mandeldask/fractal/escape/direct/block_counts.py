@@ -15,6 +15,7 @@ import numpy as np
 from mandeldask.fractal.escape.arithmetic import taylor_model
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,8 @@ _TAU = 0.7072
 """Bound on |t| in a block."""
 _ROUNDING: ErrorBound = 2.0**-44
 """More than evaluating polynomial and slope loses, times SPREAD + 1."""
-_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = range(0, 11 * CELLS, CELLS)
+ROWS = Layout.of("_TX _TY _X _Y _DX _DY _NEAREST _FARTHEST _AX _AY _LEAVES", CELLS)
+_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = ROWS.offsets
 """Rows of what `look` works in: of cells, t of the middle, iterate and slope there, bounds on |z| in the cell; of the
 pixels of one cell, t from its middle, and which leave now."""
 
@@ -68,7 +70,7 @@ NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
 
 def room(dtx: float, dty: float) -> Room:
     """Return new room, for blocks whose pixels are `dtx` and `dty` apart in t."""
-    cells = np.zeros(11 * CELLS)
+    cells = np.zeros(ROWS.size)
     row, col = np.divmod(np.arange(CELLS), SIDE)
     for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
         cells[first : first + CELLS] = (pixels * col + shift) * dtx

@@ -16,9 +16,9 @@ from mandeldask.fractal.escape.arithmetic import taylor_model
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.float64_step import differentiate, iterate
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
-from mandeldask.fractal.escape.arithmetic.layout import workspace
-from mandeldask.fractal.escape.arithmetic.positions import as_pair, positions
+from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
 from mandeldask.fractal.escape.direct import block_counts, block_series
+from mandeldask.fractal.escape.direct.prepared_tile import prepared
 from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, distance, smooth, tolerated
 from mandeldask.fractal.escape.limits import FARTHEST_EXTERIOR
 
@@ -39,28 +39,28 @@ _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """More than the roundings of a bound itself."""
 
 LANES = block_series.BLOCK**2
-# Rows of a workspace, as in `lanes`. SURELY and MAYBE count the iterates surely and possibly within |z| <= 2.
-_ROW = LANES + 8
-X, Y, CX, CY, DX, DY, SURELY, MAYBE, TX, TY = range(0, 10 * _ROW, _ROW)
-_SIZE = 10 * _ROW
-_SMOOTH, _DISTANCE = X, DX
-"""Rows for the fields of lanes that are far out."""
+ROWS = Layout.of("X Y CX CY DX DY SURELY MAYBE TX TY", LANES + 8)
+X, Y, CX, CY, DX, DY, SURELY, MAYBE, TX, TY = ROWS.offsets
+"""SURELY and MAYBE count the iterates surely and possibly within |z| <= 2; TX and TY are places in a block."""
+_SIZE = ROWS.size
+ENDED = ROWS.renamed(X="SMOOTH", DX="DISTANCE")
+_SMOOTH, _DISTANCE = ENDED.rows("SMOOTH DISTANCE")
+"""The fields of lanes that are far out."""
 
 
 def answer_exterior_fields(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose blocks escape together; fields must be wanted."""
-    steps = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
-    frame, top, left = block_series.frame(tile.grid)
-    re, im, flag = positions(frame.re), positions(frame.im), tile.cancellation.flag
-    wanted = block_series.blocks(tile.open, tile.grid.shape, (top, left), frame.shape)
+    frame = prepared(tile)
+    wanted = frame.blocks(tile, tile.open)
     squares = wanted.reshape(wanted.shape[0] // _SQUARE, _SQUARE, wanted.shape[1] // _SQUARE, _SQUARE)
     sample = np.zeros(wanted.shape, np.bool_)
     sample[1::_SQUARE, 1::_SQUARE] = squares.any((1, 3))
-    starts = block_series.start(re, im, steps, tile.maxiter, sample.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
+    starts = frame.series(tile, sample, _TOLERANCE, block_counts.NOWHERE)
     squares &= starts.escaping.reshape(squares.shape).any((1, 3), keepdims=True)
-    starts = block_series.start(re, im, steps, tile.maxiter, wanted.ravel(), _TOLERANCE, block_counts.NOWHERE, flag)
-    answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, (top, left))
-    _run(starts, re[0], im[0], steps, tile.maxiter, answers, tile.smooth, tile.distance, tile.worst, flag)
+    starts = frame.series(tile, wanted, _TOLERANCE, block_counts.NOWHERE)
+    answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, frame.before)
+    orbits, fields = (starts, frame.re[0], frame.im[0], frame.steps), (tile.smooth, tile.distance, tile.worst)
+    _run(*orbits, tile.maxiter, answers, *fields, tile.cancellation.flag)
     tile.close(answers.known if tile.open.size == tile.counts.size else answers.known[tile.open])
 
 

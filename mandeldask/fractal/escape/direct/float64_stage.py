@@ -9,8 +9,9 @@ import numpy as np
 from mandeldask.fractal.escape.arithmetic import taylor_model
 from mandeldask.fractal.escape.arithmetic.float64_step import DERIVATIVE_SHARE, ROUNDING, SCALE, STEPS
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
-from mandeldask.fractal.escape.arithmetic.positions import FAR, as_pair, positions
+from mandeldask.fractal.escape.arithmetic.positions import FAR
 from mandeldask.fractal.escape.direct import block_counts, block_series, lanes
+from mandeldask.fractal.escape.direct.prepared_tile import prepared
 from mandeldask.fractal.escape.fields import distance, smooth, tolerated
 from mandeldask.fractal.escape.limits import EARLY_ITERATIONS
 from mandeldask.fractal.escape.tile import unmarked
@@ -18,12 +19,13 @@ from mandeldask.fractal.escape.tile import unmarked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.direct.prepared_tile import PreparedTile
     from mandeldask.fractal.escape.tile import Tile
 
 _ESCAPE_SHARE = 2.0**-4
 """Share of the allowed relative error that may be used up at the escape radius; the rest is for the last steps."""
-_KNOWN, _SMOOTH, _DISTANCE = lanes.NEAREST, lanes.OLD_Q, lanes.DX
-"""Rows of lanes that are far out: whether their error is small enough, and their fields."""
+_DISTANCE = lanes.WATCHED.renamed(DX="DISTANCE")["DISTANCE"]
+"""Of lanes that are far out, the row that held a derivative holds the distance."""
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
 _LONG_BATCHES = 4
@@ -66,24 +68,28 @@ def answer_in_float64(tile: Tile) -> None:
 
 def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
     """Iterate `pixels` up to `limit` times, write the proven results, and return a verdict for each pixel."""
-    dre, dim = as_pair(tile.grid.re.step)[0], as_pair(tile.grid.im.step)[0]
-    frame, above, left = block_series.frame(tile.grid)
-    re, im, rho = positions(frame.re), positions(frame.im), block_series.radius(dre, dim)
-    flag = tile.cancellation.flag
-    wanted = block_series.blocks(pixels, tile.grid.shape, (above, left), frame.shape).ravel()
+    frame = prepared(tile)
+    rest = pixels if frame.starts is not None else _start(tile, frame, pixels)
+    places = _Places(
+        frame.re[0], frame.im[0], *frame.steps, block_series.radius(*frame.steps), tile.grid.re.size, frame.before
+    )
+    verdicts, fields = np.zeros(tile.counts.size, np.int8), (tile.smooth, tile.distance)
+    orbits = lanes.room(), frame.starts, places, tile.maxiter, limit, rest
+    _run(*orbits, tile.counts, *fields, tile.worst, verdicts, tile.cancellation.flag)
+    return verdicts if pixels.size == verdicts.size else verdicts[pixels]
+
+
+def _start(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Compute the series of the blocks of `pixels`; return the pixels that these do not answer."""
     tolerance = block_series.SHORT if tile.maxiter <= EARLY_ITERATIONS else block_series.COARSE
     if tile.wants_orbits:
         tolerance = block_series.TOLERANCE
     known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
-    answers = block_counts.Answers(tile.counts, known, tile.grid.shape, (above, left))
-    starts = block_series.start(re, im, (dre, dim), tile.maxiter, wanted, tolerance, answers, flag)
-    places = _Places(re[0], im[0], dre, dim, rho, tile.grid.re.size, (above, left))
-    verdicts = np.zeros(tile.counts.size, np.int8)
-    rest, fields = pixels, (tile.smooth, tile.distance)
-    if known.size:
-        rest = unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
-    _run(lanes.room(), starts, places, tile.maxiter, limit, rest, tile.counts, *fields, tile.worst, verdicts, flag)
-    return verdicts if pixels.size == verdicts.size else verdicts[pixels]
+    answers = block_counts.Answers(tile.counts, known, tile.grid.shape, frame.before)
+    frame.starts = frame.series(tile, frame.blocks(tile, pixels), tolerance, answers)
+    if not known.size:
+        return pixels
+    return unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
 
 
 @kernel
@@ -189,7 +195,7 @@ def _measure(w, size, maxiter, smooths, distances, worst):
         if distances is not None:
             dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < worst[1] * dm)
-        w[_KNOWN + i] = 1.0 if known else 0.0
+        w[lanes.KNOWN + i] = 1.0 if known else 0.0
     lanes.to_far_out(w, size, distances)
     if distances is not None:
         for i in range(size):
@@ -198,17 +204,17 @@ def _measure(w, size, maxiter, smooths, distances, worst):
     if smooths is not None:
         for i in range(size):
             n = w[lanes.BORN + i] + w[lanes.ESCAPE_STEPS + i] + lanes.REMAINING
-            w[_SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
+            w[lanes.SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
     for i in range(size):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
         if not escapes or w[lanes.UNSURE + i] > 0.0:
             continue
-        if w[_KNOWN + i] == 0.0:
+        if w[lanes.KNOWN + i] == 0.0:
             w[lanes.UNSURE + i] = 1.0
             continue
         pixel = lanes.index(w[lanes.PIXEL + i])
         if smooths is not None:
-            smooths[pixel] = w[_SMOOTH + i]
+            smooths[pixel] = w[lanes.SMOOTH + i]
         if distances is not None:
             distances[pixel] = w[_DISTANCE + i]
 

@@ -24,7 +24,7 @@ from mandeldask.fractal.escape.arithmetic.float64_step import (
     unsure,
 )
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
-from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,14 +44,17 @@ _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 VACANT = -1e18
 """BORN of a free slot."""
 
-# A workspace is one vector, and a row of it begins at a constant: only so does the compiler see that rows are apart,
-# and vectorises. Rows are longer than LANES, since rows a power of two apart would share cache lines.
-_ROWS = range(0, 16 * (LANES + 16), LANES + 16)
-X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q, OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = _ROWS
+_ROWS = Layout.of("X Y S CX CY BORN PIXEL DX DY Q", LANES + 16)
+X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q = _ROWS.offsets
 """BORN is the clock's time at z_0; of lanes that are watched, the count before the batch."""
-INSIDE, NEAREST, UNSURE, ESCAPE_STEPS = OLD_X, OLD_Y, OLD_S, OLD_DX
-"""Of lanes that are watched, which have no past: how many iterates of the batch are within |z| <= 2, the least distance
-of |z|^2 from 4, whether an iterate may be on either side, and how many steps were done up to the escape radius."""
+FLYING = _ROWS.then("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
+OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = FLYING.rows("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
+"""Of lanes that iterate unchecked: what they were before the batch."""
+WATCHED = _ROWS.then("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
+INSIDE, NEAREST, UNSURE, ESCAPE_STEPS, KNOWN, SMOOTH = WATCHED.rows("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
+"""Of lanes that are watched: how many iterates of the batch are within |z| <= 2, the least distance of |z|^2 from 4,
+whether an iterate may be on either side, how many steps were done up to the escape radius; and of those that are far
+out, whether their error is small enough, and their smooth escape time."""
 _INDEX = 2**40 - 1
 """Mask that an index passes unchanged."""
 
@@ -74,7 +77,7 @@ def room() -> Room:
     """Return new room, all places vacant."""
     vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
     vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
-    return Room(workspace(_ROWS.stop), workspace(_ROWS.stop), vacancies, order, done, flags)
+    return Room(workspace(FLYING.size), workspace(WATCHED.size), vacancies, order, done, flags)
 
 
 @inlined

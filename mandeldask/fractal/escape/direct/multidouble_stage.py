@@ -14,7 +14,7 @@ from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic import tripledouble as td
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
-from mandeldask.fractal.escape.arithmetic.layout import workspace
+from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
 from mandeldask.fractal.escape.arithmetic.positions import FAR, clipped, positions
 from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
 from mandeldask.fractal.escape.fields import FAR_OUT, distance, smooth, tolerated
@@ -40,14 +40,20 @@ LANES = 64
 STEPS = 16
 """Iterations of a batch."""
 
-# Rows of a workspace, as in `lanes`. The first ten are what a step changes, the next ten what they were before.
-# A row has room for lanes that left to gather until they are worth a loop.
 _ROW = 2 * LANES + 8
-X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = range(0, 10 * _ROW, _ROW)
-_OLD = 10 * _ROW
-CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = range(2 * _OLD, 3 * _OLD, _ROW)
-_SIZE = 3 * _OLD
-N = BORN
+"""A row has places for lanes that left to gather until they are worth a loop."""
+_STATE = Layout.of("X X_LOW X_LOWEST Y Y_LOW Y_LOWEST R DX DY Q", _ROW)
+X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = _STATE.offsets
+"""What a step changes."""
+_OLD = _STATE.size
+"""Offset from a row to its backup from before the batch."""
+ROWS = _STATE.then(" ".join(f"OLD_{name}" for name in _STATE.names)).then(
+    "CX CX_LOW CX_LOWEST CY CY_LOW CY_LOWEST BORN PIXEL GOING COUNT"
+)
+CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = ROWS.offsets[20:]
+_SIZE = ROWS.size
+LEFT = ROWS.renamed(BORN="N")
+N = LEFT["N"]
 """Of lanes that left: the iterations done."""
 
 

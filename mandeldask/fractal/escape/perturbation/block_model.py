@@ -13,6 +13,7 @@ import numpy as np
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
 
@@ -31,22 +32,28 @@ _CIRCLE = 2.0 - 2.0**-30
 _OUT = 2.0 + 2.0**-30
 """A block whose pixels all are past this has left."""
 
-# Rows of a workspace, as in `lanes`: what a step changes, the same before the step, and the rest: dc, the iterations
-# done at m = 0, where the block is, a bound on |dz - b_0|, what the last step dropped, and what becomes of the block.
 LANES = 16
 _ROW = LANES + 4
-_STATE = 15
-X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = range(0, _STATE * _ROW, _ROW)
-OLD = _STATE * _ROW
+STATE = Layout.of("X X_LOW Y Y_LOW E A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y", _ROW)
+X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets
+"""What a step changes."""
+_STATE = len(STATE.names)
+OLD = STATE.size
 """Offset from a row to its backup from before the last step."""
-DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = range(2 * OLD, 2 * OLD + 10 * _ROW, _ROW)
-SIZE = 2 * OLD + 10 * _ROW
+ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
+    "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED WHAT"
+)
+DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[30:]
+"""dc, the iterations done at m = 0, where the block is, a bound on |dz - b_0|, what the last step dropped, and what
+becomes of the block."""
+SIZE = ROWS.size
 GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
 """What becomes of a block; LASTS comes to maxiter inside."""
 
-# A record, of a block that waits: its state, and where it is.
-BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = range(_STATE, _STATE + 6)
-RECORD = _STATE + 6
+RECORDS = Layout(tuple(f"KEPT_{name}" for name in STATE.names), 1).then("BROW BCOL BSIDE BN0 BM BEXPONENT")
+BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[15:]
+"""Of a block that waits, in one record: its state, and where it is."""
+RECORD = RECORDS.size
 
 
 @inlined

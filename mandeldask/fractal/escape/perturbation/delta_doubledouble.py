@@ -15,6 +15,7 @@ import numpy as np
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
@@ -34,15 +35,18 @@ _MOST_W = 2.0**80
 _LOOK = 64
 """Iterations between two looks at the cancellation flag."""
 
-# Rows of a workspace, as in `lanes`: what a step changes; what it needs to know of the pixel: N iterations done, the
-# index M into the reference, dz = w 2^EXPONENT, and which PIXEL it is; then Z, z and CALL (must it be attended to?) at
-# this iteration. A row has a place of its own for every lane in every array.
 LANES = 64
 _ROW = LANES + 8
-_ROWS = range(0, 27 * _ROW, _ROW)
-X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = _ROWS[:18]
-REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = _ROWS[18:]
-SIZE = _ROWS.stop
+_PIXELS = Layout.of("X X_LOW Y Y_LOW R GX GY Q SCALE DC_SCALE DC_X DC_X_LOW DC_Y DC_Y_LOW N M EXPONENT PIXEL", _ROW)
+X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = (
+    _PIXELS.offsets
+)
+"""What a step changes, and what it needs to know of the pixel: N iterations done, the index M into the reference,
+dz = w 2^EXPONENT, and which PIXEL it is."""
+ROWS = _PIXELS.then("REF_X REF_X_LOW REF_Y REF_Y_LOW ZX ZX_LOW ZY ZY_LOW CALL")
+REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = ROWS.offsets[18:]
+"""Z, z and CALL (must it be attended to?) at this iteration."""
+SIZE = ROWS.size
 
 
 class DoubledPlace(NamedTuple):

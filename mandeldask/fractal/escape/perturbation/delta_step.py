@@ -14,6 +14,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import contracted, inner
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
 from mandeldask.fractal.escape.perturbation import pixel_pool
 
@@ -69,12 +70,13 @@ GROUP = 512
 """Pixels in a group: what a step touches of them fits a level-1 cache of 32 KiB."""
 
 _ROW = GROUP + 8
-"""Rows a power of two apart would share lines of the cache."""
+"""Numbers in a row."""
 
-X, Y, GX, GY, S, Q, DC_X, DC_Y, LIMIT, DONE, PIXEL, MARK = range(0, 12 * _ROW, _ROW)
-"""What `pixels` says of pools, LIMIT being its APART; dc in the units of `Place`; and what becomes of the pixel."""
+ROWS = Layout.of("X Y GX GY S Q DC_X DC_Y LIMIT DONE PIXEL MARK", _ROW)
+X, Y, GX, GY, S, Q, DC_X, DC_Y, LIMIT, DONE, PIXEL, MARK = ROWS.offsets
+"""As in `pixel_pool.ROWS`, LIMIT being its APART; dc in the units of `Place`; and what becomes of the pixel."""
 
-SIZE = 12 * _ROW
+SIZE = ROWS.size
 """Numbers in a workspace."""
 
 

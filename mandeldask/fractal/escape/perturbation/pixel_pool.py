@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -39,13 +40,15 @@ class Orbit(NamedTuple):
     error_exponent: int
 
 
-X, Y, S, APART, EXPONENT, DONE, PIXEL, M = range(8)
+ROWS = Layout.of("X Y S APART EXPONENT DONE PIXEL M", 1)
+X, Y, S, APART, EXPONENT, DONE, PIXEL, M = ROWS.offsets
 """What a pool tells of a pixel on its way: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
 of w; |z / dz|^2 below which the reference is left; iterations done at m = 0; the pixel's index in the tile; and m, the
 index into the reference."""
-GX, GY, Q = range(8, 11)
+SLOPED = ROWS.then("GX GY Q")
+GX, GY, Q = SLOPED.rows("GX GY Q")
 """Where fields need it: dw/d(pixel), and the square of a bound on its error."""
-_PLAIN, _SLOPED = 8, 11
+_PLAIN, _SLOPED = ROWS.size, SLOPED.size
 """Numbers by pixel without the derivative and with it: those of one are neighbours in memory, a cache line at best."""
 _KEPT = 1 << 18
 """Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
 from mandeldask.fractal.escape.fields import smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
@@ -18,12 +19,13 @@ from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR
 LANES = 256
 """Pixels in flight."""
 
-# Rows of a workspace, as in `lanes`. NEAREST is the least |2z|^2 of a batch; of a lane that left, that of where it is.
-_ROW = LANES + 8
-X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = range(0, 12 * _ROW, _ROW)
-FOLLOWED = OLD_X
-"""In the buffer of lanes that left, this row holds the iterations done there: they need no backup."""
-SIZE = 12 * _ROW
+ROWS = Layout.of("X Y S CX CY BORN PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8)
+X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets
+"""NEAREST is the least |2z|^2 of a batch; of a lane that left, that of where it is."""
+SIZE = ROWS.size
+LEFT = ROWS.renamed(OLD_X="FOLLOWED")
+FOLLOWED = LEFT["FOLLOWED"]
+"""In the buffer of lanes that left, which need no backup: the iterations done there."""
 _PROVEN = -1.0
 """Marks a pixel of a pool, in place of how long it was followed."""
 
