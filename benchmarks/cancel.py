@@ -60,14 +60,8 @@ def windows() -> dict[str, tuple[Grid, int, tuple[str, ...]]]:
 
 def forget() -> None:
     """Let references be computed anew."""
-    for module, most in (
-        (prepared_reference, prepared_reference.MAX_BYTES),
-        (nucleus, 4096),
-        (orbit_source, orbit_source.MAX_BYTES),
-    ):
-        for name in ("_shared", "_kept"):
-            if hasattr(module, name):
-                setattr(module, name, type(getattr(module, name))(most))
+    for cache in (prepared_reference.references, nucleus.nuclei, orbit_source.orbits):
+        cache.clear()
 
 
 def cancelled_after(kernel: Mandelbrot, grid: Grid, delay: float) -> tuple[float, str] | None:

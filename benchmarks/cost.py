@@ -18,7 +18,6 @@ from mandeldask.fractal.escape.perturbation.nucleus import _nucleus
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import Point, as_fraction
-from mandeldask.shared_cache import Shared
 
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
 ANTENNA = "-1.7687788000474986+0.0017389099501j"
@@ -68,8 +67,8 @@ def measured(grid: Grid, kernel: Mandelbrot) -> tuple[float, str]:
     """Return CPU seconds, the faster of two runs, and how many pixels only integers could answer."""
     seconds = []
     for _ in range(2):
-        prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
-        orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
+        prepared_reference.references.clear()
+        orbit_source.orbits.clear()
         start = time.thread_time()
         answered = kernel.report(grid)
         seconds.append(time.thread_time() - start)

@@ -14,7 +14,6 @@ from mandeldask.fractal.escape.perturbation import orbit_source, prepared_refere
 from mandeldask.fractal.escape.perturbation.stage import answer_by_perturbation
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
-from mandeldask.shared_cache import Shared
 
 MISIUREWICZ = "-0.10109636384562216102578544573864+0.95628651080914150077109605773165j"
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
@@ -38,8 +37,8 @@ def pixels(center: str, width: str, maxiter: int, side: int) -> tuple[float, int
 
 def reference(center: str, width: str, maxiter: int, side: int) -> tuple[float, int, int]:
     """Return CPU seconds of the shared reference, its table included, computed anew; its length and its bits."""
-    prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
-    orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
+    prepared_reference.references.clear()
+    orbit_source.orbits.clear()
     start = time.thread_time()
     near = prepared_reference.prepared_reference_for(Grid.window(center, width, (side, side)), maxiter)
     return time.thread_time() - start, len(near.reference), near.reference.bits

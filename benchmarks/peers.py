@@ -31,7 +31,6 @@ from fractal.published import FLAKE, W22
 from mandeldask.fractal.escape.perturbation import orbit_source, prepared_reference
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.shared_cache import Shared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,8 +66,8 @@ def grid(image: Image) -> Grid:
 
 def ours(image: Image) -> tuple[float, NDArray[np.int64]]:
     """Return CPU seconds and counts; the reference orbit is computed anew."""
-    prepared_reference._shared = Shared(prepared_reference.MAX_BYTES)  # noqa: SLF001
-    orbit_source._kept = Shared(orbit_source.MAX_BYTES)  # noqa: SLF001
+    prepared_reference.references.clear()
+    orbit_source.orbits.clear()
     start = time.process_time()
     counts = Mandelbrot(image.maxiter)(grid(image))["iterations"]
     return time.process_time() - start, counts.astype(np.int64)

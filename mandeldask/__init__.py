@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mandeldask.app import create_app as create_app
     from mandeldask.app import serve as serve
+    from mandeldask.cache_control import caches as caches
+    from mandeldask.cache_control import clear_caches as clear_caches
+    from mandeldask.cache_control import limit_caches as limit_caches
     from mandeldask.demo import demo_tree as demo_tree
     from mandeldask.exporting import export as export
     from mandeldask.files.paths import open_path as open_path
@@ -34,10 +37,14 @@ __version__ = "0.2.0"
 _MODULES = {
     "Pyramid": "mandeldask.fractal.pyramid",
     "atlas": "mandeldask.fractal",
+    "caches": "mandeldask.cache_control",
+    "clear_caches": "mandeldask.cache_control",
     "create_app": "mandeldask.app",
     "demo_tree": "mandeldask.demo",
     "export": "mandeldask.exporting",
+    "limit_caches": "mandeldask.cache_control",
     "fixture_tree": "mandeldask.fixtures",
+    "limit_caches": "mandeldask.cache_control",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
     "pyramid": "mandeldask.lazy.images",
@@ -54,10 +61,13 @@ _MODULES = {
 __all__ = [
     "Pyramid",
     "atlas",
+    "caches",
+    "clear_caches",
     "create_app",
     "demo_tree",
     "export",
     "fixture_tree",
+    "limit_caches",
     "open_path",
     "open_pyramid",
     "pyramid",

@@ -76,7 +76,11 @@ class Flight(Generic[T]):
 
     def within(self) -> bool:
         """Whether this very thread computes it now, interrupted by a signal handler or a finalizer that asks."""
-        return self._pilot == threading.get_ident() and not self.future.done()
+        return self.flown_here() and not self.future.done()
+
+    def flown_here(self) -> bool:
+        """Whether this thread runs it, or ran it."""
+        return self._pilot == threading.get_ident()
 
     def again(self) -> T:
         """Compute it once more, for one that cannot wait."""
@@ -134,6 +138,14 @@ class Seat(Generic[T]):
                     if self._flight.future.done():
                         raise
                 outer.check()
+
+    def is_within(self) -> bool:
+        """Whether this very thread computes it now: the caller interrupts its own computation."""
+        return self._flight.within()
+
+    def is_pilot(self) -> bool:
+        """Whether this thread computes or computed it."""
+        return self._flight.flown_here()
 
     def offer(self, pool: Executor) -> None:
         """Have a thread of `pool` compute it, if there is one to spare: `read` need not wait for it."""

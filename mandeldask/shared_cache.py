@@ -1,21 +1,30 @@
-"""A cache bounded in memory that computes each value once, however many threads and event loops ask for it."""
+"""The one cache of the package: bounded in memory, and each value is computed once however many threads ask for it.
+
+Caches with a name are bounded and cleared by users: `mandeldask.limit_caches`, `mandeldask.clear_caches`.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
-from threading import RLock
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakSet
 
 from mandeldask.cancellation import current
 from mandeldask.flights import Flights, Seat
 from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable
 
 V = TypeVar("V")
+
+_named: dict[str, WeakSet[SharedCache[Any]]] = {}
+_limits: dict[str, int] = {}
+
+
+def _one(_: object) -> int:
+    return 1
 
 
 class SharedCache(Generic[V]):
@@ -27,6 +36,8 @@ class SharedCache(Generic[V]):
         Cost of the values kept at most. A value that costs more is returned and not kept; 0 keeps none.
     cost : callable
         What a value costs, such as its bytes; 1 for each by default.
+    name : str
+        The name by which users bound and clear it, with all others of that name; "" for none.
     keeps_last : bool
         Whether the value used last is kept whatever it costs, unless `most` is 0.
 
@@ -38,15 +49,17 @@ class SharedCache(Generic[V]):
         Values found, not found, and dropped to make room.
     """
 
-    def __init__(self, most: int, cost: Callable[[V], int] = lambda _: 1, *, keeps_last: bool = False) -> None:
-        self.most = most
-        self._least = 1 if keeps_last and most else 0
+    def __init__(self, most: int, cost: Callable[[V], int] = _one, *, name: str = "", keeps_last: bool = False) -> None:
+        self.most = _limits.get(name, most)
         self.hits = self.misses = self.evictions = self.size = 0
         self._cost = cost
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._keeps_last = keeps_last
+        self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
         self._lock = threading.RLock()
         self.flights = Flights(self._lock)
         renewed_in_children(self)
+        if name:
+            _named.setdefault(name, WeakSet()).add(self)
 
     def renew(self) -> None:
         """Let go of what threads hold that a forked child does not have; the values stay."""
@@ -56,31 +69,56 @@ class SharedCache(Generic[V]):
     def get(self, key: Hashable) -> V | None:
         """Return the value of `key`, or None; counts a hit or a miss."""
         with self._lock:
-            if key not in self._values:
-                self.misses += 1
-                return None
-            self.hits += 1
+            return self._found(key)
+
+    def _found(self, key: Hashable, fits: Callable[[V], bool] = lambda _: True) -> V | None:
+        """Return the value of `key` if it fits, or None; the caller holds the lock."""
+        if key in self._values:
             self._values.move_to_end(key)
-            return self._values[key]
+            value, _ = self._values[key]
+            if fits(value):
+                self.hits += 1
+                return value
+        self.misses += 1
+        return None
 
     def put(self, key: Hashable, value: V) -> None:
         """Keep `value` as the most recent one; the least recently used ones are dropped."""
         cost = self._cost(value)
         with self._lock:
             self.drop(key)
-            if cost > self.most and not self._least:
+            if cost > self.most and not self._least():
                 return
-            self._values[key] = value
+            self._values[key] = value, cost
             self.size += cost
-            while self.size > self.most and len(self._values) > self._least:
-                self.drop(next(iter(self._values)))
-                self.evictions += 1
+            self._trim()
+
+    def _least(self) -> int:
+        """Return how many values are kept whatever they cost."""
+        return int(self._keeps_last and self.most > 0)
+
+    def _trim(self) -> None:
+        while self.size > self.most and len(self._values) > self._least():
+            self.drop(next(iter(self._values)))
+            self.evictions += 1
 
     def drop(self, key: Hashable) -> None:
         """Forget the value of `key`."""
         with self._lock:
             if key in self._values:
-                self.size -= self._cost(self._values.pop(key))
+                self.size -= self._values.pop(key)[1]
+
+    def clear(self) -> None:
+        """Forget all values; computations under way go on."""
+        with self._lock:
+            self._values.clear()
+            self.size = 0
+
+    def limit(self, most: int) -> None:
+        """Keep values that cost `most` in all from now on."""
+        with self._lock:
+            self.most = most
+            self._trim()
 
     def ask(self, key: Hashable, compute: Callable[[], V], *, keep: bool = True) -> V | Seat[V]:
         """Return the value of `key`, or a place in the flight that computes it. It is looked for once.
@@ -95,11 +133,9 @@ class SharedCache(Generic[V]):
             Whether a value that had to be computed is kept.
         """
         with self._lock:
-            if key in self._values:
-                self.hits += 1
-                self._values.move_to_end(key)
-                return self._values[key]
-            self.misses += 1
+            found = self._found(key)
+            if found is not None:
+                return found
             return self.flights.join(key, self._kept(key, compute) if keep else compute)
 
     def read(self, key: Hashable, compute: Callable[[], V]) -> V:
@@ -109,6 +145,38 @@ class SharedCache(Generic[V]):
             return found
         with found:
             return found.read()
+
+    def extended(self, key: Hashable, fits: Callable[[V], bool], make: Callable[[V | None], V]) -> V:
+        """Return the value of `key` if it `fits`, else what `make` makes of it (or of None), and keep that.
+
+        Threads that ask for a key in work wait for it, and extend it further where it does not fit them; where its
+        computation raises, the next of them computes. A signal handler or finalizer that asks within a computation of
+        its own thread computes for itself.
+
+        Raises
+        ------
+        mandeldask.cancellation.Cancelled
+            If the caller was cancelled while it waited. Otherwise what its own `make` raises.
+        """
+        while True:
+            with self._lock:
+                found = self._found(key, fits)
+                if found is not None:
+                    return found
+                before = self._values[key][0] if key in self._values else None
+                seat = self.flights.join(key, self._kept(key, lambda: make(before)))  # noqa: B023  joined at once
+            with seat:
+                if seat.is_within():
+                    return make(before)
+                try:
+                    value = seat.read()
+                except Exception:
+                    if seat.is_pilot():
+                        raise
+                    current().check()
+                else:
+                    if seat.is_pilot() or fits(value):
+                        return value
 
     def _kept(self, key: Hashable, compute: Callable[[], V]) -> Callable[[], V]:
         def computed() -> V:
@@ -127,105 +195,13 @@ class SharedCache(Generic[V]):
         return len(self._values)
 
 
-_LOOK_S = 0.005
-"""Seconds between two looks of a thread that waits at the cancellation flag."""
+def named(name: str) -> tuple[SharedCache[Any], ...]:
+    """Return the caches of a name that this process has now."""
+    return tuple(_named.get(name, ()))
 
 
-class Sized(Protocol):
-    """A value that knows how many bytes it holds."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        ...
-
-
-Value = TypeVar("Value", bound=Sized)
-
-
-class Shared(Generic[Value]):
-    """Values by key, the least recently used dropped first.
-
-    A signal handler or finalizer may ask within a computation of its own thread: it then computes for itself.
-
-    Parameters
-    ----------
-    max_bytes : int
-        Bytes kept at most, but for the value used last.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self.renew()
-        renewed_in_children(self)
-
-    def renew(self) -> None:
-        """Let go of the locks of threads that a forked child does not have; the values stay."""
-        self._in_work: dict[Hashable, tuple[RLock, int]] = {}
-        self._lock = RLock()
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        with self._lock:
-            return sum(value.nbytes for value in list(self._values.values()))
-
-    def get(self, key: Hashable, fits: Callable[[Value], bool], make: Callable[[Value | None], Value]) -> Value:
-        """Return the value kept under `key` if it `fits`, else what `make` makes of it (or of None), and keep that.
-
-        Threads that ask for a key in work wait for it; where its computation raises, the next of them computes.
-
-        Raises
-        ------
-        mandeldask.cancellation.Cancelled
-            If the computation was cancelled while it waited.
-        """
-        with self._turn(key):
-            value = self._kept(key)
-            if value is None or not fits(value):
-                value = make(value)
-                self._keep(key, value)
-            return value
-
-    @contextmanager
-    def _turn(self, key: Hashable) -> Iterator[None]:
-        """Let one thread at a time work at `key`."""
-        with self._lock:
-            turn, users = self._in_work.get(key, (RLock(), 0))
-            self._in_work[key] = turn, users + 1
-        try:
-            with _held(turn):
-                yield
-        finally:
-            with self._lock:
-                turn, users = self._in_work.pop(key)
-                if users > 1:
-                    self._in_work[key] = turn, users - 1
-
-    def _kept(self, key: Hashable) -> Value | None:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def _keep(self, key: Hashable, value: Value) -> None:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            held = sum(kept.nbytes for kept in list(self._values.values()))
-            while held > self.max_bytes and len(self._values) > 1:
-                _, dropped = self._values.popitem(last=False)
-                held -= dropped.nbytes
-
-
-@contextmanager
-def _held(lock: RLock) -> Iterator[None]:
-    """Hold `lock` in the block; a thread that waits for it looks at the cancellation flag."""
-    cancellation = current()
-    while not lock.acquire(timeout=_LOOK_S):
-        cancellation.check()
-    try:
-        yield
-    finally:
-        lock.release()
+def limit_named(name: str, most: int) -> None:
+    """Bound the caches of a name, those that are made later too."""
+    _limits[name] = most
+    for cache in named(name):
+        cache.limit(most)

@@ -11,10 +11,13 @@ import mandeldask as md
 PUBLIC = [
     "Pyramid",
     "atlas",
+    "caches",
+    "clear_caches",
     "create_app",
     "demo_tree",
     "export",
     "fixture_tree",
+    "limit_caches",
     "open_path",
     "open_pyramid",
     "pyramid",

@@ -13,7 +13,7 @@ import pytest
 import mandeldask as md
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.shared_cache import Shared
+from mandeldask.shared_cache import SharedCache
 
 PLACES = {
     "shallow": (Mandelbrot(3000), Grid.window("-0.7453+0.1127j", "0.001", (600, 600))),
@@ -75,13 +75,13 @@ def test_a_shared_value_within_its_own_computation():
     class Number(int):
         nbytes = 8
 
-    shared = Shared(100)
+    shared = SharedCache(100)
 
     def make(_):
-        return Number(1 + shared.get("key", lambda _: True, lambda _: Number(1)))
+        return Number(1 + shared.extended("key", lambda _: True, lambda _: Number(1)))
 
     results = []
-    thread = threading.Thread(target=lambda: results.append(shared.get("key", lambda _: True, make)), daemon=True)
+    thread = threading.Thread(target=lambda: results.append(shared.extended("key", lambda _: True, make)), daemon=True)
     thread.start()
     thread.join(10)
     assert results == [2]

@@ -35,7 +35,7 @@ class Kept(Protocol):
 @lru_cache(maxsize=64)
 def remembered(level: int) -> SharedCache[State]:
     """Return the states of tiles of a level: of every pyramid of this process."""
-    return SharedCache(LEVEL_BYTES.get(level, COARSE_BYTES), held)
+    return SharedCache(LEVEL_BYTES.get(level, COARSE_BYTES), held, name="image_levels")
 
 
 def held(state: State) -> int:

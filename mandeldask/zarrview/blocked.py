@@ -39,14 +39,14 @@ class BlockCache(SharedCache["NDArray[Any]"]):
     A picture of 400 MB, decoded as a whole, serves hundreds of chunks. Another process starts with no blocks.
     """
 
-    def __init__(self, max_bytes: int = BLOCK_BYTES) -> None:
-        super().__init__(max_bytes, _cost, keeps_last=True)
+    def __init__(self, max_bytes: int = BLOCK_BYTES, name: str = "") -> None:
+        super().__init__(max_bytes, _cost, name=name, keeps_last=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (shared_blocks, ()) if self is _blocks else (BlockCache, (self.most,))
 
 
-_blocks = BlockCache()
+_blocks = BlockCache(name="blocks")
 
 
 def shared_blocks() -> BlockCache:

@@ -107,7 +107,7 @@ def test_workers_share_long_reference_orbits(cluster):
     def steps_and_neighborhoods():
         from mandeldask.fractal.escape.perturbation import prepared_reference, reference_orbit
 
-        return reference_orbit.walked, len(prepared_reference._shared._values)
+        return reference_orbit.walked, len(prepared_reference.references)
 
     def whole():
         return deep.compute(scheduler="synchronous")

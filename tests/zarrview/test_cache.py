@@ -30,7 +30,7 @@ FORMATS = pytest.mark.parametrize(
 
 
 def cost(cache):
-    return sum(len(tile) + ENTRY_BYTES for tile in cache._values.values())
+    return sum(len(tile) + ENTRY_BYTES for tile, _ in cache._values.values())
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000))), st.integers(0, 5000))

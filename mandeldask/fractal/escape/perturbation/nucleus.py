@@ -16,7 +16,7 @@ from mandeldask.cancellation import current
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.reference_orbit import fixed_point, iteration_seconds, steps_between_looks
 from mandeldask.fractal.rationals import Point
-from mandeldask.shared_cache import Shared
+from mandeldask.shared_cache import SharedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,12 @@ class _Chosen:
     """What a search found, to be shared."""
 
     nucleus: Point | None
-    nbytes: int = 1
 
 
-_shared: Shared[_Chosen] = Shared(4096)  # of them
+_MOST_KEPT = 4096
+"""Results of searches that are kept."""
+
+nuclei: SharedCache[_Chosen] = SharedCache(_MOST_KEPT)
 
 
 class _Slope(NamedTuple):
@@ -85,7 +87,7 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
         nucleus = None if period is None else _nucleus(center, period, bits)
         return _Chosen(nucleus if nucleus is not None and _is_near(nucleus, center, reach) else None)
 
-    return _shared.get((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
+    return nuclei.extended((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
 
 
 def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
@@ -100,7 +102,8 @@ def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
     bits : int
         Fractional bits that it is found to.
     """
-    return _shared.get((start, period, bits), lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
+    key = start, period, bits
+    return nuclei.extended(key, lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
 
 
 def _period(center: Point, bits: int, reach: int, most: int) -> int | None:

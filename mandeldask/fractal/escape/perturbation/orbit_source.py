@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
 from mandeldask.fractal.rationals import Point
-from mandeldask.shared_cache import Shared
+from mandeldask.shared_cache import SharedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ WORTH_SHARING_S = 0.05
 Source = Callable[[Point, int, int], ReferenceOrbit]
 """Returns the orbit of a point, with so many fractional bits, as long as asked or to where it ends before that."""
 
-_kept: Shared[ReferenceOrbit] = Shared(MAX_BYTES)
+orbits: SharedCache[ReferenceOrbit] = SharedCache(MAX_BYTES, lambda orbit: orbit.nbytes, name="orbits", keeps_last=True)
 
 
 def kept_orbit(
@@ -47,7 +47,7 @@ def kept_orbit(
         begun = orbit or ReferenceOrbit.start(center, bits)
         return extend(begun) if extend else begun.extended(length)
 
-    return _kept.get((center, bits), lambda orbit: orbit.ended or len(orbit) >= length, longer)
+    return orbits.extended((center, bits), lambda orbit: orbit.ended or len(orbit) >= length, longer)
 
 
 _source: ContextVar[Source] = ContextVar("mandeldask_orbits", default=kept_orbit)

@@ -17,7 +17,7 @@ from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.pixel_pool import Orbit
 from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
 from mandeldask.fractal.rationals import Point, exponent_of
-from mandeldask.shared_cache import Shared
+from mandeldask.shared_cache import SharedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +56,9 @@ class PreparedReference:
         return self.reference.nbytes + self.table.nbytes
 
 
-_shared: Shared[PreparedReference] = Shared(MAX_BYTES)
+references: SharedCache[PreparedReference] = SharedCache(
+    MAX_BYTES, lambda reference: reference.nbytes, name="references", keeps_last=True
+)
 
 
 def prepared_reference_of(center: Point, exponent: int, finest: int, maxiter: int) -> PreparedReference:
@@ -83,7 +85,7 @@ def prepared_reference_of(center: Point, exponent: int, finest: int, maxiter: in
             reference, exponent, _as_arrays(reference), bilinear(reference.x, reference.y, float(exponent))
         )
 
-    return _shared.get((center, exponent, finest), fits, make)
+    return references.extended((center, exponent, finest), fits, make)
 
 
 def prepared_reference_for(grid: Grid, maxiter: int) -> PreparedReference:

@@ -15,7 +15,6 @@ from mandeldask.fractal.escape.perturbation import orbit_files, orbit_source
 from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
 from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
 from mandeldask.fractal.rationals import as_point
-from mandeldask.shared_cache import Shared
 
 SEAHORSE = as_point("-0.743643887037158704752191506114774+0.131825904205311970493132056385139j")
 BITS, LENGTH = 400, 50_000
@@ -26,7 +25,7 @@ def another_process(monkeypatch):
     """Forget what this process keeps, as another would know nothing of it."""
 
     def forget():
-        monkeypatch.setattr(orbit_source, "_kept", Shared(orbit_source.MAX_BYTES))
+        orbit_source.orbits.clear()
 
     forget()
     return forget

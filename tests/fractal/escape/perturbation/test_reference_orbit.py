@@ -16,7 +16,7 @@ from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_point
 from mandeldask.fractal.suggest_maxiter import suggest_maxiter
-from mandeldask.shared_cache import Shared
+from mandeldask.shared_cache import SharedCache
 
 SEAHORSE = as_point("-0.743643887037158704752191506114774+0.131825904205311970493132056385139j")
 FEIGENBAUM = as_point("-1.401155189092050606")
@@ -95,21 +95,21 @@ def test_what_is_shared_is_computed_once_and_bounded():
         time.sleep(0.05)
         return Value()
 
-    shared = Shared(25)
-    threads = [threading.Thread(target=shared.get, args=("a", lambda _: True, make)) for _ in range(8)]
+    shared = SharedCache(25, lambda value: value.nbytes)
+    threads = [threading.Thread(target=shared.extended, args=("a", lambda _: True, make)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(made) == 1
     for key in "bcd":
-        shared.get(key, lambda _: True, make)
-    assert shared.nbytes == 20
+        shared.extended(key, lambda _: True, make)
+    assert shared.size == 20
 
 
 def test_who_waits_for_what_is_shared_can_be_cancelled():
     in_work, may_end, cancellation = threading.Event(), threading.Event(), Cancellation()
-    shared = Shared(0)
+    shared = SharedCache(0)
 
     class Value:
         nbytes = 0
@@ -119,16 +119,16 @@ def test_who_waits_for_what_is_shared_can_be_cancelled():
         assert may_end.wait(60)
         return Value()
 
-    worker = threading.Thread(target=shared.get, args=("a", lambda _: True, make))
+    worker = threading.Thread(target=shared.extended, args=("a", lambda _: True, make))
     worker.start()
     in_work.wait()
     threading.Timer(0.05, cancellation.cancel).start()
     with cancellable(cancellation), pytest.raises(Cancelled):
-        shared.get("a", lambda _: True, make)
+        shared.extended("a", lambda _: True, make)
     assert worker.is_alive()
     may_end.set()
     worker.join()
-    kept = shared.get("a", lambda _: True, lambda _: pytest.fail("what was in work is kept"))
+    kept = shared.extended("a", lambda _: True, lambda _: pytest.fail("what was in work is kept"))
     assert isinstance(kept, Value)
 
 
