@@ -42,7 +42,6 @@ _MODULES = {
     "create_app": "mandeldask.app",
     "demo_tree": "mandeldask.demo",
     "export": "mandeldask.exporting",
-    "limit_caches": "mandeldask.cache_control",
     "fixture_tree": "mandeldask.fixtures",
     "limit_caches": "mandeldask.cache_control",
     "open_path": "mandeldask.files.paths",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node, Read
 
 PORT = 8000
-"""Where the server listens unless told otherwise."""
+"""Where the server listens by default."""
 
 PLACE_S = 2400.0
 """Seconds that a chunk of a place may be estimated at by default: 256 x 256 pixels with their fields, at any
@@ -161,7 +161,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
     places : bool
         Whether any place may be opened by URL, ``/zarr/v3/at/<spec>.zarr``.
     orbits : str or Path, optional
-        Folder in which several processes share long reference orbits; nobody else may write there.
+        Folder in which several processes share long reference orbits; no other user may write there.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `api_keys_file`, `allowed_hosts`, `allow_origins`,
         `cache_bytes`, `cache_dir`, `cache_dir_bytes`, `client_seconds`, `codecs`, `threads`,

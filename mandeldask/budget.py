@@ -1,4 +1,4 @@
-"""What a computation may cost: seconds allowed from outside, and told by kernels before they begin.
+"""What a computation may cost: callers allow seconds, and kernels state their estimate before they begin.
 
 It lies below every layer and travels in the context, as `cancellation` does and for the same reason: a server must be
 able to bound whatever reaches a kernel, through xarray and dask, whichever tree it was asked for.
@@ -59,7 +59,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def spend(seconds: float, what: str) -> None:
-    """Tell what a computation may take, before it begins.
+    """State what a computation may take, before it begins.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ class _Meter:
 
     @property
     def used(self) -> float:
-        """CPU seconds used so far; seconds where the system does not tell."""
+        """CPU seconds used so far; wall-clock seconds where the system does not measure that."""
         return time.clock_gettime(self.clock) - self.began
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Cancelled(Exception):  # noqa: N818  named as asyncio and concurrent.futures name theirs
-    """The computation was stopped because nobody waits for it any more."""
+    """The computation was stopped because no caller waits for it any more."""
 
 
 class Cancellation:
@@ -70,7 +70,7 @@ _current: ContextVar[Cancellation | None] = ContextVar("mandeldask_cancellation"
 
 
 def current() -> Cancellation:
-    """Return the Cancellation of this context; one that nobody can raise where none was set."""
+    """Return the Cancellation of this context; if none was set, one that is never cancelled."""
     return _current.get() or Cancellation()
 
 

@@ -1,4 +1,4 @@
-"""What a forked child begins anew: locks that threads of its parent held, and pools whose threads it does not have."""
+"""What a forked child replaces: locks that threads of its parent held, and pools whose threads it does not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Renewable(Protocol):
     """What holds locks or threads."""
 
     def renew(self) -> None:
-        """Begin anew in a child, where no other thread runs: with free locks and without threads."""
+        """Start again in a child, where no other thread runs: with free locks and without threads."""
         ...
 
 

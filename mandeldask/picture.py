@@ -142,7 +142,7 @@ def _unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
 
 
 def _inside(array: object, dtype: np.dtype[Any]) -> float:
-    """Return the value from which on pixels are inside, as the array's attributes or its dtype tell."""
+    """Return the value from which on pixels are inside, from the array's attributes or its dtype."""
     attrs = getattr(array, "attrs", {})
     if "maxiter" in attrs:
         return int(attrs["maxiter"])

@@ -1,4 +1,4 @@
-"""How far a long computation is, told to whoever listens: carried by the context, as a `cancellation` is."""
+"""Progress of long computations, reported to a listener that the context carries, as it carries a `cancellation`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """One long computation; equal to itself only, so that two of the same kind are told apart."""
+    """One long computation; equal to itself only, so that two of the same kind stay distinct."""
 
     label: str
     """What is being computed."""
@@ -30,8 +30,8 @@ Listener = Callable[[Work, int], None]
 _listener: ContextVar[Listener | None] = ContextVar("mandeldask_progress", default=None)
 
 
-def tell(work: Work, done: int) -> None:
-    """Tell the listener of this context, if there is one, that `done` of `work` is done."""
+def announce(work: Work, done: int) -> None:
+    """Report to the listener of this context, if there is one, that `done` of `work` is done."""
     listener = _listener.get()
     if listener is not None:
         listener(work, done)
@@ -39,7 +39,7 @@ def tell(work: Work, done: int) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Let computations inside the block tell `listener` how far they are."""
+    """Let computations inside the block report their progress to `listener`."""
     token = _listener.set(listener)
     try:
         yield

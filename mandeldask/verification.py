@@ -55,7 +55,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     sample : int or None
         Chunks of each array that are compared with the source; None for all.
     repair : bool
-        Write chunks that are wrong anew, from the source.
+        Rewrite wrong chunks from the source.
     progress : callable, bool or None
         As for `export`.
     storage_options : dict, optional
@@ -137,7 +137,7 @@ def _planned(path: str, there: zarr.Array[Any], source: Array | None) -> Planned
 
 
 def _repair(target: Target, arrays: Sequence[PlannedArray], wrong: set[str]) -> None:
-    """Write the chunks under the keys `wrong` anew."""
+    """Rewrite the chunks under the keys `wrong`."""
     pending = [
         PendingJob(job, tuple(_right(planned, wrong) for planned in job.arrays)) for job in jobs_of(target, arrays)
     ]

@@ -13,20 +13,20 @@ from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbi
 from mandeldask.fractal.rationals import as_point
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.threads import stoppable_threads
-from mandeldask.progress import Work, listening, tell
+from mandeldask.progress import Work, announce, listening
 
 
 def test_without_a_listener_nothing_happens():
-    tell(Work("a", "b", 3), 1)
+    announce(Work("a", "b", 3), 1)
 
 
 def test_a_listener_is_the_contexts_own():
     outer, inner, work = [], [], Work("a", "b", 3)
     with listening(lambda *told: outer.append(told)):
-        tell(work, 1)
+        announce(work, 1)
         with listening(lambda *told: inner.append(told)):
-            tell(work, 2)
-        tell(work, 3)
+            announce(work, 2)
+        announce(work, 3)
     assert (outer, inner) == ([(work, 1), (work, 3)], [(work, 2)])
 
 
@@ -54,9 +54,9 @@ def test_a_bar_shows_long_work_in_a_row_of_its_own(monkeypatch, capsys):
     work = Work("reference orbit", "iterations", 1000)
     with reporting("5 tiles", progress=True) as report:
         report(2, 5)
-        tell(work, 400)
+        announce(work, 400)
         time.sleep(0.3)  # a bar is drawn ten times a second
-        tell(work, 1000)
+        announce(work, 1000)
         report(5, 5)
     shown = capsys.readouterr().err
     assert all(said in shown for said in ("reference orbit", "400/1000", "iterations/s", "tiles/s", "5/5"))
@@ -70,7 +70,7 @@ def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
 
     def block(values):
         flags.append(current().flag)
-        tell(work, 1)
+        announce(work, 1)
         return values + 1
 
     work, numbers = Work("a", "b", 1), da.zeros(4, chunks=1, dtype=int)

@@ -1,4 +1,4 @@
-"""The commands, gathered; and errors told in one line."""
+"""All commands; errors are printed in one line."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Scene:
 
         height, width = as_shape(self.size)
         shape = (height * self.oversample, width * self.oversample)
-        grid = Grid.window(self.center, self.width, shape, allow_huge=True)  # whoever made the scene has allowed it
+        grid = Grid.window(self.center, self.width, shape, allow_huge=True)  # the scene was allowed when it was made
         seen = window(
             self.center, self.width, shape,
             maxiter=self.maxiter, fields=(self.field,), julia=self.julia, allow_huge=True,

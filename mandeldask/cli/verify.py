@@ -15,7 +15,7 @@ def verify(
     *,
     full: Annotated[bool, typer.Option("--full", help="Compute every chunk again and compare.")] = False,
     sample: Annotated[int, typer.Option(min=0, help="Chunks of each array that are computed and compared.")] = 16,
-    repair: Annotated[bool, typer.Option("--repair", help="Write what is wrong anew.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Rewrite wrong chunks.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Look at every chunk of an export. Exit code 1 says that something is wrong.

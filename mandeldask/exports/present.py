@@ -109,7 +109,7 @@ def is_whole(target: Target, planned: PlannedArray, key: str, size: int | None, 
     key : str
         Its key below the array's path.
     size : int or None
-        Its bytes; None where the target does not tell: object stores show an object once it is complete.
+        Its bytes; None where the target gives no sizes: object stores show an object once it is complete.
     expected : int or None
         The bytes that were written; None if no ledger knows.
     """

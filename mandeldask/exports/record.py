@@ -33,7 +33,7 @@ class Record:
         raw = self.target.read(self._key(MARK))
         try:
             found = json.loads(raw or b"{}")
-        except ValueError:  # cut off: the chunks below it may be anybody's
+        except ValueError:  # cut off: the chunks below it may have another origin
             return ""
         return found.get("content") if isinstance(found, dict) else ""
 

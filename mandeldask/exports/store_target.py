@@ -60,7 +60,7 @@ class StoreTarget:
         sync(put_all())
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, None]]:
-        """Yield every key below `prefix`. Stores do not tell sizes without a request for each."""
+        """Yield every key below `prefix`. Stores give no sizes without a request for each key."""
         start = f"{prefix}/" if prefix else ""
 
         async def listed() -> list[str]:
@@ -85,7 +85,7 @@ class StoreTarget:
         return False
 
     def free_bytes(self) -> None:
-        """Return None: stores do not tell."""
+        """Return None: stores give no size."""
 
     def close(self) -> None:
         """Do nothing: the store stays open."""

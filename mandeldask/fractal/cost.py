@@ -1,4 +1,4 @@
-"""What a window will cost, told before anything is computed, so that it can be refused."""
+"""Estimated cost of a window, before anything is computed, so that it can be refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFERENCES = 2
 """Orbits as long as `maxiter` that a reference may come to: its own, and as much again to look for a nucleus."""
 
 _INTEGER_PIXELS = 16
-"""Pixels of a tile that integers may have to answer; 4 were seen, and each may begin anew with more bits."""
+"""Pixels of a tile that integers may have to answer; 4 were seen, and each may start again with more bits."""
 
 _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
 """Seconds that a pixel takes whatever `maxiter`, by whether there is a reference orbit."""
@@ -30,7 +30,7 @@ _TIP = -2
 _NEXT_TO_IT = 2.0**-40
 """Radius of that region."""
 _FOLLOWED_S = 30e-6
-"""Seconds of an iteration of such an orbit, beside ten of the reference's: it begins anew with more bits."""
+"""Seconds of an iteration of such an orbit, in addition to ten of the reference's: it starts again with more bits."""
 
 _PERIOD_S = 20e-6
 """Seconds that looking for a pixel's period takes."""

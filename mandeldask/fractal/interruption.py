@@ -59,7 +59,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
 
 
 def _calls() -> SimpleQueue[Callable[[], None]]:
-    """Return what the thread beside the main one computes, one after the other; it keeps its scratch memory."""
+    """Return the queue of the second thread, which computes one call after the other and keeps its scratch memory."""
     global _queue  # noqa: PLW0603  the main thread's own
     if _queue is None:
         _queue = SimpleQueue()

@@ -88,6 +88,6 @@ def _counts(grid: Grid, maxiter: int, julia: Point | None) -> NDArray[Any]:
 
 
 def _is_settled(counts: NDArray[Any], cap: int) -> bool:
-    """Whether no pixel is left that could escape past `cap`, or hardly any did in its second half."""
+    """Whether no pixel is left that could escape past `cap`, or few did in its second half."""
     half, whole = (float(np.mean(counts < end)) for end in (cap // 2, cap))
     return whole == 1.0 or (whole > 0.0 and whole - half <= _SETTLED)

@@ -39,7 +39,7 @@ class MandeldaskBackendEntrypoint(BackendEntrypoint):
     supports_groups = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Tell whether this is the name of a pyramid."""
+        """Return whether this is the name of a pyramid."""
         return isinstance(filename_or_obj, str) and filename_or_obj.startswith(SCHEME)
 
     def open_dataset(
@@ -113,7 +113,7 @@ def _keyword(part: str) -> tuple[str, Any]:
 
 
 def _prefer_chunks(dataset: xr.Dataset) -> None:
-    """Tell xarray the tiles of levels that dask can take."""
+    """Give xarray the tiles of levels that dask can take."""
     for variable in dataset.data_vars.values():
         sides: Mapping[Any, int] = dict(zip(variable.dims, variable.encoding["chunks"], strict=True))
         if all(-(-variable.sizes[dim] // side) <= MAX_BLOCKS for dim, side in sides.items()):

@@ -120,7 +120,7 @@ class PixelIndex(CoordinateTransformIndex):
         return IndexSelResult({self.dim: found})
 
     def equals(self, other: Index, **_: Any) -> bool:
-        """Tell whether both have the same pixels, exactly."""
+        """Return whether both have exactly the same pixels."""
         return isinstance(other, PixelIndex) and self.axis == other.axis
 
     def join(self, other: Self, how: str = "inner") -> Self:

@@ -46,14 +46,14 @@ __all__ = ["IndexSelResult", "LazyPixels", "PixelArray", "PixelLabels", "pixels_
 
 
 class PixelLabels(CoordinateTransformIndexingAdapter):
-    """Coordinates that a transform computes, told in a line by the first, the second and the last.
+    """Coordinates that a transform computes; the repr shows the first, the second and the last in one line.
 
     xarray's own line computes as many as fit: more than half the time that a tree of 50 levels takes to show.
     """
 
     def _repr_inline_(self, max_width: int) -> str:
         size = self.shape[0]
-        if size < 3:  # noqa: PLR2004  no three to tell
+        if size < 3:  # noqa: PLR2004  fewer than three values
             return super()._repr_inline_(max_width)
         shown = self._transform.forward({self._dims[0]: np.array([0, 1, size - 1])})
         return "{:.4g} {:.4g} ... {:.4g}".format(*shown[self._coord_name])

@@ -90,7 +90,7 @@ def _exact(axis: Axis, label: Any, at: Fraction) -> int:
         return int(found.start)
     if isinstance(label, float) and found.stop > found.start:
         count = found.stop - found.start
-        msg = f"{label!r} is the coordinate of {count} pixels that float64 cannot tell apart: pass text"
+        msg = f"{label!r} is the coordinate of {count} pixels that float64 cannot distinguish: pass text"
         raise KeyError(msg)
     raise KeyError(_missing(axis, label))
 

@@ -39,7 +39,7 @@ def as_dataset(
     attrs : mapping
         Attributes of the Dataset.
     side : int
-        Pixels along a Zarr chunk, for arrays that have no dask chunks to tell.
+        Pixels along a Zarr chunk, for arrays without dask chunks.
     """
     if sides is None or not can_be_listed(grid.shape, sides):
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)

@@ -1,6 +1,6 @@
 """Multiscale metadata of a Pyramid: OME-Zarr for both formats, zarr-conventions for v3, exact positions as text.
 
-Attributes named ``zarr_v2`` and ``zarr_v3`` belong to that format alone: whoever writes or serves a format merges
+Attributes named ``zarr_v2`` and ``zarr_v3`` belong to that format alone: code that writes or serves a format merges
 its own into the other attributes and drops the other's. The two cannot share a place: OME 0.4 says that `multiscales`
 is a list, zarr-conventions that it is an object.
 """

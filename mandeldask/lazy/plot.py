@@ -1,4 +1,4 @@
-"""Drawing windows to scale, at depths where float64 coordinates can no longer tell their pixels apart.
+"""Drawing windows to scale, at depths where float64 coordinates can no longer distinguish pixels.
 
 xarray fits a picture to the shape of the figure, and neither xarray nor matplotlib lets an array or its coordinates ask
 for the aspect of the axes: not by attributes, by an index, or by matplotlib's unit converters, which see bare numpy
@@ -32,7 +32,7 @@ LABEL = 20
 """Characters of a number in the label of an axis, at most."""
 
 DIGITS = 10
-"""Binary digits of a coordinate that should tell neighbours apart, for ticks to make sense."""
+"""Binary digits of a coordinate that must distinguish neighbours, for ticks to make sense."""
 
 
 def _to_scale(draw: Any) -> Any:
@@ -119,7 +119,7 @@ def _places(array: xr.DataArray) -> Mapping[Hashable, xr.DataArray]:
 
 
 def _shows_the_plane(array: xr.DataArray, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
-    """Tell whether places are along both axes of a plot for which no other aspect is asked."""
+    """Return whether places are along both axes of a plot for which no other aspect is asked."""
     places = _places(array)
     along = {*args, keywords.get("x"), keywords.get("y")} - {None}
     facets = {keywords.get("row"), keywords.get("col")}

@@ -1,4 +1,4 @@
-"""What long work tells about how far it is: a bar where someone looks at it, or a callable of the caller's."""
+"""Progress of long work: a bar in terminals and notebooks, or a callable of the caller."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]:
-    """Give a callable that is told (done, total) after every tile.
+    """Yield a callable to be called with (done, total) after every tile.
 
     Parameters
     ----------
@@ -58,19 +58,19 @@ def _bar(label: str) -> Iterator[Report]:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tiles, rows = bar.add_task(label, total=None, rate=""), _Rows(bar)
-        with listening(rows.tell):
+        with listening(rows.update_work):
             yield lambda done, total: rows.update(tiles, "tiles", done, total)
 
 
 class _Rows:
-    """The rows of a bar; they may be told from any thread."""
+    """The rows of a bar; any thread may update them."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._began = time.perf_counter()
         self._works: dict[Work, tuple[TaskID, float]] = {}
 
-    def tell(self, work: Work, done: int) -> None:
+    def update_work(self, work: Work, done: int) -> None:
         """Show how far a long computation is, until it ends."""
         if work not in self._works:
             self._works[work] = self._bar.add_task(work.label, total=work.total, rate=""), time.perf_counter()

@@ -29,14 +29,14 @@ def stoppable_threads(report: Report) -> Iterator[None]:
     Parameters
     ----------
     report : callable
-        Told (done, total) after every task.
+        Called with (done, total) after every task.
     """
-    told = _Told(report)
+    counted = _Counted(report)
     with (
         cancellable(Cancellation()) as cancellation,
         ContextThreads(os.cpu_count()) as pool,
         dask.config.set(scheduler="threads", pool=pool),
-        Callback(start_state=told.start, posttask=told.one_more),  # type: ignore[no-untyped-call]
+        Callback(start_state=counted.start, posttask=counted.one_more),  # type: ignore[no-untyped-call]
     ):
         try:
             yield
@@ -46,14 +46,14 @@ def stoppable_threads(report: Report) -> Iterator[None]:
 
 
 class ContextThreads(ThreadPoolExecutor):
-    """Threads that run everything in the context of whoever submits it."""
+    """Threads that run each task in the context of its submitter."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit a call, to be made in a copy of this context."""
         return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
-class _Told:
+class _Counted:
     """How many tasks of a graph are done."""
 
     def __init__(self, report: Report) -> None:

@@ -40,7 +40,7 @@ class PixelTransform(CoordinateTransform):
         return {self.dims[0]: np.array(places).reshape(labels.shape)}
 
     def equals(self, other: CoordinateTransform, **_: Any) -> bool:
-        """Tell whether every pixel is at the same exact position."""
+        """Return whether every pixel is at the same exact position."""
         return isinstance(other, PixelTransform) and self.axis == other.axis and self.dims == other.dims
 
     def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:

@@ -123,10 +123,10 @@ def create_app(
     formats = formats_of(settings.codecs)
 
     # Strangers choose places, and wait apart.
-    beside = pool.beside(settings.threads, settings.queue) if places else pool
+    places_pool = pool.sibling(settings.threads, settings.queue) if places else pool
 
     def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
-        source, queue = cluster.over(node) if cluster else node, beside if place else pool
+        source, queue = cluster.over(node) if cluster else node, places_pool if place else pool
         make = partial(ZarrView, source, formats[number], cache=cache, pool=queue, at=name or "")
         if name is None or file is None:  # places are not kept: strangers could fill the disk
             return make()
@@ -142,7 +142,7 @@ def create_app(
     catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)
     for path, reason in catalog.skipped().items():
         log.warning("%s is left out: %s", path, reason)
-    metrics.watch(cache, frozenset({pool, beside}))
+    metrics.watch(cache, frozenset({pool, places_pool}))
     routes = _routes(Zarr(catalog, shares), metrics, pool, cluster)
     return Application(_wrapped(routes, settings, metrics), catalog, metrics, settings)
 

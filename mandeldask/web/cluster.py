@@ -173,7 +173,7 @@ class _Remote:
         Raises
         ------
         Cancelled
-            If nobody waits any more; the worker stops too.
+            If no client waits any more; the worker stops too.
         SchedulerAway
             If the scheduler or all workers go before it is done.
         """

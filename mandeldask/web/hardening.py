@@ -1,4 +1,4 @@
-"""Headers that forbid browsers to guess a reply's type, tell its URL to others, or show it in a stranger's frame."""
+"""Headers that keep browsers from guessing a reply's type, sending its URL elsewhere, or framing it in another site."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def _hardening(policy: bytes, allow_origins: tuple[str, ...]) -> tuple[tuple[byt
     framing = " ".join(("'self'", *(origin for origin in allow_origins if origin != "null")))
     return (
         (_POLICY, policy + f"; frame-ancestors {framing}".encode("latin-1")),
-        (b"referrer-policy", b"no-referrer"),  # a page below /key/<key>/ must not tell it to others
+        (b"referrer-policy", b"no-referrer"),  # a page below /key/<key>/ must not send it to other sites
         (b"x-content-type-options", b"nosniff"),
     )

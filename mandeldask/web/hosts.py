@@ -23,7 +23,7 @@ _OPEN = ("/healthz", "/readyz")
 
 
 def usual_hosts(host: str, *, shared: bool) -> tuple[str, ...]:
-    """Return the names that a server at the address `host` answers to unless told.
+    """Return the names that a server at the address `host` answers to by default.
 
     A loopback address is there for the people of this machine, by its own names, unless it is `shared` with others: by
     keys, which no page of another site has, or because it is public.

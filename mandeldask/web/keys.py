@@ -94,7 +94,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """ASGI middleware: 401 for whoever has no key, before anything is looked up.
+    """ASGI middleware: 401 for requests without a key, before anything is looked up.
 
     A key is read from ``Authorization: Bearer`` or ``Apikey``, ``X-API-Key``, ``?api_key=`` or the path prefix
     ``/key/<key>``, the only one that every Zarr client can be given.
@@ -134,7 +134,7 @@ class ApiKeys:
         return {**scope, "path": path, "raw_path": raw_path}, self._grant(prefix[1])
 
     def _grant(self, given: str | None) -> Grant | None:
-        """Return what `given` opens; every key is compared in full, so time tells nothing."""
+        """Return what `given` opens; every key is compared in full, so timing reveals nothing."""
         if given is None:
             return None
         found = None

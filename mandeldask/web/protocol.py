@@ -240,7 +240,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._look_timer = self.loop.call_later(LOOK_S, self._look, turn + 1)
 
     def _is_reset(self) -> bool:
-        if not hasattr(select, "poll"):  # pragma: no cover  Windows: writing the reply will tell
+        if not hasattr(select, "poll"):  # pragma: no cover  Windows: writing the reply finds out
             return False
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), 0)

@@ -171,7 +171,7 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
 
 
 class _Announcing(uvicorn.Server):
-    """A server that tells when it accepts requests."""
+    """A server that announces when it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], object]) -> None:
         super().__init__(config)
@@ -185,7 +185,7 @@ class _Announcing(uvicorn.Server):
 
 
 class _AnnouncingWorkers(Multiprocess):
-    """Worker processes, the dead ones replaced, that tell when the first accepts requests."""
+    """Worker processes that are replaced when they die, and announce when the first accepts requests."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], object], sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
@@ -235,7 +235,7 @@ def _config(
         ws="none",
         lifespan="on",
     )
-    # It shows keys, and whoever configures logging may turn it on again; `mandeldask.access` shows none.
+    # It shows keys; users can turn it on again in their logging configuration. `mandeldask.access` shows no keys.
     logging.getLogger("uvicorn.access").disabled = True
     return config
 

@@ -1,4 +1,4 @@
-"""Listening sockets: bind a port, find a free one, and tell loopback addresses from others."""
+"""Listening sockets: bind a port, find a free one, and recognise loopback addresses."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ USUAL = 3
 """RFC 9218's urgency of a request that says nothing."""
 
 PREFETCH = 6
-"""Urgency of what nobody looks at yet."""
+"""Urgency of a request that no user waits for yet."""
 
 _LEVELS = frozenset("01234567")
 

@@ -85,7 +85,7 @@ class _HereExecutor(ThreadPoolExecutor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001  belongs to whoever waits
+        except BaseException as error:  # noqa: BLE001  belongs to the caller that waits
             future.set_exception(error)
         return future
 

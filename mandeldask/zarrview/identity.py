@@ -52,7 +52,7 @@ def identity(data: Any) -> str:
 
     Arrays in memory are identified by their elements, xarray's lazy wrappers by what they wrap. Other arrays promise
     by a `__dask_tokenize__` to be what it says, for ever, as lazily indexed pyramids do. A dask array's own says its
-    name only, which anybody may choose, and which stays as it is when a file changes: its functions must promise.
+    name only, which anyone may choose, and which stays as it is when a file changes: its functions must promise.
     """
     if isinstance(data, np.ma.MaskedArray):
         return digest("masked", identity(np.ma.getdata(data)), identity(np.ma.getmaskarray(data)))

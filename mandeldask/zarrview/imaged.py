@@ -74,7 +74,7 @@ class Images(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """Opens a node anew, as images."""
+    """Opens a node again, as images."""
 
     reopen: Any
     how: Making

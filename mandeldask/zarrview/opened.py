@@ -1,4 +1,4 @@
-"""The nodes of a tree that were opened last: resolved by path, and opened anew when their version moves."""
+"""The nodes of a tree that were opened last: resolved by path, and opened again when their version changes."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Pool(Queue):
     niceness : int
         How far the threads step back behind others, an event loop's above all, from 0 to 19 (Linux only).
     charge : callable, optional
-        Told, after each call, for whom it was (`asker`) and how many seconds of CPU it took.
+        Called after each call with the client that it was for (`asker`) and its seconds of CPU.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Pool(Queue):
         for each in (threads, self._aside):
             finalize(self, each.shutdown, wait=False, cancel_futures=False)
 
-    def beside(self, workers: int, queue: int | None = None) -> Queue:
+    def sibling(self, workers: int, queue: int | None = None) -> Queue:
         """Return another queue for the same threads, of which its calls have `workers` at a time at most.
 
         The calls of both take turns; there is one thread at least that this queue's cannot have. The threads end with

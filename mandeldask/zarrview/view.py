@@ -42,7 +42,7 @@ class ZarrView:
     """What a tree looks like as a Zarr store of one format: keys to metadata documents and chunks.
 
     Nothing but `read` and `get` computes, and they compute one chunk. Members of the tree are opened when they are
-    asked for; those that have a version are opened anew when it moves.
+    asked for; those that have a version are opened again when it changes.
 
     Parameters
     ----------

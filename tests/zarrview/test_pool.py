@@ -56,13 +56,13 @@ def test_askers_take_turns(held):
     assert "".join(order) == "abcaba"
 
 
-def test_queues_take_turns_and_one_beside_never_has_all_threads():
+def test_queues_take_turns_and_one_sibling_never_has_all_threads():
     pool, event = Pool(2), threading.Event()
-    beside = pool.beside(1)
-    futures = [beside.submit(event.wait, 10) for _ in range(5)]
+    sibling = pool.sibling(1)
+    futures = [sibling.submit(event.wait, 10) for _ in range(5)]
     assert until(futures[0].running)
     assert pool.submit(lambda: 7).result(5) == 7
-    assert (beside.running, beside.waiting) == (1, 4)
+    assert (sibling.running, sibling.waiting) == (1, 4)
     event.set()
     for future in futures:
         future.result(10)
@@ -125,13 +125,13 @@ def test_threads_end_with_their_pool():
     pool = Pool(2)
     pool.submit(int).result(10)
     (thread,) = pool._threads.threads
-    beside = pool.beside(1)
+    sibling = pool.sibling(1)
     del pool
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()
     with pytest.raises(RuntimeError, match="shut down"):
-        beside.submit(int)
+        sibling.submit(int)
 
 
 def test_a_call_that_never_ends_does_not_keep_the_process():

@@ -18,7 +18,7 @@ from mandeldask.files.attributes import as_json
 from mandeldask.files.blocks import BLOCK_LIMIT, blocked
 from mandeldask.files.flat import plane_chunks, pread
 from mandeldask.files.kinds.hdf5_files import opened_file
-from mandeldask.files.kinds.hdf5_links import beside, companions, followed
+from mandeldask.files.kinds.hdf5_links import companions, followed, resolved_path
 from mandeldask.files.kinds.hdf5_names import is_dimension_only, names_of_dimensions
 from mandeldask.files.kinds.hdf5_types import element_type, read_elements
 from mandeldask.files.skipped import members_of
@@ -134,7 +134,7 @@ class Inside(Mapping[str, "Node"]):
 
     def _of_other(self, name: str, path: str) -> Node:
         """Return what an external link leads to, in a file that has a version of its own."""
-        found = beside(self.source, self.source.path, name)
+        found = resolved_path(self.source, self.source.path, name)
         if not os.path.isfile(found):  # noqa: PTH113
             msg = f"it is a link to the file {name}, which is not there"
             raise Unreadable(msg)

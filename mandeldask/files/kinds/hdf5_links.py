@@ -65,7 +65,7 @@ def companions(source: Source, dataset: h5py.Dataset) -> list[str]:
 
 def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[str, None], deep: int) -> None:
     for name, _, _ in dataset.external or ():
-        found[beside(source, file, os.fsdecode(name))] = None
+        found[resolved_path(source, file, os.fsdecode(name))] = None
     if not dataset.is_virtual:
         return
     if not deep:
@@ -75,7 +75,7 @@ def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[st
         if "%" in virtual.file_name or "%" in virtual.dset_name:
             msg = f"it takes its elements from files by the pattern {virtual.file_name}, which is not followed"
             raise Unreadable(msg)
-        path = file if virtual.file_name == "." else beside(source, file, virtual.file_name)
+        path = file if virtual.file_name == "." else resolved_path(source, file, virtual.file_name)
         if path != file:
             found[path] = None
         _of_other(source, path, virtual.dset_name, found, deep - 1)
@@ -95,8 +95,8 @@ def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep
             _of_dataset(source, dataset, path, found, deep)
 
 
-def beside(source: Source, file: str, name: str) -> str:
-    """Return where the file `name`, as `file` names it, lies: HDF5 looks beside `file` and in the working directory."""
+def resolved_path(source: Source, file: str, name: str) -> str:
+    """Return the path of `name` as `file` means it: HDF5 looks in the folder of `file` and in the working directory."""
     places = [os.path.join(os.path.dirname(file), name), os.path.join(os.getcwd(), name)]  # noqa: PTH109, PTH118, PTH120
     there = [place for place in places if os.path.exists(place)] or places[:1]  # noqa: PTH110
     inside = [source.inside(place) for place in there]

@@ -130,7 +130,7 @@ def _ome_pixels(xml: str, index: int) -> ET.Element | None:
 
 
 def _resolution(page: tifffile.TiffPage | None) -> dict[str, tuple[float, str]]:
-    """Return the size of pixels that the baseline tags tell, unless they say nothing."""
+    """Return the size of pixels from the baseline tags, or None."""
     if page is None:
         return {}
     unit = _RESOLUTION_UNITS.get(int(page.resolutionunit or 0), "")

@@ -32,7 +32,7 @@ STAMPED = 1000
 """Files of an array that are each looked at for changes; of larger arrays only their folders are."""
 
 _FOLDERS = 4096
-"""Folders of an array beyond which it is read anew every time."""
+"""Folders of an array beyond which it is read again every time."""
 
 
 class Confined(LocalStore):
@@ -107,7 +107,7 @@ class StoreVersion:
     """Of the array."""
 
     def __call__(self) -> str | None:
-        """Return the version; None where only reading it all would tell."""
+        """Return the version; None where only reading all of it would show a change."""
         found: list[Any] = []
         pending, files = [self.path], 0
         while pending:

@@ -88,7 +88,7 @@ def smooth_at(n, x, y, r, c_x, c_y, worst):
     """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN where r proves too little."""
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
-    while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
+    while square <= far_out and r * r < square:  # next to -2 an orbit may seem to stay
         r, _ = bounds_after(square, c2, 0.0, 0.0, r, 0.0, 0.0)
         x, y, _, _ = step(x, y, c_x, c_y, 0.0, 0.0, 0.0)
         square, n = x * x + y * y, n + 1
@@ -105,7 +105,7 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing, worst, worst
     """
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
-    while square <= far_out and r * r < square:  # beside -2 an orbit may seem to stay
+    while square <= far_out and r * r < square:  # next to -2 an orbit may seem to stay
         r, q = bounds_after(square, c2, g_x, g_y, r, q, spacing)
         x, y, g_x, g_y = step(x, y, c_x, c_y, g_x, g_y, spacing)
         square, n = x * x + y * y, n + 1

@@ -155,7 +155,7 @@ class Stage:
     """
     within: str = ""
     takes_unit: bool = False
-    """Whether the stage tells distances in the tile's unit, and not in plane units."""
+    """Whether the stage writes distances in the tile's unit, not in plane units."""
 
     def try_on(self, tile: Tile, before: Situation | None = None) -> None:
         """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds.

@@ -84,7 +84,7 @@ class Tile:
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
     smooth: NDArray[np.float64] | None
-    """Continuous escape times, or None where nobody asked; a stage that cannot give them leaves the pixel open."""
+    """Continuous escape times, or None if not wanted; a stage that cannot give them leaves the pixel open."""
     distance: NDArray[np.float32] | None
     """Distance estimates, or None; as `smooth`. In plane units until `take_unit` is called, then in `unit`."""
     period: NDArray[np.uint32] | None
@@ -92,7 +92,7 @@ class Tile:
     worst: tuple[float, float]
     """Squares of the relative errors of z and dz/dc for which fields are given, as `limits.worst_for` has them."""
     unit: Fraction
-    """The unit that distances are told in, in plane units."""
+    """The unit of distances, in plane units."""
     open: NDArray[np.int64]
     """Pixels that no stage has answered yet, ascending."""
     needs_more_precision: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -144,7 +144,7 @@ class Tile:
         return self.smooth is not None or self.distance is not None
 
     def take_unit(self) -> None:
-        """Turn the distances told so far, in plane units, into `unit`."""
+        """Convert the distances written so far from plane units to `unit`."""
         if self.distance is not None and self.unit != 1:
             self.put_distances(slice(None), self.distance, 1 / self.unit)
 
@@ -152,8 +152,8 @@ class Tile:
         """Write `distances`, each so many times `unit` of the tile's units, at `pixels`: an index or a slice."""
         if self.distance is not None:
             with np.errstate(over="ignore"):
-                told = distances.astype(np.float64) * as_factor(unit)
-            self.distance[pixels] = np.minimum(told, np.finfo(np.float32).max)
+                scaled = distances.astype(np.float64) * as_factor(unit)
+            self.distance[pixels] = np.minimum(scaled, np.finfo(np.float32).max)
 
     def close(self, proven: NDArray[np.bool_], part: str = "") -> None:
         """Take out of `open` the pixels ``open[proven]``, credited to the stage, or to that `part` of it.

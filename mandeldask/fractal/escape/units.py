@@ -1,4 +1,4 @@
-"""In which unit a dataset tells distances: one for all that is read of it, however it is read."""
+"""The unit of a dataset's distances: one for the whole dataset, however it is read."""
 
 from __future__ import annotations
 

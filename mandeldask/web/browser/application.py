@@ -211,12 +211,12 @@ class Place:
 
 
 async def _coordinates(place: Place, item: Item) -> list[str]:
-    """Return the names of the dimensions along which an array beside this one has coordinates."""
+    """Return the names of the dimensions along which a sibling array has coordinates."""
     above = place.found.key.rpartition("/")[0]
     found = []
     for size, dim in item.sides if item.draws and "/" in place.zarr else ():
-        beside = await item_at(place.found, f"{above}/{dim}" if above else dim, dim) if dim else None
-        if beside is not None and beside.shape == (size,):
+        sibling = await item_at(place.found, f"{above}/{dim}" if above else dim, dim) if dim else None
+        if sibling is not None and sibling.shape == (size,):
             found.append(dim)
     return found
 

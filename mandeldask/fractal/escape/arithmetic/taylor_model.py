@@ -169,7 +169,7 @@ def advance(w, rho):
 
 @inner
 def judge(w, used, tolerance, events):
-    """Tell of `used` discs what is wrong with the next iterate: not known well enough (1), or OUT.
+    """Write for each of `used` discs what is wrong with the next iterate: not known well enough (1), or OUT.
 
     Returns of how many something is.
     """

@@ -72,7 +72,7 @@ def _sum(a, b, c, d):
 
 @inlined
 def _split(high, low, lowest):
-    """Return the same number in parts that hardly overlap."""
+    """Return the same number in parts that overlap by few bits."""
     high, low = two_sum(high, low)
     low, lowest = two_sum(low, lowest)
     return high, low, lowest

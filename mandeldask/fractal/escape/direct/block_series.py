@@ -57,7 +57,7 @@ class Series(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What `start` was asked for, as its parameters tell."""
+    """The parameters of `start`."""
 
     re: NDArray[np.float64]
     im: NDArray[np.float64]
@@ -148,7 +148,7 @@ def start(
     tolerance : float
         Error at which a block stops, `TOLERANCE`, `COARSE` or `SHORT`.
     answers : block_counts.Answers
-        Where counts go that the polynomials tell, or `settling.NOWHERE`.
+        Where counts go that the polynomials decide, or `block_counts.NOWHERE`.
     flag : bool, shape (1,)
         Set to cancel.
     """

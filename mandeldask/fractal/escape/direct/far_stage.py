@@ -31,8 +31,8 @@ def answer_far_out(tile: Tile, n: int = 1, least: int = FAR_OUT_EXPONENT) -> Non
         tile.smooth[pixels] = n - np.log2(logarithm)
     if tile.distance is not None:
         most = float(np.finfo(np.float32).max)
-        told = 1.0 + logarithm + np.log2(logarithm * np.log(2.0))
-        tile.distance[pixels] = np.minimum(np.exp2(np.minimum(told, 200.0)), most)
+        logarithms = 1.0 + logarithm + np.log2(logarithm * np.log(2.0))
+        tile.distance[pixels] = np.minimum(np.exp2(np.minimum(logarithms, 200.0)), most)
     tile.close(far)
 
 

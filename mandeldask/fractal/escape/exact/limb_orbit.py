@@ -102,10 +102,10 @@ def follow(
     size, cancellation = bits // _WORD + 1, current()
     limbs = np.array([_as_limbs(abs(part), size) for part in (*first, *c)])
     signs = np.array([part < 0 for part in (*first, *c)], np.int64)
-    told, room = np.zeros(6), np.zeros((6, size), np.uint64)
-    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, told, cancellation.flag)
+    results, room = np.zeros(6), np.zeros((6, size), np.uint64)
+    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, results, cancellation.flag)
     cancellation.check()
-    n, count, error, square, last_slope, shift = told.tolist()
+    n, count, error, square, last_slope, shift = results.tolist()
     if count < 0:
         return Followed(None, int(n), error, None)
     far = (int(n), log2(square), log2(last_slope) + 2 * shift) if square > 0.0 else None
@@ -117,10 +117,10 @@ def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
 
 
 @kernel
-def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, told, flag):
+def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, flag):
     """Follow z from z_1, the first two of `limbs`; c is the other two.
 
-    Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `told`.
+    Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `results`.
     """
     c, c_signs = limbs[2:], signs[2:]
     x, y, xx, yy, zz, xy = room[0], room[1], room[2], room[3], room[4], room[5]
@@ -164,7 +164,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, told, flag
                 count = -1
                 n = 0
             else:
-                told[3], told[4], told[5] = z_x * z_x + z_y * z_y, slope * slope, shift
+                results[3], results[4], results[5] = z_x * z_x + z_y * z_y, slope * slope, shift
             break
         if fields:
             one = first_slope.added * power(-shift)
@@ -185,7 +185,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, told, flag
         x_sign = add(xx, 0, yy, 1, x)
         x_sign = add(x, x_sign, c[0], c_signs[0], x)
         n += 1
-    told[0], told[1], told[2] = n, count, np.log2(error) + exponent - per_unit
+    results[0], results[1], results[2] = n, count, np.log2(error) + exponent - per_unit
 
 
 @inner

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _SPARE_BITS = 32
-"""Fractional bits past those that tell pixels apart: orbits that leave lose no more than these, about."""
+"""Fractional bits past those that distinguish pixels: orbits that escape lose no more than about these."""
 
 
 def answer_in_integers(tile: Tile) -> None:

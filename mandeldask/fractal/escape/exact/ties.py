@@ -13,7 +13,7 @@ _PRIME = 2**61 - 1
 """What does not hold modulo this does not hold."""
 
 _LATEST = 64
-"""Numbers of 2^this bits nobody writes out."""
+"""Numbers of 2^this bits are never written out."""
 
 _SHARE = 16
 """Bits that a proof may take for each bit that orbits of this precision have."""
@@ -24,7 +24,7 @@ def is_proven_tie(c: Point, n: int, bits: int) -> bool:
 
     With c = a/q (Gaussian integer a, integer q), z_n = A_n / q^(2^(n-1)) where A_1 = a and
     A_{n+1} = A_n^2 + a q^(2^n - 1), so that |z_n| = 2 means |A_n|^2 = 4 q^(2^n). These numbers double in length with
-    n: False says that there is no tie or that it takes more bits, and the orbit is computed anew with more in any case.
+    n: False says that there is no tie or that it takes more bits, and the orbit is then computed again with more.
     An even q excludes a tie at once: 2 divides |a|^2 at most once, so that |z_n|^2 keeps a power of 2 in its
     denominator.
 

@@ -220,7 +220,7 @@ def shift(w, i, tx, ty, shrink):
     x, y = value(w, A1X, i, tx, ty)
     w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
     w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)
-    for derivative in range(5):  # by Horner's scheme, which tells one after another
+    for derivative in range(5):  # by Horner's scheme, which gives one after another
         for k in range(4, max(derivative, 1) - 1, -1):
             row = A1X + (k - 1) * 2 * _ROW + i
             x, y = w[row + 2 * _ROW], w[row + 3 * _ROW]

@@ -74,7 +74,7 @@ _PARTS = 4
 _LARGEST = SIDE * _PARTS**2
 """Pixels along the largest."""
 _DEEP, _TINY = -450, -150
-"""Exponents below which dz^2 is nothing beside 2 Z dz, and below which Z = 0 needs an exponent of its own."""
+"""Exponents below which dz^2 is negligible against 2 Z dz, and below which Z = 0 needs an exponent of its own."""
 
 
 class Frame(NamedTuple):

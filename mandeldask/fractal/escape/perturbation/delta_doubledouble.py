@@ -1,7 +1,7 @@
 """Delta orbits in double-double, in lanes of their own pace, for the pixels that float64 leaves open.
 
 The recurrence, rebasing and decisions are those of `delta` and `groups`, with r carried as it is, and a bound q on the
-error of the derivative g beside it. An ordinary step is done by all lanes in loops that vectorise; a lane that is done,
+error of the derivative g next to it. All lanes do an ordinary step in loops that vectorise; a lane that is done,
 must be rebased or rescaled, or stands at a zero of the reference, is attended to alone before.
 """
 
@@ -139,7 +139,7 @@ def _look(w, active, maxiter):
 
 @inlined
 def _doubt(r):
-    """Return how far |z|^2 must be from 4 to tell the side, where the error of z is at most `r`."""
+    """Return how far |z|^2 must be from 4 to decide the side, where the error of z is at most `r`."""
     error = r + MARGIN
     return error * (4.0 + error)
 
@@ -231,7 +231,7 @@ def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
     w[R + i] += lost
     w[M + i] = 0.0
     _set_exponent(w, i, exponent, dc_exponent)
-    if factor == 0.0:  # dz is lost beside Z, and g with it
+    if factor == 0.0:  # dz is lost in the sum with Z, and g with it
         w[Q + i] = np.inf
 
 
@@ -239,7 +239,7 @@ def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
 def _pass_zero(w, i, m, exponent, orbit, place, fields):
     """Do a step of lane `i` past a Z that may be 0 or below float64, or let it start over there.
 
-    z and Z are taken in units of one power of two, so that neither Z nor dz is lost beside the other.
+    z and Z are taken in units of one power of two, so that neither Z nor dz is lost in the sum.
     """
     tiny, at_end = _found(orbit.tiny_at, m), m == orbit.x.size - 1
     tiny_exponent = orbit.tiny_exponent[tiny]

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEEP = -450
-"""Exponent of dz below which scale * w * w is nothing beside 2 Z w, where |Z| >= 2^-300."""
+"""Exponent of dz below which scale * w * w is negligible against 2 Z w, where |Z| >= 2^-300."""
 
 TINY_EXPONENT = -150
 """Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
@@ -150,7 +150,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
                 z_x, z_y, z_exponent = orbit.tiny[tiny, 0], orbit.tiny[tiny, 1], orbit.tiny_exponent[tiny]
                 classify_at_zero(w, count, z_x, z_y, z_exponent, exponent)
                 leaving = count
-            else:  # at m = 0 nobody is rebased: there z is dz
+            else:  # at m = 0 no pixel is rebased: there z is dz
                 leaving = classify(w, count, z_x, z_y, scale, bound, NEAR if m else 4.0)
                 if leaving and at_edge:
                     decide_at_edge(w, count, z_x, z_y, scale, bound, orbit.edge[edge], exponent)
@@ -249,7 +249,7 @@ def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields
 
 @inner
 def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields):
-    """Do the steps that `most` shows to be safe: nobody can escape or need rebasing. Return m and the bound on |w|.
+    """Do the steps that `most` shows to be safe: no pixel can escape or need rebasing. Return m and the bound on |w|.
 
     Stops where a leap may begin.
     """

@@ -112,7 +112,7 @@ def bound_for(steps: int) -> Bound:
 def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
     """Do one step of the first `count` pixels past Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
 
-    Checks nothing; `scale` may be 0 where dz is too small to matter beside Z.
+    Checks nothing; `scale` may be 0 where dz is too small to change Z.
     """
     modulus2 = z_x * z_x + z_y * z_y
     scale2 = scale * scale
@@ -175,7 +175,7 @@ def classify(w, count, z_x, z_y, scale, bound, near):
 
 @inner
 def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
-    """Decide more than `classify` did where Z is near the circle, as `edge` tells: a row of those of `Orbit`."""
+    """Decide more than `classify` did where Z is near the circle; `edge` is a row of those of `Orbit`."""
     excess, error = edge_in_units(edge, exponent)
     per_u = (1.0 + 2.0**-40) / bound.u
     for i in range(count):
@@ -278,7 +278,7 @@ def bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
 
 @inner
 def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
-    """Do as `classify` at a Z below float64, where nothing escapes and any dz beside it may be the larger."""
+    """Do as `classify` at a Z below the range of float64, where nothing escapes and dz may be larger than Z."""
     larger = max(z_exponent, exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
     for i in range(count):
@@ -290,7 +290,7 @@ def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
 @inner
 def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields):
     """Do one step past a Z that may be 0 or below float64, from the scale 2^exponent to 2^after."""
-    # z = 2^larger (zx, zy), so that neither Z nor dz is lost beside the other
+    # z = 2^larger (zx, zy), so that neither Z nor dz is lost in the sum
     larger = max(exponent, z_exponent)
     w_factor, factor, dc_scale = (
         power(exponent - larger),

@@ -1,4 +1,4 @@
-"""Long reference orbits in a folder, for the processes of a machine: computed once, by whoever comes first.
+"""Long reference orbits in a folder, for the processes of a machine: the first process that needs one computes it.
 
 The folder must be theirs alone, since what lies in it is unpickled.
 """

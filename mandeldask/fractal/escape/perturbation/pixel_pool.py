@@ -42,7 +42,7 @@ class Orbit(NamedTuple):
 
 ROWS = Layout.of("X Y S APART EXPONENT DONE PIXEL M", 1)
 X, Y, S, APART, EXPONENT, DONE, PIXEL, M = ROWS.offsets
-"""What a pool tells of a pixel on its way: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
+"""What a pool holds of a pixel: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
 of w; |z / dz|^2 below which the reference is left; iterations done at m = 0; the pixel's index in the tile; and m, the
 index into the reference."""
 SLOPED = ROWS.then("GX GY Q")
@@ -81,7 +81,7 @@ class Answers(NamedTuple):
     count_and_proven: np.ndarray
     """Row 0: the escape count, or the iterations done where it is not proven; row 1: whether it is proven."""
     fields: np.ndarray | None
-    """Rows smooth and distance, the latter in pixels; None where nobody asked."""
+    """Rows smooth and distance, the latter in pixels; None if not wanted."""
 
 
 @contextmanager

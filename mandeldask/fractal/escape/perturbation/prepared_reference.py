@@ -148,7 +148,7 @@ def _watched(values: Iterable[float]) -> Iterator[float]:
 
 
 def _exponent(point: Tiny) -> int:
-    """Return the exponent of the larger part; that of 0 is below any other, so that nothing is small beside it."""
+    """Return the exponent of the larger part; that of 0 is below any other, so nothing is small against it."""
     return max((part.exponent for part in (point.x, point.y) if part.mantissa), default=-_FAR)
 
 

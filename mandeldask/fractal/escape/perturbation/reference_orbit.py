@@ -15,7 +15,7 @@ import numpy as np
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.whole_numbers import integer
 from mandeldask.fractal.rationals import exponent_of
-from mandeldask.progress import Work, tell
+from mandeldask.progress import Work, announce
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -46,7 +46,7 @@ _COPIED = 1 << 16
 """Iterations that are copied between two looks."""
 
 _LONG_S = 1.0
-"""Seconds from which on an orbit tells how far it is."""
+"""Seconds from which on an orbit reports its progress."""
 
 _ENTRIES = 16
 """Points near 0 or the circle that are kept between two looks at most: each takes as long as some twenty others."""
@@ -139,7 +139,7 @@ class ReferenceOrbit:
         """
         cancellation, seconds, steps = current(), iteration_seconds(self.bits), steps_between_looks(self.bits)
         work = Work("reference orbit", "iterations", length - len(self))
-        report = tell if work.total * seconds > _LONG_S else _keep_quiet
+        report = announce if work.total * seconds > _LONG_S else _keep_quiet
         walker = _Walker(self)
         while walker.m < length and not walker.ended:
             cancellation.check()
@@ -176,7 +176,7 @@ def fixed_point(value: Fraction, bits: int) -> Any:
 
 
 def _keep_quiet(work: Work, done: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 class _Walker:

@@ -58,7 +58,7 @@ NOWHERE = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 def components(middle: Point, exponent: int) -> Components:
     """Return the components around the `middle` of a grid, `NOWHERE` if neither reaches to within the unit of it.
 
-    The unit is 2^exponent; `unit_exponent` tells it.
+    The unit is 2^exponent, with `unit_exponent`.
     """
     unit = 2.0**exponent
     if not _may_meet(complex(float(middle.re), float(middle.im)), unit):

@@ -50,8 +50,8 @@ def attracting_periods(
 ) -> NDArray[np.uint32]:
     """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
 
-    Gives up where successes are too few to save what they cost, beside orbits of up to `maxiter` iterates. The proof
-    allows for an error of `rho` in every iterate, whatever causes it.
+    Gives up where too few tests succeed to pay for their cost: orbits of up to `maxiter` iterates would be cheaper. The
+    proof allows for an error of `rho` in every iterate, whatever causes it.
     """
     periods = np.zeros(c_x.size, np.uint32)
     _fill(c_x, c_y, rho, maxiter, periods, flag)

@@ -40,7 +40,7 @@ _REACH = 2.5
 _MOST_C = 2.1
 """|c'| of pixels that are tried."""
 _PROBED = 37
-"""One pixel of so many is tried first: where none is inside hardly any is, and most tiles are outside."""
+"""One pixel of this many is tried first: if none is inside, few others are, and most tiles are outside."""
 _STEP: ErrorBound = 2.0**-49
 """More than roundings of one step of A and B lose, per what is added up: 16 units of 2^-53, of which 6 are needed."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
@@ -80,7 +80,7 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
     axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
     most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
     if most * Fraction(2) ** found.exponent > FAR:
-        return  # hardly a pixel can be near the nucleus
+        return  # few pixels can be near the nucleus
     re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
     im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
     if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
