@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import ZipStore
 
 from mandeldask.exports.local_target import UNFINISHED
+from mandeldask.internals.zarr_names import default_buffer_prototype, opened, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,8 +120,7 @@ class ZipTarget(StoreTarget):
             msg = f"there is no folder {str(path.parent)!r} to write to"
             raise ValueError(msg)
         store = ZipStore(path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}"), mode="w")
-        sync(store._open())  # noqa: SLF001  it opens itself when something is written, but not when it is read
-        return cls(store, path)
+        return cls(opened(store), path)
 
     def close(self) -> None:
         """Write the file's directory, and give it its name."""

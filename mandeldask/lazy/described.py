@@ -9,6 +9,7 @@ import xarray as xr
 
 from mandeldask.lazy.chunking import DIMS
 from mandeldask.lazy.cutting import windows_of
+from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.metadata import describing, pyramid_of
@@ -107,7 +108,7 @@ def _cut(
 
 def _undasked(variable: xr.Variable, side: int | None) -> xr.Variable:
     """Return pixels of ours lazily indexed, so that one call of the kernel answers all fields of a chunk."""
-    data = variable._data  # noqa: SLF001  `.data` would compute lazily indexed arrays
+    data = content_of(variable)
     if not isinstance(data, GuardedArray) or data.pixels is None:
         return variable
     chunks = data.chunksize if side is None else (side,) * data.ndim

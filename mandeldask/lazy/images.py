@@ -13,6 +13,7 @@ from dask.base import normalize_token, tokenize
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
 from mandeldask.images.levels import axis_type, image_levels, regular
+from mandeldask.internals.xarray_names import content_of
 from mandeldask.images.tiling import TILE
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def pyramid(
     source = Plain(image, _chunks(image), _missing(image), tokenize(image.variable))
     halvings = Halvings(source, levels)
     datasets = {str(level): xr.Dataset({label: _level(image, halvings, level)}) for level in range(levels.count)}
-    channels = channels_of(levels, source, source, label) if isinstance(image.variable._data, np.ndarray) else []  # noqa: SLF001
+    channels = channels_of(levels, source, source, label) if isinstance(content_of(image.variable), np.ndarray) else []
     root = xr.Dataset(attrs=levels.attributes(label, channels))
     return xr.DataTree.from_dict({"/": root, **datasets}, name=label)
 

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from dask.base import normalize_token
 from xarray.backends import BackendArray
-from xarray.core.indexing import (
+
+from mandeldask.cancellation import Cancellation, cancellable
+from mandeldask.fractal.rationals import as_key
+from mandeldask.internals.xarray_names import (
     BasicIndexer,
     CoordinateTransformIndexingAdapter,
     CopyOnWriteArray,
@@ -27,10 +30,8 @@ from xarray.core.indexing import (
     MemoryCachedArray,
     OuterIndexer,
     VectorizedIndexer,
+    content_of,
 )
-
-from mandeldask.cancellation import Cancellation, cancellable
-from mandeldask.fractal.rationals import as_key
 from mandeldask.lazy.memory import check_read
 from mandeldask.lazy.reading import from_start, read_outer, read_points
 
@@ -141,7 +142,7 @@ class LazyPixels(LazilyIndexedArray):
 
 def pixels_of(variable: Variable) -> Pixels | None:
     """Return what a variable would compute, if it is a window of lazily indexed pixels with both dimensions."""
-    data = variable._data  # noqa: SLF001  `.data` would compute it
+    data = content_of(variable)
     while isinstance(data, (MemoryCachedArray, CopyOnWriteArray)):  # what xarray wraps backends' arrays in
         data = data.array
     if not isinstance(data, LazyPixels) or not all(isinstance(key, slice) for key in data.key.tuple):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
+from mandeldask.internals.dask_names import example_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -103,7 +105,7 @@ class GuardedArray(da.Array):
     @classmethod
     def of(cls, array: da.Array, pixels: Pixels | None = None) -> GuardedArray:
         """Return `array`, guarded."""
-        guarded: GuardedArray = cls(array.dask, array.name, array.chunks, dtype=array.dtype, meta=array._meta)  # noqa: SLF001  dask's own argument
+        guarded: GuardedArray = cls(array.dask, array.name, array.chunks, dtype=array.dtype, meta=example_of(array))
         guarded.pixels = pixels
         return guarded
 

@@ -15,6 +15,7 @@ from dask.callbacks import Callback
 
 from mandeldask.cancellation import Cancellation, cancellable
 from mandeldask.forking import renewed_in_children
+from mandeldask.internals.dask_names import tasks_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ class _Counted:
         self._report, self._done, self._total = report, 0, 0
 
     def start(self, _graph: Any, state: Any) -> None:
-        self._done, self._total = 0, len(state["waiting"]) + len(state["ready"])
+        self._done, self._total = 0, tasks_left(state)
 
     def one_more(self, *_: Any) -> None:
         self._done += 1

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from dask.base import normalize_token
 
+from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, blocks_along, dask_arrays
 from mandeldask.lazy.indexing import pixels_of
 from mandeldask.lazy.memory import MAX_PIXELS, check_read
@@ -77,7 +78,7 @@ class PixelVariable(xr.Variable):
     def __dask_tokenize__(self) -> Any:
         """Return what determines the content; xarray's own would compute it."""
         pixels = pixels_of(self)
-        content = self._data if pixels is None else pixels.__dask_tokenize__()
+        content = content_of(self) if pixels is None else pixels.__dask_tokenize__()
         return normalize_token((type(self).__name__, self._dims, content, self._attrs or None))
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from mandeldask.cancellation import Cancellation, cancellable, current
+from mandeldask.internals.dask_names import task_of
 from mandeldask.web.urgency import USUAL, urgency
 from mandeldask.zarrview.nodes import with_reads
 from mandeldask.zarrview.pool import Busy
@@ -270,7 +271,7 @@ def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:
 def _watch(worker: Any, key: str, cancellation: Cancellation, finished: threading.Event) -> None:
     """Raise the flag once the worker has no more use for the task; distributed itself cannot stop a running one."""
     while not finished.wait(POLL_S):
-        task = worker.state.tasks.get(key)
+        task = task_of(worker, key)
         if task is None or task.state == "cancelled":
             cancellation.cancel()
             return

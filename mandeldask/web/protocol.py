@@ -10,8 +10,7 @@ import select
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
+from mandeldask.internals.uvicorn_names import STATUS_LINE, HttpToolsProtocol
 from mandeldask.web.messages import Reply, problem
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Literal, Self
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
+from mandeldask.internals.uvicorn_names import Multiprocess
 from mandeldask.web.connections import Connections
 from mandeldask.web.protocol import BoundedProtocol
 from mandeldask.web.sockets import is_loopback, listen

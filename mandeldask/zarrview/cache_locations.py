@@ -11,10 +11,9 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore
 
+from mandeldask.internals.zarr_names import default_buffer_prototype, sync
 from mandeldask.zarrview.cache_file import FileLocation
 
 if TYPE_CHECKING:

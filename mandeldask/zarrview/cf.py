@@ -16,7 +16,7 @@ def with_missing(attrs: Mapping[str, Any], missing: Any, dtype: np.dtype[Any]) -
     """Return `attrs` with the v3 attribute `_FillValue` for the value `missing`, if xarray can read one there."""
     if missing is None or dtype.kind not in "biufc":
         return dict(attrs)
-    from xarray.backends.zarr import FillValueCoder  # noqa: PLC0415  0.3 s, for those who have missing values
+    from mandeldask.internals.xarray_zarr_names import FillValueCoder  # noqa: PLC0415  0.3 s, for those who have missing values
 
     encoded = FillValueCoder.encode(missing, dtype)
     return {**attrs, V3_ATTRS: {**attrs.get(V3_ATTRS, {}), "_FillValue": encoded}}
@@ -26,7 +26,7 @@ def decoded_missing(encoded: Any, dtype: np.dtype[Any]) -> Any:
     """Return the value that the v3 attribute `_FillValue` stands for; None if there is none or it is no such code."""
     if encoded is None or dtype.kind not in "biufcSU":
         return None
-    from xarray.backends.zarr import FillValueCoder  # noqa: PLC0415
+    from mandeldask.internals.xarray_zarr_names import FillValueCoder  # noqa: PLC0415
 
     try:
         return dtype.type(FillValueCoder.decode(encoded, "bytes" if dtype.kind == "S" else dtype))

@@ -19,19 +19,24 @@ import numpy as np
 import zarr
 from numcodecs.gzip import GZip
 from zarr.codecs import GzipCodec, ShardingCodec
-from zarr.codecs._v2 import V2Codec
-from zarr.core.array_spec import ArrayConfig, ArraySpec
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarr.dtype import UInt64
 
+from mandeldask.internals.zarr_names import (
+    ArrayConfig,
+    ArraySpec,
+    BatchedCodecPipeline,
+    V2Codec,
+    default_buffer_prototype,
+    encode_in_this_thread,
+)
 from mandeldask.zarrview.blocks import only_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from numpy.typing import NDArray
-    from zarr.core.buffer import Buffer
+
+    from mandeldask.internals.zarr_names import Buffer
 
 LIBRARIES = f"zarr {zarr.__version__}, numcodecs {numcodecs.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
 """What else the bytes of an encoded chunk depend on."""
@@ -198,7 +203,7 @@ class Encoder:
             return None
         spec = self.spec
         for codec in steps:
-            content, spec = codec._encode_sync(content, spec), codec.resolve_metadata(spec)  # noqa: SLF001
+            content, spec = encode_in_this_thread(codec, content, spec), codec.resolve_metadata(spec)
         return content
 
     def decode(self, raw: bytes) -> NDArray[Any]:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from mandeldask.internals.module_names import LAZY_MODULE
+
 HASHED_BYTES = 2**26
 """Arrays in memory up to this size are identified by hashing them (0.1 s); larger ones are unique to the process."""
 
@@ -65,7 +67,7 @@ def identity(data: Any) -> str:
 
 def _of_wrapper(data: Any) -> str:
     """Return the identity of one of xarray's lazy wrappers; of other things a unique one."""
-    if type(data).__module__ != "xarray.core.indexing" or not hasattr(data, "array"):
+    if type(data).__module__ != LAZY_MODULE or not hasattr(data, "array"):
         return unique()
     if type(data.array).__module__.partition(".")[0] == "pandas":
         return _of_elements(np.asarray(data))

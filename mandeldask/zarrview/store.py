@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import zarr
 from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
 
+from mandeldask.internals.zarr_names import default_buffer_prototype
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
 from mandeldask.zarrview.documents import CONSOLIDATED
 from mandeldask.zarrview.formats import DEFAULT, V2, V3, Format
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from zarr.abc.store import ByteRequest
-    from zarr.core.buffer import Buffer, BufferPrototype
+
+    from mandeldask.internals.zarr_names import Buffer, BufferPrototype
 
 EXACT_IN_FLOATS = 2**53
 """Elements along a dimension past which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""

@@ -24,8 +24,8 @@ from mandeldask.zarrview.nodes import Array, Group, as_node, named
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import ByteRequest
-    from zarr.core.buffer import Buffer, BufferPrototype
 
+    from mandeldask.internals.zarr_names import Buffer, BufferPrototype
     from mandeldask.zarrview.nodes import Node
 
 STAMPED = 1000

@@ -175,10 +175,30 @@ class Stage:
         getattr(import_module(f"mandeldask.fractal.escape.{module}"), function)(tile)
 
 
-PLAN = (
+def checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return `stages` if the first and the last are what the others rely on.
+
+    Raises
+    ------
+    ValueError
+        If the quad-tree is not the first stage, which needs a tile with all pixels open, or if the last stage does not
+        answer whatever is open.
+    """
+    if not stages or stages[0].function != _QUADTREE or stages[0].condition is not ALWAYS:
+        msg = f"the first stage must be {_QUADTREE}, always: it needs a tile with all pixels open"
+        raise ValueError(msg)
+    if stages[-1].function != _EXACT or stages[-1].condition is not ALWAYS:
+        msg = f"the last stage must be {_EXACT}, always: it answers any pixel"
+        raise ValueError(msg)
+    return stages
+
+
+_QUADTREE, _EXACT = "proofs.quadtree_stage:answer_by_quadtree", "exact.stage:answer_in_integers"
+
+_STAGES = (
     Stage(
         "quad-tree",
-        "proofs.quadtree_stage:answer_by_quadtree",
+        _QUADTREE,
         ALWAYS,
         "whole blocks of pixels, by closed forms and discs of c",
         "proofs.md#lemma-p2",
@@ -266,13 +286,15 @@ PLAN = (
     ),
     Stage(
         "exact",
-        "exact.stage:answer_in_integers",
+        _EXACT,
         ALWAYS,
         "any pixel, in fixed point of as many bits as it takes",
         "exactness.md#lemma-27",
         takes_unit=True,
     ),
 )
+
+PLAN = checked(_STAGES)
 """Every stage, from cheap to strong; the last answers whatever is open."""
 
 

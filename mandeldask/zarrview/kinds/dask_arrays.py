@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 
+from mandeldask.internals.dask_names import example_of
 from mandeldask.zarrview.blocked import in_dask_blocks
 from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
@@ -42,7 +43,7 @@ def _(tree: da.Array) -> Array:
         return array_node(dense(whole.compute(scheduler="synchronous")))
     if tree.dtype.kind in "Mm":
         return with_conventions(tree)
-    masked = isinstance(tree._meta, np.ma.MaskedArray)  # noqa: SLF001  what dask knows of its blocks
+    masked = isinstance(example_of(tree), np.ma.MaskedArray)
     dtype, missing = gaps(_Unknown(tree.dtype)) if masked else (tree.dtype, None)
     attrs = with_missing({}, missing, dtype)
     node = Array(tree.shape, dtype, Computed(tree), chunks, attrs=attrs, missing=missing, fingerprint=identity(tree))

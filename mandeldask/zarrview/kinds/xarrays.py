@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends.zarr import encode_zarr_attr_value, encode_zarr_variable
-from xarray.conventions import encode_dataset_coordinates
-from xarray.core.indexing import CoordinateTransformIndexingAdapter
 from xarray.indexes import PandasIndex
 
+from mandeldask.internals.xarray_names import CoordinateTransformIndexingAdapter, as_it_is, content_of
+from mandeldask.internals.xarray_zarr_names import (
+    encode_dataset_coordinates,
+    encode_zarr_attr_value,
+    encode_zarr_variable,
+)
 from mandeldask.zarrview.blocked import in_dask_blocks, in_shared_blocks
 from mandeldask.zarrview.blocks import declared, dense
 from mandeldask.zarrview.cf import with_missing
@@ -188,7 +191,7 @@ def _fill_value(asked: Any, dtype: np.dtype[Any]) -> Any:
 
 def _identity(variable: xr.Variable) -> str:
     """Return the identity of a variable's elements; short coordinates that an index computes are computed for it."""
-    data: Any = variable._data  # noqa: SLF001
+    data: Any = content_of(variable)
     is_computed = isinstance(data, CoordinateTransformIndexingAdapter) and not hasattr(data, "__dask_tokenize__")
     return identity(np.asarray(variable.data) if is_computed and variable.size <= COMPUTED else data)
 
@@ -220,7 +223,7 @@ def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
     text: how many bytes it would take is not known before all of it is read.
     """
     if variable.dtype.kind in "UT":
-        return xr.Variable(variable.dims, variable._data, variable.attrs, fastpath=True), False  # noqa: SLF001
+        return as_it_is(variable.dims, content_of(variable), variable.attrs), False
     if variable.dtype.kind in "Mm" or "_Encoding" in variable.encoding:
         return _encode(variable, name), False
     empty = xr.Variable(
@@ -229,7 +232,7 @@ def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
     like = _encode(empty, name)
     if _PACKING & variable.encoding.keys() or like.dtype != variable.dtype:
         return like, True
-    return xr.Variable(variable.dims, variable._data, like.attrs, fastpath=True), False  # noqa: SLF001  stays lazy
+    return as_it_is(variable.dims, content_of(variable), like.attrs), False
 
 
 def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:

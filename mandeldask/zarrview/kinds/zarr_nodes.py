@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 
+from mandeldask.internals.zarr_names import default_buffer_prototype, sync
 from mandeldask.multiscales import dimensions
 from mandeldask.zarrview.attributes import DIMENSIONS
 from mandeldask.zarrview.cf import decoded_missing, with_missing

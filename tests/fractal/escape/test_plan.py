@@ -13,7 +13,7 @@ import pytest
 from fractal.oracle import wrong_pixels
 from fractal.places import PLACES
 from mandeldask.fractal.escape import limits
-from mandeldask.fractal.escape.plan import PLAN, Situation, main_stage, run, table
+from mandeldask.fractal.escape.plan import PLAN, Situation, checked, main_stage, run, table
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Axis, Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -124,3 +124,18 @@ def test_the_stage_that_the_cost_is_taken_from():
     assert main_stage(limits.FLOAT64_ENOUGH).name == "float64"
     assert main_stage(limits.FLOAT64_ENOUGH / 2).name == "perturbation"
     assert all(seconds > 0 for stage in map(main_stage, (1.0, 0.0)) for seconds in stage.seconds)
+
+
+def test_a_plan_begins_with_the_quad_tree_and_ends_with_integers():
+    assert checked(PLAN) == PLAN
+    with pytest.raises(ValueError, match="first stage must be"):
+        checked((PLAN[3], PLAN[0], *PLAN[4:]))
+    with pytest.raises(ValueError, match="last stage must be"):
+        checked(PLAN[:-1])
+
+
+def test_the_quad_tree_refuses_a_tile_with_closed_pixels():
+    tile = Tile.blank(Grid.window("-0.5", "3", (8, 8)), 50)
+    tile.close(np.arange(64) == 5)
+    with pytest.raises(ValueError, match="all 64 pixels must be open for the quad-tree, not 63"):
+        PLAN[0].run(tile)

@@ -7,10 +7,8 @@ machine rounds alike.
 
 from __future__ import annotations
 
-from numba.core.types import float64
-from numba.extending import intrinsic
-
 from mandeldask.fractal.escape.arithmetic.jit import inlined
+from mandeldask.internals.numba_names import float64, intrinsic
 
 
 @intrinsic

@@ -17,8 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numba
-from numba.core.caching import FunctionCache
-from numba.extending import register_jitable
+
+from mandeldask.internals.numba_names import FunctionCache, keep_compiled, register_jitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
     try:
-        compiled._cache = _Kept(function)  # noqa: SLF001  what `cache=True` does
+        keep_compiled(compiled, _Kept(function))
     except (RuntimeError, OSError) as error:
         _say(f"compiled kernels can be kept nowhere ({error}); NUMBA_CACHE_DIR may name a folder")
     return compiled

@@ -7,11 +7,9 @@ fractional digit, 2^(-64 (n - 1)).
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
+from mandeldask.internals.numba_names import intrinsic, ir, types
 
 _WORD = types.uint64
 _SUM = types.UniTuple(_WORD, 3)

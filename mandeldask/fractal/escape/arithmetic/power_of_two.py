@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from numba.core.types import float64, int64
-from numba.extending import intrinsic
-
 from mandeldask.fractal.escape.arithmetic.jit import inlined
+from mandeldask.internals.numba_names import float64, int64, intrinsic
 
 
 @intrinsic

@@ -45,7 +45,16 @@ _ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
 
 
 def answer_by_quadtree(tile: Tile) -> None:
-    """Answer the pixels of `tile` that formulas prove and the blocks that discs prove; all must be open."""
+    """Answer the pixels of `tile` that formulas prove and the blocks that discs prove.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is closed: blocks are answered as a whole.
+    """
+    if tile.open.size != tile.counts.size:
+        msg = f"all {tile.counts.size} pixels must be open for the quad-tree, not {tile.open.size}"
+        raise ValueError(msg)
     grid = tile.grid
     proven = np.zeros(tile.counts.size, np.bool_)
     segment = real_segment(grid)

@@ -1,0 +1,8 @@
+"""Names of uvicorn below its Config and Server."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+__all__ = ["STATUS_LINE", "HttpToolsProtocol", "Multiprocess"]

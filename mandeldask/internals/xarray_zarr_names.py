@@ -1,0 +1,8 @@
+"""Names of xarray's Zarr backend, by which our bytes are those of `to_zarr`. Importing them takes 0.3 s."""
+
+from __future__ import annotations
+
+from xarray.backends.zarr import FillValueCoder, encode_zarr_attr_value, encode_zarr_variable
+from xarray.conventions import encode_dataset_coordinates
+
+__all__ = ["FillValueCoder", "encode_dataset_coordinates", "encode_zarr_attr_value", "encode_zarr_variable"]

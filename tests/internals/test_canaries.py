@@ -1,0 +1,140 @@
+"""Canaries: names of other packages that these do not promise to keep are still there, and mean what they meant.
+
+If one fails, read what the package changed and mend its module in `mandeldask/internals`, which alone uses the name.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import dask
+import dask.array as da
+import numba
+import numpy as np
+import pytest
+import xarray as xr
+from dask.callbacks import Callback
+from zarr.codecs import GzipCodec
+from zarr.storage import ZipStore
+
+import mandeldask
+from mandeldask.internals import (
+    dask_names,
+    module_names,
+    numba_names,
+    uvicorn_names,
+    xarray_names,
+    xarray_zarr_names,
+    zarr_names,
+)
+
+ROOT = Path(mandeldask.__file__).parent
+PRIVATE = re.compile(
+    r"zarr\.(core|codecs\._)|xarray\.(core|conventions|backends\.zarr)|uvicorn\.(protocols|supervisors)"
+    r"|numba\.(core|extending)|llvmlite"
+)
+MODULES = (dask_names, numba_names, uvicorn_names, xarray_names, xarray_zarr_names, zarr_names)
+
+
+def outside():
+    return [path for path in sorted(ROOT.rglob("*.py")) if path.parent.name != "internals"]
+
+
+def test_only_internals_imports_private_names():
+    found = []
+    for path in outside():
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            found += [f"{path.relative_to(ROOT)}: {name}" for name in names if PRIVATE.match(name)]
+    assert not found
+
+
+def test_only_internals_reads_private_attributes_of_others():
+    allowed = {
+        "flights.py": "the other half of a seat",
+        "fractal/interruption.py": "threading._register_atexit",
+        "lazy/index.py": "the same class",
+        "zarrview/view.py": "the same class",
+        "files/kinds/nrrd_files.py": "pynrrd's table of type names, checked where it is read",
+    }
+    found = {str(path.relative_to(ROOT)) for path in outside() if "SLF001" in path.read_text()}
+    assert found <= set(allowed)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_names_are_there(module):
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name) is not None
+
+
+def test_a_codec_encodes_in_this_thread_what_its_public_method_does():
+    spec = SimpleNamespace(prototype=zarr_names.default_buffer_prototype())
+    buffer = zarr_names.default_buffer_prototype().buffer.from_bytes(b"abc" * 100)
+    codec = GzipCodec(level=1)
+    done = zarr_names.encode_in_this_thread(codec, buffer, spec)
+    decoded = asyncio.run(codec._decode_single(done, spec))
+    assert decoded.to_bytes() == b"abc" * 100
+
+
+def test_a_zip_store_that_is_opened_can_be_read(tmp_path):
+    store = zarr_names.opened(ZipStore(tmp_path / "a.zip", mode="w"))
+    assert zarr_names.sync(store.get("a", zarr_names.default_buffer_prototype())) is None
+    store.close()
+
+
+def test_xarray_keeps_lazy_content_as_it_is():
+    content = xarray_names.LazilyIndexedArray(np.zeros(3))
+    assert xarray_names.content_of(xarray_names.as_it_is(("x",), content)) is content
+    assert type(content).__module__ == module_names.LAZY_MODULE
+
+
+def test_xarray_encodes_missing_values():
+    encoded = xarray_zarr_names.FillValueCoder.encode(-1.5, np.dtype("f8"))
+    assert xarray_zarr_names.FillValueCoder.decode(encoded, np.dtype("f8")) == -1.5
+    assert xarray_zarr_names.encode_zarr_attr_value(np.float64(1)) == 1.0
+    dims = ("x",), [1.5]
+    assert xarray_zarr_names.encode_zarr_variable(xr.Variable(*dims)).dims == ("x",)
+    variables, _ = xarray_zarr_names.encode_dataset_coordinates(xr.Dataset({"a": dims}, {"x": [0]}))
+    assert set(variables) == {"a", "x"}
+
+
+def test_dask_says_how_many_tasks_are_left_and_what_blocks_are():
+    counted = []
+    with Callback(start_state=lambda _, state: counted.append(dask_names.tasks_left(state))):
+        dask.delayed(sum)([1, 2]).compute(scheduler="synchronous")
+    assert counted == [1]
+    assert isinstance(dask_names.example_of(da.zeros(3)), np.ndarray)
+
+
+def test_distributed_says_what_a_worker_knows_of_a_task():
+    state = pytest.importorskip("distributed.worker_state_machine").WorkerState
+    assert "tasks" in inspect.signature(state).parameters or hasattr(state, "tasks") or "tasks" in state.__annotations__
+    worker = SimpleNamespace(state=SimpleNamespace(tasks={"a": 1}))
+    assert (dask_names.task_of(worker, "a"), dask_names.task_of(worker, "b")) == (1, None)
+
+
+def test_numba_keeps_compiled_kernels(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    compiled = numba.njit(no_cfunc_wrapper=True)(_doubled)
+    numba_names.keep_compiled(compiled, numba_names.FunctionCache(_doubled))
+    assert isinstance(compiled._cache, numba_names.FunctionCache)
+
+
+def _doubled(x):
+    return 2 * x
+
+
+def test_uvicorn_has_what_our_protocol_and_workers_override():
+    protocol = uvicorn_names.HttpToolsProtocol
+    for method in ("data_received", "on_headers_complete", "on_response_complete", "connection_lost", "shutdown"):
+        assert callable(getattr(protocol, method))
+    assert uvicorn_names.STATUS_LINE[200].startswith(b"HTTP/1.1 200 ")
+    workers = uvicorn_names.Multiprocess
+    assert callable(workers.init_processes)
+    assert "should_exit" in inspect.getsource(workers.__init__)
