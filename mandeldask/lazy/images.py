@@ -13,8 +13,8 @@ from dask.base import normalize_token, tokenize
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
 from mandeldask.images.levels import axis_type, image_levels, regular
-from mandeldask.internals.xarray_names import content_of
 from mandeldask.images.tiling import TILE
+from mandeldask.internals.xarray_names import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

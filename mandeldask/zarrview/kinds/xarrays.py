@@ -67,7 +67,7 @@ class Known:
 
     def __call__(self, window: tuple[slice, ...]) -> Any:
         """Return the value, or None if it is not known."""
-        data: Any = self.variable[window]._data  # noqa: SLF001  `.data` would compute it
+        data: Any = content_of(self.variable[window])
         return data.constant()
 
 
@@ -172,7 +172,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
         attrs=with_missing(attrs, missing, encoded.dtype),
         fill_value=_fill_value(variable.encoding.get("fill_value"), encoded.dtype),
         missing=missing,
-        constant=Known(encoded) if not packed and hasattr(encoded._data, "constant") else None,  # noqa: SLF001
+        constant=Known(encoded) if not packed and hasattr(content_of(encoded), "constant") else None,
         fingerprint=digest(_identity(variable), encoded.dtype, sorted(attrs.items()), packing),
         encoding={key: variable.encoding[key] for key in ("compressors", "shards") if key in variable.encoding},
     )
