@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from xarray.backends.zarr import FillValueCoder, encode_zarr_attr_value, encode_zarr_variable
-from xarray.conventions import encode_dataset_coordinates
+from xarray.conventions import decode_cf_variable, encode_dataset_coordinates
 
-__all__ = ["FillValueCoder", "encode_dataset_coordinates", "encode_zarr_attr_value", "encode_zarr_variable"]
+__all__ = [
+    "FillValueCoder",
+    "decode_cf_variable",
+    "encode_dataset_coordinates",
+    "encode_zarr_attr_value",
+    "encode_zarr_variable",
+]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xarray.conventions import decode_cf_variable
+
+from mandeldask.internals.xarray_zarr_names import decode_cf_variable
 
 if TYPE_CHECKING:
     import xarray as xr
