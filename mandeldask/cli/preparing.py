@@ -40,7 +40,7 @@ def prepared(pyramid: Pyramid) -> Iterator[None]:
     The first run on a machine compiles, which takes tens of seconds. It leaves the kernels of deep views to a process
     of low priority that runs within the block, so that the server need not wait for them.
     """
-    from numba.core.event import install_recorder  # noqa: PLC0415  numba only when it computes
+    from mandeldask.internals.numba_names import install_recorder  # noqa: PLC0415  numba only when it computes
 
     with (
         Console(stderr=True).status("preparing kernels (compiled in the first run, then kept)"),

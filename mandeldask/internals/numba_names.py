@@ -7,10 +7,21 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 from numba.core.caching import FunctionCache
+from numba.core.event import install_recorder
 from numba.core.types import float64, int64
 from numba.extending import intrinsic, register_jitable
 
-__all__ = ["FunctionCache", "float64", "int64", "intrinsic", "ir", "keep_compiled", "register_jitable", "types"]
+__all__ = [
+    "FunctionCache",
+    "float64",
+    "install_recorder",
+    "int64",
+    "intrinsic",
+    "ir",
+    "keep_compiled",
+    "register_jitable",
+    "types",
+]
 
 
 def keep_compiled(compiled: Any, cache: FunctionCache) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import xarray as xr
 
+from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.chunking import DIMS
 from mandeldask.lazy.cutting import windows_of
-from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
 from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.metadata import describing, pyramid_of
