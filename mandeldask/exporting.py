@@ -7,6 +7,7 @@ import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
@@ -18,7 +19,10 @@ from mandeldask.exports.targets import is_of_this_process, open_target
 from mandeldask.lazy.described import described
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.cache import TileCache
+from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.formats import V2, V3, Format
+from mandeldask.zarrview.imaged import PYRAMIDS, Making, with_levels
+from mandeldask.zarrview.kept_levels import kept_in
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
 from mandeldask.zarrview.view import ZarrView
 
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from mandeldask.exports.jobs import Job, Written
     from mandeldask.exports.targets import Target
     from mandeldask.lazy.described import WindowLike
+
+CACHE_BYTES = 10 * 2**30
+"""What a folder of levels takes on the disk, as that of a server unless told otherwise."""
 
 MAX_ELEMENTS = 2**40
 """Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
@@ -70,6 +77,8 @@ def export(  # noqa: PLR0913  the public names of an export
     overwrite: bool = False,
     resume: bool = True,
     part: tuple[int, int] = (1, 1),
+    pyramid: str = "none",
+    cache_dir: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | bool | None = None,
     announce: Callable[[Estimate], None] | None = None,
@@ -107,6 +116,11 @@ def export(  # noqa: PLR0913  the public names of an export
         Keep the chunks of the same content that are there; otherwise they are refused, or replaced by `overwrite`.
     part : (int, int)
         Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last that ends writes the documents.
+    pyramid : {"none", "auto", "mean", "stride", "mode"}
+        Write images as groups of levels, as a server shows them: with "auto" those larger than 1024 elements, as it
+        suits each, with another method all. Everything else is written as it is.
+    cache_dir : str or path, optional
+        Folder of a server's cache, where what levels are made of is kept, and looked for.
     executor : concurrent.futures.Executor, optional
         Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
         ``client.get_executor()``.
@@ -143,7 +157,8 @@ def export(  # noqa: PLR0913  the public names of an export
     where = open_target(target, storage_options)
     try:
         _check_reachable(where, executor)
-        view = _view(tree, levels, window, form, chunks, there=where)
+        making = _making(pyramid, cache_dir)
+        view = _view(tree, levels, window, form, chunks, making, there=where)
         arrays = _planned_arrays(view, tree)
         _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, arrays)
@@ -170,6 +185,14 @@ def _format(zarr_format: int, shards: Any, codecs: dict[str, Any]) -> Format:
     return V2(**codecs)
 
 
+def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
+    """Return how levels of images are made, and where what they are made of is kept."""
+    if method not in PYRAMIDS:
+        msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {method!r}"
+        raise ValueError(msg)
+    return Making(method, None if folder is None else kept_in(CacheFile(Path(folder), CACHE_BYTES)))
+
+
 def _check_reachable(target: Target, executor: Executor | None) -> None:
     """Raise ValueError where workers would write to copies of the target of their own."""
     if executor is not None and not isinstance(executor, ThreadPoolExecutor) and is_of_this_process(target):
@@ -193,12 +216,15 @@ def _view(  # noqa: PLR0913, PLR0917  what is shown, and how
     window: WindowLike | None,
     form: Format,
     chunks: int | None,
+    making: Making,
     there: Target,
 ) -> ZarrView:
     """Return the view of what will be in the target: the levels asked for, and those that are there already."""
     names = getattr(tree, "children", ())
     written = [name for name in names if any(there.read(f"{name}/{document}") for document in form.names)]
     node = as_node(described(tree, levels, window, also=written))
+    if making.method != "none":
+        node = with_levels(node, making)
     if chunks is not None:
         node = _with_chunks(node, chunks)
     return ZarrView(node, form, cache=TileCache(0))

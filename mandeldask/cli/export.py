@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -20,13 +21,17 @@ from mandeldask.cli.options import (
     Width,
     as_levels,
 )
+from mandeldask.cli.paths import FILES, Exclude, FileOptions, FollowSymlinks, Hidden, Include, Paths, StackOption
 from mandeldask.cli.text import in_bytes
 from mandeldask.lazy.cutting import as_window
+from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
 
     from mandeldask.exports.running import Estimate
+    from mandeldask.zarrview.nodes import Node
 
 STORE = "Store"
 
@@ -35,8 +40,29 @@ COMPRESSORS = ("gzip", "zstd", "blosc", "none")
 
 
 def export(
-    target: Annotated[str, typer.Argument(help="Folder, .zip file or URL (fsspec) to write to: mandelbrot.zarr.")],
+    paths: Paths = None,
+    target: Annotated[
+        str, typer.Argument(help="Folder, .zip file or URL (fsspec) to write to: mandelbrot.zarr.")
+    ] = ...,  # type: ignore[assignment] # typer's word for what must be given
     *,
+    include: Include = None,
+    exclude: Exclude = None,
+    stack: StackOption = None,
+    hidden: Hidden = False,
+    follow_symlinks: FollowSymlinks = False,
+    coarser: Annotated[
+        str | None,
+        typer.Option(
+            "--pyramid",
+            help="Write images as groups of levels: auto (larger than 1024 pixels), mean, stride, mode, or none. "
+            "Unless given: auto for files that are one image, else none.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a server's cache, for what levels are made of.", rich_help_panel=FILES),
+    ] = None,
     only: Annotated[
         str | None,
         typer.Option(help='Levels to write: "44-49" or "3,7". Unless given: the coarsest four.', rich_help_panel=STORE),
@@ -76,7 +102,7 @@ def export(
     julia: Julia = None,
     allow_huge: AllowHuge = False,
 ) -> None:
-    """Write levels as Zarr. Stopped anywhere, the same command goes on where it was.
+    """Write levels of the set, or files and folders, as Zarr. Stopped anywhere, the same command goes on where it was.
 
     **Examples:**
 
@@ -85,24 +111,32 @@ def export(
     `mandeldask export seahorse.zarr --only 40-43 --window "-0.7436+0.1318j,1e-3"`
 
     `mandeldask export seahorse.zarr --center "-0.7436+0.1318j" --width 1e-3 --levels 4 --maxiter 2000 --shards auto`
+
+    `mandeldask export scan.tif scan.zarr`
     """
+    files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     coarsest_four = range(max(0, levels - 4), levels)
-    chosen = coarsest_four if only is None else as_levels(only, levels)
+    chosen: Sequence[int] | None = coarsest_four if only is None else as_levels(only, levels)
     options = {"shards": _as_shards(shards), "part": _as_part(part), **_codecs(compressor, zarr_format)}
     part_of_plane = None if window is None else as_window(window)
     from mandeldask.exporting import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`
     from mandeldask.lazy.tree import open_pyramid  # noqa: PLC0415
 
-    with ExitStack() as stack:
+    tree: Any = open_pyramid(pyramid, chunks=None)
+    if paths:
+        tree, chosen = _of_files(files, coarser, only), None
+    with ExitStack() as closing:
         written = export_tree(
-            open_pyramid(pyramid, chunks=None),
+            tree,
             target,
             levels=chosen,
             window=part_of_plane,
+            pyramid=coarser or ("auto" if isinstance(tree, Array) else "none"),
+            cache_dir=cache_dir,
             zarr_format=cast("Literal[2, 3]", zarr_format),
             overwrite=overwrite,
-            executor=None if scheduler is None else _cluster(scheduler, stack),
+            executor=None if scheduler is None else _cluster(scheduler, closing),
             progress=False if quiet else None,
             announce=None if quiet else _announce,
             **options,
@@ -113,6 +147,20 @@ def export(
         f"{written.target}: {written.written} chunks written ({in_bytes(written.size)})"
         f"{f', {elsewhere} {rest}' if elsewhere else ''}, {written.seconds:.1f} s"
     )
+
+
+def _of_files(files: FileOptions, coarser: str | None, only: str | None) -> Node:
+    """Return the tree of the one path, or of all by their names."""
+    if only is not None:
+        msg = "--only chooses levels of the set; files and folders are written whole"
+        raise ValueError(msg)
+    from mandeldask.zarrview.imaged import Making, with_levels  # noqa: PLC0415  zarr: not for `--help`
+
+    trees = files.trees()
+    if len(trees) == 1:
+        return next(iter(trees.values()))
+    each = {name: with_levels(tree, Making()) if isinstance(tree, Array) else tree for name, tree in trees.items()}
+    return Group(trees if coarser else each, consolidate=False)
 
 
 def _announce(estimate: Estimate) -> None:

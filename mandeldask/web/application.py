@@ -36,9 +36,8 @@ from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.imaged import Making, images_of
-from mandeldask.zarrview.kept_levels import CONTENT
+from mandeldask.zarrview.kept_levels import kept_in
 from mandeldask.zarrview.nodes import checked_name, member
-from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
 
@@ -136,7 +135,7 @@ def create_app(
 
     nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
-    known = None if file is None else PersistentCache(file.below("levels"), CONTENT, ())
+    known = None if file is None else kept_in(file)
     making = Making(settings.pyramid, known, level_seconds)
     images = None if settings.pyramid == "none" else partial(images_of, how=making)
     catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)

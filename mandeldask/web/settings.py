@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.web.encodings import formats_of
 from mandeldask.web.keys import ApiKey
+from mandeldask.zarrview.imaged import PYRAMIDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
-"""Ways to make levels of images; "auto" chooses by the array."""
 
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,]+", re.ASCII)
 

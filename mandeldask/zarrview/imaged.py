@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from mandeldask.images.levels import axis_type, image_levels, is_image, regular
-from mandeldask.zarrview.nodes import Array, Group
+from mandeldask.images.levels import axis_type, image_levels, is_image, is_large_image, regular
+from mandeldask.zarrview import nodes
+from mandeldask.zarrview.nodes import Array, Changing, Group
 from mandeldask.zarrview.pyramid import LevelRead, pyramid
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 
 NAME = "image"
 """Name of the array in each level."""
+
+PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
+"""Ways to make levels of images; "auto" chooses by the array."""
 
 _POSITIONS = 2**20
 """Longest coordinates that are looked at."""
@@ -101,6 +106,30 @@ def images_of(node: Node, how: Making | None = None) -> Group:
         return node
     reopen = None if node.reopen is None else Reopened(node.reopen, how)
     return replace(node, members=Images(node.members, how), attrs={}, reopen=reopen, consolidate=False)
+
+
+def with_levels(node: Node, how: Making) -> Node:
+    """Return a tree with groups of levels in the places of its images, and all else as it is.
+
+    Parameters
+    ----------
+    node : Group or Array
+        A tree. Groups that have levels of their own stay as they are.
+    how : Making
+        How levels are made; those of images larger than 1024 elements where the method is "auto".
+    """
+    return _with_levels(how, {}, node, "")
+
+
+def _with_levels(how: Making, siblings: Mapping[str, Node], node: Node, _: str) -> Node:
+    if isinstance(node, Array):
+        wanted = is_large_image if how.method == "auto" else is_image
+        numbers = node.dtype.kind in "buifc" and node.dtype.names is None
+        return _levels(node, how, siblings) if numbers and wanted(node.shape, node.dims) else node
+    if has_levels(node.attrs):
+        return node
+    reopen = None if node.reopen is None else nodes.Reopened(node.reopen, partial(with_levels, how=how))
+    return replace(node, members=Changing(node.members, partial(_with_levels, how, node.members)), reopen=reopen)
 
 
 def made_levels(node: Node, path: str = "") -> Iterator[tuple[str, Halvings]]:

@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numcodecs import Blosc
 
+from mandeldask.zarrview.persistent_cache import PersistentCache
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from mandeldask.zarrview.persistent_cache import PersistentCache
+    from mandeldask.zarrview.cache_file import CacheFile
 
 State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
 """What marks a cache of them, with the number of this format."""
+
+
+def kept_in(file: CacheFile) -> PersistentCache:
+    """Return the cache of levels in a file of tiles."""
+    return PersistentCache(file.below("levels"), CONTENT, ())
 
 
 @dataclass(frozen=True, slots=True)
