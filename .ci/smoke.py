@@ -145,6 +145,13 @@ def depth() -> None:
     assert md.window("1j", "1e-400", (4, 4), maxiter=100).iterations.compute().shape == (4, 4)
 
 
+def notebook() -> None:
+    """Show an array as a notebook's cell does."""
+    viewer = md.view(np.zeros((3, 4)))
+    assert viewer.page == "/browse/data"
+    viewer.close()
+
+
 if __name__ == "__main__":
     core()
     for extra in sys.argv[1:]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from mandeldask.lazy.images import pyramid as pyramid
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
+    from mandeldask.notebook.widget import view as view
     from mandeldask.picture import render as render
     from mandeldask.verification import verify as verify
+    from mandeldask.web.vizarr import vizarr_url as vizarr_url
     from mandeldask.zarrview.mapping import to_mapping as to_mapping
     from mandeldask.zarrview.store import to_store as to_store
 
@@ -53,9 +56,14 @@ _MODULES = {
     "to_mapping": "mandeldask.zarrview.mapping",
     "to_store": "mandeldask.zarrview.store",
     "verify": "mandeldask.verification",
+    "view": "mandeldask.notebook.widget",
+    "vizarr_url": "mandeldask.web.vizarr",
     "window": "mandeldask.lazy.window",
 }
 """Where each public name lives; modules are imported when a name is first asked for."""
+
+_SHOWN = {"open_pyramid", "view", "window"}
+"""Names after whose first use notebooks show pyramids and windows compactly."""
 
 __all__ = [
     "Pyramid",
@@ -76,6 +84,8 @@ __all__ = [
     "to_mapping",
     "to_store",
     "verify",
+    "view",
+    "vizarr_url",
     "window",
 ]
 
@@ -87,6 +97,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(msg)
     module = import_module(_MODULES[name])
     value = getattr(module, name) if hasattr(module, name) else import_module(f"{_MODULES[name]}.{name}")
+    if name in _SHOWN and "IPython" in sys.modules:  # cells show what these return by a picture
+        import_module("mandeldask.notebook.display").register()
     globals()[name] = value  # over the submodule of the same name that the import may have bound here
     return value
 

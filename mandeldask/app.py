@@ -21,6 +21,7 @@ from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.jupyter import notebook_origins
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.warming import check_warm, warming_beside, while_serving
 from mandeldask.web.application import create_app as create_web_app
@@ -226,7 +227,8 @@ def serve(  # noqa: PLR0913  the options of a server
     port : int, optional
         Port to listen at; 8000 by default, in the background any free one.
     background : bool
-        Return at once, with a `Handle` that has the URLs and stops the server. Safe inside a running event loop.
+        Return at once, with a `Handle` that has the URLs and stops the server, and print its link. Safe inside a
+        running event loop. In a notebook, the pages of the Jupyter servers that run here may read from it.
     public : bool
         Everybody who can reach `host` may read.
     workers : int
@@ -237,7 +239,8 @@ def serve(  # noqa: PLR0913  the options of a server
         Connections that each process holds; 0 for three quarters of the descriptors that it may open. Beyond, the one
         that has been idle longest is closed.
     started : callable, optional
-        Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests.
+        Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests; prints it by
+        default.
     warm : bool
         Make all levels of images from then on, in threads beside the server, with a bar where there is a terminal.
         What was made before, and is in `cache_dir`, is not made again.
@@ -280,8 +283,11 @@ def serve(  # noqa: PLR0913  the options of a server
         msg = "an event loop runs in this thread, as in a notebook: call md.serve(..., background=True)"
         raise RuntimeError(msg)
     if background:
+        origins = options.get("allow_origins", ())
+        options["allow_origins"] = (*((origins,) if isinstance(origins, str) else origins), *notebook_origins())
         app = create_app(tree, **options)
         handle = serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
+        (started or _say_link)(handle.address)
         return warming_beside(handle, warmed) if warm else handle
     with ExitStack() as stack:
         several = workers > 1
@@ -293,6 +299,12 @@ def serve(  # noqa: PLR0913  the options of a server
         at = PORT if port is None else port
         serve_in_foreground(make, host, at, workers=workers, drain_s=drain_s, connections=connections, started=announce)
     return None
+
+
+def _say_link(address: str) -> None:
+    """Print where a server in the background is: notebooks and terminals make it a link."""
+    sys.stdout.write(f"{address}/\n")
+    sys.stdout.flush()
 
 
 def _say_where(address: str) -> None:

@@ -125,7 +125,7 @@ def export(  # noqa: PLR0913  the public names of an export
         Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
         ``client.get_executor()``.
     progress : callable, bool or None
-        Called with (chunks done, chunks in all); True for a bar; None for a bar where there is a terminal.
+        Called with (chunks done, chunks in all); True for a bar; None for a bar in a terminal or a notebook.
     announce : callable, optional
         Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
     storage_options : dict, optional

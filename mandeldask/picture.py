@@ -76,7 +76,7 @@ def render(
         msg = f"array must be (height, width) of at most {MAX_PIXELS} pixels, not of shape {shape}"
         raise ValueError(msg)
     values = np.asarray(array)
-    cap = _inside(array, values.dtype) if maxiter is None else maxiter
+    cap = inside_of(array, values.dtype) if maxiter is None else maxiter
     values = _unpacked(values, getattr(array, "attrs", {}))
     picture: Image = _pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
     return picture
@@ -141,7 +141,7 @@ def _unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
     return unpacked
 
 
-def _inside(array: object, dtype: np.dtype[Any]) -> float:
+def inside_of(array: object, dtype: np.dtype[Any]) -> float:
     """Return the value from which on pixels are inside, from the array's attributes or its dtype."""
     attrs = getattr(array, "attrs", {})
     if "maxiter" in attrs:

@@ -27,6 +27,8 @@ PUBLIC = [
     "to_mapping",
     "to_store",
     "verify",
+    "view",
+    "vizarr_url",
     "window",
 ]
 

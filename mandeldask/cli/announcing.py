@@ -5,10 +5,11 @@ from __future__ import annotations
 import webbrowser
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from rich.console import Console
 
+from mandeldask.viewers import vizarr_link
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from mandeldask.warming import Warmed
     from mandeldask.zarrview.nodes import Node
-
-VIZARR = "https://hms-dbmi.github.io"
-"""Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
 
 LISTED = 20
 """Members of a folder whose URLs are printed."""
@@ -41,7 +39,7 @@ def announce_trees(
         console.print(f"  Zarr v3 [cyan]{base}/zarr/v3{path}[/]")
         if isinstance(node, Array) or "ome" in node.attrs:
             levels = f"{base}/zarr/v3/images{path}" if images else f"{base}/zarr/v3{path}"
-            console.print(f"  vizarr  [cyan]{_vizarr(levels)}[/]")
+            console.print(f"  vizarr  [cyan]{vizarr_link(levels)}[/]")
         else:
             _announce_members(console, f"{base}/zarr/v3{path}", node)
     console.print("Ctrl-C stops.", style="dim")
@@ -54,7 +52,7 @@ def announce_root(address: str, *, guarded: bool, image: str) -> None:
     console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
     console.print(f"[bold]Zarr v2[/] [cyan]{base}/zarr/v2/[/]")
     console.print(f"[bold]Zarr v3[/] [cyan]{base}/zarr/v3/[/]")
-    console.print(f"[bold]vizarr[/]  [cyan]{_vizarr(f'{base}/zarr/v2/{image}')}[/]")
+    console.print(f"[bold]vizarr[/]  [cyan]{vizarr_link(f'{base}/zarr/v2/{image}')}[/]")
     console.print("Ctrl-C stops.", style="dim")
 
 
@@ -77,10 +75,6 @@ def _announce_members(console: Console, url: str, group: Group) -> None:
         console.print(f"    ... and more: {url}/", style="dim")
     for name, reason in group.skipped.items():
         console.print(f"    {name} is left out: {reason}", style="yellow", markup=False)
-
-
-def _vizarr(url: str) -> str:
-    return f"{VIZARR}/vizarr/?{urlencode({'source': url})}"
 
 
 def announce_warmed(warmed: Warmed) -> None:

@@ -6,14 +6,13 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
 from mandeldask.atlas_tables import atlas_tree
 from mandeldask.cli.announcing import (
-    VIZARR,
     announce_root,
     announce_trees,
     announce_warmed,
@@ -44,6 +43,7 @@ from mandeldask.cli.paths import (
 )
 from mandeldask.cli.preparing import prepared
 from mandeldask.fractal.kernels import kernel_of
+from mandeldask.viewers import VIZARR, vizarr_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -293,7 +293,7 @@ def _announce(address: str, *, path: str, coarsest: int, field: str, guarded: bo
         ("Viewer", f"{base}/"),
         ("Zarr v2", v2),
         ("Zarr v3", v3),
-        ("vizarr", f"{VIZARR}/vizarr/?{urlencode({'source': v3})}"),
+        ("vizarr", vizarr_link(v3)),
     ):
         console.print(f"[bold]{label:<8}[/] [cyan]{url}[/]")
     console.print("[bold]Python[/]")

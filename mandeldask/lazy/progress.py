@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from mandeldask.jupyter import in_notebook
 from mandeldask.progress import Work, listening
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]
     label : str
         What the bar says is being done.
     progress : callable, bool or None
-        What to call; True for a bar, False for nothing, None for a bar where standard error is a terminal.
+        What to call; True for a bar, False for nothing, None for a bar in a terminal or a notebook.
 
     Raises
     ------
@@ -36,11 +37,16 @@ def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]
     """
     if callable(progress):
         yield progress
-    elif progress or (progress is None and sys.stderr.isatty() and find_spec("rich")):
+    elif progress or (progress is None and _is_seen() and find_spec("rich")):
         with _bar(label) as report:
             yield report
     else:
         yield lambda _done, _total: None
+
+
+def _is_seen() -> bool:
+    """Return whether somebody sees a bar: in a terminal, or in a notebook that has widgets, as for `tqdm.auto`."""
+    return sys.stderr.isatty() or (in_notebook() and find_spec("ipywidgets") is not None)
 
 
 @contextmanager

@@ -10,12 +10,14 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from mandeldask.multiscales import dimensions
 from mandeldask.web.messages import Refusal
 from mandeldask.web.names import Escaped, own_name
 from mandeldask.web.places import OpenPlaces
 from mandeldask.web.representation import Lifetime
 from mandeldask.zarrview.identity import is_lasting
 from mandeldask.zarrview.nodes import Group
+from mandeldask.zarrview.preparing import is_computed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +177,15 @@ class Catalog:
     @property
     def has_set(self) -> bool:
         """Whether a tree is a pyramid of the set, which has a page of its own."""
-        return any("mandeldask" in tree.attrs for tree in self._trees.values())
+        return any(self.pyramids())
+
+    def pyramids(self) -> list[Node]:
+        """Return the trees that are pyramids of the set."""
+        return [tree for tree in self._trees.values() if is_computed(tree)]
+
+    def has_levels(self, name: str) -> bool:
+        """Return whether a tree is an image by itself, whose levels are its own."""
+        return name in self._trees and bool(dimensions(self._trees[name].attrs))
 
     @property
     def has_images(self) -> bool:

@@ -10,6 +10,7 @@ import signal
 import threading
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from importlib.metadata import version
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Literal, Self
@@ -33,6 +34,9 @@ DRAIN_S = 10
 
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection is kept: longer than a proxy's 60, which may ask just then."""
+
+LISTED = 10
+"""Trees whose URLs a notebook shows."""
 
 START_S = 60
 """Seconds that worker processes may take to import and start."""
@@ -84,6 +88,14 @@ class Handle:
         """
         return self.address + self.app.path(format, name, pinned=pinned)
 
+    def _repr_html_(self) -> str:
+        """Return links to its pages and trees, for notebooks."""
+        names = self.app.catalog.names or (None,)
+        pages = (("Page", f"{self.address}/"), ("Data", f"{self.address}/browse/"))
+        trees = [(f"Zarr {each}", self.url(each, name)) for name in names[:LISTED] for each in ("v2", "v3")]
+        left = f"<p>and {len(names) - LISTED} trees more</p>" if len(names) > LISTED else ""
+        return f"<table>{''.join(_row(label, url) for label, url in (*pages, *trees))}</table>{left}"
+
     def stop(self) -> None:
         """Stop serving: requests in flight finish first, within the drain deadline. Stopping twice is fine."""
         self._server.should_exit = True
@@ -102,6 +114,11 @@ class Handle:
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
+
+
+def _row(label: str, url: str) -> str:
+    link = f'<a href="{escape(url)}" target="_blank" rel="noopener">{escape(url)}</a>'
+    return f'<tr><td style="text-align:left">{label}</td><td style="text-align:left">{link}</td></tr>'
 
 
 def serve_in_background(

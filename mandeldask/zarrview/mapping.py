@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
+from mandeldask.zarrview.preparing import prepare_in_notebook
 from mandeldask.zarrview.store import warn_of_skipped, zarr_format_of
 from mandeldask.zarrview.view import ZarrView
 
@@ -59,4 +60,5 @@ def to_mapping(  # noqa: PLR0913  what is shown, where it is kept
     cache = TileCache(cache_bytes) if cache is None else cache
     view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
     warn_of_skipped(view, strict=strict)
+    prepare_in_notebook(view.root)
     return ZarrViewMapping(view)

@@ -14,6 +14,7 @@ from mandeldask.internals.zarr_names import default_buffer_prototype
 from mandeldask.zarrview.cache import DEFAULT_BYTES, TileCache
 from mandeldask.zarrview.documents import CONSOLIDATED
 from mandeldask.zarrview.formats import DEFAULT, V2, V3, Format
+from mandeldask.zarrview.preparing import prepare_in_notebook
 from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
@@ -175,6 +176,9 @@ def to_store(  # noqa: PLR0913  what is shown, where it is kept
 ) -> ZarrViewStore:
     """Return any tree as a read-only zarr Store whose chunks are computed when they are read.
 
+    In a notebook, kernels that a pyramid needs are compiled before it returns: vizarr's widget, which takes the store,
+    waits for a chunk for 3 seconds only.
+
     Parameters
     ----------
     tree : DataTree, Dataset, DataArray, Mapping, array, table, ...
@@ -211,6 +215,7 @@ def to_store(  # noqa: PLR0913  what is shown, where it is kept
     view = ZarrView(tree, zarr_format_of(zarr_format, codecs), cache=cache, workers=workers)
     warn_of_skipped(view, strict=strict)
     _warn_of_misreading(view)
+    prepare_in_notebook(view.root)
     return ZarrViewStore(view)
 
 

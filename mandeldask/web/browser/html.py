@@ -7,6 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mandeldask.viewers import vizarr_link
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -167,7 +169,7 @@ def addresses(base: str, root: str, path: str, image: str, item: Item) -> str:
     if image:
         levels = f"{base}zarr/v3/{image}.zarr"
         lines.append(("OME-Zarr", levels))
-        lines.append(("vizarr", f"https://hms-dbmi.github.io/vizarr/?source={quote(levels, safe='')}"))
+        lines.append(("vizarr", vizarr_link(levels)))
     rows = "".join(f"<dt>{name}</dt><dd><pre>{escape(text)}</pre></dd>" for name, text in lines)
     section = f'<section class="addresses" {data({"base": base, "root": root})}>'
     return f"{section}<h2>Open it elsewhere</h2><dl>{rows}</dl></section>"

@@ -1,0 +1,55 @@
+"""The modules of the pages as one, for places that modules cannot be fetched from: a widget brings its own code."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mandeldask.web.browser.application import FILES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_IMPORT = re.compile(r'from"?\s*"\./([^"]+)"')
+
+_BOOT = """\
+const sources = {sources};
+const style = {style};
+const urls = {{}};
+for (const [name, text] of Object.entries(sources)) {{
+  const whole = text.replaceAll(/(from\\s*)"\\.\\/([^"]+)"/g, (_, before, path) => `${{before}}"${{urls[path]}}"`);
+  urls[name] = URL.createObjectURL(new Blob([whole], {{ type: "text/javascript" }}));
+}}
+const {{ render }} = await import(urls["{entry}"]);
+export default {{ render: (context) => render(context, style) }};
+"""
+
+
+@cache
+def bundled(entry: str = "kernel.js", style: str = "browser.css") -> str:
+    """Return a module that exports what `entry` does, with all that it imports inside it.
+
+    Parameters
+    ----------
+    entry : str
+        Name of a module of the pages; its `render` is given the text of `style` too.
+    style : str
+        Name of a style sheet of theirs.
+    """
+    names = dict.fromkeys(_before(entry, ()))
+    sources = {name: _text(name) for name in names}
+    return _BOOT.format(sources=json.dumps(sources), style=json.dumps(_text(style)), entry=entry)
+
+
+def _before(name: str, path: tuple[str, ...]) -> Iterator[str]:
+    """Return the modules that `name` imports, and what these import before them, and `name` last."""
+    for wanted in _IMPORT.findall(_text(name)):
+        if wanted not in path:
+            yield from _before(wanted, (*path, name))
+    yield name
+
+
+def _text(name: str) -> str:
+    return FILES.files()[name].content.decode()

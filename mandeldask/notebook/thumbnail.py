@@ -1,0 +1,68 @@
+"""A small picture of a field, made in a second or left out."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import threading
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.picture import inside_of, lookup_table, paint
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+SIDE = 160
+"""Pixels of the picture along its longer side, at most."""
+
+MOST_READ = 2**21
+"""Elements of the largest array that is read for a picture."""
+
+WAIT_S = 1.5
+"""Seconds that a cell waits for the picture: a kernel that is compiled first takes longer, and is ready afterwards."""
+
+
+def thumbnail(array: xr.DataArray) -> str:
+    """Return a data URL of a picture of a field, of shape (height, width); "" if it takes longer than `WAIT_S`."""
+    if array.ndim != 2 or not 0 < array.size <= MOST_READ:  # noqa: PLR2004  rows and columns
+        return ""
+    step = -(-max(array.shape) // SIDE)
+    made: list[str] = []
+    waiting = Cancellation()
+    arguments = (array[::step, ::step], waiting, made)
+    working = threading.Thread(target=_make, args=arguments, name="mandeldask-thumbnail", daemon=True)
+    working.start()
+    working.join(WAIT_S)
+    waiting.cancel()
+    return made[0] if made else ""
+
+
+def _make(small: xr.DataArray, waiting: Cancellation, made: list[str]) -> None:
+    try:
+        with cancellable(waiting):
+            values = np.asarray(small.compute(scheduler="synchronous").values)
+    except (Cancelled, MemoryError):
+        return
+    pixels = paint(values, lookup_table("ember"), inside=inside_of(small, values.dtype))
+    made.append("data:image/png;base64," + base64.b64encode(as_png(pixels)).decode())
+
+
+def as_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of RGB pixels, uint8 of shape (height, width, 3)."""
+    height, width, _ = pixels.shape
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, 3 * width)], axis=1)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows.tobytes())),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_part(*part) for part in parts)
+
+
+def _part(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,0 +1,157 @@
+"""view: the pages of a server in a cell of a notebook, with no port open."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import xarray as xr
+
+from mandeldask.app import create_app, serve
+from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.jupyter import notebook_origins
+from mandeldask.lazy.tree import open_pyramid
+from mandeldask.notebook.answering import Answer, answer_to, ask
+from mandeldask.notebook.modules import bundled
+from mandeldask.zarrview.preparing import prepare
+
+try:
+    import anywidget
+    import traitlets
+except ModuleNotFoundError as error:
+    msg = "a view in a notebook needs anywidget: pip install 'mandeldask[notebook]'"
+    raise ModuleNotFoundError(msg, name=error.name) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mandeldask.web.application import Application
+    from mandeldask.web.serving import Handle
+
+HEIGHT = 480
+"""Pixels of the picture in a cell, from top to bottom."""
+
+
+class Viewer(anywidget.AnyWidget):
+    """The pages of a tree in a cell. Its code comes with it, and what it reads comes by the notebook's own channel.
+
+    Parameters
+    ----------
+    app : Application, optional
+        What answers; none where the pages are those of a server.
+    server : Handle, optional
+        The server, where there is one.
+    """
+
+    _esm = bundled()
+    page = traitlets.Unicode("/browse/").tag(sync=True)
+    """Path of the page that is shown. It may be set."""
+    state = traitlets.Unicode("").tag(sync=True)
+    """What is seen of an image: what a link of its page has after ``#``. It may be set."""
+    height = traitlets.Int(HEIGHT).tag(sync=True)
+    """Pixels of the picture, from top to bottom."""
+    url = traitlets.Unicode("").tag(sync=True)
+    """URL of the page of a server, where there is one."""
+
+    def __init__(self, app: Application | None = None, server: Handle | None = None, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.app = app
+        self.server = server
+        self._questions: dict[str, Callable[[], object]] = {}
+        self._lock = threading.Lock()
+        self.on_msg(self._asked)
+
+    def _asked(self, _: Any, message: dict[str, Any], __: Sequence[memoryview]) -> None:
+        """Answer what the page asks, or stop answering."""
+        number = message["id"]
+        if message.get("stop"):
+            self._questions.pop(number, lambda: None)()
+            return
+
+        def answered(answer: Answer) -> None:
+            with self._lock:
+                self._questions.pop(number, None)
+            self.send({"id": number, "status": answer.status}, [answer.body])
+
+        if self.app is not None:
+            with self._lock:  # it may be answered before it is noted
+                self._questions[number] = ask(self.app, message["target"], answered, message.get("range"))
+
+    def close(self) -> None:
+        """Close it in all cells, and stop its server."""
+        for stop in list(self._questions.values()):
+            stop()
+        if self.server is not None:
+            self.server.stop()
+        super().close()
+
+
+def view(tree: Any = None, path: str = "", *, height: int = HEIGHT, server: bool = False, **options: Any) -> Viewer:
+    """Return a widget that shows a tree in a notebook: images with sliders and colours, lines, tables, names.
+
+    What it shows is read through the notebook's own channel, in JupyterLab, VS Code or behind a hub: no port is open,
+    and nothing is asked of another host. Kernels that must be compiled are compiled before it returns.
+
+    Parameters
+    ----------
+    tree : any tree, optional
+        As `serve` takes: a pyramid, a window, a Dataset, an array, a table, a Mapping of such. The default Pyramid if
+        None.
+    path : str
+        Path of a group or array in the tree; by default the tree itself, or the only array of a Dataset.
+    height : int
+        Pixels of the picture, from top to bottom.
+    server : bool
+        Show the page of a server that is started in the background instead, as `serve` does; for the set it is the
+        page that goes to any depth. The browser must reach this machine.
+    **options
+        As `create_app` takes; with `server` as `serve` takes.
+
+    Returns
+    -------
+    Viewer
+        The widget. Its `page` and `state` say what is shown, and may be set; `close()` ends it, and its server.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If anywidget is not installed: ``pip install 'mandeldask[notebook]'``.
+    LookupError
+        If there is nothing at `path`.
+    TypeError, ValueError
+        If the tree cannot be shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> view(np.zeros((3, 4)), height=300).page
+    '/browse/data'
+    """
+    shown = open_pyramid(tree or Pyramid(), chunks=None) if tree is None or isinstance(tree, Pyramid) else tree
+    chosen = {"pyramid": "auto", **options}
+    handle = None
+    if server:
+        chosen["allow_origins"] = (*options.get("allow_origins", ()), *notebook_origins())
+        handle = serve(shown, background=True, **chosen)
+    app = create_app(shown, **{"places": False, "client_seconds": 0, **chosen}) if handle is None else handle.app
+    names = [*app.catalog.names][:1] if len(app.catalog.names) == 1 else []
+    page = "/browse/" + "/".join(quote(each, safe="") for each in [*names, *(path or _only(shown)).split("/")] if each)
+    if answer_to(app, page).status != OK:
+        msg = f"there is nothing at {path!r} in the tree"
+        raise LookupError(msg)
+    for node in app.catalog.pyramids():
+        prepare(node)
+    if handle is None:
+        return Viewer(app, page=page, height=height)
+    url = handle.address + ("/" if app.catalog.has_set and not path else page)
+    return Viewer(None, handle, page=page, height=height, url=url)
+
+
+OK = 200
+
+
+def _only(tree: Any) -> str:
+    """Return the name of the only array of a Dataset, which is shown at once."""
+    names = list(tree.data_vars) if isinstance(tree, xr.Dataset) else []
+    return str(names[0]) if len(names) == 1 else ""

@@ -1,0 +1,51 @@
+"""Links to vizarr, the viewer of OME-Zarr whose page lives at GitHub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from mandeldask.viewers import VIZARR, vizarr_link
+from mandeldask.web.catalog import IMAGES
+
+if TYPE_CHECKING:
+    from mandeldask.web.serving import Handle
+
+
+def vizarr_url(source: Handle | str, path: str = "", *, zarr_format: Literal[2, 3] = 3) -> str:
+    """Return the link at which vizarr's page shows an image of a server, or any URL of OME-Zarr.
+
+    Parameters
+    ----------
+    source : Handle or str
+        What `serve` returned, or the URL of an image.
+    path : str
+        Name of a tree of the server, and path of an image in it; the first tree by default.
+    zarr_format : {3, 2}
+        Zarr format that is read.
+
+    Raises
+    ------
+    ValueError
+        If vizarr's page may not read from the server, or the server has no levels of its images.
+
+    Examples
+    --------
+    >>> vizarr_url("http://127.0.0.1:8000/zarr/v3/mandelbrot.zarr")
+    'https://hms-dbmi.github.io/vizarr/?source=http%3A%2F%2F127.0.0.1%3A8000%2Fzarr%2Fv3%2Fmandelbrot.zarr'
+    """
+    if isinstance(source, str):
+        return vizarr_link(source)
+    allowed = source.app.settings.allow_origins
+    if not {"*", VIZARR} & {*allowed}:
+        msg = f'vizarr\'s page may not read from this server: serve(..., allow_origins=["{VIZARR}"]) lets it'
+        raise ValueError(msg)
+    catalog = source.app.catalog
+    name, _, below = (path or next(iter(catalog.names), "")).partition("/")
+    if not below and catalog.has_levels(name):
+        return vizarr_link(f"{source.address}/zarr/v{zarr_format}/{quote(name, safe='')}.zarr")
+    if not catalog.has_images:
+        msg = 'this server makes no levels of its images: serve(..., pyramid="auto") does'
+        raise ValueError(msg)
+    inside = "/".join(quote(each, safe="") for each in (name, *below.split("/")) if each)
+    return vizarr_link(f"{source.address}/zarr/v{zarr_format}/{IMAGES}/{inside}.zarr")
