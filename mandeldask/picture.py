@@ -77,8 +77,8 @@ def render(
         raise ValueError(msg)
     values = np.asarray(array)
     cap = inside_of(array, values.dtype) if maxiter is None else maxiter
-    values = _unpacked(values, getattr(array, "attrs", {}))
-    picture: Image = _pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
+    values = unpacked(values, getattr(array, "attrs", {}))
+    picture: Image = pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
     return picture
 
 
@@ -132,7 +132,7 @@ def _anchors() -> Mapping[str, Sequence[str]]:
     return anchors
 
 
-def _unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
+def unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
     """Return `values` as CF's attributes of packed data say: fields with a tolerance are kept so."""
     if "scale_factor" not in attrs or values.dtype.kind not in "iu":
         return values
@@ -164,7 +164,8 @@ def _matplotlib_cmap(cmap: str | Colormap) -> Colormap:
         raise ValueError(msg) from error
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Return Pillow's module Image; raise ModuleNotFoundError that names the extra if it is not installed."""
     try:
         from PIL import Image  # noqa: PLC0415  an optional extra
     except ModuleNotFoundError as error:

@@ -22,7 +22,8 @@ from PIL import Image
 
 import mandeldask as md
 import servers
-from mandeldask.cli import commands, options, text
+from mandeldask import scene
+from mandeldask.cli import commands, options, render, text
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.place_url import as_spec
@@ -64,7 +65,7 @@ BAD = {
     "info --tilesize 0": r"tilesize must be an integer from 1",
     'info --fields ""': r"--fields must name one or more of iterations, .*, joined by commas, not ''",
     "info --center http://x/#re=1": r"a link to a place must have re= and im=, unlike 'http://x/#re=1'",
-    "render x.png --size 8000x6000 --oversample 4": r"--size 8000x6000 with --oversample 4 computes 768000000 points, "
+    "render x.jpg --size 8000x6000 --oversample 4": r"--size 8000x6000 with --oversample 4 computes 768000000 points, "
     r"more than the 268435456 of a picture: the largest of this shape is --size 4729x3546",
     "render . --size 8x8": r"a picture cannot be written as",
     "info --fields colour": r"fields must be one or more of .*, not 'colour'",
@@ -243,8 +244,8 @@ def test_a_real_ctrl_c_stops_render_and_leaves_the_file_as_it_was(tmp_path):
     place = "--center", "-1.4011551890920506", "--width", "1e-6", "--size", "64x64"
     assert commands.run(["render", str(tmp_path / "warm.png"), *place, "--maxiter", "3000"]) == 0  # kernels compiled
     told = (
-        "from mandeldask.cli import main, render; paint = render.Scene.paint;"
-        "render.Scene.paint = lambda scene: print('painting', flush=True) or paint(scene); main()"
+        "from mandeldask.cli import main; from mandeldask.scene import Scene; bands = Scene.bands;"
+        "Scene.bands = lambda scene, report: print('painting', flush=True) or bands(scene, report); main()"
     )
     command = [sys.executable, "-c", told, "render", str(target), *place, "--maxiter", "4000000000"]  # for hours
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -258,13 +259,13 @@ def test_a_real_ctrl_c_stops_render_and_leaves_the_file_as_it_was(tmp_path):
 
 
 def test_ctrl_c_while_the_file_is_written_leaves_it_as_it_was(capsys, tmp_path, monkeypatch):
-    def save(picture, path, **options):
-        path.write_bytes(b"half")
+    def save(file, *_):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     target = tmp_path / "set.png"
     target.write_bytes(b"an older picture")
-    monkeypatch.setattr(Image.Image, "save", save)
+    monkeypatch.setattr(render, "write_png", save)
     assert run(capsys, "render", str(target), "--size", "8x8") == (130, "", "mandeldask: stopped\n")
     assert [path.name for path in tmp_path.iterdir()] == ["set.png"]
     assert target.read_bytes() == b"an older picture"
@@ -276,6 +277,24 @@ def test_render_at_a_level_shows_its_own_pixels(capsys, tmp_path):
     level = md.open_pyramid()["49/iterations"]
     with Image.open(target) as picture:
         assert picture.convert("RGB").tobytes() == md.render(level).tobytes()
+
+
+def test_large_pictures_are_written_band_by_band_and_say_how_to_draw_them_again(capsys, tmp_path, monkeypatch):
+    whole, banded, jpeg = (tmp_path / name for name in ("whole.png", "banded.png", "whole.webp"))
+    options = ["--size", "120x90", "--oversample", "2", "--edges", "0.5", "--field", "smooth", "--maxiter", "200"]
+    assert run(capsys, "render", str(whole), *options)[0] == 0
+    assert run(capsys, "render", str(jpeg), *options)[0] == 0
+    monkeypatch.setattr(scene, "BAND", 3000)
+    assert len(list(scene.Scene.of_file(whole).bands())) == 15
+    code, out, _ = run(capsys, "info", str(whole))
+    assert code == 0
+    again = shlex.split(out.partition("again: mandeldask ")[2].replace(str(whole), str(banded)))
+    assert run(capsys, *again)[0] == 0
+    with Image.open(whole) as one, Image.open(banded) as other, Image.open(jpeg) as third:
+        assert one.tobytes() == other.tobytes()
+        assert third.size == one.size
+        assert one.text == other.text
+    assert json.loads(run(capsys, "info", str(whole), "--json")[1])[0]["edges"] == 0.5
 
 
 def test_oversampling_averages(capsys, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,9 +30,11 @@ from mandeldask.cli.paths import (
 from mandeldask.cli.text import in_bytes, pixels, scientific
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.rationals import as_text, point_as_text
+from mandeldask.png import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from mandeldask.fractal.pyramid import Pyramid
     from mandeldask.zarrview.nodes import Node
@@ -61,8 +64,12 @@ def info(
 
     `mandeldask info runs/`
 
+    `mandeldask info spiral.png` (what a picture of `render` shows)
+
     `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
     """
+    if paths and all(path.suffix.lower() == ".png" for path in paths) and _show_pictures(paths, as_json=as_json):
+        return
     if paths:
         logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
         files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
@@ -76,6 +83,30 @@ def info(
     console.print(kernel_of(pyramid, 0).about.title, highlight=False)
     console.print(f"center {point_as_text(pyramid.center)}, width {as_text(pyramid.width)}", highlight=False)
     console.print(_table(pyramid))
+
+
+def _show_pictures(paths: Sequence[Path], *, as_json: bool) -> bool:
+    """Print what pictures that `render` wrote show; return whether all of them say so."""
+    scenes = {path: said for path in paths if path.is_file() and (said := texts_of(path).get("mandeldask"))}
+    if len(scenes) < len(paths):
+        return False
+    shown = {str(path): json.loads(said) for path, said in scenes.items()}
+    if as_json:
+        typer.echo(json.dumps(list(shown.values()), indent=2))
+        return True
+    for path, scene in shown.items():
+        typer.echo(f"{path}: drawn by mandeldask")
+        for name, value in scene.items():
+            if value is not None:
+                typer.echo(f"  {name} {value}")
+        again = [f"--{name}={shlex.quote(str(scene[name]))}" for name in ("center", "julia") if scene.get(name)]
+        again += [f"--{name} {shlex.quote(str(value))}" for name, value in scene.items() if name in _DRAWN and value]
+        typer.echo(f"  again: mandeldask render {shlex.quote(path)} {' '.join(again)}")
+    return True
+
+
+_DRAWN = ("width", "size", "maxiter", "field", "cmap", "oversample", "edges")
+"""Options of `mandeldask render` that a picture says."""
 
 
 def _show(trees: Mapping[str, Node], *, as_json: bool) -> None:

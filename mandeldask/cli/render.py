@@ -2,71 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
 from math import isqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mandeldask import __version__
 from mandeldask.cli.options import AllowHuge, Julia, as_count, as_shape
 from mandeldask.fractal.geometry import Grid, positive
 from mandeldask.fractal.places import as_place
-from mandeldask.fractal.pyramid import Pyramid, as_julia, auto_maxiter
+from mandeldask.fractal.pyramid import Pyramid, as_julia, auto_maxiter, checked_fields
 from mandeldask.fractal.rationals import as_text, point_as_text
 from mandeldask.picture import MAX_PIXELS
+from mandeldask.png import LONGEST, write_png
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from PIL.Image import Image
-    from PIL.PngImagePlugin import PngInfo
-
     from mandeldask.fractal.places import Place
+    from mandeldask.lazy.progress import Report
+    from mandeldask.scene import Scene
 
 PICTURE, PLACE = "Picture", "Place"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a picture shows: enough to compute it again."""
-
-    center: str
-    """Middle of the picture."""
-    width: str
-    """Plane units across."""
-    size: str
-    """Pixels, ``"1920x1080"``."""
-    maxiter: int
-    """Greatest escape count."""
-    field: str
-    """Variable shown."""
-    cmap: str
-    """Palette or colormap."""
-    oversample: int
-    """Points along a pixel's edge that are averaged."""
-    julia: str | None = None
-    """The c of a Julia set; None for the Mandelbrot set."""
-
-    def paint(self) -> Image:
-        """Compute and draw."""
-        from mandeldask.lazy.window import window  # noqa: PLC0415  dask and xarray: not for `--help`
-        from mandeldask.picture import render as render_array  # noqa: PLC0415  Pillow is an extra
-
-        height, width = as_shape(self.size)
-        shape = (height * self.oversample, width * self.oversample)
-        grid = Grid.window(self.center, self.width, shape, allow_huge=True)  # the scene was allowed when it was made
-        seen = window(
-            self.center, self.width, shape,
-            maxiter=self.maxiter, fields=(self.field,), julia=self.julia, allow_huge=True,
-        )  # fmt: skip
-        unit = float(grid.spacing) or 1.0 if self.field == "distance" else 1.0
-        inside = self.maxiter if self.field in {"iterations", "smooth"} else None
-        return render_array(seen[self.field], self.cmap, maxiter=inside, unit=unit).reduce(self.oversample)
 
 
 def render(
@@ -93,6 +52,11 @@ def render(
     oversample: Annotated[
         int, typer.Option(min=1, max=8, help="Average N×N points a pixel.", rich_help_panel=PICTURE)
     ] = 1,
+    edges: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Darken points next to the set, by distance: 0 to 1.", rich_help_panel=PICTURE),
+    ] = 0.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=PICTURE)] = False,
     allow_huge: AllowHuge = False,
 ) -> None:
     """Draw any place of the plane. The file says how to draw it again.
@@ -107,32 +71,50 @@ def render(
     place = as_place(center or ("0" if julia else "-0.65"), allow_huge=allow_huge)
     c = as_julia(julia or place.julia, (field,), allow_huge=allow_huge)
     extent = _extent(width, level, cols, place, allow_huge=allow_huge)
-    _check_size(size, oversample)
+    _check_size(target, size, oversample)
     grid = Grid.window(place.center, extent, (height, cols), allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
-    scene = Scene(
-        point_as_text(place.center), as_text(extent), size, most, field, cmap, oversample, c and point_as_text(c)
-    )
-    _check_writable(target)
-    from mandeldask.lazy.progress import reporting  # noqa: PLC0415  as in Scene.paint
-    from mandeldask.lazy.threads import stoppable_threads  # noqa: PLC0415
+    from mandeldask.lazy.progress import reporting  # noqa: PLC0415  dask and xarray: not for `--help`
+    from mandeldask.scene import Scene  # noqa: PLC0415
 
-    with reporting(f"{size} pixels, maxiter {most}", progress=None) as report, stoppable_threads(report):
-        picture = scene.paint()
-    save(picture, target, scene)
+    point = point_as_text(place.center)
+    scene = Scene(
+        point, as_text(extent), size, most, field, cmap, oversample, c and point_as_text(c), edges
+    )  # fmt: skip
+    _check_field(scene)
+    _check_writable(target)
+    with reporting(f"{size} pixels, maxiter {most}", progress=False if quiet else None) as report:
+        save(scene, target, report)
     typer.echo(target)
 
 
-def _check_size(size: str, oversample: int) -> None:
-    """Raise ValueError if the points that are computed are too many for one picture."""
+def _check_field(scene: Scene) -> None:
+    """Raise ValueError before anything is computed for a field that is not there, or has no distance."""
+    checked_fields((scene.field,))
+    if scene.edges and scene.julia is not None:
+        as_julia(scene.julia, ("distance",), allow_huge=True)
+
+
+def _check_size(target: Path, size: str, oversample: int) -> None:
+    """Raise ValueError if a picture is too large for its format, or for the memory where it is made at once."""
     height, width = as_shape(size)
-    if height * width * oversample**2 > MAX_PIXELS:
+    if is_png(target):
+        if max(height, width) > LONGEST or width * oversample**2 > MAX_PIXELS:
+            msg = f"--size {size} with --oversample {oversample} is too large for a PNG that is written row by row"
+            raise ValueError(msg)
+    elif height * width * oversample**2 > MAX_PIXELS:
         most = isqrt(MAX_PIXELS * width // (height * oversample**2))
         msg = (
             f"--size {size} with --oversample {oversample} computes {height * width * oversample**2} points, more than "
-            f"the {MAX_PIXELS} of a picture: the largest of this shape is --size {most}x{most * height // width}"
+            f"the {MAX_PIXELS} of a picture: the largest of this shape is --size {most}x{most * height // width}; "
+            f"a .png may be of any size"
         )
         raise ValueError(msg)
+
+
+def is_png(target: Path) -> bool:
+    """Return whether a file is to be a PNG, which is written band by band."""
+    return target.suffix.lower() == ".png"
 
 
 def _check_writable(target: Path) -> None:
@@ -151,27 +133,19 @@ def _check_writable(target: Path) -> None:
         raise ValueError(msg)
 
 
-def save(picture: Image, target: Path, scene: Scene) -> None:
-    """Write a picture; in a PNG, what it shows as the texts ``Software`` and ``mandeldask`` (JSON).
+def save(scene: Scene, target: Path, report: Report = lambda _done, _total: None) -> None:
+    """Draw a scene into a file; a PNG is written band by band, with what it shows as texts.
 
     Stopped anywhere, `target` is as it was before.
     """
-    options: dict[str, Any] = {}
-    if target.suffix.lower() == ".png":
-        options = {"pnginfo": _texts(scene), "optimize": True}
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         whole = Path(folder) / target.name
-        picture.save(whole, **options)
+        if is_png(target):
+            with whole.open("wb") as file:
+                write_png(file, scene.shape, scene.bands(report), scene.texts)
+        else:
+            scene.paint(report).save(whole)
         whole.replace(target)
-
-
-def _texts(scene: Scene) -> PngInfo:
-    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415  Pillow is an extra
-
-    texts = PngInfo()
-    texts.add_text("Software", f"mandeldask {__version__}")
-    texts.add_text("mandeldask", json.dumps(asdict(scene)))
-    return texts
 
 
 def _extent(width: str | None, level: int | None, cols: int, place: Place, *, allow_huge: bool) -> Fraction:

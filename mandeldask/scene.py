@@ -1,0 +1,142 @@
+"""Scene: all that a picture shows, drawn band by band, and read back from the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mandeldask import __version__
+from mandeldask.fractal.geometry import Grid
+from mandeldask.lazy.blocks import TILESIZE, task_side
+from mandeldask.lazy.threads import stoppable_threads
+from mandeldask.lazy.variable import MOST_BLOCKS
+from mandeldask.lazy.window import window
+from mandeldask.picture import lookup_table, paint, pillow, unpacked
+from mandeldask.png import texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from mandeldask.lazy.progress import Report
+
+BAND = 2**23
+"""Points that are computed, and in memory, at a time."""
+
+TEXT = "mandeldask"
+"""Keyword of the text in a PNG that says what it shows, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a picture shows: enough to compute it again."""
+
+    center: str
+    """Middle of the picture."""
+    width: str
+    """Plane units across."""
+    size: str
+    """Pixels, ``"1920x1080"``."""
+    maxiter: int
+    """Greatest escape count."""
+    field: str
+    """Variable shown."""
+    cmap: str
+    """Palette or colormap."""
+    oversample: int = 1
+    """Points along a pixel's edge that are averaged."""
+    julia: str | None = None
+    """The c of a Julia set; None for the Mandelbrot set."""
+    edges: float = 0.0
+    """How dark points next to the set are, 0 to 1, by their distance to it."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels (height, width)."""
+        width, height = map(int, self.size.lower().split("x"))
+        return height, width
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What a PNG of it carries."""
+        said = {name: value for name, value in asdict(self).items() if name != "edges" or value}
+        return {"Software": f"mandeldask {__version__}", TEXT: json.dumps(said)}
+
+    @classmethod
+    def of_file(cls, path: Path) -> Scene | None:
+        """Return what a PNG file says that it shows; None if it says nothing.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        """
+        try:
+            said = json.loads(texts_of(path).get(TEXT, "null"))
+            names = {each.name for each in fields(cls)}
+            return cls(**{name: value for name, value in said.items() if name in names})
+        except (AttributeError, TypeError, ValueError):
+            return None
+
+    def bands(self, report: Report = lambda _done, _total: None) -> Iterator[NDArray[np.uint8]]:
+        """Compute and draw, from top to bottom: uint8 arrays of shape (rows, width, 3).
+
+        The points of one band are in memory at a time. `report` is called with (done, total).
+        """
+        many = self.oversample
+        height, width = (many * side for side in self.shape)
+        grid = Grid.window(
+            self.center, self.width, (height, width), allow_huge=True
+        )  # the scene was allowed when it was made
+        names = (self.field, "distance") if self.edges and self.field != "distance" else (self.field,)
+        seen = window(
+            self.center, self.width, (height, width),
+            maxiter=self.maxiter, fields=names, julia=self.julia, chunks=None, allow_huge=True,
+        )  # fmt: skip
+        colours = lookup_table(self.cmap)
+        step = max(1, BAND // (width * many)) * many
+        starts = range(0, height, step)
+        side = max(task_side(TILESIZE, self.maxiter), -(-width // MOST_BLOCKS))
+        for place, start in enumerate(starts):
+            part = seen.isel(y=slice(start, start + step)).chunk(side)
+
+            def tell(done: int, total: int, place: int = place) -> None:
+                report(place * total + done, len(starts) * total)
+
+            with stoppable_threads(tell):
+                computed = part.compute()
+            yield _reduced(self._painted(computed, grid.spacing, colours), many)
+
+    def _painted(self, part: Any, spacing: Fraction, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the colours of computed points."""
+        inside = float(self.maxiter) if self.field in {"iterations", "smooth"} else np.inf
+        shown = part[self.field]
+        unit = _pixel(shown.attrs, spacing) if self.field == "distance" else 1.0
+        picture = paint(unpacked(shown.values, shown.attrs), colours, inside=inside, unit=unit)
+        if self.edges:
+            pixels = part["distance"].values / _pixel(part["distance"].attrs, spacing)
+            light = 1.0 - self.edges * np.exp(-0.5 * np.nan_to_num(pixels))
+            picture = (picture * light[..., None] + 0.5).astype(np.uint8)
+        return picture
+
+    def paint(self, report: Report = lambda _done, _total: None) -> Image:
+        """Compute and draw all of it, as an image of Pillow's."""
+        picture: Image = pillow().fromarray(np.concatenate(list(self.bands(report))))
+        return picture
+
+
+def _reduced(points: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
+    """Return the means of `many` x `many` points."""
+    return points if many == 1 else np.asarray(pillow().fromarray(points).reduce(many))
+
+
+def _pixel(attrs: Mapping[Any, Any], spacing: Fraction) -> float:
+    """Return the distance of neighbouring points in the unit of a field of distances."""
+    return float(spacing / Fraction(attrs.get("exact_unit", 1))) or 1.0
