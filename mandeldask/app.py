@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -23,6 +22,7 @@ from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.jupyter import notebook_origins
 from mandeldask.lazy.tree import open_pyramid
+from mandeldask.owned_folder import owned_folder
 from mandeldask.warming import check_warm, warming_beside, while_serving
 from mandeldask.web.application import create_app as create_web_app
 from mandeldask.web.catalog import PLACES
@@ -166,7 +166,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `api_keys_file`, `allowed_hosts`, `allow_origins`,
         `cache_bytes`, `cache_dir`, `cache_dir_bytes`, `client_seconds`, `codecs`, `threads`,
-        `queue`, `max_places`, `pyramid`, `scheduler`.
+        `queue`, `max_places`, `place_bytes`, `pyramid`, `scheduler`.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def serve(  # noqa: PLR0913  the options of a server
         return warming_beside(handle, warmed) if warm else handle
     with ExitStack() as stack:
         several = workers > 1
-        orbits = stack.enter_context(TemporaryDirectory(prefix="mandeldask-orbits-")) if several else None
+        orbits = stack.enter_context(owned_folder("mandeldask-orbits-")) if several else None
         make: Callable[[], Application] = partial(create_app, tree, orbits=orbits, **options)
         announce = started or _say_where
         if warm:

@@ -23,6 +23,20 @@ def renewed_in_children(what: Renewable) -> None:
     _renewed.add(what)
 
 
+_reasons: list[str] = []
+
+
+def cannot_compute(reason: str) -> None:
+    """Have `check_child` say so in this process, which was just forked."""
+    _reasons.append(reason)
+
+
+def check_child() -> None:
+    """Raise RuntimeError if this process was forked at a time that leaves it unable to compute: it would hang."""
+    if _reasons:
+        raise RuntimeError(_reasons[0])
+
+
 def _renew() -> None:
     for what in list(_renewed):
         what.renew()

@@ -62,3 +62,40 @@ def test_a_forked_child_computes(use):
 def test_a_child_that_is_forked_while_a_thread_computes_computes(use):
     program = PROGRAM.format(use=USES[use], meanwhile=BUSY)
     assert ran(program)
+
+
+COMPILING = """
+import os, signal, threading, time
+import mandeldask as md
+from mandeldask.fractal.escape.arithmetic import compiler_at_fork, jit
+from numba.core.compiler_lock import global_compiler_lock
+
+def compiles(seconds):  # as far as a fork can tell
+    with global_compiler_lock:
+        time.sleep(seconds)
+
+md.window('-0.75', '0.1', (16, 16)).iterations.values
+
+def child(seconds, wait):
+    compiler_at_fork.WAIT_S = wait
+    threading.Thread(target=compiles, args=(seconds,), daemon=True).start()
+    time.sleep(0.1)
+    forked = os.fork()
+    if forked == 0:
+        signal.alarm(60)  # a hang is a failure, and ends
+        try:
+            md.window('-0.75', '0.1', (16, 16)).iterations.values
+        except RuntimeError as error:
+            os._exit(2 if "forked while" in str(error) else 1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
+
+assert child(3, 0.1) == 2  # it says at once that it cannot
+time.sleep(3)
+assert child(0.5, 30) == 0
+md.window('-0.75', '0.1', (16, 16)).iterations.values  # the parent goes on
+"""
+
+
+def test_a_fork_waits_for_a_thread_that_compiles_or_the_child_says_that_it_cannot_compute():
+    assert ran(COMPILING)

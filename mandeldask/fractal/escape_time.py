@@ -11,6 +11,7 @@ import numpy as np
 
 from mandeldask.budget import metered, spend
 from mandeldask.cancellation import cancellable, current
+from mandeldask.forking import check_child
 from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.interruption import interruptible, stopped_at_the_end
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
@@ -115,6 +116,7 @@ class EscapeTime(ABC):
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:
         """Return the fields at the pixels of `grid`, shape (height, width) each."""
+        check_child()
         seconds = self.seconds(grid)
         return interruptible(lambda: self._computed(grid, seconds), seconds)
 
@@ -124,6 +126,7 @@ class EscapeTime(ABC):
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
+        check_child()
         with self._answered(grid, self.seconds(grid)) as tile:
             return tile.answered
 

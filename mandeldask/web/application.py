@@ -138,7 +138,15 @@ def create_app(
     known = None if file is None else kept_in(file)
     making = Making(settings.pyramid, known, level_seconds)
     images = None if settings.pyramid == "none" else partial(images_of, how=making)
-    catalog = Catalog(nodes, view, places=places, open_places=settings.max_places, images=images, root=own)
+    catalog = Catalog(
+        nodes,
+        view,
+        places=places,
+        open_places=settings.max_places,
+        place_bytes=settings.place_bytes,
+        images=images,
+        root=own,
+    )
     for path, reason in catalog.skipped().items():
         log.warning("%s is left out: %s", path, reason)
     metrics.watch(cache, frozenset({pool, places_pool}))

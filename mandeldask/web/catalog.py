@@ -22,6 +22,8 @@ from mandeldask.zarrview.preparing import is_computed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from starlette.types import Receive
+
     from mandeldask.web.keys import Grant
     from mandeldask.zarrview.nodes import Node
     from mandeldask.zarrview.view import ZarrView
@@ -68,8 +70,8 @@ class Catalog:
     places : callable, optional
         Makes the tree of a place from its spec, in a thread. It raises LookupError for what is no canonical spec (404)
         and PermissionError for what is past the server's limits (403).
-    open_places : int
-        Places kept open.
+    open_places, place_bytes : int
+        Places kept open, and bytes that they take, at most.
     images : callable, optional
         Makes the tree of the images in a named tree, each as a group of levels.
     root : Group or Array, optional
@@ -93,6 +95,7 @@ class Catalog:
         *,
         places: Callable[[str], Node] | None = None,
         open_places: int = 256,
+        place_bytes: int = 2**26,
         images: Callable[[Node], Node] | None = None,
         root: Node | None = None,
     ) -> None:
@@ -105,7 +108,7 @@ class Catalog:
         self._views = {(number, name): view(tree, number, name) for name, tree in trees.items() for number in (2, 3)}
         self._root = lru_cache(maxsize=64)(self._root_of)
         self._named = lru_cache(maxsize=256)(self._tree_of)
-        self._places = OpenPlaces(places, partial(view, place=True), open_places) if places else None
+        self._places = OpenPlaces(places, partial(view, place=True), open_places, place_bytes) if places else None
         imaged = trees if root is None else {"": root}
         self.images = {name: images(tree) for name, tree in imaged.items()} if images else {}
         self._images = {(number, name): view(tree, number) for name, tree in self.images.items() for number in (2, 3)}
@@ -115,11 +118,13 @@ class Catalog:
         """Names of the trees; none where one is the root itself."""
         return tuple(self._trees)
 
-    async def find(self, number: int, path: str, grant: Grant) -> Found:
+    async def find(self, number: int, path: str, grant: Grant, receive: Receive | None = None) -> Found:
         """Return what `path` (below ``/zarr/v<number>/``, without leading slash) names.
 
         Raises
         ------
+        ClientGone
+            If the client of `receive` went while a place was opened for it.
         Refusal
             404 if there is no such tree, 403 if `grant` does not reach it.
         """
@@ -130,7 +135,7 @@ class Catalog:
         if first == PLACES and self._places is not None and not (self._own_root and root.has_member(PLACES)):
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
-            return Found(await self._places.open(spec.removesuffix(SUFFIX), number), key, Lifetime.IMMUTABLE)
+            return Found(await self._places.open(spec.removesuffix(SUFFIX), number, receive), key, Lifetime.IMMUTABLE)
         if first == IMAGES and self.has_images and not root.has_member(IMAGES):
             return self._image(number, key, grant)
         named = None if self._own_root else self._named(first, grant.trees)

@@ -55,7 +55,9 @@ class Settings:
     queue: int = 256
     """Chunks that may wait for a thread; requests for more are answered 503."""
     max_places: int = 256
-    """Places kept open."""
+    """Places kept open at most."""
+    place_bytes: int = 2**26
+    """Bytes that they take at most, chunks apart."""
     pyramid: str = "none"
     """How levels of images are made, below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
     codecs: str | Mapping[int, Mapping[str, Any]] = "gzip"
@@ -85,6 +87,7 @@ class Settings:
             self, "client_seconds", 30.0 * (os.cpu_count() or 1) if share is None else _seconds(share, "client_seconds")
         )
         _at_least(1, self.max_places, "max_places")
+        _at_least(0, self.place_bytes, "place_bytes")
         formats_of(self.codecs)
         if self.pyramid not in PYRAMIDS:
             msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {self.pyramid!r}"

@@ -87,7 +87,7 @@ class Zarr:
         """Return the reply for what is at `path` now."""
         grant: Grant = scope["auth"]
         asker.set(client_of(scope, grant.holder))  # for what is opened and computed
-        found = await self.catalog.find(number, path, grant)
+        found = await self.catalog.find(number, path, grant, receive)
         entry = await found.view.lookup(found.key)
         observation = scope["observation"]
         if isinstance(entry, Document):

@@ -41,7 +41,7 @@ def written(node: Node, form: Format) -> Written:
         path: form.documents(each if isinstance(each, Group) else form.store(each))
         for path, each in {"": group, **below}.items()
     }
-    return Written(_as_json(form.consolidated(documents)), tuple(group.members), watched, since)
+    return Written(_as_json(form.consolidated(documents)), tuple(group.members), watched, since, len(documents))
 
 
 def as_shown(group: Group, form: Format) -> Group:

@@ -52,6 +52,8 @@ class Written:
     """Versions of what is below, and their values: other values make the documents stale."""
     checked: float
     """When they were asked for, by the monotonic clock."""
+    nodes: int = 1
+    """Nodes that they are about: itself, and what is below where they know it."""
 
     def is_stale(self) -> bool:
         """Return whether something below is of another version now."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NODE_BYTES = 7000
+"""What Python needs for a node that was asked for, beside the text of its documents; measured on places."""
+
 _chunk_digest = lru_cache(maxsize=4096)(digest)
 
 CHANGING = "chunks of a tree that changes, by their identity"
@@ -296,6 +299,11 @@ class ZarrView:
         if written is None or not written.documents:
             return None
         return (*written.documents, *(f"{name}/" for name in written.members))
+
+    def held_bytes(self) -> int:
+        """Return about what the view takes in memory, besides chunks, once all its nodes have been asked for."""
+        written = self._written(self._tree.root)
+        return NODE_BYTES * written.nodes + 2 * sum(len(document.content) for document in written.documents.values())
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of metadata documents that start with `prefix`; chunks are too many to list."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,6 +14,8 @@ import zarr
 import mandeldask as md
 from mandeldask.app import Limits, create_app, serve
 from mandeldask.fractal.place_url import as_spec
+from mandeldask.web.places import OPENERS
+from web_server import until
 
 PLACE = md.Pyramid(levels=4, tilesize=32, maxiter=300, center="-0.75+0.1j", width="0.001")
 
@@ -94,6 +98,36 @@ def test_opening_many_places_keeps_few_and_health_is_answered_meanwhile():
         places = handle.app.catalog._places
         assert len(places.views) == 3
         assert len(places.views.flights) == 0
+
+
+def test_open_places_are_bounded_in_bytes():
+    with serve(PLACE, background=True, place_bytes=300_000) as handle, httpx.Client(base_url=handle.address) as client:
+        for n in range(8):
+            spec = as_spec(md.Pyramid(levels=4, tilesize=32, width=str(n + 1)))
+            assert client.get(f"/zarr{at(spec)}/zarr.json").status_code == 200
+        views = handle.app.catalog._places.views
+        assert views.size == sum(view.held_bytes() for view in views._values.values()) <= 300_000
+        assert 1 <= len(views) < 8
+
+
+def test_places_are_not_opened_for_clients_that_left(monkeypatch):
+    opened, place = [], Limits.place
+
+    def slowly(limits, spec):
+        opened.append(spec)
+        time.sleep(0.5)
+        return place(limits, spec)
+
+    monkeypatch.setattr(Limits, "place", slowly)
+    with serve(PLACE, background=True) as handle:
+        places = handle.app.catalog._places
+        specs = [as_spec(md.Pyramid(levels=4, tilesize=32, width=str(n + 1))) for n in range(8)]
+        for spec in specs:
+            with socket.create_connection(handle.address.removeprefix("http://").split(":")) as connection:
+                connection.sendall(f"GET /zarr{at(spec)}/zarr.json HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert until(lambda: opened and not len(places.views.flights))
+        assert len(opened) <= OPENERS
+        assert httpx.get(f"{handle.address}/zarr{at(specs[-1])}/zarr.json").status_code == 200
 
 
 def test_places_can_be_turned_off():

@@ -1,0 +1,50 @@
+"""Forks wait until no thread compiles: a child would find numba's and LLVM's locks taken for ever, and LLVM half done.
+
+Where a thread compiles for longer than `WAIT_S`, the process forks all the same, and the child says that it cannot
+compute.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from llvmlite.binding import ffi
+from numba.core.compiler_lock import global_compiler_lock
+
+from mandeldask.forking import cannot_compute
+
+if TYPE_CHECKING:
+    import threading
+
+WAIT_S = 120.0
+"""Seconds that a fork waits for compilers at most; the largest kernel takes a minute on a slow machine."""
+
+_held: list[threading.RLock] = []
+
+
+def _locks() -> list[Any]:
+    """Return the locks in the order in which compilers take them; neither package has a public name for them."""
+    return [global_compiler_lock._lock, ffi.lib._lock._lock]  # noqa: SLF001
+
+
+def _wait() -> None:
+    for lock in _locks():
+        if not lock.acquire(timeout=WAIT_S):
+            return
+        _held.append(lock)
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _begin() -> None:
+    if len(_held) < len(_locks()):
+        cannot_compute("this process was forked while kernels were compiled, so it cannot compute; start it by spawn")
+    _let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait, after_in_parent=_let_go, after_in_child=_begin)

@@ -1,0 +1,67 @@
+"""A temporary folder of a process, which its children share, and which goes however the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  no POSIX: what killed processes left stays
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NEW_S = 60.0
+"""Seconds in which a folder is left alone: its owner may be about to lock it."""
+
+
+@contextlib.contextmanager
+def owned_folder(prefix: str) -> Iterator[Path]:
+    """Make a temporary folder that is removed after the block, or, where the process was killed, by the next one here.
+
+    The owner holds a lock on the folder; the system lets go of it when the process ends.
+
+    Parameters
+    ----------
+    prefix : str
+        How the names of all such folders begin.
+    """
+    _remove_those_without_owner(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+def _remove_those_without_owner(prefix: str) -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with contextlib.suppress(OSError), _locked(folder, wanted=_is_left_by_us):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left_by_us(found: os.stat_result) -> bool:
+    """Whether a folder belongs to this user, and is not new: strangers may put theirs where everybody may write."""
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > NEW_S
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, wanted: object = None) -> Iterator[None]:
+    """Hold the lock of a folder; OSError if another process does, or it is not `wanted`."""
+    if fcntl is None:  # pragma: no cover
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if callable(wanted) and not wanted(os.fstat(descriptor)):
+            msg = f"{folder} is to be left alone"
+            raise OSError(msg)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
