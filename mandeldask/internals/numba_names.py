@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import ffi
 from numba.core import types
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.event import install_recorder
 from numba.core.types import float64, int64
 from numba.extending import intrinsic, register_jitable
 
 __all__ = [
     "FunctionCache",
+    "compiler_locks",
     "float64",
     "install_recorder",
     "int64",
@@ -27,3 +30,8 @@ __all__ = [
 def keep_compiled(compiled: Any, cache: FunctionCache) -> None:
     """Have a dispatcher keep what it compiles in `cache`, as ``cache=True`` does in numba's own."""
     compiled._cache = cache  # noqa: SLF001
+
+
+def compiler_locks() -> tuple[Any, ...]:
+    """Return the locks that threads hold while they compile, in the order in which they are taken."""
+    return global_compiler_lock._lock, ffi.lib._lock._lock  # noqa: SLF001

@@ -7,12 +7,10 @@ compute.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-
-from llvmlite.binding import ffi
-from numba.core.compiler_lock import global_compiler_lock
+from typing import TYPE_CHECKING
 
 from mandeldask.forking import cannot_compute
+from mandeldask.internals.numba_names import compiler_locks
 
 if TYPE_CHECKING:
     import threading
@@ -23,13 +21,8 @@ WAIT_S = 120.0
 _held: list[threading.RLock] = []
 
 
-def _locks() -> list[Any]:
-    """Return the locks in the order in which compilers take them; neither package has a public name for them."""
-    return [global_compiler_lock._lock, ffi.lib._lock._lock]  # noqa: SLF001
-
-
 def _wait() -> None:
-    for lock in _locks():
+    for lock in compiler_locks():
         if not lock.acquire(timeout=WAIT_S):
             return
         _held.append(lock)
@@ -41,7 +34,7 @@ def _let_go() -> None:
 
 
 def _begin() -> None:
-    if len(_held) < len(_locks()):
+    if len(_held) < len(compiler_locks()):
         cannot_compute("this process was forked while kernels were compiled, so it cannot compute; start it by spawn")
     _let_go()
 

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 
-from mandeldask.internals.numba_names import FunctionCache, keep_compiled, register_jitable
-
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
+from mandeldask.internals.numba_names import FunctionCache, keep_compiled, register_jitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
