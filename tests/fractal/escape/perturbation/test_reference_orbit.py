@@ -109,7 +109,7 @@ def test_what_is_shared_is_computed_once_and_bounded():
 
 def test_who_waits_for_what_is_shared_can_be_cancelled():
     in_work, may_end, cancellation = threading.Event(), threading.Event(), Cancellation()
-    shared = SharedCache(0, keeps_last=True)
+    shared = SharedCache(1)
 
     class Value:
         nbytes = 0
