@@ -37,10 +37,10 @@ DEEP = {
     "i": ("1j", ("1e-30", "1e-300"), 20_000),
     "M(4,1)": (M_4_1, ("1e-30",), 20_000),
     "seahorse": (SEAHORSE, ("1e-30",), 20_000),
-    "beside a minibrot": (nucleus_near_the_tip(83), ("3e-98",), 20_000),
+    "next to a minibrot": (nucleus_near_the_tip(83), ("3e-98",), 20_000),
     "period 3": (PERIOD_3, ("1e-20", "1e-60"), 20_000),
     "at -2": ("-2", ("1e-30", "1e-300"), 2000),
-    "beside -2": ("-1.99999999999999999999999999999", ("1e-28",), 20_000),
+    "next to -2": ("-1.99999999999999999999999999999", ("1e-28",), 20_000),
 }
 
 
@@ -59,7 +59,7 @@ def windows() -> dict[str, tuple[Grid, int, tuple[str, ...]]]:
 
 
 def forget() -> None:
-    """Let references be computed anew."""
+    """Let references be computed again."""
     for cache in (prepared_reference.references, nucleus.nuclei, orbit_source.orbits):
         cache.clear()
 

@@ -1,8 +1,8 @@
 """How `mandeldask.fractal.cost` estimates, and what is measured: ``python benchmarks/cost.py [--side 128]``.
 
-CPU seconds of one core for a tile, its reference orbit computed anew, the faster of two runs. Most caps are such that
+CPU seconds of one core for a tile, its reference orbit computed again, the faster of two runs. Most caps are such that
 nearly all pixels live to them, so that no iteration is saved: there the estimate has to hold. "BELOW" marks a tile that
-took longer than estimated. Beside the last minibrot `smooth` and `distance` take integers and minutes: they are left
+took longer than estimated. Next to the last minibrot `smooth` and `distance` take integers and minutes: they are left
 out.
 """
 
@@ -60,7 +60,7 @@ def cases() -> list[tuple[str, object, str, int, tuple[str, ...]]]:
     inside = [("in a minibrot", near_40, "2e-49", 1_600), ("in a minibrot", near_83, "1e-100", 3_320)]
     rows = [(*place, fields) for fields in (COUNTS, POTENTIAL) for place in everywhere + inside]
     rows += [(*place, PERIOD) for place in everywhere if place[3] < 4_000]
-    return [*rows, ("beside a minibrot", near_83, "3e-98", 3_320, COUNTS)]
+    return [*rows, ("next to a minibrot", near_83, "3e-98", 3_320, COUNTS)]
 
 
 def measured(grid: Grid, kernel: Mandelbrot) -> tuple[float, str]:
@@ -84,11 +84,11 @@ def main() -> None:
     for name, center, width, maxiter, fields in cases():
         grid = Grid.window(center, width, (side, side))
         estimate = cost(grid, maxiter, fields).seconds
-        seconds, told = measured(grid, Mandelbrot(maxiter, fields))
+        seconds, reported = measured(grid, Mandelbrot(maxiter, fields))
         mark = "  BELOW" if seconds > estimate else ""
         print(
             f"{name:19}{width:>8}{maxiter:>9}  {fields[-1]:10}{estimate:9.3f}{seconds:10.3f}{estimate / seconds:8.1f}"
-            f"  {told}{mark}",
+            f"  {reported}{mark}",
             flush=True,
         )
 

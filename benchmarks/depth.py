@@ -36,7 +36,7 @@ def pixels(center: str, width: str, maxiter: int, side: int) -> tuple[float, int
 
 
 def reference(center: str, width: str, maxiter: int, side: int) -> tuple[float, int, int]:
-    """Return CPU seconds of the shared reference, its table included, computed anew; its length and its bits."""
+    """Return CPU seconds of the shared reference, its table included, computed again; its length and its bits."""
     prepared_reference.references.clear()
     orbit_source.orbits.clear()
     start = time.thread_time()
@@ -50,17 +50,17 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     options = parser.parse_args()
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
-    told = {}
+    found = {}
     for _ in range(options.rounds):
         for name, case in CASES.items():
             spent, length, bits = reference(*case, options.side)
             seconds, left = pixels(*case, options.side)
             rows[name].append((spent, seconds))
-            told[name] = f"{length:>9} iterations of {bits:>4} bits, {100 * left / options.side**2:6.3f} % left open"
+            found[name] = f"{length:>9} iterations of {bits:>4} bits, {100 * left / options.side**2:6.3f} % left open"
     print(f"{options.side} x {options.side} pixels; reference and pixels in CPU milliseconds")
     for name, times in rows.items():
         spent, seconds = (1e3 * median(column) for column in zip(*times, strict=True))
-        print(f"{name:24} {spent:9.1f} {seconds:9.1f}   {told[name]}")
+        print(f"{name:24} {spent:9.1f} {seconds:9.1f}   {found[name]}")
 
 
 if __name__ == "__main__":

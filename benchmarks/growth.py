@@ -35,7 +35,7 @@ PANELS: dict[str, dict[str, list[tuple[int, Case]]]] = {
 
 
 def measured(case: Case, side: int) -> tuple[float, float]:
-    """Return CPU seconds of the reference computed anew, and of the tile that is then computed around it."""
+    """Return CPU seconds of the reference computed again, and of the tile that is then computed around it."""
     center, width, maxiter = case
     spent, _, _ = reference(*case, side)
     grid = Grid.window(center, width, (side, side))

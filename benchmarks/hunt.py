@@ -31,17 +31,17 @@ JUDGED = 6
 
 
 def random_window(rng: np.random.Generator) -> Grid:
-    """Return a small window beside a boundary point, 1e-0.5 to 1e-22 wide, moved by up to its width or a boundary's."""
-    return beside(as_point(PLACES[str(rng.choice(sorted(PLACES)))]), rng.uniform(0.5, 22), [0, 1, 1, 100], rng)
+    """Return a small window near a boundary point, 1e-0.5 to 1e-22 wide, moved by up to its width or a boundary's."""
+    return near(as_point(PLACES[str(rng.choice(sorted(PLACES)))]), rng.uniform(0.5, 22), [0, 1, 1, 100], rng)
 
 
 def deep_window(rng: np.random.Generator) -> Grid:
-    """Return a small window beside a boundary point that is known to more digits than the window shows."""
+    """Return a small window next to a boundary point that is known to more digits than the window shows."""
     center, digits = DEEP[rng.integers(len(DEEP))]
-    return beside(center, rng.uniform(13, digits), [0, 0.3, 1], rng)
+    return near(center, rng.uniform(13, digits), [0, 0.3, 1], rng)
 
 
-def beside(center: tuple, digits: float, shares: list[float], rng: np.random.Generator) -> Grid:
+def near(center: tuple, digits: float, shares: list[float], rng: np.random.Generator) -> Grid:
     """Return a window 10^-digits wide, moved from `center` by up to one of `shares` of that."""
     width = Fraction(10) ** -int(digits) * Fraction(10.0 ** -(digits % 1))
     moved = width * Fraction(float(rng.choice(shares)))

@@ -1,7 +1,7 @@
 """How soon the page shows a view: coarse, sharp, and how smoothly it moves. Needs Chromium.
 
-    python benchmarks/page.py             views that nobody asked for before
-    python benchmarks/page.py --cold      the first view of all too, kernels compiled anew
+    python benchmarks/page.py             views not asked for before
+    python benchmarks/page.py --cold      the first view of all too, kernels compiled again
 
 For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel is the
 view's own, and until nothing is left to improve. The pictures are drawn by software here, as on a machine without GPU.
@@ -31,7 +31,7 @@ PLACES = {
     "period 3": "#re=-1.7577&im=0&width=0.06",
     "antenna": "#re=-1.9999&im=0&width=1e-3",
     "dendrite at i": "#re=0&im=1&width=0.3",
-    "beside i, 1e-100": "#re=1e-101&im=1&width=1e-100",
+    "next to i, 1e-100": "#re=1e-101&im=1&width=1e-100",
 }
 OPENED = """() => {
   const { canvas, shown, level } = viewer;
@@ -75,7 +75,7 @@ FRAMES = """async () => {
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cold", action="store_true", help="compile kernels anew, and time the first view of all")
+    parser.add_argument("--cold", action="store_true", help="compile kernels again, and time the first view of all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder} if options.cold else {}

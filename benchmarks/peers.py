@@ -65,7 +65,7 @@ def grid(image: Image) -> Grid:
 
 
 def ours(image: Image) -> tuple[float, NDArray[np.int64]]:
-    """Return CPU seconds and counts; the reference orbit is computed anew."""
+    """Return CPU seconds and counts; the reference orbit is computed again."""
     prepared_reference.references.clear()
     orbit_source.orbits.clear()
     start = time.process_time()

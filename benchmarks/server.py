@@ -178,7 +178,7 @@ def get(connection: socket.socket, path: str) -> tuple[int, int]:
 
 
 def cold_paths(turn: int, count: int = 50) -> list[str]:
-    """Return paths of chunks that nobody has asked for."""
+    """Return paths of chunks not asked for yet."""
     return [f"/zarr/v3/demo.zarr/many/c/{number}/0" for number in range(turn * count, (turn + 1) * count)]
 
 

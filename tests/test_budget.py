@@ -1,4 +1,4 @@
-"""What a computation may cost: the limit is the context's, and kernels tell it before they begin."""
+"""What a computation may cost: the limit is the context's, and kernels state it before they begin."""
 
 from __future__ import annotations
 

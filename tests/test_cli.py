@@ -247,7 +247,7 @@ def test_a_real_ctrl_c_stops_render_and_leaves_the_file_as_it_was(tmp_path):
         "from mandeldask.cli import main; from mandeldask.scene import Scene; bands = Scene.bands;"
         "Scene.bands = lambda scene, report: print('painting', flush=True) or bands(scene, report); main()"
     )
-    command = [sys.executable, "-c", told, "render", str(target), *place, "--maxiter", "4000000000"]  # for hours
+    command = [sys.executable, "-c", reported, "render", str(target), *place, "--maxiter", "4000000000"]  # for hours
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() == "painting\n"
         time.sleep(1.5)  # into the kernel, usually

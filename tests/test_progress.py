@@ -1,4 +1,4 @@
-"""How far long work is: told to the context's listener, shown in rows of a bar."""
+"""How far long work is: reported to the context's listener, shown in rows of a bar."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_without_a_listener_nothing_happens():
 
 def test_a_listener_is_the_contexts_own():
     outer, inner, work = [], [], Work("a", "b", 3)
-    with listening(lambda *told: outer.append(told)):
+    with listening(lambda *reported: outer.append(reported)):
         announce(work, 1)
-        with listening(lambda *told: inner.append(told)):
+        with listening(lambda *reported: inner.append(reported)):
             announce(work, 2)
         announce(work, 3)
     assert (outer, inner) == ([(work, 1), (work, 3)], [(work, 2)])
@@ -33,18 +33,18 @@ def test_a_listener_is_the_contexts_own():
 @pytest.mark.parametrize(("center", "iterations"), [("1j", 50_000), ("-1.5+0.3j", 8)])
 def test_long_references_tell_how_far_they_are_to_their_end(monkeypatch, center, iterations):
     monkeypatch.setattr(reference_orbit, "_LONG_S", 0.0)
-    told = []
-    with listening(lambda *one: told.append(one)):
+    reported = []
+    with listening(lambda *one: reported.append(one)):
         orbit = ReferenceOrbit.start(as_point(center), 500).extended(50_000)
     assert len(orbit) <= iterations
-    works, done = {work for work, _ in told}, [one for _, one in told]
+    works, done = {work for work, _ in reported}, [one for _, one in reported]
     assert [(work.unit, work.total) for work in works] == [("iterations", 50_000)]
     assert done == sorted(done)
     assert done[-1] == 50_000
 
 
 def test_short_references_are_not_worth_a_word():
-    with listening(lambda *_: pytest.fail("told")):
+    with listening(lambda *_: pytest.fail("reported")):
         ReferenceOrbit.start(as_point("1j"), 500).extended(1000)
 
 
@@ -66,7 +66,7 @@ def test_a_bar_shows_long_work_in_a_row_of_its_own(monkeypatch, capsys):
 def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
     import dask.array as da
 
-    flags, told, heard = [], [], []
+    flags, reported, heard = [], [], []
 
     def block(values):
         flags.append(current().flag)
@@ -76,7 +76,7 @@ def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
     work, numbers = Work("a", "b", 1), da.zeros(4, chunks=1, dtype=int)
 
     def interrupted():
-        with listening(lambda *one: heard.append(one)), stoppable_threads(lambda *one: told.append(one)):
+        with listening(lambda *one: heard.append(one)), stoppable_threads(lambda *one: reported.append(one)):
             assert np.array_equal(numbers.map_blocks(block, dtype=int).compute(), np.ones(4))
             assert not any(flag[0] for flag in flags)
             raise KeyboardInterrupt
@@ -86,4 +86,4 @@ def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
     assert len(flags) >= 4
     assert all(flag[0] for flag in flags)
     assert set(heard) == {(work, 1)}
-    assert told[-1][0] == told[-1][1] >= 4
+    assert reported[-1][0] == reported[-1][1] >= 4

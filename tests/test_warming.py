@@ -34,11 +34,11 @@ def counted(array, calls, pause=0.0, error=None):
 
 
 def test_all_levels_are_made_once_and_told():
-    calls, told = [], []
+    calls, reported = [], []
     tree = images_of(Group({"scan": counted(SCAN, calls), "row": counted(SCAN[:1], calls)}))
-    warmed = Warming([tree], progress=lambda done, total: told.append((done, total))).run()
+    warmed = Warming([tree], progress=lambda done, total: reported.append((done, total))).run()
     assert (warmed.images, warmed.failed) == (1, ())  # a row is no image
-    assert sorted(told) == [(n, told[0][1]) for n in range(1, told[0][1] + 1)]
+    assert sorted(reported) == [(n, reported[0][1]) for n in range(1, reported[0][1] + 1)]
     made = len(calls)
     coarsest = tree.members["scan"].members["3"].members["image"]
     mean = coarsest.read((slice(0, 4), slice(0, 4)))

@@ -63,7 +63,7 @@ def process(shell="", **options):
     if shell:
         command = ["sh", "-c", f'{shell} && exec "$@"', "sh", *command]
     with (
-        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would fill and stop the server
+        tempfile.TemporaryFile("w+") as errors,  # a pipe that is never read would fill and stop the server
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
     ):
         running.errors = errors

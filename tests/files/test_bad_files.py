@@ -64,7 +64,7 @@ def test_a_file_that_went_bad_is_an_error_and_never_absent(tmp_path):
     mapping = to_mapping(open_path(tmp_path), 3)
     assert "a.npy/c/0" in mapping
     (tmp_path / "a.npy").write_bytes(b"nothing")
-    np.save(tmp_path / "b.npy", np.arange(3))  # the folder is listed anew
+    np.save(tmp_path / "b.npy", np.arange(3))  # the folder is listed again
     time.sleep(1.1)
     with pytest.raises(Changed, match="cannot be read"):
         mapping["a.npy/c/0"]

@@ -18,7 +18,7 @@ SECRET = b"secret of the machine"
 
 @pytest.fixture
 def places(tmp_path):
-    """Return a folder to serve, and one beside it that must not be read."""
+    """Return a folder to serve, and one next to it that must not be read."""
     inside, outside = tmp_path / "served", tmp_path / "private"
     inside.mkdir()
     outside.mkdir()

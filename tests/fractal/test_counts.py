@@ -1,6 +1,6 @@
 """Every count is the exact mathematical one: Mandelbrot against flint at every level, kind of place and maxiter.
 
-The default run samples; `-m slow` judges every pixel. The sample leans on pixels beside a different count, where a
+The default run samples; `-m slow` judges every pixel. The sample leans on pixels next to a different count, where a
 small error shows.
 """
 

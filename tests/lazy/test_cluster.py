@@ -116,9 +116,9 @@ def test_workers_share_long_reference_orbits(cluster):
     cluster.run(count_steps)
     everywhere = [cluster.submit(whole, workers=[address], pure=False) for address in cluster.nthreads()]
     shared, again = cluster.gather(everywhere)
-    told = cluster.run(steps_and_neighborhoods).values()
-    assert 40_000 <= sum(steps for steps, _ in told) < 50_000  # short ones are each worker's own
-    assert all(needed for _, needed in told)
+    reported = cluster.run(steps_and_neighborhoods).values()
+    assert 40_000 <= sum(steps for steps, _ in reported) < 50_000  # short ones are each worker's own
+    assert all(needed for _, needed in reported)
     xr.testing.assert_identical(shared, again)
     xr.testing.assert_identical(shared, deep.compute(scheduler="synchronous"))
 

@@ -53,7 +53,7 @@ def test_a_float_selects_the_pixel_that_it_is_displayed_for():
 
 
 def test_a_float_that_several_pixels_share_is_refused(finest):
-    with pytest.raises(KeyError, match="float64 cannot tell apart: pass text"):
+    with pytest.raises(KeyError, match="float64 cannot distinguish: pass text"):
         finest.sel(x=np.nextafter(-0.75, 0))
 
 

@@ -32,7 +32,7 @@ def test_every_pixel_is_the_kernels(page, server, exponent):
 
 @pytest.mark.parametrize("exponent", [-76, -143, -1006])
 def test_every_pixel_is_the_kernels_at_any_depth(page, server, exponent):
-    """Views 1e-20, 1e-40 and 1e-300 wide, beside i: a point whose surroundings look alike at every depth."""
+    """Views 1e-20, 1e-40 and 1e-300 wide, next to i: a point whose surroundings look alike at every depth."""
     show(page, server, place(as_text(80 * spacing(exponent)), "1", spacing(exponent), field="iterations"))
     check(page, BOX, field="iterations", distinct=3)
     assert page.failures == []
@@ -47,7 +47,7 @@ def test_all_visitors_ask_for_the_same_urls(page, server):
     show(page, server, place(*SEAHORSE, spacing(-30)))
     first = chunks(page)
     page.requested.clear()
-    show(page, server, place("-0.74364388703716", SEAHORSE[1], spacing(-30)))  # a little beside
+    show(page, server, place("-0.74364388703716", SEAHORSE[1], spacing(-30)))  # a little next to it
     assert len(first & chunks(page)) > len(first) / 2
 
 

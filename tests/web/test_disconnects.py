@@ -179,7 +179,7 @@ def test_health_is_answered_under_eight_heavy_tiles():
 
 
 def hold(address, path, leave):
-    """Ask for `path` and hang up when told."""
+    """Ask for `path` and hang up when asked to."""
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())

@@ -50,7 +50,7 @@ def counters(text):
 
 
 class Clients:
-    """Threads that ask in every way until they are told to stop."""
+    """Threads that ask in every way until they are asked to stop."""
 
     def __init__(self, address):
         self.address = address

@@ -17,8 +17,8 @@ from web_cluster import dask
 from web_server import until
 
 SECONDS = 0.1
-DEAR, CHEAP = 60_000, 100
-PYRAMID = md.Pyramid(levels=2, tilesize=32, maxiter=(DEAR, CHEAP))
+COSTLY, CHEAP = 60_000, 100
+PYRAMID = md.Pyramid(levels=2, tilesize=32, maxiter=(COSTLY, CHEAP))
 
 
 @contextlib.contextmanager
@@ -34,8 +34,8 @@ def window(maxiter, **keywords):
     return md.window("-0.75", "3", (32, 32), maxiter=maxiter, **keywords)
 
 
-def dear_and_cheap(make, dear=DEAR):
-    return {"dear": make(window(dear, chunks=16)), "cheap": make(window(CHEAP, chunks=16))}
+def costly_and_cheap(make, costly=COSTLY):
+    return {"costly": make(window(costly, chunks=16)), "cheap": make(window(CHEAP, chunks=16))}
 
 
 TREES = {
@@ -45,11 +45,11 @@ TREES = {
         "mandelbrot.zarr/0/iterations",
         "mandelbrot.zarr/1/iterations",
     ),
-    "a window": (dear_and_cheap(lambda seen: seen), "dear.zarr/iterations", "cheap.zarr/iterations"),
-    "arithmetic": (dear_and_cheap(lambda seen: seen.iterations + 1), "dear.zarr", "cheap.zarr"),
+    "a window": (costly_and_cheap(lambda seen: seen), "costly.zarr/iterations", "cheap.zarr/iterations"),
+    "arithmetic": (costly_and_cheap(lambda seen: seen.iterations + 1), "costly.zarr", "cheap.zarr"),
     "a mean of several blocks": (
-        dear_and_cheap(lambda seen: seen.iterations.coarsen(y=16, x=16).mean().chunk(2), 8 * CHEAP),
-        "dear.zarr",
+        costly_and_cheap(lambda seen: seen.iterations.coarsen(y=16, x=16).mean().chunk(2), 8 * CHEAP),
+        "costly.zarr",
         "cheap.zarr",
     ),
 }
@@ -57,10 +57,10 @@ TREES = {
 
 @pytest.mark.parametrize("kind", TREES)
 def test_a_chunk_that_could_take_too_long_is_403_and_the_others_are_served(kind):
-    tree, dear, cheap = TREES[kind]
+    tree, costly, cheap = TREES[kind]
     with serving(tree) as client:
         assert client.get(f"/zarr/v3/{cheap}/c/0/0").status_code == 200
-        refused = client.get(f"/zarr/v3/{dear}/c/0/0")
+        refused = client.get(f"/zarr/v3/{costly}/c/0/0")
     assert refused.status_code == 403
     assert "32 x 32 pixels" in refused.json()["detail"] or "16 x 16 pixels" in refused.json()["detail"]
     assert refused.headers["cache-control"] == "no-store"
@@ -97,11 +97,11 @@ def test_workers_of_a_cluster_refuse_too():
 
 
 def test_unless_told_named_trees_are_served_whatever_they_cost():
-    dear = md.Pyramid(levels=1, tilesize=64, maxiter=4_000_000_000, center="2", width="0.01")
-    assert cost(dear.grid(0)[:64, :64], dear.maxiter).seconds > PLACE_S
-    with serve(dear, background=True) as handle, httpx.Client(timeout=60) as client:
+    costly = md.Pyramid(levels=1, tilesize=64, maxiter=4_000_000_000, center="2", width="0.01")
+    assert cost(costly.grid(0)[:64, :64], costly.maxiter).seconds > PLACE_S
+    with serve(costly, background=True) as handle, httpx.Client(timeout=60) as client:
         assert client.get(f"{handle.url()}/0/iterations/c/0/0").status_code == 200
-        place = f"{handle.address}/zarr/v3/at/{as_spec(dear)}.zarr"
+        place = f"{handle.address}/zarr/v3/at/{as_spec(costly)}.zarr"
         assert client.get(f"{place}/zarr.json").status_code == 403  # maxiter
 
 

@@ -46,7 +46,7 @@ def test_order_in_memory_is_no_content():
 def test_what_may_change_behind_our_back_is_unique(tmp_path):
     array = zarr.create_array(zarr.storage.MemoryStore(), shape=(3,), dtype="u1")
     mapped = np.memmap(tmp_path / "numbers", "u1", "w+", shape=(3,))
-    named = da.from_array(np.arange(3), name="anybody may choose")
+    named = da.from_array(np.arange(3), name="anyone may choose")
     whole = np.broadcast_to(np.zeros(1), (2**27,))
     for data in (array, object(), np.array([object()]), whole, mapped, np.asarray(mapped)[1:], named, da.arange(3)):
         assert identity(data) != identity(data)

@@ -103,7 +103,7 @@ def test_a_pipe_in_place_of_a_tile_does_not_stall(tmp_path):
 
 
 class Failing(zarr.storage.MemoryStore):
-    """A store that fails while it is told to."""
+    """A store that fails while it is asked to."""
 
     broken = False
     slow = 0.0

@@ -1,4 +1,4 @@
-"""Counts that a block's polynomial tells: how far a pixel may be from it, against exact rationals (Lemma 9)."""
+"""Counts that a block's polynomial gives: how far a pixel may be from it, against exact rationals (Lemma 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polynomials of blocks: within their bounds, and right about the counts that they tell."""
+"""Polynomials of blocks: within their bounds, and right about the counts that they give."""
 
 from __future__ import annotations
 

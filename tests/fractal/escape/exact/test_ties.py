@@ -88,7 +88,7 @@ def test_whole_points_tie_too():
 
 
 def test_edges_of_the_formulas_with_long_denominators():
-    """Points of the edges have rational parts at rational points of the circle; 1e-600 to each side tells."""
+    """Points of the edges have rational parts at rational points of the circle; 1e-600 to each side decides."""
     least = Fraction(1, 10**600)
     for m in (2, 3, 10**150 + 1):
         cos, sin = Fraction(m * m - 1, m * m + 1), Fraction(2 * m, m * m + 1)

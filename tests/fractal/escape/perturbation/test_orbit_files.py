@@ -37,12 +37,12 @@ def walked(monkeypatch):
     lengths = []
     extended = ReferenceOrbit.extended
 
-    def told(orbit, length):
+    def reported(orbit, length):
         longer = extended(orbit, length)
         lengths.append(len(longer) - len(orbit))
         return longer
 
-    monkeypatch.setattr(ReferenceOrbit, "extended", told)
+    monkeypatch.setattr(ReferenceOrbit, "extended", reported)
     return lengths
 
 
@@ -89,9 +89,9 @@ print(json.dumps([sum(walked), len(orbit), float(orbit.x.sum())]))
     for process in running:
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [json.loads(process.communicate(timeout=120)[0]) for process in running]
-    assert sorted(steps for steps, _, _ in told) == [0, 0, 300_000]
-    assert len({(length, total) for _, length, total in told}) == 1
+    reported = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    assert sorted(steps for steps, _, _ in reported) == [0, 0, 300_000]
+    assert len({(length, total) for _, length, total in reported}) == 1
 
 
 def test_whoever_waits_can_be_cancelled(tmp_path, another_process):

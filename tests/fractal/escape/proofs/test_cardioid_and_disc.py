@@ -25,7 +25,7 @@ def edge_points(period, count, rng):
 @pytest.mark.parametrize("period", [1, 2])
 def test_no_point_outside_is_taken_for_one_inside(period, exponent):
     """Offsets from middles near an edge that lie within a few roundings of the edge, found by bisection."""
-    rng, inside, told = np.random.default_rng(exponent + 200), 0, 0
+    rng, inside, reported = np.random.default_rng(exponent + 200), 0, 0
     unit = Fraction(2) ** exponent
     for edge in edge_points(period, 6, rng):
         middle = Point(Fraction(float(edge.real)), Fraction(float(edge.imag)))
@@ -39,12 +39,12 @@ def test_no_point_outside_is_taken_for_one_inside(period, exponent):
                 half = 0.5 * (low + high)
                 low, high = (half, high) if (known_at(middle, unit, u, half) == period) == here[0] else (low, half)
             for v in low + np.arange(-40, 41) * 2.0 ** -rng.uniform(48, 53) * max(abs(low), 2.0**-8):
-                told += 1
+                reported += 1
                 found = component_at(known, u, v)
                 inside += found == period
                 if found:
                     assert known_at(middle, unit, u, v) == found
-    assert inside or not told
+    assert inside or not reported
 
 
 def known_at(middle, unit, u, v):
