@@ -243,7 +243,7 @@ def test_a_real_ctrl_c_stops_render_and_leaves_the_file_as_it_was(tmp_path):
     target.write_bytes(b"an older picture")
     place = "--center", "-1.4011551890920506", "--width", "1e-6", "--size", "64x64"
     assert commands.run(["render", str(tmp_path / "warm.png"), *place, "--maxiter", "3000"]) == 0  # kernels compiled
-    told = (
+    reported = (
         "from mandeldask.cli import main; from mandeldask.scene import Scene; bands = Scene.bands;"
         "Scene.bands = lambda scene, report: print('painting', flush=True) or bands(scene, report); main()"
     )
