@@ -36,6 +36,12 @@ _SAID: Final = {
 _RESAMPLING: Final = {"mean": "average", "stride": "nearest", "mode": "mode"}
 """Words of zarr-conventions."""
 
+UNITS: Final = {
+    "m": "meter", "mm": "millimeter", "um": "micrometer", "µm": "micrometer", "nm": "nanometer", "km": "kilometer",
+    "micron": "micrometer", "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "d": "day",
+}  # fmt: skip
+"""Units of coordinates that have another name in OME-Zarr."""
+
 _NUMBERED: Final = re.compile(r".*_\d+", re.DOTALL)
 
 _OME_AXES: Final = (2, 5)
@@ -235,6 +241,17 @@ def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
     off = np.abs(places[0] + step * np.arange(len(places)) - places)
     even = isfinite(step) and step != 0 and bool((off <= abs(step) * 1e-3).all())
     return (float(places[0]), float(step)) if even else None
+
+
+def unit_of(text: Any) -> str | None:
+    """Return a unit of coordinates as OME-Zarr names it, or as it is; None for texts such as "days since 2000-01-01".
+
+    Examples
+    --------
+    >>> unit_of("um"), unit_of("degrees_north"), unit_of("days since 2000-01-01")
+    ('micrometer', 'degrees_north', None)
+    """
+    return UNITS.get(text, text) if isinstance(text, str) and text and " " not in text else None
 
 
 def _named(shape: Sequence[int], dims: Sequence[str] | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dask.base import normalize_token, tokenize
 
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
-from mandeldask.images.levels import axis_type, image_levels, regular
+from mandeldask.images.levels import axis_type, image_levels, regular, unit_of
 from mandeldask.images.tiling import TILE
 from mandeldask.internals.xarray_names import content_of
 
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.images.levels import ImageLevels
-
-UNITS = {
-    "m": "meter", "mm": "millimeter", "um": "micrometer", "µm": "micrometer", "nm": "nanometer", "km": "kilometer",
-    "micron": "micrometer", "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "d": "day",
-}  # fmt: skip
-"""Units of coordinates that have another name in OME-Zarr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +163,8 @@ def _placed(image: xr.DataArray) -> dict[str, dict[str, Any]]:
         spaced = regular(image[dim].values) if dim in image.coords and axis_type(dim) != "channel" else None
         if spaced is not None:
             origin[dim], scale[dim] = spaced
-            unit = image[dim].attrs.get("units")
-            units |= {dim: UNITS.get(unit, unit)} if isinstance(unit, str) and " " not in unit else {}
+            unit = unit_of(image[dim].attrs.get("units"))
+            units |= {dim: unit} if unit else {}
     return {"scale": scale, "origin": origin, "units": units}
 
 

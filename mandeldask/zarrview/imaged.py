@@ -9,7 +9,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from mandeldask.images.levels import axis_type, image_levels, is_image, is_large_image, regular
+from mandeldask.images.levels import axis_type, image_levels, is_image, is_large_image, regular, unit_of
 from mandeldask.zarrview import nodes
 from mandeldask.zarrview.nodes import Array, Changing, Group
 from mandeldask.zarrview.pyramid import LevelRead, pyramid
@@ -197,6 +197,6 @@ def _placed(
         spaced = regular(along.read((slice(0, along.shape[0]),))) if axis_type(dim) != "channel" else None
         if spaced is not None:
             origin[dim], scale[dim] = spaced
-            unit = along.attrs.get("units")
-            units |= {dim: unit} if isinstance(unit, str) and " " not in unit else {}
+            unit = unit_of(along.attrs.get("units"))
+            units |= {dim: unit} if unit else {}
     return scale, origin, units

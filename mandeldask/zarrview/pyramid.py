@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _CHUNK_SIDES = range(128, 1025)
 """Sides of chunks that levels take over from the array."""
 
+_LABELS = ("long_name", "name", "standard_name")
+"""Attributes that say what an image without channels shows."""
+
 _CHUNK_BYTES = 4 * MOST_BYTES
 """Bytes of the largest chunks of an array in which it is shown as it is."""
 
@@ -177,7 +180,9 @@ def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) 
     """Return the attributes of the group of levels. They read some of the data."""
     listed = finest.attrs.get("channels")
     said = {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}
-    return levels.attributes(name, channels_of(levels, finest, coarsest, name, said))
+    labels = (finest.attrs.get(each) for each in _LABELS)
+    label = next((each for each in labels if isinstance(each, str) and each), name)
+    return levels.attributes(name, channels_of(levels, finest, coarsest, label, said))
 
 
 def _ordered(array: Array, levels: ImageLevels) -> Array:

@@ -20,6 +20,7 @@ from mandeldask.images import states
 from mandeldask.images.levels import ImageLevels, image_levels, is_large_image
 from mandeldask.zarrview.cache_file import NAME, CacheFile
 from mandeldask.zarrview.identity import unique
+from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.kept_levels import CONTENT
 from mandeldask.zarrview.nodes import Array, as_node
 from mandeldask.zarrview.persistent_cache import PersistentCache
@@ -147,7 +148,14 @@ def test_modes_and_strides():
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize(
     ("shape", "dims"),
-    [((1100, 1200), None), ((2, 1100, 1200), ("z", "y", "x")), ((2, 3, 2, 1100, 64), ("t", "c", "z", "y", "x"))],
+    [
+        ((1100, 1200), None),
+        ((2, 1100, 1200), ("z", "y", "x")),
+        ((3, 1100, 64), ("c", "y", "x")),
+        ((2, 3, 2, 1100, 64), ("t", "c", "z", "y", "x")),
+        ((1100, 64, 3), ("y", "x", "c")),
+        ((1100, 64, 4), ("y", "x", "s")),
+    ],
 )
 def test_documents_are_valid(zarr_format, shape, dims):
     array = np.random.default_rng(8).integers(0, 900, shape, np.uint16)
@@ -166,6 +174,18 @@ def test_documents_are_valid(zarr_format, shape, dims):
         root = {"zarr_format": 3, "node_type": "group", "attributes": attrs}
         zarr_cm.multiscales.validate_group_metadata(root)
         zarr_cm.spatial.validate_group_metadata(root)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_documents_of_labels_are_valid(zarr_format):
+    labels = Array(
+        (1100, 64), np.dtype("u4"), np.ones((1100, 64), "u4").__getitem__, (512, 64), attrs={"flag_values": [1]}
+    )
+    served = zarr.open_group(md.to_store(images_of(labels), zarr_format=zarr_format), mode="r")
+    (Image04 if zarr_format == 2 else Image05).from_zarr(served)
+    attrs = json.loads(json.dumps(served.attrs.asdict()))
+    ngff_zarr.validate(attrs, version="0.4" if zarr_format == 2 else "0.5", strict=True)
+    assert (attrs if zarr_format == 2 else attrs["ome"])["multiscales"][0]["type"] == "mode"
 
 
 def test_limits_of_large_planes_read_some_places_only(monkeypatch):
