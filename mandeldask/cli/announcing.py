@@ -37,6 +37,7 @@ def announce_trees(
         console.print(f"[bold]{name}[/]", highlight=False)
         console.print(f"  Zarr v2 [cyan]{base}/zarr/v2{path}[/]")
         console.print(f"  Zarr v3 [cyan]{base}/zarr/v3{path}[/]")
+        console.print(f"  page    [cyan]{base}/browse{path.removesuffix('.zarr') or '/'}[/]")
         if isinstance(node, Array) or "ome" in node.attrs:
             levels = f"{base}/zarr/v3/images{path}" if images else f"{base}/zarr/v3{path}"
             console.print(f"  vizarr  [cyan]{vizarr_link(levels)}[/]")
