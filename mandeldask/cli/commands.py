@@ -19,6 +19,7 @@ from mandeldask.cli.locate import locate
 from mandeldask.cli.render import render
 from mandeldask.cli.serve import serve
 from mandeldask.cli.verify import verify
+from mandeldask.cli.zoom import zoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ app.command()(export)
 app.command()(render)
 app.command()(info)
 app.command()(verify)
+app.command(context_settings={"ignore_unknown_options": True})(zoom)
 app.command(context_settings={"ignore_unknown_options": True})(locate)  # a place may begin with a minus sign
 
 
