@@ -22,6 +22,7 @@ from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.jupyter import notebook_origins
 from mandeldask.lazy.tree import open_pyramid
+from mandeldask.nucleus_tree import disc_of, is_nucleus, nucleus_tree
 from mandeldask.owned_folder import owned_folder
 from mandeldask.warming import check_warm, warming_beside, while_serving
 from mandeldask.web.application import create_app as create_web_app
@@ -35,9 +36,11 @@ from mandeldask.zarrview.nodes import as_node, as_tree, is_name, with_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
+    from mandeldask.nucleus_tree import Disc
     from mandeldask.warming import Warmed
     from mandeldask.web.application import Application
     from mandeldask.web.serving import Handle
@@ -73,7 +76,7 @@ class Limits:
     """What `max_seconds` is for places unless given; `serve` lowers it to `PUBLIC_PLACE_S` where everybody may read."""
 
     def place(self, spec: str) -> Node:
-        """Return the tree of a place.
+        """Return the tree of a place, or of a disc in which a nucleus is looked for.
 
         Raises
         ------
@@ -86,6 +89,8 @@ class Limits:
         exponents = re.findall("[0-9]e-([0-9]+)", spec)  # 1e-99999 would be short to spell and long to read
         _check_limit("negative exponent", max(map(int, exponents), default=0), self.max_digits)
         try:
+            if is_nucleus(spec):
+                return self._bounded(nucleus_tree(self._checked(disc_of(spec))), self.place_seconds)
             pyramid = from_spec(spec)
         except (ValueError, TypeError) as error:
             raise LookupError(str(error)) from error
@@ -102,13 +107,19 @@ class Limits:
         """
         return self._bounded(as_tree(_opened(tree)), inf)
 
+    def _checked(self, disc: Disc) -> Disc:
+        self._check_depth(disc.radius, "discs smaller")
+        return disc
+
+    def _check_depth(self, length: Fraction, what: str) -> None:
+        if length.denominator > length.numerator * 10**self.max_depth:
+            msg = f"{what} than 1e-{self.max_depth} are past this server's limit"
+            raise PermissionError(msg)
+
     def _check(self, pyramid: Pyramid) -> None:
         _check_limit("tilesize", pyramid.tilesize, self.max_tilesize)
         _check_limit("maxiter", max(map(pyramid.maxiter_at, range(pyramid.levels))), self.max_iter)
-        spacing = pyramid.grid(0).spacing
-        if spacing.denominator > spacing.numerator * 10**self.max_depth:
-            msg = f"pixels closer than 1e-{self.max_depth} are past this server's limit"
-            raise PermissionError(msg)
+        self._check_depth(pyramid.grid(0).spacing, "pixels closer")
 
     def _bounded(self, tree: Any, default: float) -> Node:
         seconds = default if self.max_seconds is None else self.max_seconds

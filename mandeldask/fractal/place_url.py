@@ -18,12 +18,14 @@ from mandeldask.fractal.rationals import Point, as_fraction, as_text
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?|-?[0-9]+r[0-9]+"
+NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?|-?[0-9]+r[0-9]+"
+"""A number in a spec, as a regular expression."""
+
 _FIELD = r"[a-z]+(?:[0-9]+(?:\.[0-9]+|r[0-9]+)?)?"
 _SPEC = re.compile(
-    rf"re(?P<re>{_NUMBER})_im(?P<im>{_NUMBER})_width(?P<width>{_NUMBER})_levels(?P<levels>[0-9]{{1,4}})"
+    rf"re(?P<re>{NUMBER})_im(?P<im>{NUMBER})_width(?P<width>{NUMBER})_levels(?P<levels>[0-9]{{1,4}})"
     r"(?:_tilesize(?P<tilesize>[0-9]{1,19}))?_maxiter(?P<maxiter>auto|[0-9]{1,10}(?:\.[0-9]{1,10})*)"
-    rf"_(?P<fields>{_FIELD}(?:-{_FIELD})*)(?:_julia(?P<c_re>{_NUMBER})i(?P<c_im>{_NUMBER}))?",
+    rf"_(?P<fields>{_FIELD}(?:-{_FIELD})*)(?:_julia(?P<c_re>{NUMBER})i(?P<c_im>{NUMBER}))?",
     re.ASCII,
 )
 _FIELD_PARTS = re.compile(r"([a-z]+)(.*)")
@@ -47,14 +49,14 @@ def as_spec(pyramid: Pyramid) -> str:
     """
     maxiter = pyramid.maxiter
     parts = (
-        f"re{_number(as_text(pyramid.center.re))}",
-        f"im{_number(as_text(pyramid.center.im))}",
-        f"width{_number(as_text(pyramid.width))}",
+        f"re{spelled(pyramid.center.re)}",
+        f"im{spelled(pyramid.center.im)}",
+        f"width{spelled(pyramid.width)}",
         f"levels{pyramid.levels}",
         *((f"tilesize{pyramid.tilesize}",) if pyramid.tilesize != _TILESIZE else ()),
         f"maxiter{'.'.join(map(str, maxiter)) if isinstance(maxiter, tuple) else maxiter}",
         "-".join(_field(field, dict(pyramid.tolerance).get(field)) for field in pyramid.fields),
-        *(() if pyramid.julia is None else ("julia" + "i".join(_number(as_text(part)) for part in pyramid.julia),)),
+        *(() if pyramid.julia is None else ("julia" + "i".join(map(spelled, pyramid.julia)),)),
     )
     return "_".join(parts)
 
@@ -83,9 +85,9 @@ def from_spec(spec: str) -> Pyramid:
         tilesize=int(match["tilesize"] or _TILESIZE),
         maxiter=_maxiter(match["maxiter"]),
         center=_point(match["re"], match["im"], "center"),
-        width=as_fraction(_rational(match["width"]), "width"),
+        width=number_of(match["width"], "width"),
         fields=[field for field, _ in fields],
-        tolerance=[(field, _rational(text)) for field, text in fields if text],
+        tolerance=[(field, number_of(text, field)) for field, text in fields if text],
         julia=_point(match["c_re"], match["c_im"], "julia") if match["c_re"] else None,
     )
     canonical = as_spec(pyramid)
@@ -95,20 +97,22 @@ def from_spec(spec: str) -> Pyramid:
     return pyramid
 
 
-def _number(text: str) -> str:
-    return text.replace("/", "r")
+def spelled(value: Fraction) -> str:
+    """Return a number as a spec spells it."""
+    return as_text(value).replace("/", "r")
+
+
+def number_of(text: str, name: str) -> Fraction:
+    """Return the number that a spec spells; `name` says in errors what it is."""
+    return as_fraction(text.replace("r", "/"), name)
 
 
 def _field(name: str, tolerance: Fraction | None) -> str:
-    return name if tolerance is None else f"{name}{_number(as_text(tolerance))}"
+    return name if tolerance is None else f"{name}{spelled(tolerance)}"
 
 
 def _point(re_text: str, im_text: str, name: str) -> Point:
-    return Point(*(as_fraction(_rational(text), name) for text in (re_text, im_text)))
-
-
-def _rational(text: str) -> str:
-    return text.replace("r", "/")
+    return Point(*(number_of(text, name) for text in (re_text, im_text)))
 
 
 def _maxiter(text: str) -> MaxiterLike:

@@ -9,7 +9,6 @@ import io
 import json
 import shutil
 import sys
-from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,23 +16,18 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import mandeldask as md
-from mandeldask.fractal.rationals import as_text
 
 SIZE = (480, 300)
 COLUMNS = 5
 VIEWS = 40
-CLOSER = 40
-"""How many times closer half of the shallow views look than their place says."""
 
 
 def places(views):
-    """Return the hashes of so many views, evenly from the page's list, every other one closer."""
+    """Return the hashes of so many views, evenly from the page's list."""
     known = json.loads((files("mandeldask") / "web" / "viewer" / "places.json").read_text("utf-8"))
     for number in range(views):
         each = known[number * len(known) // views]
-        width = Fraction(each["width"])
-        close = number % 2 and width > Fraction(1, 10**8)
-        yield f"#re={each['re']}&im={each['im']}&width={as_text(width / (CLOSER if close else 1))}"
+        yield f"#re={each['re']}&im={each['im']}&width={each['width']}"
 
 
 def pictures(address, views):

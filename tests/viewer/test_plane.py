@@ -108,6 +108,43 @@ def test_more_iterations_is_one_click(page, server):
     assert "iterations=1" in page.url or page.evaluate("viewer.source.iterations") == 1
 
 
+def test_black_views_are_given_more_iterations_by_themselves(page, server):
+    """Twice at most, where nearly nothing escapes. Such views take long: here the page is made to think so."""
+    show(page, server, place("-0.5", "0.6", spacing(-7)))
+    assert page.evaluate("viewer.source.iterations") == 0
+    page.evaluate(
+        "Object.defineProperty(viewer, 'shares', { get: () => ({ capped: 1, proven: 0 }) }), viewer.refresh()"
+    )
+    until(page, "viewer.source.iterations === 2")
+    assert "four times as many" in page.inner_text("#notice")
+    settle(page)
+    assert page.evaluate("viewer.source.iterations") == 2
+    assert page.failures == []
+
+
+def test_down_to_1e_1000_and_back(page, server):
+    show(page, server, place(as_text(80 * spacing(-3330)), "1", spacing(-3330), field="iterations"))
+    check(page, BOX, field="iterations", distinct=3)
+    page.keyboard.press("0")
+    settle(page)
+    assert state(page)["scale"] > -12
+    assert 0.05 < (values(page, (slice(0, 420), slice(0, 640))) >= 0xF0000000).mean() < 0.5  # the whole set
+    assert page.failures == []
+
+
+def test_the_minibrot_in_sight_is_framed(page, server):
+    """Of the nuclei in sight the one of least period: here that of period 3 on the real line."""
+    show(page, server, place("-1.75", "0.001", spacing(-13)))
+    page.keyboard.press("n")
+    until(page, "document.getElementById('notice').textContent.includes('Period 3')")
+    settle(page)
+    seen = state(page)
+    assert abs(seen["x"] - 8 - Fraction("-1.754877666246693")) < Fraction(1, 10**8)
+    assert abs(8 - seen["y"]) < Fraction(1, 10**8)
+    assert 0.07 < 2 ** seen["scale"] * seen["width"] < 0.09
+    assert page.failures == []
+
+
 def test_it_says_where_it_ends(context, server):
     page = context.new_page()
     show(page, server, place("3e-330", "1", spacing(-40), field="iterations"))

@@ -10,6 +10,7 @@ import { fromHash, toHash } from "./page/permalink.js";
 import { startPlaces } from "./page/places_panel.js";
 import { startSharing } from "./page/share_panel.js";
 import { chooseSource } from "./page/sources.js";
+import { count } from "./page/words.js";
 import { Trail } from "./page/trail.js";
 import { homeOf, styleOf } from "./page/standard.js";
 import { loadPalettes, ring } from "./picture/palettes.js";
@@ -18,6 +19,8 @@ import { painterFor } from "./picture/painter.js";
 const canvas = /** @type {HTMLCanvasElement} */ (element("view"));
 const query = new URLSearchParams(location.search);
 const headers = query.has("api_key") ? { "X-API-Key": query.get("api_key") } : {};
+const BLACK = 0.98; // a share of pixels without an escape or a proof
+const RAISES = 2; // times that maxiter is raised by itself
 const OUTSIDE = "That lies outside of what this page shows. Here is the nearest it has.";
 
 function fit() {
@@ -78,7 +81,10 @@ async function start() {
     failed: (error, seconds) => tell(error, seconds, controls),
     recovered: () => notice(""),
     moved: () => trail.moved(explorer),
-    drawn: () => drawn(explorer),
+    drawn: () => {
+      drawn(explorer);
+      raise({ explorer, controls });
+    },
     ended: (why) => notice(`This is as deep as it goes here. ${why}`.trim(), 6),
   });
   const controls = new Controls(looks, palettes, (look) => {
@@ -118,6 +124,14 @@ function drawn(explorer) {
   if (canvas.dataset.state === "idle") showShares(explorer.shares);
 }
 
+/** A view in which nearly nothing escapes, and nothing is proven, is looked at again with more iterations. */
+function raise({ explorer, controls }) {
+  const times = Number(controls.look.iterations);
+  if (canvas.dataset.state !== "idle" || times >= RAISES || explorer.shares.capped < BLACK) return;
+  notice(`Nothing here escapes within ${count(explorer.level.maxiter)} iterations: computing four times as many.`);
+  controls.change({ iterations: times + 1 });
+}
+
 function wire(page) {
   const { explorer, controls, looks } = page;
   const on = (id, type, act) => element(id).addEventListener(type, act);
@@ -133,6 +147,7 @@ function wire(page) {
   on("home", "click", () => explorer.fly(homeOf(explorer.source, canvas)));
   window.addEventListener("hashchange", () => page.follow(location.hash));
   window.addEventListener("popstate", () => page.follow(location.hash));
+  setInterval(() => showBusy(explorer), 1000); // nothing is drawn while a tile takes long
   window.addEventListener("online", () => explorer.refresh());
   new ResizeObserver(() => {
     fit();

@@ -6,8 +6,8 @@
  * follows from its place alone, so that all visitors ask for the same URLs.
  */
 
-import { add, dyadicText, powerOfTwo, rational, subtract } from "../numbers/rationals.js";
-import { openGroup, Refusal } from "./zarr.js";
+import { add, dyadicText, powerOfTwo, rational, round, subtract } from "../numbers/rationals.js";
+import { openArray, openGroup, Refusal } from "./zarr.js";
 
 export const TILE = 256;
 const TILE_BITS = 8;
@@ -16,6 +16,7 @@ const LEVELS = 16; // of a pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
 const PROVABLE = -44; // log2 of the spacing from which on the server proves periods
+const DISC_BITS = 6; // of the middle of a disc, past those of its radius
 const CORNER = rational(8);
 
 /** What is computed in one spelling of a pyramid: the fields, and how often maxiter is doubled. */
@@ -131,6 +132,24 @@ export class Plane {
     const depth = BigInt(level.n - band * LEVELS);
     const spec = this.#spec(band, col >> depth, row >> depth, this.#levels(band));
     return { url: this.#url(spec).href, path: `${this.#levels(band) - Number(depth)}` };
+  }
+
+  /**
+   * The nucleus of least period in sight, as the server finds and proves it.
+   *
+   * @param view @param {{width: number, height: number}} screen
+   * @returns {Promise<{period: number, kind: string, re: string, im: string, size: string, width: string} | null>}
+   */
+  async nucleus(view, { width, height }) {
+    const places = Math.max(0, Math.ceil(1 - view.scale - Math.log2(Math.min(width, height))));
+    const digits = places + DISC_BITS;
+    const { re, im } = this.toPlane(view.middle);
+    const [x, y] = [re, im].map(({ p, q }) => dyadicText(round({ p: p << BigInt(digits), q }), digits));
+    const url = new URL(`at/nucleus_re${x}_im${y}_radius${dyadicText(1n, places)}.zarr/`, this.root);
+    const group = await openGroup(url, this.headers);
+    const found = openArray(new URL("found/", url), group.nodes.get("found"), this.headers);
+    const bytes = await found.read(0n, 0n, new AbortController().signal);
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
   }
 
   #levels(band) {

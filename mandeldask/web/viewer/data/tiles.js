@@ -12,6 +12,7 @@ export class Tiles {
   #failures = new Map(); // key -> how often it failed
   #away = 0; // requests in a row that the server did not take
   #pause = 0; // time before which not to ask at all
+  #since = 0; // time since which nothing came that is waited for
 
   /**
    * @param {object} options
@@ -46,12 +47,18 @@ export class Tiles {
     this.#wanted = requests.filter(({ key }) => !this.#kept.has(key));
     const keys = new Set(this.#wanted.map(({ key }) => key));
     for (const [key, controller] of this.#loading) if (!keys.has(key)) controller.abort();
+    if (this.#loading.size === 0) this.#since = performance.now();
     this.#next();
   }
 
   /** Tiles wanted that may still come. */
   get missing() {
     return this.#wanted.filter(({ key }) => !this.#kept.has(key) && !this.#hopeless(key)).length;
+  }
+
+  /** Milliseconds since the last tile came, while some are waited for. */
+  get waited() {
+    return this.#loading.size > 0 ? performance.now() - this.#since : 0;
   }
 
   /** How many of these only make a tile better that is here. */
@@ -104,6 +111,7 @@ export class Tiles {
   }
 
   #arrived(request, contents, milliseconds) {
+    this.#since = performance.now();
     this.pace += 0.15 * (milliseconds - this.pace);
     this.#failures.delete(request.key);
     if (this.#away > 0) this.recovered();

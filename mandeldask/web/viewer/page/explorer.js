@@ -3,7 +3,7 @@
 import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
 import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
 import { Tiles } from "../data/tiles.js";
-import { drawing, keyOf, reduced } from "../picture/scene.js";
+import { drawing, keyOf, reduced, tilesInSight } from "../picture/scene.js";
 import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
 import { coast, dive, flight, glide } from "./motion.js";
@@ -118,6 +118,12 @@ export class Explorer {
       else if (value >= PROVEN) proven += 1;
     }
     return { capped: capped / (all || 1), proven: proven / (all || 1) };
+  }
+
+  /** How many of the tiles in sight are here. */
+  get progress() {
+    const all = tilesInSight(this.view, this.level, this.canvas);
+    return { done: all.filter(({ key }) => this.tiles.get(key)).length, all: all.length };
   }
 
   /** Draw at the next frame. */

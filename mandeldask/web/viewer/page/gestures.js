@@ -126,6 +126,7 @@ function startKeys(explorer, home, step) {
     Escape: () => explorer.stop(),
     "?": () => element("help").togglePopover(),
     f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+    n: () => element("nucleus").click(),
     p: () => element("places").togglePopover(),
     c: () => element("colours").togglePopover(),
     s: () => element("share").togglePopover(),

@@ -8,6 +8,7 @@ import { coordinate, count, length, magnification, percent } from "./words.js";
 export const element = (id) => document.getElementById(id);
 const SPARE_DIGITS = 6;
 const UNPROVEN = 0.01; // a share of pixels worth a word
+const SLOW_MS = 3000;
 let hidden; // timer of the notice
 
 /** Say something in passing; an empty text clears it. */
@@ -19,16 +20,18 @@ export function notice(text, seconds = 6) {
   if (text && Number.isFinite(seconds)) hidden = setTimeout(() => notice(""), 1000 * seconds);
 }
 
-/** Say what the server is computing. */
-export function showBusy({ tiles, level, canvas, moving }) {
+/** Say what the server is computing, and why where it takes long. */
+export function showBusy({ tiles, level, canvas, moving, progress: { done, all } }) {
   const box = element("busy");
   const missing = tiles.missing;
   box.hidden = missing === 0 || moving;
   if (box.hidden) return;
   const improving = canvas.dataset.state === "loading" && tiles.improving === missing;
-  const what = `${missing} ${missing === 1 ? "tile" : "tiles"}`;
+  const what = done < all ? `tile ${done + 1} of ${all}` : `${missing} ${missing === 1 ? "tile" : "tiles"}`;
   const depth = level.maxiter > 2000 ? `, up to ${count(level.maxiter)} iterations a pixel` : "";
-  box.textContent = improving ? `refining ${what}` : `computing ${what}${depth}`;
+  const slow =
+    tiles.waited > SLOW_MS && tiles.size.tiles === 0 ? "; a server's first tiles may have to be compiled" : "";
+  box.textContent = improving ? `refining ${what}` : `computing ${what}${depth}${slow}`;
 }
 
 /** Show the place: middle, width, magnification, and how far iterations go. */

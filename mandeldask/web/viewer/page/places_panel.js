@@ -8,7 +8,7 @@ import { element, notice } from "./panel.js";
 import { placeOf, viewOf } from "./permalink.js";
 import { readPlace } from "./places.js";
 import { homeOf } from "./standard.js";
-import { length } from "./words.js";
+import { count, length } from "./words.js";
 
 export function startPlaces(page) {
   const { explorer, canvas } = page;
@@ -29,8 +29,29 @@ export function startPlaces(page) {
   });
   dropFiles(go);
   keepBookmarks(page);
+  element("nucleus").hidden = explorer.source.kind !== "plane";
+  element("nucleus").addEventListener("click", () => frameNucleus(page));
   loadPlaces().then((places) => listPlaces(element("known"), places, (place) => visit(numbers(place), page)));
   if (explorer.source.kind === "plane") startMinimap(explorer, page.loader, canvas);
+}
+
+/** Fly to the component of least period whose nucleus is in sight. */
+async function frameNucleus(page) {
+  const { explorer, canvas } = page;
+  const button = element("nucleus");
+  button.disabled = true;
+  notice("Looking for the nucleus of least period in sight.", Number.POSITIVE_INFINITY);
+  try {
+    const found = await explorer.source.nucleus(explorer.view, canvas);
+    if (found) {
+      visit(numbers(found), page);
+      notice(`Period ${count(found.period)}, a ${found.kind} of size ${length(parse(found.size))}, proven.`, 12);
+    } else notice("No nucleus is in sight.");
+  } catch (error) {
+    notice(error.message, 12);
+  } finally {
+    button.disabled = false;
+  }
 }
 
 /** Fly to a place; a link of ours brings its look along. @param {{re?, im?, width?, hash?: string}} place @param page */
