@@ -27,6 +27,9 @@ _TIME: Final = frozenset({"t", "time"})
 _CHANNELS: Final = frozenset({"c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"})
 _DEPTH: Final = frozenset({"z", "depth", "lev", "level", "altitude", "height"})
 
+_PLANES: Final = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
+"""Names of rows and columns, which are the plane wherever they are."""
+
 _SAID: Final = {
     "mean": "means of 2 elements along each axis, rounded once from exact sums",
     "stride": "every second element of the level below",
@@ -164,8 +167,9 @@ def image_levels(
     dims : sequence of str, optional
         Names of its dimensions; t, c, z, y, x from the last by default.
     axes : sequence of int or str, optional
-        The two or three axes of space that are halved, by place or name. By default the last two that are no
-        channels: an array whose last dimension has 3 or 4 elements and no other name is a picture in colour.
+        The two or three axes of space that are halved, by place or name. By default y and x, or lat and lon, where
+        dimensions have these names, else the last two that are no channels: an array whose last dimension has 3 or 4
+        elements and no other name is a picture in colour.
     method : {"mean", "stride", "mode"}
         How a level is made from the next finer one.
     **placed
@@ -274,6 +278,9 @@ def _space(shape: Sequence[int], names: Sequence[str], axes: Sequence[int | str]
         msg = f"an image needs two dimensions or more, not the shape {tuple(shape)}"
         raise ValueError(msg)
     if axes is None:
+        named = next((pair for pair in _PLANES if set(pair) <= set(names)), None)
+        if named is not None:
+            return names.index(named[0]), names.index(named[1])
         end = len(shape) - _is_channel_last(shape, names)
         return end - 2, end - 1
     found = [_axis_of(axis, names) for axis in axes]

@@ -117,6 +117,12 @@ def test_zarr_arrays_missing_values_and_volumes():
     assert (coarse[0, 1:] == -9).all()
 
 
+def test_masked_elements_of_dask_are_left_out():
+    values = np.ma.masked_greater(np.tile([[1.0, 2.0], [3.0, 99.0]], (300, 300)), 9)
+    assert (md.pyramid(da.from_array(values, 128))["1/image"] == 2).all()
+    assert (md.pyramid(da.from_array(values.astype("i2"), 128))["1/image"] == 2).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

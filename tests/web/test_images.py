@@ -122,3 +122,19 @@ def test_a_coarse_chunk_that_takes_too_long_goes_on_when_it_is_asked_for_again()
         assert 5 < len(statuses) < 12  # a window each
         got = zarr.open_array(f"{handle.address}/zarr/v3/images/slow/3/image", mode="r")[:262, :262]
         np.testing.assert_array_equal(got, array[:2096, :2096].reshape(262, 8, 262, 8).mean((1, 3)).round())
+
+
+def test_a_volume_of_nifti_is_a_stack_of_planes_with_its_sizes(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    volume = np.random.default_rng(4).integers(0, 900, (40, 30, 5)).astype(np.int16)
+    image = nibabel.Nifti1Image(volume, np.diag([0.5, 0.75, 3, 1]))
+    image.header.set_xyzt_units("mm", "sec")
+    nibabel.save(image, tmp_path / "brain.nii")
+    with serving({"brain": opened_file(str(tmp_path / "brain.nii"), str(tmp_path))}, pyramid="auto") as client:
+        group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/brain", mode="r")
+        (multiscale,) = group.attrs["ome"]["multiscales"]
+        assert [(axis["name"], axis["type"], axis["unit"]) for axis in multiscale["axes"]] == [
+            (name, "space", "millimeter") for name in "zyx"
+        ]
+        assert multiscale["datasets"][0]["coordinateTransformations"][0]["scale"] == [3.0, 0.75, 0.5]
+        np.testing.assert_array_equal(group["0/image"][:], volume.transpose(2, 1, 0))

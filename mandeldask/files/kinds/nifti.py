@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 AXES = ("x", "y", "z", "t", "u", "v", "w")
 """Names of the dimensions."""
 
+_UNITS = {
+    "meter": "meter", "mm": "millimeter", "micron": "micrometer", "sec": "second", "msec": "millisecond",
+    "usec": "microsecond", "hz": "hertz",
+}  # fmt: skip
+"""OME-Zarr's names of units."""
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -93,9 +99,12 @@ def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 def _attributes(image: Any) -> dict[str, Any]:
     header = image.header
     shown: dict[str, Any] = {"affine": image.affine, "zooms": [float(zoom) for zoom in header.get_zooms()]}
+    shown["pixel_size"] = {axis: zoom for axis, zoom in zip(AXES, shown["zooms"], strict=False) if zoom > 0}
     if hasattr(header, "get_xyzt_units"):
         space, time = header.get_xyzt_units()
         shown |= {"space_unit": space, "time_unit": time}
+        units = {axis: _UNITS.get(time if axis == "t" else space) for axis in shown["pixel_size"]}
+        shown["pixel_unit"] = {axis: unit for axis, unit in units.items() if unit}
     if "descrip" in header:
         shown["description"] = bytes(header["descrip"].item())
     return attributes(shown.items())
