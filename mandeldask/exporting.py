@@ -80,7 +80,7 @@ def export(  # noqa: PLR0913  the public names of an export
     pyramid: str = "none",
     cache_dir: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
-    progress: Callable[[int, int], None] | bool | None = None,
+    progress: Callable[[int, int], None] | bool | Literal["lines"] | None = None,
     announce: Callable[[Estimate], None] | None = None,
     storage_options: dict[str, Any] | None = None,
     **codecs: Any,
@@ -124,8 +124,9 @@ def export(  # noqa: PLR0913  the public names of an export
     executor : concurrent.futures.Executor, optional
         Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
         ``client.get_executor()``.
-    progress : callable, bool or None
-        Called with (chunks done, chunks in all); True for a bar; None for a bar in a terminal or a notebook.
+    progress : callable, bool, "lines" or None
+        Called with (chunks done, chunks in all); True for a bar of chunks and pixels a second, bytes and the time left;
+        None for a bar in a terminal or a notebook; "lines" for that, or else a line on standard error now and then.
     announce : callable, optional
         Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
     storage_options : dict, optional
@@ -316,13 +317,13 @@ def _write(
     pending = [pending_job(job) for job in jobs]
     total = sum(len(there) for unfinished in pending for there in unfinished.present)
     there = total - sum(unfinished.missing for unfinished in pending)
-    chunks = size = 0
+    chunks = size = elements = 0
     with reporting("export", progress=progress) as report:
 
         def note(written: Written) -> None:
-            nonlocal chunks, size
-            chunks, size = chunks + written.chunks, size + written.size
-            report(there + chunks, total)
+            nonlocal chunks, size, elements
+            chunks, size, elements = chunks + written.chunks, size + written.size, elements + written.elements
+            report(there + chunks, total, elements, size)
 
         write_all(
             pending, share, executor, note, None if announce is None else partial(_announced, jobs[0].target, announce)

@@ -24,6 +24,43 @@ class Work:
     """How many there are of them at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How far work on many tiles is, and what was done in a time."""
+
+    done: int
+    """Tiles that are done."""
+    total: int
+    """Tiles in all."""
+    tiles: int
+    """Tiles that were done in that time; others were there before."""
+    elements: int
+    """Their pixels, or other elements; 0 where they are not counted."""
+    size: int
+    """Bytes that were written."""
+    seconds: float
+    """The time."""
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest takes at this pace; None before the first tile."""
+        return (self.total - self.done) * self.seconds / self.tiles if self.tiles else None
+
+    def __str__(self) -> str:
+        """Return the rates, in words.
+
+        Examples
+        --------
+        >>> str(Amount(30, 90, 20, 20 * 512**2, 4 * 2**20, 10.0))
+        '2.0 tiles/s, 0.5 Mpx/s, 4.2 MB'
+        """
+        per_second = 1 / max(self.seconds, 1e-9)
+        parts = [f"{self.tiles * per_second:,.1f} tiles/s"]
+        parts += [f"{self.elements * per_second / 1e6:,.1f} Mpx/s"] if self.elements else []
+        parts += [f"{self.size / 1e6:,.1f} MB"] if self.size else []
+        return ", ".join(parts)
+
+
 Listener = Callable[[Work, int], None]
 """Called with a Work and how much of it is done, from the thread that does it; with all of its total at its end."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import zarr
 
@@ -36,7 +36,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     window: WindowLike | None = None,
     sample: int | None = 16,
     repair: bool = False,
-    progress: Callable[[int, int], None] | bool | None = None,
+    progress: Callable[[int, int], None] | bool | Literal["lines"] | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Verified:
     """Look whether an export is complete, undamaged, and equal to its source.

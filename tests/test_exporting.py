@@ -116,6 +116,8 @@ def test_a_bar_tells_the_rate_and_goes_to_standard_error(tree, tmp_path, capsys)
     out, err = capsys.readouterr()
     assert "10/10" in err
     assert "tiles/s" in err
+    assert "Mpx/s" in err
+    assert "MB" in err
     assert out == ""
 
 

@@ -11,6 +11,7 @@ from mandeldask.cancellation import current
 from mandeldask.fractal.escape.perturbation import reference_orbit
 from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
 from mandeldask.fractal.rationals import as_point
+from mandeldask.lazy import progress
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.threads import stoppable_threads
 from mandeldask.progress import Work, announce, listening
@@ -87,3 +88,20 @@ def test_threads_of_dask_know_who_may_stop_them_and_who_listens():
     assert all(flag[0] for flag in flags)
     assert set(heard) == {(work, 1)}
     assert reported[-1][0] == reported[-1][1] >= 4
+
+
+def test_rates_are_those_of_what_was_done_now(monkeypatch, capsys):
+    clock = iter([0.0, 0.0, 5.0, 5.0, 20.0, 20.0, 20.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with reporting("export", progress="lines") as report:
+        report(11, 41, 512**2, 1000)  # ten were there before
+        report(21, 41, 11 * 512**2, 10**6)
+    assert capsys.readouterr().err == "export: 21 of 41 tiles, 0.6 tiles/s, 0.1 Mpx/s, 1.0 MB, 0:00:36 left\n"
+
+
+def test_a_callable_is_called_with_two_numbers():
+    seen = []
+    with reporting("export", progress=lambda done, total: seen.append((done, total))) as report:
+        report(1, 2, 3, 4)
+        report(2, 2)
+    assert seen == [(1, 2), (2, 2)]

@@ -137,7 +137,7 @@ def export(
             zarr_format=cast("Literal[2, 3]", zarr_format),
             overwrite=overwrite,
             executor=None if scheduler is None else _cluster(scheduler, closing),
-            progress=False if quiet else None,
+            progress=False if quiet else "lines",
             announce=None if quiet else _announce,
             **options,
         )

@@ -83,7 +83,7 @@ def render(
     )  # fmt: skip
     _check_field(scene)
     _check_writable(target)
-    with reporting(f"{size} pixels, maxiter {most}", progress=False if quiet else None) as report:
+    with reporting(f"{size} pixels, maxiter {most}", progress=False if quiet else "lines") as report:
         save(scene, target, report)
     typer.echo(target)
 

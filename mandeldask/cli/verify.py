@@ -24,7 +24,7 @@ def verify(
     """
     from mandeldask.verification import verify as verify_store  # noqa: PLC0415  dask and xarray: not for `--help`
 
-    found = verify_store(target, sample=None if full else sample, repair=repair, progress=False if quiet else None)
+    found = verify_store(target, sample=None if full else sample, repair=repair, progress=False if quiet else "lines")
     for key, fault in found.faults[:SHOWN]:
         typer.echo(f"{fault}: {key}")
     if len(found.faults) > SHOWN:

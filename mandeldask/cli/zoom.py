@@ -79,7 +79,7 @@ def zoom(
     film = films.Film(scene, as_text(first), frames, most)
     is_film = out.suffix.lower() in FILMS
     _check(out, is_film=is_film)
-    with reporting("zoom", progress=False if quiet else None) as report:
+    with reporting("zoom", progress=False if quiet else "lines") as report:
         if is_film:
             films.write_film(film, out, rate, report)
         else:

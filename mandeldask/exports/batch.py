@@ -27,6 +27,8 @@ class Chunk:
     """Its key in the target."""
     content: bytes
     """Its bytes."""
+    elements: int
+    """How many elements of the array it holds."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class Batch:
     """Chunks written so far."""
     size: int = 0
     """Their bytes."""
+    elements: int = 0
+    """Their elements."""
     _held: list[Chunk] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
@@ -61,3 +65,4 @@ class Batch:
             ledger.flush()
         self.chunks += len(held)
         self.size += sum(len(chunk.content) for chunk in held)
+        self.elements += sum(chunk.elements for chunk in held)

@@ -13,6 +13,7 @@ from mandeldask.cancellation import current
 from mandeldask.exports.batch import Batch, Chunk
 from mandeldask.exports.record import Record
 from mandeldask.zarrview.encoding import encoded
+from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.nodes import Changed
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Written:
     """Chunks."""
     size: int
     """Their bytes."""
+    elements: int
+    """Their elements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Job:
                     batch.add(self._chunk(index, coords))
         finally:
             batch.flush()
-        return Written(batch.chunks, batch.size)
+        return Written(batch.chunks, batch.size, batch.elements)
 
     def _chunk(self, index: int, coords: Coords) -> Chunk:
         """Return a chunk; raise Changed if its source is another now than when the export began."""
@@ -106,7 +109,9 @@ class Job:
         if planned.stored.array.version is not None and planned.stored.array.version() != planned.version:
             msg = f"the source of {planned.path or '/'} changed while it was written: export it again"
             raise Changed(msg)
-        return Chunk(index, planned.key(coords), planned.full_key(coords), content)
+        stored = planned.stored
+        elements = math.prod(each.stop - each.start for each in window(coords, stored.chunks, stored.array.shape))
+        return Chunk(index, planned.key(coords), planned.full_key(coords), content, elements)
 
 
 @dataclass(frozen=True, slots=True)

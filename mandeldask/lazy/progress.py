@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from mandeldask.jupyter import in_notebook
-from mandeldask.progress import Work, listening
+from mandeldask.progress import Amount, Work, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,18 +19,33 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     Report = Callable[[int, int], None]
+    """Called with (tiles done, tiles in all)."""
+
+LINES = "lines"
+"""Asks for a bar where it is seen, and elsewhere for a line now and then."""
+
+LINE_S = 10.0
+"""Seconds from a line to the next."""
+
+
+class Reporter(Protocol):
+    """Takes how far work is."""
+
+    def __call__(self, done: int, total: int, elements: int = 0, size: int = 0, /) -> None:
+        """Note the tiles done, all tiles, and the elements and bytes of those that were done since it began."""
 
 
 @contextmanager
-def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]:
-    """Yield a callable to be called with (done, total) after every tile.
+def reporting(label: str, *, progress: Report | bool | Literal["lines"] | None) -> Iterator[Reporter]:
+    """Yield a callable to be called after every tile.
 
     Parameters
     ----------
     label : str
         What the bar says is being done.
-    progress : callable, bool or None
-        What to call; True for a bar, False for nothing, None for a bar in a terminal or a notebook.
+    progress : callable, bool, "lines" or None
+        What to call with (done, total); True for a bar, False for nothing, None for a bar in a terminal or a notebook;
+        "lines" for lines on standard error where no bar is seen.
 
     Raises
     ------
@@ -36,12 +53,43 @@ def reporting(label: str, *, progress: Report | bool | None) -> Iterator[Report]
         If a bar is asked for and rich is not installed.
     """
     if callable(progress):
-        yield progress
-    elif progress or (progress is None and _is_seen() and find_spec("rich")):
+        yield lambda done, total, *_: progress(done, total)
+    elif progress is True or (progress is not False and _is_seen() and find_spec("rich")):
         with _bar(label) as report:
             yield report
+    elif progress == LINES:
+        yield _Lines(label)
     else:
-        yield lambda _done, _total: None
+        yield lambda *_: None
+
+
+class _Pace:
+    """What was done since it was made."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._before: int | None = None
+
+    def amount(self, done: int, total: int, elements: int, size: int) -> Amount:
+        """Return how far the work is; the tiles of the first call but one were there before."""
+        if self._before is None:
+            self._before = max(0, done - 1)
+        return Amount(done, total, done - self._before, elements, size, time.perf_counter() - self._began)
+
+
+class _Lines:
+    """Writes a line now and then."""
+
+    def __init__(self, label: str) -> None:
+        self._label, self._pace, self._next = label, _Pace(), time.perf_counter() + LINE_S
+
+    def __call__(self, done: int, total: int, elements: int = 0, size: int = 0, /) -> None:
+        amount = self._pace.amount(done, total, elements, size)
+        if time.perf_counter() < self._next:
+            return
+        self._next = time.perf_counter() + LINE_S
+        left = "" if amount.left is None else f", {timedelta(seconds=round(amount.left))} left"
+        sys.stderr.write(f"{self._label}: {done} of {total} tiles, {amount}{left}\n")
 
 
 def _is_seen() -> bool:
@@ -50,7 +98,7 @@ def _is_seen() -> bool:
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Report]:
+def _bar(label: str) -> Iterator[Reporter]:
     """Show a row for the tiles, and one for every long computation below them while it lasts."""
     from rich.console import Console  # noqa: PLC0415  an extra
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -65,7 +113,7 @@ def _bar(label: str) -> Iterator[Report]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tiles, rows = bar.add_task(label, total=None, rate=""), _Rows(bar)
         with listening(rows.update_work):
-            yield lambda done, total: rows.update(tiles, "tiles", done, total)
+            yield partial(rows.update_tiles, tiles)
 
 
 class _Rows:
@@ -73,7 +121,7 @@ class _Rows:
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
-        self._began = time.perf_counter()
+        self._pace = _Pace()
         self._works: dict[Work, tuple[TaskID, float]] = {}
 
     def update_work(self, work: Work, done: int) -> None:
@@ -86,7 +134,12 @@ class _Rows:
             self._bar.remove_task(task)
             del self._works[work]
 
-    def update(self, task: TaskID, unit: str, done: int, total: int, began: float | None = None) -> None:
-        """Show how far a row is, and how fast it went so far."""
-        rate = done / (time.perf_counter() - (self._began if began is None else began))
+    def update_tiles(self, task: TaskID, done: int, total: int, elements: int = 0, size: int = 0, /) -> None:
+        """Show how far the tiles are, and how fast it went so far."""
+        amount = self._pace.amount(done, total, elements, size)
+        self._bar.update(task, completed=done, total=total, rate=str(amount))
+
+    def update(self, task: TaskID, unit: str, done: int, total: int, began: float) -> None:
+        """Show how far a long computation is, and how fast it went so far."""
+        rate = done / (time.perf_counter() - began)
         self._bar.update(task, completed=done, total=total, rate=f"{rate:,.1f} {unit}/s")
