@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
@@ -54,6 +55,7 @@ TREES = {
         "waves": np.exp(1j * np.arange(2000) / 50),
     },
 }
+AXE = Path(__file__).parent / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 SIZE = {"width": 1200, "height": 900}
 IDLE = "#view[data-state=idle]"
 
@@ -280,3 +282,46 @@ def test_a_phone_shows_it_all_and_nothing_overflows(chromium, server):
         page.wait_for_timeout(600)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     page.close()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm install in tests/viewer")
+def test_axe_finds_nothing_on_any_kind_of_page(tab, server):
+    found = {}
+    kinds = ("", "field/height", "deep", "labels", "parts", "table", "misc/signal", "misc/text")
+    for scheme, paths in (("light", kinds), ("dark", ("?q=a", "field/height"))):
+        tab.emulate_media(color_scheme=scheme)
+        for path in paths:
+            tab.goto(f"{server}/browse/{path}")
+            tab.wait_for_selector(f"{IDLE}, #rows[data-state=idle], table.members")
+            tab.evaluate(AXE.read_text())
+            script = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + nodes[0].html))"
+            found[scheme, path] = tab.evaluate(script)
+    assert {place: violations for place, violations in found.items() if violations} == {}
+
+
+MOVES = """async (count) => {
+  const canvas = document.querySelector(".stage canvas");
+  const keys = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "+", "-"];
+  for (let move = 0; move < count; move++) {
+    canvas.dispatchEvent(new KeyboardEvent("keydown", { key: keys[move % keys.length] }));
+    if (move % 4 === 3) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def test_a_thousand_moves_over_seen_tiles_ask_for_nothing_and_keep_no_memory(tab, server):
+    shown(tab, server, "photo", x=500, y=600, scale=0.5)
+    devtools = tab.context.new_cdp_session(tab)
+
+    def moved(count):
+        tab.evaluate(MOVES, count)
+        tab.wait_for_selector(IDLE)
+        devtools.send("HeapProfiler.collectGarbage")
+        heap = devtools.send("Runtime.getHeapUsage")
+        return heap["usedSize"] + heap.get("backingStorageSize", 0), len(tab.requests)
+
+    moved(120)
+    before, asked = moved(120)
+    after, asked_then = moved(1000)
+    assert asked_then == asked
+    assert after < before + 4 * 2**20
