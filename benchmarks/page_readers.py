@@ -33,7 +33,9 @@ def main() -> None:
             command = ["node", str(HERE / "page_readers.mjs"), server.url("v3"), str(ROUNDS)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         ratio = found["zarrita"] / found["own"]
-        print(f"{codec}: own {found['own']:.3f} ms, zarrita {found['zarrita']:.3f} ms ({ratio:.2f} x), {found['same']=}")
+        print(
+            f"{codec}: own {found['own']:.3f} ms, zarrita {found['zarrita']:.3f} ms ({ratio:.2f} x), {found['same']=}"
+        )
     for name in ("zarrita", "numcodecs-zstd", "numcodecs-blosc", "numcodecs-lz4"):
         path = FILES / "vendor" / f"{name}.js"
         print(f"{name}: {path.stat().st_size / 1000:.0f} kB, {compressed(path) / 1000:.0f} kB in the wheel")

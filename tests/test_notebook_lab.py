@@ -27,16 +27,19 @@ viewer""",
     "viewer.state = 'x=250&y=300&scale=1&as=map&ch0=0_2000_gray'",
     "tree = md.open_pyramid(levels=50)\nstore = md.to_mapping(tree)  # compiles what is not compiled yet",
     "tree",
+    "pixels = md.window('-0.5', '3', shape=(512, 512), chunks=128).iterations.mandel.compute()",
     "server = md.serve(values, background=True, places=False)\nserver",
     "print(server.app.settings.allow_origins)\nserver.stop()",
 )
 
 
-def answers(url):
+def url_of(runtime):
+    """Return the URL of the server that writes what it is to a folder, once it answers."""
     try:
-        return urlopen(url).status == 200
-    except OSError:
-        return False
+        url = json.loads(next(runtime.glob("jpserver-*.json")).read_text())["url"]
+        return url if urlopen(f"{url}api").status == 200 else None
+    except (OSError, StopIteration, ValueError):  # it has only just begun
+        return None
 
 
 @pytest.fixture
@@ -55,10 +58,8 @@ def lab(tmp_path, monkeypatch):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             runtime = tmp_path / "JUPYTER_RUNTIME_DIR"
-            assert until(lambda: list(runtime.glob("jpserver-*.json")), 60)
-            url = json.loads(next(runtime.glob("jpserver-*.json")).read_text())["url"]
-            assert until(lambda: answers(f"{url}api"), 60)
-            yield url
+            assert until(lambda: url_of(runtime), 90)
+            yield url_of(runtime)
         finally:
             process.terminate()
 
@@ -90,6 +91,7 @@ def test_a_view_in_jupyterlab(lab):
         page.get_by_label("Part").select_option("phase")
         assert not problems
         assert page.locator(".jp-OutputArea-output img").get_attribute("src").startswith("data:image/png")
+        assert "512 x 512 pixels" in "".join(page.locator(".jp-OutputArea").all_inner_texts())  # a bar
         assert page.get_by_role("link", name="http://127.0.0.1").count() > 2
         assert not [url for url in asked if "zarr" in url or "browse" in url]
         browser.close()

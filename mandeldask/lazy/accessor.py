@@ -13,13 +13,16 @@ from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, task_side
 from mandeldask.lazy.cutting import pixels_around
 from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
 from mandeldask.lazy.plot import PlotAccessor
+from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.selection import selected
+from mandeldask.lazy.threads import stoppable_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from fractions import Fraction
 
     from mandeldask.fractal.pyramid import Pyramid
+    from mandeldask.lazy.progress import Report
 
 
 @xr.register_datatree_accessor("mandel")  # type: ignore[no-untyped-call]
@@ -126,6 +129,23 @@ class DataArrayAccessor:
     def plot(self) -> PlotAccessor:
         """Plots to scale: `plot()` for an image, x across and y up; `plot.imshow`, `.pcolormesh`, `.contour`, ..."""
         return PlotAccessor(self.array)
+
+    def compute(self, *, progress: Report | bool | None = None) -> xr.DataArray:
+        """Return the pixels, computed with a bar that says how much is left; Ctrl-C stops it within milliseconds.
+
+        Parameters
+        ----------
+        progress : callable, bool or None
+            Called with (tasks done, tasks in all); True for a bar; None for a bar in a terminal or a notebook.
+
+        Raises
+        ------
+        MemoryError
+            If they do not fit: select a window first.
+        """
+        label = f"{' x '.join(map(str, self.array.shape))} pixels"
+        with reporting(label, progress=progress) as report, stoppable_threads(report):
+            return self.array.compute()
 
 
 def _side(rows: slice, cols: slice, maxiter: int) -> int:
