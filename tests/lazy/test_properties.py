@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mandeldask as md
-from mandeldask.lazy.tree import mandelbrot
+from mandeldask.fractal.kernels import kernel_of as mandelbrot
 from positions import position_kernel
 
 KERNELS = {"position": position_kernel, "mandelbrot": mandelbrot}
