@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mandeldask.images.levels import axis_type, image_levels, is_image, is_large_image, regular, unit_of
 from mandeldask.zarrview import nodes
 from mandeldask.zarrview.nodes import Array, Changing, Group
+from mandeldask.zarrview.own_levels import own_levels
 from mandeldask.zarrview.pyramid import LevelRead, pyramid
 
 if TYPE_CHECKING:
@@ -95,16 +96,16 @@ def images_of(node: Node, how: Making | None = None) -> Group:
     Parameters
     ----------
     node : Group or Array
-        A tree. Groups that have levels of their own stay as they are.
+        A tree. Groups that have levels of their own keep them.
     how : Making, optional
         How levels are made.
     """
     how = how or Making()
     if isinstance(node, Array):
         return _levels(node, how, {})
-    if has_levels(node.attrs):
-        return node
     reopen = None if node.reopen is None else Reopened(node.reopen, how)
+    if has_levels(node.attrs):
+        return replace(own_levels(node, NAME), reopen=reopen)
     return replace(node, members=Images(node.members, how), attrs={}, reopen=reopen, consolidate=False)
 
 

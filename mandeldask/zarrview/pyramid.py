@@ -21,7 +21,7 @@ from mandeldask.zarrview.kept_levels import CONTENT, KeptLevels
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def pyramid(
     TypeError
         If its elements have no mean, and means are asked for.
     """
-    finest = _declared(_in_parts(_ordered(array, levels), levels))
+    finest = _declared(_in_parts(ordered(array, levels, array.shape), levels))
     halvings = halvings_of(finest, levels, persistent)
     chunks = _level_chunks(finest, levels)
     arrays = [finest] + [
@@ -178,20 +178,25 @@ def _planes(chunks: Sequence[int], levels: ImageLevels, itemsize: int) -> tuple[
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:
     """Return the attributes of the group of levels. They read some of the data."""
-    listed = finest.attrs.get("channels")
-    said = {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}
+    said = said_channels(finest.attrs)
     labels = (finest.attrs.get(each) for each in _LABELS)
     label = next((each for each in labels if isinstance(each, str) and each), name)
     return levels.attributes(name, channels_of(levels, finest, coarsest, label, said))
 
 
-def _ordered(array: Array, levels: ImageLevels) -> Array:
-    """Return an array with its axes named and in the order of its levels."""
+def said_channels(attrs: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Return what a file says of its channels, by number."""
+    listed = attrs.get("channels")
+    return {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}
+
+
+def ordered(array: Array, levels: ImageLevels, shape: tuple[int, ...]) -> Array:
+    """Return an array of this shape, one of the levels, with its axes named and in their order."""
     if levels.order == tuple(range(len(levels.order))):
         return replace(array, dims=levels.dims)
     return replace(
         array,
-        shape=levels.shape,
+        shape=tuple(shape[axis] for axis in levels.order),
         dims=levels.dims,
         chunks=tuple(array.chunks[axis] for axis in levels.order),
         block=None if array.block is None else tuple(array.block[axis] for axis in levels.order),

@@ -138,3 +138,21 @@ def test_a_volume_of_nifti_is_a_stack_of_planes_with_its_sizes(tmp_path):
         ]
         assert multiscale["datasets"][0]["coordinateTransformations"][0]["scale"] == [3.0, 0.75, 0.5]
         np.testing.assert_array_equal(group["0/image"][:], volume.transpose(2, 1, 0))
+
+
+def test_own_levels_of_a_slide_come_in_the_order_of_ome_zarr_with_windows(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    slide = np.random.default_rng(5).integers(0, 255, (600, 400, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "slide.tif") as file:
+        file.write(slide, subifds=1, tile=(256, 256), photometric="rgb", metadata={"axes": "YXS"})
+        file.write(slide[::4, ::4], subfiletype=1, tile=(256, 256), photometric="rgb")
+    with serving({"slide": opened_file(str(tmp_path / "slide.tif"), str(tmp_path))}, pyramid="auto") as client:
+        for number, image in ((2, Image04), (3, Image05)):
+            group = zarr.open_group(f"{client.handle.address}/zarr/v{number}/images/slide", mode="r")
+            image.from_zarr(group)
+            np.testing.assert_array_equal(group["1/image"][:], slide[::4, ::4].transpose(2, 0, 1))
+        described = group.attrs["ome"]
+        assert [axis["name"] for axis in described["multiscales"][0]["axes"]] == ["c", "y", "x"]
+        scale = described["multiscales"][0]["datasets"][1]["coordinateTransformations"][0]["scale"]
+        assert scale == [1.0, 4.0, 4.0]
+        assert [each["color"] for each in described["omero"]["channels"]] == ["FF0000", "00FF00", "0000FF"]
