@@ -93,7 +93,7 @@ def test_threads_that_compute_for_one_limit_use_it_together(compiled):
 
 
 def test_a_kernel_that_was_underestimated_is_stopped(monkeypatch, compiled):
-    monkeypatch.setattr("mandeldask.fractal.mandelbrot.spend", lambda *_: None)
+    monkeypatch.setattr("mandeldask.fractal.escape_time.spend", lambda *_: None)
     grid = Grid.window("-0.7436438870371587+0.1318259042053120j", "1e-13", (512, 512))
     with limited(0.01), pytest.raises(BudgetExceeded, match=r"pixels to maxiter 4000000 took more than the 0\.01 s"):
         Mandelbrot(4_000_000)(grid)

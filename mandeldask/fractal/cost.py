@@ -34,6 +34,8 @@ _FOLLOWED_S = 30e-6
 
 _PERIOD_S = 20e-6
 """Seconds that looking for a pixel's period takes."""
+_PERIOD_ORBITS = 12
+"""Orbits as long as `maxiter` that looking for minibrots around some pixels may come to."""
 
 
 _MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
@@ -97,6 +99,8 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     pixel = _PIXEL_S[deep] + maxiter * stage.seconds[with_orbits] + _PERIOD_S * ("period" in wanted)
     pixels = grid.im.size * grid.re.size
     integers = min(pixels, _INTEGER_PIXELS) * orbit
+    if "period" in wanted:
+        integers += _PERIOD_ORBITS * maxiter * iteration_seconds(bits_for(finest_of(grid)))
     if deep and with_orbits and _is_next_to_the_tip(grid):
         integers = pixels * (10 * orbit + maxiter * _FOLLOWED_S)
     return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, integers)

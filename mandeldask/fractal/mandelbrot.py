@@ -45,7 +45,7 @@ class Mandelbrot(EscapeTime):
         """Answer every pixel of `tile`."""
         run(tile)
         if tile.period is not None:
-            from mandeldask.fractal.escape.proofs.interior_stage import find_periods  # noqa: PLC0415  numba
+            from mandeldask.fractal.escape.proofs.periods import find_periods  # noqa: PLC0415  numba
 
             find_periods(tile)
 

@@ -158,8 +158,10 @@ def _newton_step(c_x: Any, c_y: Any, period: int, bits: int) -> tuple[Any, Any] 
             cancellation.check()
         slope = slope.after(float(x >> drop) * unit, float(y >> drop) * unit)
         x, y = (((x - y) * (x + y)) >> bits) + c_x, ((x * y) >> (bits - 1)) + c_y
+        if x.bit_length() > bits + 8:
+            return None
     square, shift = slope.x**2 + slope.y**2, slope.exponent + 60
-    if square == 0.0 or shift < 0 or x.bit_length() > bits + 8:
+    if square == 0.0 or shift < 0:
         return None
     inverse_x, inverse_y = int(ldexp(slope.x / square, 60)), int(ldexp(-slope.y / square, 60))
     return (x * inverse_x - y * inverse_y) >> shift, (x * inverse_y + y * inverse_x) >> shift

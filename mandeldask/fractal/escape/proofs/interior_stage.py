@@ -30,19 +30,18 @@ _CREDIT = 1 << 14
 
 def answer_by_attracting_cycle(tile: Tile) -> None:
     """Answer open pixels of `tile` whose orbits an attracting cycle draws in, while that is quicker than iterating."""
-    periods = _periods(tile, tile.maxiter, tile.open)
-    if tile.period is not None:
-        tile.period[tile.open] = periods
+    c_x, c_y, rho = positions_of(tile, tile.open)
+    periods = attracting_periods(c_x, c_y, rho, tile.maxiter, tile.cancellation.flag)
     tile.close(periods > 0)
 
 
-def find_periods(tile: Tile) -> None:
-    """Write the period of every pixel that does not escape and that a cycle can be proven for; closes nothing."""
-    if tile.period is None:
-        return
-    pixels = np.flatnonzero((tile.counts == tile.maxiter) & (tile.period == 0))
-    tile.period[pixels] = _periods(tile, 1 << 30, pixels)
-    tile.cancellation.check()
+def periods_alone(
+    c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, flag: NDArray[np.uint8]
+) -> NDArray[np.uint32]:
+    """Return what `attracting_periods` does, each by its own orbit: none depends on which others are asked for."""
+    periods = np.zeros(c_x.size, np.uint32)
+    _judge_each(c_x, c_y, rho, periods, flag)
+    return periods
 
 
 def attracting_periods(
@@ -58,13 +57,13 @@ def attracting_periods(
     return periods
 
 
-def _periods(tile: Tile, maxiter: int, pixels: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return the periods proven for `pixels`."""
+def positions_of(tile: Tile, pixels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return re c and im c of `pixels`, and how wrong they may be, in every iterate too."""
     im, re = _positions(tile.grid.im), _positions(tile.grid.re)
     rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
     rows, cols = np.divmod(pixels, re.size)
     tile.cancellation.check()
-    return attracting_periods(re[cols], im[rows], rho, maxiter, tile.cancellation.flag)
+    return re[cols], im[rows], rho
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
@@ -97,6 +96,16 @@ def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any)
             cycle = found
             periods[i] = found
             credit += gain
+
+
+@kernel
+def _judge_each(c_x: Any, c_y: Any, rho: float, periods: Any, flag: Any) -> None:
+    for i in range(c_x.size):
+        if flag[0]:
+            return
+        verdict, _, cycle, _, _, _ = judge(c_x[i], c_y[i], rho, 0.0, PATIENCE)
+        if verdict == PROVEN:
+            periods[i] = cycle
 
 
 @inner

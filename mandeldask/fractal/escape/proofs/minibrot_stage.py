@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_for
-from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods
+from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
@@ -64,6 +67,8 @@ class Renormalization(NamedTuple):
     exponent: int
     error: float
     """Bound on how far off w' is, for |w| <= 2.5 and |c'| <= 2.1."""
+    period: int
+    """Iterations of f_c that one of it is, where cycles near 0 surely come back to |w| <= 2.5 at no other; else 0."""
 
 
 def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> None:
@@ -77,31 +82,59 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
         return
+    seen = _seen_from(tile, found)
+    if seen is None:
+        return
+    find = partial(attracting_periods, maxiter=tile.maxiter, flag=tile.cancellation.flag)
+    if _periods(tile, found, seen, tile.open[::_PROBED], find).any():
+        tile.close(_periods(tile, found, seen, tile.open, find) > 0)
+
+
+def periods_around(tile: Tile, point: Point, pixels: NDArray[np.int64], bits: int) -> NDArray[np.uint32]:
+    """Return the least periods that are proven for `pixels` by the minibrot that `point` is in, 0 where none is.
+
+    Its period is that of one of the nearest returns of the orbit of `point` to 0.
+    """
+    orbit = orbit_of(point, bits, tile.maxiter)
+    moduli = np.hypot(orbit.x, orbit.y)[1:]
+    records = np.flatnonzero(moduli[1:] < np.minimum.accumulate(moduli)[:-1]) + 2
+    periods = np.zeros(pixels.size, np.uint32)
+    find = partial(periods_alone, flag=tile.cancellation.flag)
+    for period in records.tolist():
+        nucleus = nucleus_of_period(point, period, bits)
+        found = None if nucleus is None else _renormalization(orbit_of(nucleus, bits, period))
+        seen = None if found is None else _seen_from(tile, found)
+        if found is not None and seen is not None and found.period:
+            periods = found.period * _periods(tile, found, seen, pixels, find)
+            if periods.any():
+                break
+    return periods
+
+
+def _seen_from(tile: Tile, found: Renormalization) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return positions of columns and rows from the nucleus; None where no pixel can be near it."""
     axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
     most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
     if most * Fraction(2) ** found.exponent > FAR:
-        return  # few pixels can be near the nucleus
-    re = positions(tile.grid.re, found.nucleus.re, -found.exponent)[0]
-    im = positions(tile.grid.im, found.nucleus.im, -found.exponent)[0]
-    if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C:
-        return
-    if _stay(tile, found, re, im, tile.open[::_PROBED]).any():
-        tile.close(_stay(tile, found, re, im, tile.open))
+        return None  # few pixels can be near the nucleus
+    re, im = (positions(axis, origin, -found.exponent)[0] for axis, origin in axes)
+    return None if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C else (re, im)
 
 
-def _stay(
-    tile: Tile, found: Renormalization, re: NDArray[np.float64], im: NDArray[np.float64], pixels: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return which of `pixels`, at `re` and `im` from the nucleus, are proven to stay."""
+def _periods(
+    tile: Tile,
+    found: Renormalization,
+    seen: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pixels: NDArray[np.int64],
+    find: Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.uint32]],
+) -> NDArray[np.uint32]:
+    """Return the periods that `find` proves for the c' of `pixels`, `seen` from the nucleus; 0 where it proves none."""
     rows, cols = np.divmod(pixels, tile.grid.re.size)
-    c = found.slope * (re[cols] + 1j * im[rows])
+    c = found.slope * (seen[0][cols] + 1j * seen[1][rows])
     near = np.flatnonzero(np.abs(c) <= _MOST_C)
-    periods = attracting_periods(
-        c.real[near], c.imag[near], found.error + _POSITION, tile.maxiter, tile.cancellation.flag
-    )
-    proven = np.zeros(pixels.size, np.bool_)
-    proven[near[periods > 0]] = True
-    return proven
+    periods = np.zeros(pixels.size, np.uint32)
+    periods[near] = find(c.real[near], c.imag[near], found.error + _POSITION)
+    return periods
 
 
 def _least(values: NDArray[np.float64]) -> float:
@@ -127,13 +160,13 @@ def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:
 
     That is the case too where the orbit does not return to 0.
     """
-    a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent = _follow(orbit.x, orbit.y, len(orbit))
+    a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, apart = _follow(orbit.x, orbit.y, len(orbit))
     parts = (*_end(orbit), orbit.error, (lost, exponent))
     error = math.hypot(a_x, a_y) * sum(_ldexp(abs(value), shift + a_exponent) for value, shift in parts) * _OUTWARD
     if not error < _GOOD:
         return None
     slope = complex(a_x, a_y) * complex(b_x, b_y)
-    return Renormalization(orbit.center, slope, a_exponent + b_exponent, error)
+    return Renormalization(orbit.center, slope, a_exponent + b_exponent, error, len(orbit) if apart else 0)
 
 
 def _end(orbit: ReferenceOrbit) -> tuple[tuple[float, int], ...]:
@@ -151,13 +184,15 @@ def _ldexp(value: float, exponent: int) -> float:
 def _follow(z_x, z_y, period):
     """Return A, B and the bound on what they leave of dz after `period` iterations, each with its exponent.
 
+    Last, whether all iterates before that one are surely farther from 0 than |z| <= `_REACH` / |A| is.
+
     ``dz_period = A z^2 + B dc`` up to that bound, for |A z| <= `_REACH` and |A B dc| <= 1.01 `_MOST_C`.
     """
     a_x, a_y, a_exponent, b_x, b_y, b_exponent = 1.0, 0.0, 0, 1.0, 0.0, 0
     for j in range(1, period):
         x, y = 2.0 * z_x[j], 2.0 * z_y[j]
         if not max(abs(x), abs(y)) > _LEAST_Z:
-            return 1.0, 0.0, 0, 1.0, 0.0, 0, np.inf, 0
+            return 1.0, 0.0, 0, 1.0, 0.0, 0, np.inf, 0, False
         a_x, a_y = x * a_x - y * a_y, x * a_y + y * a_x
         b_x, b_y = x * b_x - y * b_y + power(-b_exponent), x * b_y + y * b_x
         a_x, a_y, a_exponent = _scaled(a_x, a_y, a_exponent)
@@ -168,19 +203,21 @@ def _follow(z_x, z_y, period):
     dc, dc_exponent = 1.01 * _MOST_C / (a * b), -a_exponent - b_exponent
     exponent = max(square_exponent, dc_exponent)
     alpha, beta, lost = square * power(square_exponent - exponent), dc * power(dc_exponent - exponent), 0.0
+    apart, radius = True, 1.01 * _REACH / a * power(-a_exponent)
     for j in range(1, period):
         added, scale = dc * power(dc_exponent - exponent), math.ldexp(1.0, max(exponent, -1000))
         growth, most = 2.0 * np.hypot(z_x[j], z_y[j]), alpha + beta + lost
+        apart = apart and 0.49 * growth > radius + 1.01 * scale * most
         lost = (growth * lost + scale * most**2 + _STEP * (growth * (alpha + beta) + added)) * _OUTWARD + _FLOOR
         alpha, beta = growth * alpha * _OUTWARD, (growth * beta + added) * _OUTWARD + _FLOOR
         most = alpha + beta + lost
         if not most < 2.0**300:
-            return a_x, a_y, a_exponent, b_x, b_y, b_exponent, np.inf, 0
+            return a_x, a_y, a_exponent, b_x, b_y, b_exponent, np.inf, 0, False
         if most > 2.0**60 or most < 2.0**-60:
             shift = math.frexp(most)[1]
             alpha, beta, lost = alpha * power(-shift), beta * power(-shift), lost * power(-shift)
             exponent += shift
-    return a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent
+    return a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, apart
 
 
 @inner

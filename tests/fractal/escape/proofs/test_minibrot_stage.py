@@ -24,7 +24,7 @@ def test_the_map_is_within_its_error(period):
     rng = np.random.default_rng(period)
     for _ in range(6):
         z, true = orbit(rng, period)
-        a_x, a_y, a_e, b_x, b_y, b_e, lost, exponent = ms._follow(z.real.copy(), z.imag.copy(), period)
+        a_x, a_y, a_e, b_x, b_y, b_e, lost, exponent, _ = ms._follow(z.real.copy(), z.imag.copy(), period)
         a, b = Complex.of(a_x, a_y) * power_of_two(a_e), Complex.of(b_x, b_y) * power_of_two(b_e)
         size_z = exact(ms._REACH / abs(complex(a_x, a_y)) * (1 - 2.0**-40)) * power_of_two(-a_e)
         size_c = exact(ms._MOST_C / abs(complex(a_x, a_y) * complex(b_x, b_y))) * power_of_two(-a_e - b_e)
@@ -43,7 +43,7 @@ def test_the_bound_is_rounded_up():
     ctx.prec, rng = 200, np.random.default_rng(5)
     for _ in range(40):
         z, _ = orbit(rng, 30)
-        a_x, a_y, a_e, b_x, b_y, b_e, lost, exponent = ms._follow(z.real.copy(), z.imag.copy(), 30)
+        a_x, a_y, a_e, b_x, b_y, b_e, lost, exponent, _ = ms._follow(z.real.copy(), z.imag.copy(), 30)
         two = arb(2)
         a, b = (arb(x) ** 2 + arb(y) ** 2 for x, y in ((a_x, a_y), (b_x, b_y)))
         a, b = a.sqrt() * two**a_e, b.sqrt() * two**b_e

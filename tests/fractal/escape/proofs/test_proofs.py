@@ -170,15 +170,13 @@ def test_along_the_edge_little_is_tried():
 
 @pytest.mark.parametrize("place", ["home", *sorted(PLACES)])
 def test_cycles_of_single_pixels(place):
-    """What the stage claims inside is inside: no count of 3000 iterates contradicts it, nor does the period."""
+    """What the stage claims inside is inside: no count of 3000 iterates contradicts it."""
     grid = around(Pyramid().grid(45), PLACES.get(place, "-0.2+0.7j"), (64, 64))
-    tile = Tile.blank(grid, 100_000, ("iterations", "period"))
+    tile = Tile.blank(grid, 100_000)
     answer_by_attracting_cycle(tile)
     given = answered(tile)
     pixels = [divmod(int(i), 64) for i in np.random.default_rng(0).permutation(given)[:12]]
     assert not wrong_pixels(grid, np.full(grid.shape, 3000), 3000, pixels)
-    assert (tile.period[given] > 0).all()
-    assert (tile.period[tile.open] == 0).all()
 
 
 def test_periods_are_found_where_counts_alone_would_not_tell():

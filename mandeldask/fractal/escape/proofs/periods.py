@@ -1,0 +1,50 @@
+"""Periods of the pixels that do not escape: by their own cycles, and inside minibrots by those of its map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
+from mandeldask.fractal.escape.proofs.interior_stage import periods_alone, positions_of
+from mandeldask.fractal.escape.proofs.minibrot_stage import periods_around
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.tile import Tile
+
+MOST_MINIBROTS = 4
+"""Minibrots that are looked at for one tile."""
+MOST_IN_VAIN = 2
+"""Pixels that are in none, or whose cycle shows too late, after which no more are looked at."""
+
+
+def find_periods(tile: Tile) -> None:
+    """Write the period of every pixel that does not escape and that a cycle can be proven for; closes nothing.
+
+    Raises
+    ------
+    mandeldask.cancellation.Cancelled
+        If the computation was cancelled.
+    """
+    if tile.period is None:
+        return
+    pixels = _unknown(tile)
+    tile.period[pixels] = periods_alone(*positions_of(tile, pixels), tile.cancellation.flag)
+    tile.cancellation.check()
+    bits, in_vain = bits_for(finest_of(tile.grid)), 0
+    pixels = _unknown(tile)
+    for _ in range(MOST_MINIBROTS):
+        if not pixels.size or in_vain == MOST_IN_VAIN:
+            break
+        middle = int(pixels[pixels.size // 2])
+        found = periods_around(tile, tile.grid.point(*divmod(middle, tile.grid.re.size)), pixels, bits)
+        tile.cancellation.check()
+        tile.period[pixels] = found
+        in_vain += not found.any()
+        pixels = pixels[(found == 0) & (pixels != middle)]
+
+
+def _unknown(tile: Tile) -> np.ndarray:
+    """Return the pixels that do not escape and have no period yet."""
+    return np.flatnonzero((tile.counts == tile.maxiter) & (tile.period == 0))
