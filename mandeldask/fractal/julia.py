@@ -34,7 +34,7 @@ class Julia(EscapeTime):
     >>> from mandeldask.fractal.geometry import Grid
     >>> from mandeldask.fractal.rationals import as_point
     >>> rabbit = Julia(maxiter=255, c=as_point("-0.123+0.745j"))
-    >>> rabbit.about.title, rabbit(Grid.window("0", "4", (3, 4)))["iterations"].max()
+    >>> rabbit.about.title, rabbit(Grid.window("0", "4", (4, 4)))["iterations"].max()
     ('The Julia set of -0.123+0.745j', np.uint8(255))
     """
 
