@@ -35,8 +35,7 @@ MOST_ESCAPE_STEPS = 48
 """Steps within which lanes that left reach the escape radius: near c = -2 they move slowly at first."""
 ESCAPE_SQUARE = 64.0
 """Squared escape radius, of 2z: past it relative errors no longer grow, and error bounds are not carried."""
-REMAINING = 3
-"""Steps from there that take any lane far out."""
+REMAINING = 3  # steps from there take any lane far out
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
 """What half a batch of steps pays in advance."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
@@ -48,15 +47,13 @@ _ROWS = Layout.of("X Y S CX CY BORN PIXEL DX DY Q", LANES + 16)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q = _ROWS.offsets
 """BORN is the clock's time at z_0; of lanes that are watched, the count before the batch."""
 FLYING = _ROWS.then("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
-OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = FLYING.rows("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
-"""Of lanes that iterate unchecked: what they were before the batch."""
+OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = FLYING.offsets[10:]  # of unchecked lanes: as before the batch
 WATCHED = _ROWS.then("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
 INSIDE, NEAREST, UNSURE, ESCAPE_STEPS, KNOWN, SMOOTH = WATCHED.rows("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
 """Of lanes that are watched: how many iterates of the batch are within |z| <= 2, the least distance of |z|^2 from 4,
-whether an iterate may be on either side, how many steps were done up to the escape radius; and of those that are far
-out, whether their error is small enough, and their smooth escape time."""
-_INDEX = 2**40 - 1
-"""Mask that an index passes unchanged."""
+whether an iterate may be on either side, steps up to the escape radius; far out: is the error small enough, and smooth.
+"""
+_INDEX = 2**40 - 1  # a mask that an index passes unchanged
 
 
 class Room(NamedTuple):

@@ -8,7 +8,6 @@ must be rebased or rescaled, or stands at a zero of the reference, is attended t
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,9 @@ from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
+from mandeldask.fractal.escape.perturbation.delta_edge import beyond_circle, edge_in_units
 from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
-from mandeldask.fractal.escape.perturbation.delta_step import MARGIN, beyond_circle, edge_in_units
+from mandeldask.fractal.escape.perturbation.delta_step import MARGIN
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 _STEP: ErrorBound = 2.0**-98
@@ -47,22 +47,6 @@ ROWS = _PIXELS.then("REF_X REF_X_LOW REF_Y REF_Y_LOW ZX ZX_LOW ZY ZY_LOW CALL")
 REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = ROWS.offsets[18:]
 """Z, z and CALL (must it be attended to?) at this iteration."""
 SIZE = ROWS.size
-
-
-class DoubledPlace(NamedTuple):
-    """Where pixels are, relative to the reference."""
-
-    x: np.ndarray
-    """Real parts of dc by pixel, shape (2, pixels), high and low, in units of 2^exponent."""
-    y: np.ndarray
-    """Imaginary parts."""
-    exponent: int
-    spacing: float
-    """From a pixel to the next, in units of 2^exponent."""
-    worst: float
-    """What the square of the relative error of z may be far out, where fields are wanted."""
-    worst_slope: float
-    """The same of dz/dc; infinite for `smooth` alone."""
 
 
 @kernel

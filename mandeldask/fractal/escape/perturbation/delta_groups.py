@@ -18,6 +18,7 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.bla import BASE, longest_skip
+from mandeldask.fractal.escape.perturbation.delta_edge import decide_at_edge
 from mandeldask.fractal.escape.perturbation.delta_step import (
     CIRCLE,
     DC_X,
@@ -44,7 +45,6 @@ from mandeldask.fractal.escape.perturbation.delta_step import (
     bla_skip_slope,
     classify,
     classify_at_zero,
-    decide_at_edge,
     grow_error,
     moduli,
     pass_zero,

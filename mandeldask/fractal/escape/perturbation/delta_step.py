@@ -39,9 +39,6 @@ _LEAST = 2.0**-450
 MARGIN: ErrorBound = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
 
-_EDGE_ROUNDING: ErrorBound = 2.0**-48
-"""More than the roundings of |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 lose, per sum of the moduli."""
-
 _REBASE_ROUNDING: ErrorBound = 2.0**-50
 """More than Z + dz loses when it is rounded, per sum of the moduli of all parts."""
 
@@ -92,7 +89,7 @@ class Bound(NamedTuple):
     added: float
     """S per squared rounding of one step."""
     slack: float
-    """What the rounding of Z adds to |z|^2, per |Z|^2."""
+    """What the rounding of Z adds to |z|^2, per |Z|^2. Where errors are below |w|, `LINEAR` covers it."""
 
 
 def bound_for(steps: int) -> Bound:
@@ -171,47 +168,6 @@ def classify(w, count, z_x, z_y, scale, bound, near):
         w[MARK + i] = STAY if stays else (REBASE if inside else (OUT if z2 - error > 4.0 else OPEN))
         staying += stays
     return count - staying
-
-
-@inner
-def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
-    """Decide more than `classify` did where Z is near the circle; `edge` is a row of those of `Orbit`."""
-    excess, error = edge_in_units(edge, exponent)
-    per_u = (1.0 + 2.0**-40) / bound.u
-    for i in range(count):
-        if w[MARK + i] != OPEN:
-            continue
-        r = np.sqrt(w[S + i] * per_u)
-        beyond, doubt = beyond_circle(w[X + i], w[Y + i], r, z_x, z_y, scale, excess, error)
-        if beyond - doubt > 0.0:
-            w[MARK + i] = OUT
-        elif beyond + doubt <= 0.0:
-            w[MARK + i] = STAY
-
-
-@inner
-def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
-    """Return |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 in units of dz, and how wrong it may be.
-
-    There ``dz = scale (x + iy)``; in these units too, `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z.
-    """
-    w2 = x * x + y * y
-    modulus = np.sqrt(w2)
-    if not scale * (modulus + r) < 0.25:
-        return 0.0, np.inf
-    beyond = excess + (2.0 * (z_x * x + z_y * y) + scale * w2)
-    doubt = (4.0 + 4.0 * scale * (modulus + r)) * r * 1.01 + _EDGE_ROUNDING * (abs(excess) + 4.0 * modulus + scale * w2)
-    return beyond, doubt + 5.0 * error
-
-
-@inner
-def edge_in_units(edge, exponent):
-    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent; `edge` is a row of those of `Orbit`."""
-    excess = edge[0] * power(int(edge[1]) - exponent)
-    error, shift = edge[2], int(edge[3]) - exponent
-    if error:
-        error = error * power(shift) if shift < 900 else np.inf
-    return excess, error
 
 
 @contracted

@@ -75,6 +75,22 @@ class Place(NamedTuple):
     """The same of dz/dc."""
 
 
+class DoubledPlace(NamedTuple):
+    """Where pixels are, relative to the reference."""
+
+    x: np.ndarray
+    """Real parts of dc by pixel, shape (2, pixels), high and low, in units of 2^exponent."""
+    y: np.ndarray
+    """Imaginary parts."""
+    exponent: int
+    spacing: float
+    """From a pixel to the next, in units of 2^exponent."""
+    worst: float
+    """What the square of the relative error of z may be far out, where fields are wanted."""
+    worst_slope: float
+    """The same of dz/dc; infinite for `smooth` alone."""
+
+
 class Answers(NamedTuple):
     """What was found, by pixel."""
 

@@ -17,10 +17,10 @@ from mandeldask.fractal.escape.arithmetic.positions import each_position, positi
 from mandeldask.fractal.escape.limits import FEWEST_FOR_REFERENCE, REFINED_STEP_S
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
 from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over, side_for
-from mandeldask.fractal.escape.perturbation.delta_doubledouble import DoubledPlace, follow_refined
+from mandeldask.fractal.escape.perturbation.delta_doubledouble import follow_refined
 from mandeldask.fractal.escape.perturbation.delta_groups import arrange, follow
 from mandeldask.fractal.escape.perturbation.delta_step import bound_for
-from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, Place, lent_pools, put_at_start
+from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, DoubledPlace, Place, lent_pools, put_at_start
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
     PreparedReference,

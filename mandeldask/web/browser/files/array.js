@@ -83,12 +83,14 @@ async function showImage({ place, server, state, failed }) {
     permalink.read(state.read(), view);
     panel = fillPanel(controls, view, wordedAt, changed);
   });
-  place.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => {
-    if (button.dataset.zoom === "0") view.viewport.fit();
-    else view.viewport.zoom(Number(button.dataset.zoom));
-    view.redraw();
-    changed();
-  }));
+  for (const button of place.querySelectorAll("[data-zoom]")) {
+    button.addEventListener("click", () => {
+      if (button.dataset.zoom === "0") view.viewport.fit();
+      else view.viewport.zoom(Number(button.dataset.zoom));
+      view.redraw();
+      changed();
+    });
+  }
 }
 
 const zoomButtons = () => element("div", { class: "zoom", role: "group", "aria-label": "Zoom" },

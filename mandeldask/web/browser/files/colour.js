@@ -27,7 +27,7 @@ export function paintMap(pixels, values, { low, high, map, inverted, missing }) 
   const factor = factorOf(low, high);
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {
     const value = values[at];
-    if (value !== value || value === missing) continue;
+    if (Number.isNaN(value) || value === missing) continue;
     const place = step(value, low, factor);
     const from = 3 * (inverted ? 255 - place : place);
     pixels[to] = colours[from];
@@ -43,7 +43,7 @@ export function paintChannel(pixels, values, { low, high, color, missing }) {
   const factor = factorOf(low, high);
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {
     const value = values[at];
-    if (value !== value || value === missing) continue;
+    if (Number.isNaN(value) || value === missing) continue;
     const light = step(value, low, factor);
     pixels[to] += light * red; // pixels are clamped and rounded
     pixels[to + 1] += light * green;
@@ -56,7 +56,7 @@ export function paintChannel(pixels, values, { low, high, color, missing }) {
 export function paintLabels(pixels, values, { missing }) {
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {
     const value = values[at];
-    if (value !== value || value === missing || value === 0) continue;
+    if (Number.isNaN(value) || value === missing || value === 0) continue;
     const [red, green, blue] = labelColour(value);
     pixels[to] = red;
     pixels[to + 1] = green;

@@ -87,7 +87,7 @@ export class ImageView {
     const parts = shown.map(({ index }) => this.tiles.get(this.#key(level, tile, index)));
     if (!parts.every(Boolean)) return false;
     const [first] = parts;
-    if (first && first.width) {
+    if (first?.width) {
       const bitmap = this.#bitmap(`${this.#key(level, tile, "")}${JSON.stringify([shown, this.look.mode])}`, first, shown, parts);
       const [x, y] = [Math.round(tile.x), Math.round(tile.y)];
       const [right, bottom] = [Math.round(tile.x + first.width * tile.across), Math.round(tile.y + first.height * tile.down)];
@@ -103,7 +103,7 @@ export class ImageView {
       this.painted.delete(key);
     } else {
       const image = new ImageData(width, height);
-      shown.forEach((channel, index) => this.#paint(image.data, parts[index].values, channel));
+      for (const [index, channel] of shown.entries()) this.#paint(image.data, parts[index].values, channel);
       bitmap = new OffscreenCanvas(width, height);
       bitmap.getContext("2d").putImageData(image, 0, 0);
     }

@@ -93,7 +93,10 @@ export async function showLine(place, array, failed) {
     chosen = at >= 0 && at < values.length ? at : undefined;
     draw(chosen);
   });
-  canvas.addEventListener("pointerleave", () => draw((chosen = undefined)));
+  canvas.addEventListener("pointerleave", () => {
+    chosen = undefined;
+    draw(chosen);
+  });
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -100, PageDown: 100 }[event.key];
     if (!step) return;

@@ -33,7 +33,9 @@ export function fillPanel(place, view, worded, changed) {
     contrast,
   );
   choose();
-  return { refresh: () => contrast.querySelectorAll("canvas").forEach((canvas) => drawHistogram(canvas, view)) };
+  return { refresh: () => {
+    for (const canvas of contrast.querySelectorAll("canvas")) drawHistogram(canvas, view);
+  } };
 }
 
 function slider(picture, look, axis, worded, update) {
@@ -57,7 +59,10 @@ function parts(view, again) {
     const limits = await Promise.all(look.channels.map((_, index) => firstLimits(picture, look.at, index, part)));
     if (Number(select.value) !== part) return; // another was chosen since
     look.part = part;
-    look.channels.forEach((channel, index) => Object.assign(channel, { low: limits[index].low, high: limits[index].high, map: mapOf(picture, part) }));
+    for (const [index, channel] of look.channels.entries()) {
+      const { low, high } = limits[index];
+      Object.assign(channel, { low, high, map: mapOf(picture, part) });
+    }
     if (look.mode === "labels" && !isWhole(picture, part)) look.mode = "map";
     again();
   } }, ...picture.parts.map(({ name }, index) => element("option", { value: index }, name)));
@@ -84,10 +89,10 @@ function contrastOf(view, update, choose) {
   const { look } = view;
   if (look.mode === "labels") return [];
   if (look.mode === "channels") return look.channels.map((channel, index) => channelControls(view, channel, index, update));
-  return [mapControls(look, update, choose), ...limitControls(view, look.channels[0], 0, update)];
+  return [mapControls(look, choose), ...limitControls(view, look.channels[0], 0, update)];
 }
 
-function mapControls(look, update, choose) {
+function mapControls(look, choose) {
   const [channel] = look.channels;
   const select = element("select", { change: () => {
     channel.map = select.value;

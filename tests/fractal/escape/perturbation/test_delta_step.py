@@ -17,7 +17,7 @@ from mandeldask.fractal.escape.perturbation.pixel_pool import Place
 advance, advance_slope = numba.njit(ds.advance), numba.njit(ds.advance_slope)
 grow_error, bla_skip, bla_skip_slope = numba.njit(ds.grow_error), numba.njit(ds.bla_skip), numba.njit(ds.bla_skip_slope)
 step_without_bound, two_steps_without_bound = numba.njit(ds.step_without_bound), numba.njit(ds.two_steps_without_bound)
-classify, decide_at_edge = numba.njit(ds.classify), numba.njit(ds.decide_at_edge)
+classify = numba.njit(ds.classify)
 rebase, pass_zero = numba.njit(ds.rebase), numba.njit(ds.pass_zero)
 COUNT = 48
 U53 = rational(1, 2**53)
@@ -184,39 +184,6 @@ def test_a_pixel_is_not_taken_for_one_on_the_other_side(gap, r):
             assert ((here + along(complex(here) * outward, r)).square() > 4) == (mark == ds.OUT)
     if gap > 2.0**-47:
         assert decided > 100
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_the_edge_is_decided_rightly(share):
-    """Z near the circle, with |Z|^2 - 4 known exactly, and dz that brings z to within a rounding of the circle."""
-    rng, bound, exponent = np.random.default_rng(12), ds.bound_for(1000), -60
-    scale, decided = 2.0**exponent, 0
-    for _ in range(60):
-        angle = 2 * np.pi * rng.random()
-        true = along(np.exp(1j * angle), 2) + along(complex(rng.normal(), rng.normal()), 2.0 ** -rng.uniform(58, 62))
-        z = complex(true)
-        excess = true.square() - 4
-        mantissa, shift = math.frexp(int(excess.p) / int(excess.q))
-        w = np.zeros(ds.SIZE)
-        target = -float(int(excess.p) / int(excess.q)) / scale  # 2 Re(Z* w) that brings it to the circle
-        along_z, noise = target / (2.0 * abs(z)) * z / abs(z), 2.0 ** -rng.uniform(40, 54, COUNT)
-        some = along_z * (1 + noise * rng.normal(size=COUNT) + 1j * rng.normal(size=COUNT))
-        w[ds.X : ds.X + COUNT], w[ds.Y : ds.Y + COUNT] = some.real, some.imag
-        w[ds.MARK : ds.MARK + COUNT] = ds.OPEN
-        r = share * 2.0**-52
-        w[ds.S : ds.S + COUNT] = bound.u * r * r * (1 + 2.0**-50)
-        edge = np.array([mantissa, shift, 0.0, 0.0])
-        decide_at_edge(w, COUNT, z.real, z.imag, scale, bound, edge, exponent)
-        for i in range(COUNT):
-            mark = w[ds.MARK + i]
-            if mark == ds.OPEN:
-                continue
-            decided += 1
-            here = true + at(w, ds.X, i) * power_of_two(exponent)
-            outward = 1.0 if mark == ds.STAY else -1.0
-            moved = here + along(complex(here) * outward, r) * power_of_two(exponent)
-            assert (moved.square() > 4) == (mark == ds.OUT)
-    assert decided > 0
 
 
 @pytest.mark.parametrize(("z_exponent", "exponent"), [(0, 0), (0, -3), (-400, -400), (-400, -420), (-500, -400)])
