@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-HEAVY = ("numba", "llvmlite", "xarray", "dask", "zarr", "numpy", "starlette", "uvicorn", "distributed", "matplotlib")
+HEAVY = (
+    *("numba", "llvmlite", "xarray", "dask", "zarr", "numpy", "starlette"),
+    *("uvicorn", "distributed", "matplotlib", "PIL", "typer"),
+)
 
 
 def modules_after(program):
