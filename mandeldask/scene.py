@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mandeldask.lazy.progress import Report
 
-BAND = 2**23
+BAND = 2**21
 """Points that are computed, and in memory, at a time."""
 
 TEXT = "mandeldask"

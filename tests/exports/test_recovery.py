@@ -55,7 +55,7 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 20))])
 def test_killed_at_a_random_moment_it_goes_on_and_rewrites_nothing(tree, tmp_path, seed):
     moment = random.Random(seed).random() * 0.4
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -115,6 +115,14 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_chunk(tree, tmp_path, monkey
     monkeypatch.undo()
     md.export(tree, target, levels=[3])
     assert_complete(tree, target, [3])
+
+
+def test_two_processes_that_export_to_one_target_at_once_end_equal(tree, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM)]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, env=environment) for _ in range(2)]
+    assert [one.wait(120) for one in both] == [0, 0]
+    assert_complete(tree, tmp_path / "out.zarr", [1, 2])
 
 
 def test_two_exports_of_one_target_at_once_end_equal(tree, tmp_path):
