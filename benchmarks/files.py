@@ -1,19 +1,21 @@
 """Files served in place, by us and by others, and read directly: ``python benchmarks/files.py``.
 
-The same files are served by `mandeldask serve FOLDER` and by Tiled's `serve directory`, each in a process of its own,
-and read by their own libraries in this process. Rounds are interleaved, so that a busy machine slows all alike; the
-minimum is the cleaner number. Tiled is found on the PATH, or named by ``--tiled``; where it is missing it is left out.
-(zarr-http-server serves Zarr stores only, none of these files.)
+The same files are served by `mandeldask serve FOLDER`, by Tiled's `serve directory` and by zarr-http-server (the Zarr
+store only: it knows no other files), each in a process of its own, and read by their own libraries in this process.
+Servers take turns, so that a busy machine slows all alike; the minimum is the cleaner number. Others are named by
+``--tiled`` (the command) and ``--zarr-http-server`` (a Python that has it), and left out where they are not.
 
-Printed are, in milliseconds: the first chunk of a TIFF that a server was just started for, a chunk that is in memory, a
-chunk that is not (many chunks of one file, each once), and what a chunk costs more than reading it directly in this
-process (reading, encoding and the mapping, no HTTP); the listing of 1000 files; and the memory of the server's process.
+Printed are, for a window of 256 x 256 pixels of each file, in milliseconds: the first one after the start, one that was
+read before, one that was not, and the bytes that came for it; the listing of 1000 files; and the memory of the server's
+process. Then what a chunk costs more than reading it directly in this process (reading, encoding and the mapping, no
+HTTP).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -33,6 +35,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import tifffile
+import zarr
 
 import mandeldask as md
 
@@ -49,9 +52,15 @@ def made(folder: Path, many: int) -> None:
     with h5py.File(folder / "image.h5", "w") as file:
         file.create_dataset("x", data=image, chunks=(TILE, TILE), compression="gzip", compression_opts=1)
     np.save(folder / "image.npy", image)
+    zarr.create_array(folder / "image.zarr", data=image, chunks=(TILE, TILE))
     (folder / "many").mkdir()
     for number in range(many):
-        np.save(folder / "many" / f"{number}.npy", np.full((16,), number, "f4"))
+        np.save(folder / "many" / f"{name_of(number)}.npy", np.full((16,), number, "f4"))
+
+
+def name_of(number: int) -> str:
+    """Return a number in letters: Tiled takes numbered files for one sequence."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
 
 
 def free_port() -> int:
@@ -100,6 +109,10 @@ def milliseconds(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+ARRAYS = ("image.tif", "image.h5/x", "image.npy", "image.zarr")
+"""Where the image is in each file."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server of the folder, and where things are."""
@@ -107,49 +120,89 @@ class Server:
     name: str
     command: list[str]
     address: str
-    image: str = "image.tif/c/{}/{}"
-    listing: str = "many/"
-
-    def get(self, path: str) -> bytes:
-        """Return what is at a path below the address."""
-        return get(f"{self.address}/{path}")
-
-    def chunk(self, row: int, col: int) -> float:
-        """Return the milliseconds that a chunk of the image takes; not a number where there is none."""
-        try:
-            return milliseconds(lambda: self.get(self.image.format(row, col)))
-        except urllib.error.HTTPError:
-            return float("nan")
+    """URL of the folder, in Zarr v3."""
+    ready: str
+    """URL that is there once the server is."""
+    arrays: dict[str, str]
+    """URL of the image in each file."""
+    listing: str | None
+    """URL that lists the folder of many files."""
 
     def report(self) -> None:
         """Start it, and print what it takes."""
-        with running(self.command, f"{self.address}/zarr.json") as (process, ready):
-            first = self.chunk(0, 0)
-            kept = min(self.chunk(0, 0) for _ in range(20))
-            unread = min(self.chunk(row, col) for row, col in product(range(1, 5), range(5)))
-            listed = milliseconds(lambda: self.get(self.listing))
-            numbers = f"{ready:>9.1f}{first:>9.1f}{kept:>9.2f}{unread:>9.2f}{listed:>9.1f}{rss(process):>9.0f}"
-            print(f"{self.name:<14}{numbers}")
+        with running(self.command, self.ready) as (process, ready):
+            print(f"{self.name}: ready after {ready:.1f} s")
+            for name, url in self.arrays.items():
+                window = Windows.of(url)
+                try:
+                    first, size = window.taken(0, 0)
+                except urllib.error.HTTPError as error:  # Tiled has no chunks of Zarr v3 stores
+                    print(f"  {name:<12}    {error}")
+                    continue
+                kept = min(window.taken(0, 0)[0] for _ in range(20))
+                unread = [window.taken(row, col)[0] for row, col in product(range(1, 5), range(5))]
+                print(f"  {name:<12}{first:>9.1f}{kept:>9.2f}{min(unread):>9.2f}{size / 2**20:>9.2f}")
+            listed = milliseconds(lambda: get(self.listing or "")) if self.listing else float("nan")
+            print(f"  listing {listed:.1f} ms, memory {rss(process):.0f} MiB")
 
 
-def servers(tiled: str | None, folder: Path) -> Iterator[Server]:
+@dataclass(frozen=True)
+class Windows:
+    """Windows of 256 x 256 pixels of a served image: the chunk that each is in, by its metadata."""
+
+    url: str
+    sides: tuple[int, int]
+
+    @classmethod
+    def of(cls, url: str) -> Windows:
+        """Return those of the image at a URL."""
+        grid = json.loads(get(f"{url}/zarr.json"))["chunk_grid"]
+        return cls(url, tuple(grid["configuration"]["chunk_shape"]))
+
+    def taken(self, row: int, col: int) -> tuple[float, int]:
+        """Return the milliseconds and bytes that a window takes."""
+        at = [place * TILE // side for place, side in zip((row, col), self.sides, strict=True)]
+        began = time.perf_counter()
+        size = len(get(f"{self.url}/c/{at[0]}/{at[1]}"))
+        return (time.perf_counter() - began) * 1000, size
+
+
+def servers(options: argparse.Namespace, folder: Path) -> Iterator[Server]:
     """Yield the servers that are here, each at a port of its own."""
     port = free_port()
+    url = f"http://127.0.0.1:{port}/zarr/v3"
     ours = [sys.executable, "-m", "mandeldask", "serve", str(folder), "--root", "--port", str(port)]
-    yield Server("mandeldask", ours, f"http://127.0.0.1:{port}/zarr/v3")
-    if tiled:
+    arrays = {name: f"{url}/{name}" for name in ARRAYS}
+    yield Server("mandeldask", ours, url, f"{url}/zarr.json", arrays, f"{url}/many/")
+    if options.tiled:
         port = free_port()
-        theirs = [tiled, "serve", "directory", str(folder), "--public", "--keep-ext", "--port", str(port)]
-        yield Server("tiled", theirs, f"http://127.0.0.1:{port}/zarr/v3")
+        url = f"http://127.0.0.1:{port}/zarr/v3"
+        theirs = [options.tiled, "serve", "directory", str(folder), "--public", "--keep-ext", "--port", str(port)]
+        arrays = {name: f"{url}/{name}" for name in ARRAYS}
+        ready = (
+            f"{url}/many/{name_of(options.many - 1)}.npy/zarr.json"  # files are registered one by one, this one late
+        )
+        yield Server("tiled", theirs, url, ready, arrays, f"{url}/many/")
+    if options.zarr_http_server:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        store = folder / "image.zarr"
+        program = f"import zarr, zarr_http_server as z; z.serve(z.node_app(zarr.open({str(store)!r})), port={port})"
+        yield Server(
+            "zarr-http-server",
+            [options.zarr_http_server, "-c", program],
+            url,
+            f"{url}/zarr.json",
+            {"image.zarr": url},
+            None,
+        )
 
 
-def served(tiled: str | None, folder: Path, rounds: int) -> None:
+def served(options: argparse.Namespace, folder: Path) -> None:
     """Print what servers take."""
-    if not tiled:
-        print("tiled is not here; left out")
-    print(f"{'server':<14}{'ready s':>9}{'first':>9}{'kept':>9}{'unread':>9}{'list':>9}{'RSS MiB':>9}")
-    for _ in range(rounds):
-        for server in servers(tiled, folder):
+    print(f"{'':<14}{'first':>9}{'kept':>9}{'unread':>9}{'MiB':>9}   ms for a window of {TILE} x {TILE}")
+    for _ in range(options.rounds):
+        for server in servers(options, folder):
             server.report()
 
 
@@ -206,7 +259,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=1000, help="files in the folder that is listed")
-    parser.add_argument("--tiled", help="path of the command tiled")
+    parser.add_argument("--tiled", default=shutil.which("tiled"), help="path of the command tiled")
+    parser.add_argument("--zarr-http-server", metavar="PYTHON", help="a Python that has zarr_http_server")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -214,7 +268,7 @@ def main() -> None:
         time.sleep(0.1)
         direct(folder, options.rounds)
         print()
-        served(options.tiled or shutil.which("tiled"), folder, options.rounds)
+        served(options, folder)
 
 
 if __name__ == "__main__":

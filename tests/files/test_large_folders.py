@@ -4,10 +4,14 @@ import os
 import time
 import tracemalloc
 
+import h5py
 import numpy as np
 import pytest
 import zarr
+from obstore.store import HTTPStore
+from zarr.storage import ObjectStore
 
+import mandeldask as md
 from mandeldask.app import create_app
 from mandeldask.files import folder as folders
 from mandeldask.files import opening
@@ -15,7 +19,6 @@ from mandeldask.files.handles import Handles
 from mandeldask.files.paths import open_path
 from mandeldask.files.stamps import Source, Stamp
 from mandeldask.zarrview.mapping import to_mapping
-from mandeldask.zarrview.store import to_store
 
 COUNT = 20_000
 
@@ -63,9 +66,17 @@ def test_its_memory_is_that_of_its_names(crowd):
 def test_clients_list_and_read_a_folder(tmp_path):
     for number in range(300):
         np.save(tmp_path / f"{number}.npy", np.full(3, number))
-    group = zarr.open_group(to_store(open_path(tmp_path)), mode="r", use_consolidated=False)
-    assert len(list(group.keys())) == 300
-    assert group["299.npy"][...].tolist() == [299] * 3
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["below/x"], file["y"] = np.arange(3), np.arange(4)
+    with md.serve({"t": tmp_path}, background=True) as server:
+        url = server.url("v3", "t")
+        group = zarr.open_group(url, mode="r")  # by our listing in HTML
+        assert len(list(group.keys())) == 301
+        assert group["299.npy"][...].tolist() == [299] * 3
+        http = HTTPStore.from_url(f"{url}/a.h5", client_options={"allow_http": True})  # which lists nothing
+        consolidated = zarr.open_group(ObjectStore(http, read_only=True), mode="r")
+        assert sorted(consolidated.keys()) == ["below", "y"]
+        assert consolidated["below/x"][...].tolist() == [0, 1, 2]
 
 
 def test_bad_files_of_a_large_folder_are_found_when_asked_for(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 import xarray as xr
 import zarr
+from astropy.io import fits
 from pyarrow import feather
 
 from file_samples import dataset
@@ -149,3 +150,17 @@ def test_a_time_step_of_a_netcdf_file_reads_that_step_only(opened, tmp_path, mon
     monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda self, key: read.append(real(self, key)) or read[-1])
     np.testing.assert_array_equal(array[3], steps[3])
     assert sum(np.size(each) for each in read) == steps[3].size
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_images_of_several_sizes_in_one_file_open_together(zarr_format, tmp_path):
+    images = [np.full((6, 8), 1, "i2"), np.full((5, 8), 2, "i2"), np.full((2, 6, 8), 3, "i2")]
+    hdus = [fits.PrimaryHDU(images[0]), *(fits.ImageHDU(image, name=f"E{image.min()}") for image in images[1:])]
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for image in images:
+            file.write(image, photometric="minisblack")
+    for name in ("a.fits", "a.tif"):
+        tree = xr.open_datatree(to_store(open_path(tmp_path / name), zarr_format), engine="zarr")
+        for got, want in zip(tree.data_vars.values(), images, strict=True):
+            np.testing.assert_array_equal(got, want)

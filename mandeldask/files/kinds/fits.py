@@ -15,6 +15,7 @@ import numpy as np
 from astropy.io import fits
 
 from mandeldask.files.attributes import attributes
+from mandeldask.files.axes import without_clashes
 from mandeldask.files.blocks import BLOCK_LIMIT, blocked
 from mandeldask.files.flat import Flat, plane_chunks, pread
 from mandeldask.files.handles import handles
@@ -131,7 +132,7 @@ def opened(source: Source) -> Node:
         if len(parts) == 1 and len(file) == 1:
             return next(iter(parts.values()))()
         members, bad = members_of(parts)
-        return Group(members, _attributes(file[0].header), skipped=bad)
+        return Group(without_clashes(members), _attributes(file[0].header), skipped=bad)
 
 
 def _part(source: Source, hdu: Any, place: int) -> Node:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
+from mandeldask.files.axes import without_clashes
 from mandeldask.files.blocks import BLOCK_LIMIT, blocked
 from mandeldask.files.flat import Flat, plane_chunks, pread
 from mandeldask.files.handles import handles
@@ -161,7 +162,7 @@ def opened(source: Source) -> Node:
         if len(images) == 1:
             return images["0"]()
         members, bad = members_of(images)
-        return Group(members, image_attributes(file), skipped=bad)
+        return Group(without_clashes(members), image_attributes(file), skipped=bad)
 
 
 def _image(source: Source, file: tifffile.TiffFile, place: int) -> Node:
