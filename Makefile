@@ -71,13 +71,16 @@ page: tests/viewer/node_modules/.installed  ## lint, types and unit tests of the
 
 .PHONY: places
 places: setup  ## write the page's list of places anew, from the atlas
-	$(BIN)/python -m mandeldask.atlas_tables > build-places.json
-	mv build-places.json mandeldask/web/viewer/places.json
+	mkdir -p build
+	$(BIN)/python -m mandeldask.atlas_tables > build/places.json
+	mv build/places.json mandeldask/web/viewer/places.json
 
 .PHONY: sheet
+# Places on the sheet.
+VIEWS ?= 40
 sheet: setup browser  ## pictures of the page at its known places, in build/contact-sheet.png
 	mkdir -p build
-	$(BIN)/python tests/viewer/contact_sheet.py build/contact-sheet.png
+	$(BIN)/python tests/viewer/contact_sheet.py build/contact-sheet.png $(VIEWS)
 
 # Browser and Node are only for the tests of real clients.
 .PHONY: browser

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+import mandeldask as md
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.rationals import as_text
-from viewing import check, place, settle, show, state, until, values
+from viewing import READY, check, place, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -143,6 +144,21 @@ def test_the_minibrot_in_sight_is_framed(page, server):
     assert abs(8 - seen["y"]) < Fraction(1, 10**8)
     assert 0.07 < 2 ** seen["scale"] * seen["width"] < 0.09
     assert page.failures == []
+
+
+def test_the_julia_set_of_a_point_opens_in_a_tab(page, server):
+    """What the tab shows are the pixels of `md.window(..., julia=c)`."""
+    show(page, server, place("-0.75", "0.125", spacing(-12)))
+    page.mouse.move(320, 210)
+    with page.expect_popup() as opened:
+        page.keyboard.press("j")
+    tab = opened.value
+    tab.wait_for_selector(READY, timeout=120_000)
+    assert "Julia" in tab.title()
+    seen = tab.evaluate("(() => { const { level, value } = viewer.pixel(0, 0); return [level.maxiter, value]; })()")
+    expected = md.window("0", "4", (2, 2), julia="-0.75+0.125j", maxiter=seen[0], fields=["iterations", "smooth"])
+    assert abs(seen[1] - float(expected.smooth[1, 1])) < 1 / 128
+    tab.close()
 
 
 def test_it_says_where_it_ends(context, server):

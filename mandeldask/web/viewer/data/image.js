@@ -18,6 +18,7 @@ export class Image {
     const [image] = group.attributes.ome?.multiscales ?? [];
     if (!image) throw new Error(`${group.url.pathname} holds no multiscale image.`);
     this.name = group.attributes.title ?? decodeURIComponent(group.url.pathname.split("/").at(-2));
+    this.julia = group.attributes.mandeldask?.julia !== undefined;
     this.group = group;
     this.headers = headers;
     this.paths = image.datasets.map(({ path }) => path);

@@ -16,6 +16,8 @@ const LEVELS = 16; // of a pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
 const PROVABLE = -44; // log2 of the spacing from which on the server proves periods
+const LEAST_DIGITS = 10; // binary, of c of a Julia set
+const JULIA_LEVELS = 12;
 const DISC_BITS = 6; // of the middle of a disc, past those of its radius
 const CORNER = rational(8);
 
@@ -132,6 +134,15 @@ export class Plane {
     const depth = BigInt(level.n - band * LEVELS);
     const spec = this.#spec(band, col >> depth, row >> depth, this.#levels(band));
     return { url: this.#url(spec).href, path: `${this.#levels(band) - Number(depth)}` };
+  }
+
+  /** Path of the Julia set of the point (dx, dy) screen pixels from the middle, below the server's root; to a pixel. */
+  juliaPath(view, dx, dy) {
+    const digits = Math.max(LEAST_DIGITS, Math.ceil(-view.scale));
+    const { re, im } = this.toPlane(view.pan(dx, dy).middle);
+    const [x, y] = [re, im].map(({ p, q }) => dyadicText(round({ p: p << BigInt(digits), q }), digits));
+    const { maxiter } = this.level(view);
+    return `zarr/v3/at/re0_im0_width4_levels${JULIA_LEVELS}_tilesize${TILE}_maxiter${maxiter}_iterations-smooth_julia${x}i${y}.zarr`;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Turns mouse, touch, pen, wheel and keys into moves of an explorer, in screen pixels from the middle. */
 
 import { element } from "./panel.js";
+import { openJulia } from "./julia.js";
 
 const NOTCH = 0.5; // levels to a notch of the wheel: two notches land on the next level, pixel for pixel
 const KEY_STEP = 96; // CSS pixels to a press of an arrow key
@@ -126,6 +127,7 @@ function startKeys(explorer, home, step) {
     Escape: () => explorer.stop(),
     "?": () => element("help").togglePopover(),
     f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+    j: () => openJulia(explorer, explorer.pointer),
     n: () => element("nucleus").click(),
     p: () => element("places").togglePopover(),
     c: () => element("colours").togglePopover(),

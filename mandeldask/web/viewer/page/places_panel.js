@@ -3,6 +3,7 @@
 import { parse } from "../numbers/rationals.js";
 import { linkIn } from "../picture/png.js";
 import { Bookmarks, listPlaces, loadPlaces } from "./bookmarks.js";
+import { openJulia } from "./julia.js";
 import { Minimap } from "./minimap.js";
 import { element, notice } from "./panel.js";
 import { placeOf, viewOf } from "./permalink.js";
@@ -30,6 +31,8 @@ export function startPlaces(page) {
   dropFiles(go);
   keepBookmarks(page);
   element("nucleus").hidden = explorer.source.kind !== "plane";
+  element("julia").hidden = explorer.source.kind !== "plane";
+  element("julia").addEventListener("click", () => openJulia(explorer, [0, 0]));
   element("nucleus").addEventListener("click", () => frameNucleus(page));
   loadPlaces().then((places) => listPlaces(element("known"), places, (place) => visit(numbers(place), page)));
   if (explorer.source.kind === "plane") startMinimap(explorer, page.loader, canvas);

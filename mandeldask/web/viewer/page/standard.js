@@ -8,7 +8,7 @@ const HOME = { center: parsePoint("-0.65"), width: 3.4, height: 2.8 }; // the se
 /** The whole set where the source holds it, else all that it holds. */
 export function homeOf(source, { width, height }) {
   const unit = 2 ** (source.unit ?? 0);
-  const place = source.toPlane({ x: rational(0n), y: rational(0n) }) && source.fromPlane(HOME.center);
+  const place = !source.julia && source.toPlane({ x: rational(0n), y: rational(0n) }) && source.fromPlane(HOME.center);
   if (place && Number(source.width) * unit >= HOME.width && inside(place, source)) {
     return View.at(place.x, place.y, Math.log2(Math.max(HOME.width / width, HOME.height / height) / unit));
   }
