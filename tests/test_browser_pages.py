@@ -17,7 +17,10 @@ from zarr.codecs import BloscCodec, ZstdCodec
 from browsing import expected, mapped, pixels
 from web_server import serving
 
-pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning"),
+]
 
 RANDOM = np.random.default_rng(0)
 PHOTO = RANDOM.integers(0, 256, (1300, 1100, 3), np.uint8)
