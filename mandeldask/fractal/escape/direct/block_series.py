@@ -72,7 +72,7 @@ class _Ends(NamedTuple):
     """Discs as they are where they stop."""
 
     discs: NDArray[np.float64]
-    """As `taylor` has them."""
+    """As `taylor_model` has them."""
     n: NDArray[np.int64]
     """Indices of these iterates."""
     full: NDArray[np.bool_]
@@ -83,7 +83,7 @@ class _Room(NamedTuple):
     """What the blocks of a tile are iterated in, sixteen at a time."""
 
     discs: NDArray[np.float64]
-    """As `taylor` has them."""
+    """As `taylor_model` has them."""
     going: NDArray[np.bool_]
     """Which of them have not stopped."""
     unsettled: NDArray[np.bool_]

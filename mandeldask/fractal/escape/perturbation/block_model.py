@@ -20,9 +20,9 @@ from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR
 _FITS = 2.0**-34
 """What a step may drop past degree 5, per sum of the coefficients: far below a pixel's share of the block."""
 _COEFFICIENT_ERROR: ErrorBound = 2.0**-49
-"""Per what a step adds up to coefficients, as in `series`."""
+"""Per what a step adds up to coefficients, as in `taylor_model`."""
 _CENTER_ERROR: ErrorBound = 2.0**-98
-"""More than a double-double step loses, per (2 |2 Z + dz| + |Z|) |b_0| and per |dc|, as in `refined`."""
+"""More than a double-double step loses, per (2 |2 Z + dz| + |Z|) |b_0| and per |dc|, as in `delta_doubledouble`."""
 SHIFT_ERROR: ErrorBound = 2.0**-46
 """What evaluating a polynomial or moving its middle loses, per sum of the coefficients."""
 _REBASE_ERROR: ErrorBound = 2.0**-100

@@ -1,8 +1,8 @@
 """Delta orbits in double-double, in lanes of their own pace, for the pixels that float64 leaves open.
 
-The recurrence, rebasing and decisions are those of `delta` and `groups`, with r carried as it is, and a bound q on the
-error of the derivative g next to it. All lanes do an ordinary step in loops that vectorise; a lane that is done,
-must be rebased or rescaled, or stands at a zero of the reference, is attended to alone before.
+The recurrence, rebasing and decisions are those of `delta_step` and `delta_groups`. r is carried as it is, with a bound
+q on the error of the derivative g. All lanes do an ordinary step in loops that vectorise; a lane that is done, must be
+rebased or rescaled, or stands at a zero of the reference, is handled alone before.
 """
 
 from __future__ import annotations

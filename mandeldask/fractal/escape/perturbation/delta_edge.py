@@ -1,6 +1,6 @@
 """The side of the circle that a pixel is on where the reference is next to it: |Z|^2 - 4 is then known exactly.
 
-Lemma 20 derives the constant.
+Lemma 21 derives the constant.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 With w = A z, where A is the slope of p - 1 iterations around the nucleus of period p, ``f_c^p`` becomes ``w^2 + K dc``
 up to an error that is bounded for all of |w| <= 2.5. A disc of w that returns into itself despite that error proves, as
-in `cycles`, that c is in the set: Lemma P4.
+in `attracting_cycle`, that c is in the set: Lemma P4.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RETURNED = 2.0**-20
 """A reference that ends closer to 0 than this is the orbit of a nucleus."""
 
 _REACH = 2.5
-"""|w| up to which the error is bounded: as far as discs go in `cycles`."""
+"""|w| up to which the error is bounded: as far as discs go in `attracting_cycle`."""
 _MOST_C = 2.1
 """|c'| of pixels that are tried."""
 _PROBED = 37

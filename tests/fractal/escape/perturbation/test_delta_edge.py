@@ -1,4 +1,4 @@
-"""Pixels next to the circle, where the reference is next to it: decided rightly, against exact rationals (Lemma 20)."""
+"""Pixels next to the circle, where the reference is next to it: decided rightly, against exact rationals (Lemma 21)."""
 
 from __future__ import annotations
 
