@@ -2,7 +2,8 @@
 
 Every server runs in a process of its own and serves the same array, 512² bytes in one chunk. Rounds are interleaved, so
 that a busy machine slows all of them alike. Latency is that of one connection that asks again and again (the minimum is
-the cleaner number on a shared machine); throughput is wrk's, over 8 connections, where wrk is installed.
+the cleaner number on a shared machine); throughput is wrk's, over 8 connections, where wrk is installed, and the CPU
+time of a request is the server's during it. All Python servers run in uvicorn with its faster loop and parser.
 
 Peers are found in folders of virtual environments (``--venvs``, made by ``--install``), nginx on the PATH. What is
 missing is named and left out.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gzip
+import math
 import os
 import re
 import shutil
@@ -103,10 +105,32 @@ class Peer:
 PEERS = (
     Peer("mandeldask", "/zarr/v3/demo.zarr/a/c/0/0", OURS),
     Peer("nginx", "/chunk", ""),
-    Peer("zarr-http-server", "/a/c/0/0", ZARR_HTTP_SERVER, ("zarr-http-server", "uvicorn")),
-    Peer("tiled", "/zarr/v3/a/c/0/0", TILED, ("tiled[all]", "uvicorn")),
-    Peer("xpublish", "/datasets/demo/zarr/a/c/0/0", XPUBLISH, ("xpublish", "xpublish-zarr", "uvicorn")),
+    Peer("zarr-http-server", "/a/c/0/0", ZARR_HTTP_SERVER, ("zarr-http-server", "uvicorn[standard]")),
+    Peer("tiled", "/zarr/v3/a/c/0/0", TILED, ("tiled[all]", "uvicorn[standard]")),
+    Peer("xpublish", "/datasets/demo/zarr/a/c/0/0", XPUBLISH, ("xpublish", "xpublish-zarr", "uvicorn[standard]")),
 )
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that it and its workers have used, or nan where the system does not say."""
+        try:
+            workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            return sum(cpu_seconds(int(pid)) for pid in (self.pid, *workers))
+        except OSError:
+            return math.nan
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def command(peer: Peer, venvs: Path, folder: Path, port: int) -> list[str] | None:
@@ -125,8 +149,8 @@ def root() -> bool:
 
 
 @contextlib.contextmanager
-def running(peer: Peer, venvs: Path, folder: Path) -> Iterator[int | None]:
-    """Start `peer` and yield its port once it serves the chunk; None where it cannot."""
+def running(peer: Peer, venvs: Path, folder: Path) -> Iterator[Running | None]:
+    """Start `peer` and yield it once it serves the chunk; None where it cannot."""
     port = free_port()
     starting = command(peer, venvs, folder, port)
     if starting is None:
@@ -135,7 +159,7 @@ def running(peer: Peer, venvs: Path, folder: Path) -> Iterator[int | None]:
         return
     with subprocess.Popen(starting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            yield port if serves(peer, port, process) else None
+            yield Running(port, process.pid) if serves(peer, port, process) else None
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -194,13 +218,16 @@ def latencies(port: int, paths: list[str]) -> list[float]:
     return taken
 
 
-def throughput(port: int, path: str, seconds: int = 2) -> float | None:
-    """Return requests a second over 8 connections, where wrk is installed."""
+def throughput(server: Running, path: str, seconds: int = 2) -> tuple[float, float] | None:
+    """Return requests a second over 8 connections, and CPU microseconds of each, where wrk is installed."""
     if shutil.which("wrk") is None:
         return None
-    wrk = ["wrk", "-t1", "-c8", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"]
+    wrk = ["wrk", "-t1", "-c8", f"-d{seconds}s", f"http://127.0.0.1:{server.port}{path}"]
+    before = server.cpu_seconds()
     report = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
-    return float(re.search(r"Requests/sec: *([\d.]+)", report)[1])
+    used = server.cpu_seconds() - before
+    count = int(re.search(r"(\d+) requests in", report)[1])
+    return float(re.search(r"Requests/sec: *([\d.]+)", report)[1]), used / count * 1e6
 
 
 def install(venvs: Path, python: str) -> None:
@@ -213,17 +240,17 @@ def install(venvs: Path, python: str) -> None:
 
 def measured(
     rounds: int, count: int, venvs: Path, folder: Path
-) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, float]]]]:
     """Return latencies and throughputs by peer."""
     taken, rates = defaultdict(list), defaultdict(list)
     with contextlib.ExitStack() as stack:
-        ports = {peer: stack.enter_context(running(peer, venvs, folder)) for peer in PEERS}
-        there = {peer: port for peer, port in ports.items() if port is not None}
+        started = {peer: stack.enter_context(running(peer, venvs, folder)) for peer in PEERS}
+        there = {peer: server for peer, server in started.items() if server is not None}
         for turn in range(rounds):
-            taken["mandeldask, cold"] += latencies(there[PEERS[0]], cold_paths(turn))
-            for peer, port in there.items():
-                taken[peer.name] += latencies(port, [peer.path] * count)
-                rate = throughput(port, peer.path)
+            taken["mandeldask, cold"] += latencies(there[PEERS[0]].port, cold_paths(turn))
+            for peer, server in there.items():
+                taken[peer.name] += latencies(server.port, [peer.path] * count)
+                rate = throughput(server, peer.path)
                 rates[peer.name] += [] if rate is None else [rate]
     return taken, rates
 
@@ -248,9 +275,10 @@ def main() -> None:
         np.save(folder / "data.npy", data)
         (folder / "files/chunk").write_bytes(gzip.compress(data.tobytes(), 1))
         taken, rates = measured(options.rounds, options.count, options.venvs, folder)
-    print(f"{'':18}{'min ms':>8}{'median ms':>11}{'requests/s':>12}")
+    print(f"{'':18}{'min ms':>8}{'median ms':>11}{'requests/s':>12}{'CPU µs':>8}")
     for peer, milliseconds in taken.items():
-        rate = f"{median(rates[peer]):12.0f}" if rates[peer] else ""
+        wide = [median(column) for column in zip(*rates[peer], strict=True)]
+        rate = f"{wide[0]:12.0f}{wide[1]:8.0f}" if wide else ""
         print(f"{peer:18}{min(milliseconds):8.3f}{median(milliseconds):11.3f}{rate}")
 
 

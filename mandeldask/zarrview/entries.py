@@ -49,6 +49,8 @@ class Chunk:
     """Whether the array is of another version now."""
     keep: bool = True
     """Whether its bytes may be kept: not if the source cannot say which version they are of."""
+    is_fixed: bool = False
+    """Whether its key means this chunk for ever."""
     media_type: str = "application/octet-stream"
 
 

@@ -85,8 +85,12 @@ class Opened:
     lineage: tuple[Opened, ...] = field(init=False, repr=False)
     """All on whose version the node depends: itself, and the groups that it is part of."""
 
+    is_fixed: bool = field(init=False, repr=False)
+    """Whether neither it nor what it was taken from ever changes."""
+
     def __post_init__(self) -> None:
         above = self.above
+        self.is_fixed = self.node.version is None and (above is None or above.is_fixed)
         inherited = above.lineage if above is not None and getattr(above.node, "consolidate", False) else ()
         self.lineage = inherited if self.node.version is None else (self, *inherited)
 

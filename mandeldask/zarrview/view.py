@@ -206,7 +206,7 @@ class ZarrView:
         if not versions:  # on a persistent cache that outlives what is in the tree now, a key says too little
             lasting = self._directory is None or self.is_fixed
             kept_as = key if lasting else f"{stored.content}/{'.'.join(segments)}"
-            return Chunk(key, coords, stored, stored.identity, kept_as)
+            return Chunk(key, coords, stored, stored.identity, kept_as, is_fixed=opened.is_fixed)
         identity = digest(stored.identity, *versions) if None not in versions else unique()
         kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
         return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
