@@ -16,6 +16,8 @@ from mandeldask.exports.present import check_content, check_root, pending_job
 from mandeldask.exports.record import MARK, Record
 from mandeldask.exports.running import Estimate, write_all
 from mandeldask.exports.targets import is_of_this_process, open_target
+from mandeldask.fractal.escape.perturbation.orbit_files import shared_orbits
+from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
 from mandeldask.lazy.described import described
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.cache import TileCache
@@ -80,6 +82,7 @@ def export(  # noqa: PLR0913  the public names of an export
     pyramid: str = "none",
     cache_dir: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
+    orbits: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | bool | Literal["lines"] | None = None,
     announce: Callable[[Estimate], None] | None = None,
     storage_options: dict[str, Any] | None = None,
@@ -124,6 +127,9 @@ def export(  # noqa: PLR0913  the public names of an export
     executor : concurrent.futures.Executor, optional
         Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
         ``client.get_executor()``.
+    orbits : str or path, optional
+        A folder that nobody else may write to, for long reference orbits: parts, and later exports, that name the same
+        one compute each of them once. Threads of this process use it; a dask cluster shares orbits anyhow.
     progress : callable, bool, "lines" or None
         Called with (chunks done, chunks in all); True for a bar of chunks and pixels a second, bytes and the time left;
         None for a bar in a terminal or a notebook; "lines" for that, or else a line on standard error now and then.
@@ -164,7 +170,8 @@ def export(  # noqa: PLR0913  the public names of an export
         _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, arrays)
         _claim(where, view, arrays)
-        written, size = _write(jobs, share, executor, progress, announce)
+        with coming_from(kept_orbit if orbits is None else shared_orbits(orbits)):
+            written, size = _write(jobs, share, executor, progress, announce)
         complete = _finish(view, where, jobs, share)
     except BaseException:
         where.abandon()

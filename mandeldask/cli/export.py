@@ -88,6 +88,10 @@ def export(
     part: Annotated[
         str, typer.Option(help="Write one share, such as 3/16; the last that ends completes it.", rich_help_panel=STORE)
     ] = "1/1",
+    orbits: Annotated[
+        Path | None,
+        typer.Option(help="Folder of yours in which parts share long reference orbits.", rich_help_panel=STORE),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Compute on this dask cluster, such as tcp://10.0.0.1:8786.", rich_help_panel=STORE),
@@ -137,6 +141,7 @@ def export(
             zarr_format=cast("Literal[2, 3]", zarr_format),
             overwrite=overwrite,
             executor=None if scheduler is None else _cluster(scheduler, closing),
+            orbits=orbits,
             progress=False if quiet else "lines",
             announce=None if quiet else _announce,
             **options,

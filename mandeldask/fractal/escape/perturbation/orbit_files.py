@@ -5,6 +5,7 @@ The folder must be theirs alone, since what lies in it is unpickled.
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 from contextlib import contextmanager, suppress
@@ -89,6 +90,27 @@ class Exchange:
             kept, held = held, held + path.stat().st_size
             if kept and held > MAX_BYTES:
                 path.unlink()
+
+
+def shared_orbits(folder: str | os.PathLike[str]) -> Exchange:
+    """Return the exchange of a folder, which is made if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If others may write to it: what lies in it is unpickled.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        msg = f"orbits cannot be kept in {str(path)!r}: {error.strerror}"
+        raise ValueError(msg) from error
+    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        msg = f"orbits cannot be kept in {str(path)!r}: others may write to it (chmod 700)"
+        raise ValueError(msg)
+    return Exchange(path)
 
 
 @contextmanager
