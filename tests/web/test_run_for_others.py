@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -97,3 +98,43 @@ def test_the_command_lines_have_options_that_exist():
     known = set(re.findall(r"--[a-z-]+", said))
     for option in re.findall(r"`(--[a-z-]+)`", PAGE.read_text()):
         assert option in known, option
+
+
+WITHOUT_RIGHTS = """
+mount --make-rprivate / && mount -t tmpfs -o size=64k tmpfs /tmp && mount -o remount,bind,ro / &&
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+
+SERVER = """
+import contextlib
+import numpy as np
+from mandeldask.app import serve
+with contextlib.suppress(OSError), open("/written", "w"):
+    raise SystemExit("the system is not read-only")
+data = np.random.default_rng(0).integers(0, 255, (4, 100_000), "u1")
+said = lambda address: print(address, flush=True)
+serve({"demo": {"a": data}}, port=0, public=True, cache_dir="/tmp/tiles", started=said)
+"""
+
+
+def can_be_shut_in():
+    if not all(map(shutil.which, ("unshare", "setpriv", "mount"))):
+        return False
+    return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_be_shut_in(), reason="this machine makes no mount namespaces")
+def test_it_serves_without_rights_on_a_read_only_system_whose_only_disk_is_full():
+    """What the unit and the container ask of it, as far as that goes without systemd and docker."""
+    command = ["unshare", "-m", "sh", "-c", WITHOUT_RIGHTS, "sh", sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().strip()
+            rights = Path(f"/proc/{server.pid}/status").read_text()
+            assert re.search(r"CapEff:\s+0+\n", rights)
+            assert re.search(r"NoNewPrivs:\s+1\n", rights)
+            codes = {httpx.get(f"{address}/zarr/v3/demo.zarr/a/c/0/0", timeout=60).status_code for _ in range(2)}
+            assert codes == {200}
+        finally:
+            server.terminate()
+        assert server.wait(20) == 0
