@@ -50,7 +50,7 @@ _PUBLISHED = (
     ("elephant valley", "0.275+0.006j", "0.03", "At the cusp of the main cardioid"),
     ("triple spiral valley", "-0.0885+0.6545j", "0.02", "Next to the disc of period 3 on the main cardioid"),
     ("quadruple spiral valley", "0.2741+0.4823j", "0.012", "Next to the disc of period 4 on the main cardioid"),
-    ("scepter valley", "-1.3606+0.0057j", "0.015", "Next to the disc of period 4 on the real axis"),
+    ("scepter valley", "-1.255+0.03j", "0.03", "Between the discs of period 2 and 4 on the real axis"),
     ("the Feigenbaum point", "-1.401155189093314712", "0.01", "Where period doubling ends (OEIS A098587)"),
     ("the antenna", "-1.6", "0.5", "The real segment from the Feigenbaum point to -2"),
     ("the tip of the antenna", "-1.99999911758738", "0.000004", "Minibrots in a row on the way to -2"),
