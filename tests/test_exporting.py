@@ -207,7 +207,7 @@ def test_stores_that_would_lose_blocks_are_refused(tree, tmp_path):
 class FailingKernel:
     def __init__(self, kernel):
         self.kernel = kernel
-        self.dtypes, self.attributes = kernel.dtypes, kernel.attributes
+        self.dtypes, self.attributes, self.about = kernel.dtypes, kernel.attributes, kernel.about
 
     def select(self, *fields):
         return self
