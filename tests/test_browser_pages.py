@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
@@ -65,8 +66,10 @@ IDLE = "#view[data-state=idle]"
 
 @pytest.fixture(scope="module")
 def server():
-    with serving(TREES, pyramid="auto") as client:
-        yield client.handle.address
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr's, of types without a v3 specification, in the server's threads
+        with serving(TREES, pyramid="auto") as client:
+            yield client.handle.address
 
 
 @pytest.fixture(scope="module")
