@@ -64,7 +64,7 @@ def test_files_are_compressed_and_kept(server):
         assert client.get("viewer/0123456789abcdef/main.js").status_code == 404
         for path in ("/viewer/", "/viewer"):
             reply = client.get(path, follow_redirects=True)
-            assert reply.text == page.text.replace('"viewer/', '"')
+            assert reply.text == page.text.replace('"viewer/', '"').replace('"browse/', '"../browse/')
             assert reply.url.path == "/viewer/"
 
 

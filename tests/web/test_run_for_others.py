@@ -100,9 +100,13 @@ def test_the_command_lines_have_options_that_exist():
         assert option in known, option
 
 
-WITHOUT_RIGHTS = """
-mount --make-rprivate / && mount -t tmpfs -o size=64k tmpfs /tmp && mount -o remount,bind,ro / &&
-exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+ELSEWHERE = (sys.prefix, str(Path(__file__).resolve()), str(Path(sys.executable).resolve()))
+DISK = next(disk for disk in ("/tmp", "/var/tmp", "/mnt") if not any(path.startswith(disk + "/") for path in ELSEWHERE))
+"""Where the one disk that can be written goes: over nothing that the server needs."""
+
+WITHOUT_RIGHTS = f"""
+mount --make-rprivate / && mount -t tmpfs -o size=64k tmpfs {DISK} && mount -o remount,bind,ro / &&
+export TMPDIR={DISK} && exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
 """
 
 SERVER = """
@@ -113,8 +117,8 @@ with contextlib.suppress(OSError), open("/written", "w"):
     raise SystemExit("the system is not read-only")
 data = np.random.default_rng(0).integers(0, 255, (4, 100_000), "u1")
 said = lambda address: print(address, flush=True)
-serve({"demo": {"a": data}}, port=0, public=True, cache_dir="/tmp/tiles", started=said)
-"""
+serve({"demo": {"a": data}}, port=0, public=True, cache_dir="DISK/tiles", started=said)
+""".replace("DISK", DISK)
 
 
 def can_be_shut_in():
