@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EXPONENT = 0.2
 """Power of the value that colours follow."""
 
-LABEL = 20
+LABEL = 32
 """Characters of a number in the label of an axis, at most."""
 
 DIGITS = 10
