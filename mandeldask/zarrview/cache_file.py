@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import stat
 import threading
 import time
+import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mandeldask.forking import renewed_in_children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -172,6 +174,7 @@ class _Connection:
     def __init__(self, path: Path, log_pages: int) -> None:
         self._path, self._log_pages = path, log_pages
         self._database: sqlite3.Connection | None = None
+        self._close: Callable[[], Any] = _nothing
         self._file: tuple[int, int] | None = None
         self.renew(inherited=False)
 
@@ -193,13 +196,22 @@ class _Connection:
                 msg = "this process was forked from one that uses the file"
                 raise OSError(msg)
             if self._database is None or self._file != self._now():
-                self._database = _connected(self._path, self._log_pages)
-                self._file = self._now()
+                self._close()
+                self._open()
             try:
-                yield self._database
+                yield self._database  # type: ignore[misc]  # it is open now
             except sqlite3.Error:
-                self._database = None
+                self._close()
+                self._database, self._close = None, _nothing
                 raise
+
+    def _open(self) -> None:
+        """Connect; the connection is closed when this object goes, though not at the end of the process."""
+        self._database, self._close = None, _nothing
+        self._database = _connected(self._path, self._log_pages)
+        self._close = closed = weakref.finalize(self, _close, self._database, os.getpid())
+        closed.atexit = False
+        self._file = self._now()
 
     def _now(self) -> tuple[int, int] | None:
         """Return which file has the name now."""
@@ -208,6 +220,21 @@ class _Connection:
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
+
+
+_foreign: list[sqlite3.Connection] = []
+"""Connections of the process that this one was forked from: to close them here would harm it."""
+
+
+def _close(database: sqlite3.Connection, process: int) -> None:
+    if os.getpid() == process:
+        database.close()
+    else:
+        _foreign.append(database)
+
+
+def _nothing() -> None:
+    """Close nothing: there is no connection."""
 
 
 def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
@@ -223,9 +250,18 @@ def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
         msg = f"{path} is no regular file"
         raise OSError(msg)
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(database, path, log_pages)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: Path, log_pages: int) -> None:
+    """Set a connection up, and make the tables of a new file."""
     kind = _number(database, "PRAGMA application_id")
     if kind != _KIND and _number(database, "SELECT count(*) FROM sqlite_master"):
-        database.close()
         msg = f"{path} is no file of tiles"
         raise OSError(msg)
     for setting in (f"page_size = {_PAGE}", "auto_vacuum = INCREMENTAL"):
@@ -238,7 +274,6 @@ def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
         with _transaction(database):
             for statement in _SCHEMA:
                 database.execute(statement)
-    return database
 
 
 def _use_log(database: sqlite3.Connection) -> None:

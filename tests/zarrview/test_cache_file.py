@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -220,3 +221,13 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert pack.load("a") == b"x"
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_connections_are_closed_when_the_cache_goes(tmp_path):
+    file = CacheFile(tmp_path, 2**24)
+    file.save("key", b"tile")
+    database = file._writer._database
+    del file
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database.execute("SELECT 1")
