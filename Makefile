@@ -70,7 +70,7 @@ page: tests/viewer/node_modules/.installed  ## lint, types and unit tests of the
 	cd tests/viewer && npm run --silent lint && npm run --silent types && npm run --silent test
 
 .PHONY: places
-places: setup  ## write the page's list of places anew, from the atlas
+places: setup  ## write the page's list of places again, from the atlas
 	mkdir -p build
 	$(BIN)/python -m mandeldask.atlas_tables > build/places.json
 	mv build/places.json mandeldask/web/viewer/places.json

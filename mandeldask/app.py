@@ -253,7 +253,7 @@ def serve(  # noqa: PLR0913  the options of a server
         Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests; prints it by
         default.
     warm : bool
-        Make all levels of images from then on, in threads beside the server, with a bar where there is a terminal.
+        Make all levels of images from then on, in threads next to the server's, with a bar where there is a terminal.
         What was made before, and is in `cache_dir`, is not made again.
     warmed : callable, optional
         Called with a `mandeldask.warming.Warmed` once they are made.

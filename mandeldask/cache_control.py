@@ -26,7 +26,7 @@ def caches() -> dict[str, Held]:
     Returns
     -------
     dict of str to (int, int)
-        Bytes held, and bytes held at most. "orbits" and "references" keep the one used last whatever its size.
+        Bytes held, and bytes held at most. "orbits" and "references" always keep the one used last.
     """
     found = {name: named(name) for name in NAMES}
     return {

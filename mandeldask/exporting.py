@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mandeldask.lazy.described import WindowLike
 
 CACHE_BYTES = 10 * 2**30
-"""What a folder of levels takes on the disk, as that of a server unless told otherwise."""
+"""What a folder of levels takes on the disk, by default as that of a server."""
 
 MAX_ELEMENTS = 2**40
 """Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
@@ -128,7 +128,7 @@ def export(  # noqa: PLR0913  the public names of an export
         Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
         ``client.get_executor()``.
     orbits : str or path, optional
-        A folder that nobody else may write to, for long reference orbits: parts, and later exports, that name the same
+        A folder that no other user may write to, for long reference orbits: parts and later exports that name the same
         one compute each of them once. Threads of this process use it; a dask cluster shares orbits anyhow.
     progress : callable, bool, "lines" or None
         Called with (chunks done, chunks in all); True for a bar of chunks and pixels a second, bytes and the time left;

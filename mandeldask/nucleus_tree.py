@@ -45,7 +45,7 @@ _ITERATE_S, _LONG_S, _LONG_BITS, _GROWTH = 20e-6, 1e-3, 6724, 1.65
 """Seconds that an iterate takes, and of one of 6,724 bits (0.6 ms measured), by which power of the bits they grow."""
 
 _TRIES = 4
-"""How often as long a search may take as iterating to the greatest period: each possible nucleus is iterated anew."""
+"""How often as long a search may take as iterating to the greatest period: each possible nucleus is iterated again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class SharedCache(Generic[V]):
     name : str
         The name by which users bound and clear it, with all others of that name; "" for none.
     keeps_last : bool
-        Whether the value used last is kept whatever it costs, unless `most` is 0.
+        Whether the value used last is always kept, at any cost, unless `most` is 0.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class SharedCache(Generic[V]):
             self._trim()
 
     def _least(self) -> int:
-        """Return how many values are kept whatever they cost."""
+        """Return how many values are kept at any cost."""
         return int(self._keeps_last and self.most > 0)
 
     def _trim(self) -> None:

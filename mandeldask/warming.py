@@ -45,7 +45,7 @@ class Warming:
 
     What is made is remembered as if it had been asked for: by this process within bounds, and for longer if the trees
     have a persistent cache. What is known already is not made again: a warming that was stopped goes on when it is
-    begun anew.
+    begun again.
 
     Parameters
     ----------
@@ -105,10 +105,10 @@ class Warming:
         total = sum(halvings.count for _, halvings in found)
         failed: list[str] = []
         with reporting("levels", progress=self._progress) as report, ThreadPoolExecutor(self._threads) as pool:
-            told = _Told(report, total)
+            tally = _Tally(report, total)
             for path, halvings in found:
                 try:
-                    self._make(halvings, pool, told)
+                    self._make(halvings, pool, tally)
                 except Cancelled:
                     raise
                 except Exception:
@@ -116,7 +116,7 @@ class Warming:
                     failed.append(path)
         return Warmed(len(found) - len(failed), tuple(failed), time.perf_counter() - began)
 
-    def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, told: _Told) -> None:
+    def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, tally: _Tally) -> None:
         """Make all levels of one image; a thread takes the next tile when it is done with one."""
         steps, lock = halvings.steps(), threading.Lock()
 
@@ -128,7 +128,7 @@ class Warming:
                 if step is None:
                     return
                 step()
-                told.one_more()
+                tally.one_more()
 
         with cancellable(self._cancellation):
             futures = [pool.submit(copy_context().run, work) for _ in range(self._threads)]
@@ -200,8 +200,8 @@ def while_serving(
         yield (lambda: app) if workers == 1 else make, begin
 
 
-class _Told:
-    """How many tiles are done, told from any thread."""
+class _Tally:
+    """How many tiles are done; any thread may report one."""
 
     def __init__(self, report: Report, total: int) -> None:
         self._report, self._done, self._total = report, 0, total

@@ -57,11 +57,11 @@ def prepared(pyramid: Pyramid) -> Iterator[None]:
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-    ) as beside:
+    ) as helper:
         try:
             yield
         finally:
-            beside.kill()
+            helper.kill()
 
 
 def _compute_coarsest(pyramid: Pyramid) -> None:

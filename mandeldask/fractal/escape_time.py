@@ -49,7 +49,7 @@ class EscapeTime(ABC):
     fields: tuple[str, ...] = ("iterations",)
     """Fields to compute, out of `mandeldask.fractal.pyramid.FIELDS`."""
     unit: Unit | None = None
-    """The unit of `distance`; None for that of each grid by itself (`mandeldask.fractal.escape.units.unit_for`)."""
+    """The unit of `distance`; None for that of each grid (`mandeldask.fractal.escape.units.unit_for`)."""
 
     tolerance: Tolerance = ()
     """How wrong fields may be, (field, tolerance) each; see `mandeldask.fractal.tolerance`."""

@@ -46,7 +46,7 @@ class Julia(EscapeTime):
         checked_julia(self.c, self.fields)
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
-        """Return what equal kernels share, whatever the digits of c."""
+        """Return what equal kernels share, for any number of digits of c."""
         return "julia", self.maxiter, self.fields, self.unit, self.tolerance, as_key(*self.c)
 
     @property

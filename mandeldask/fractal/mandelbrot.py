@@ -52,7 +52,7 @@ class Mandelbrot(EscapeTime):
     def constant(self, grid: Grid, /) -> Mapping[str, np.generic] | None:
         """Return the value of each field if it is the same at every pixel of `grid`, and one proof shows it; else None.
 
-        It takes microseconds, whatever the number of pixels. Where a component is too small for one proof, or the
+        It takes microseconds for any number of pixels. Where a component is too small for one proof, or the
         pixels differ, it is None.
         """
         from mandeldask.fractal.escape.proofs.quadtree_stage import common_answer  # noqa: PLC0415  numba

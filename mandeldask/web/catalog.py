@@ -189,7 +189,7 @@ class Catalog:
         return [tree for tree in self._trees.values() if is_computed(tree)]
 
     def has_levels(self, name: str) -> bool:
-        """Return whether a tree is an image by itself, whose levels are its own."""
+        """Return whether a tree is one image, with its own levels."""
         return name in self._trees and bool(dimensions(self._trees[name].attrs))
 
     @property

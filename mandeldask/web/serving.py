@@ -67,7 +67,7 @@ class Handle:
     _server: uvicorn.Server
     _thread: threading.Thread
     _beside: Callable[[], object] | None = None
-    """Stops what runs beside the server."""
+    """Stops what runs next to the server."""
 
     def url(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
         """Return the URL of a tree's root group.

@@ -55,7 +55,7 @@ _OLDEST = "DELETE FROM tiles WHERE rowid IN (SELECT rowid FROM tiles ORDER BY us
 class CacheFile:
     """A file of tiles within a folder; opened when it is first used.
 
-    Its methods raise OSError or sqlite3.Error, whatever is wrong with the folder.
+    Its methods raise OSError or sqlite3.Error, where anything is wrong with the folder.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ MARK = "zarrview.json"
 
 
 class Location(Protocol):
-    """What a persistent cache needs; its methods raise whatever is wrong with it."""
+    """What a persistent cache needs; its methods raise an error where something is wrong with it."""
 
     marked: ClassVar[bool]
     """Whether a mark there says whose tiles it holds; else their keys do."""

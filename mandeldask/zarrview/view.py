@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NODE_BYTES = 7000
-"""What Python needs for a node that was asked for, beside the text of its documents; measured on places."""
+"""What Python needs for a node that was asked for, without the text of its documents; measured on places."""
 
 _chunk_digest = lru_cache(maxsize=4096)(digest)
 

@@ -1,4 +1,4 @@
-"""Files that change while they are read, each kind of change by itself; all formats under load: test_live_over_http."""
+"""Files that change while they are read, one kind of change at a time; all formats under load: test_live_over_http."""
 
 import subprocess
 import sys

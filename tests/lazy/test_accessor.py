@@ -103,8 +103,8 @@ def test_unknown_levels_and_other_trees_are_refused(tree):
 
 
 def test_compute_tells_how_much_is_done():
-    told = []
+    reports = []
     array = md.window("-0.5", "3", shape=(64, 96), chunks=32).iterations
-    xr.testing.assert_identical(array.mandel.compute(progress=lambda *pair: told.append(pair)), array.compute())
-    done, total = told[-1]
-    assert done == total == len(told) >= 6
+    xr.testing.assert_identical(array.mandel.compute(progress=lambda *pair: reports.append(pair)), array.compute())
+    done, total = reports[-1]
+    assert done == total == len(reports) >= 6

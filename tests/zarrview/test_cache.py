@@ -1,4 +1,4 @@
-"""The tile cache: bounded, counted, and in a persistent cache that is a Zarr store by itself."""
+"""The tile cache: bounded, counted, and in a persistent cache that is also a Zarr store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles in one file: within its bound, whole after a kill, and no reason to fail whatever becomes of the file."""
+"""Tiles in one file: within its bound, whole after a kill, and no request fails for what happens to the file."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     ------
     ValueError
         If the quad-tree is not the first stage, which needs a tile with all pixels open, or if the last stage does not
-        answer whatever is open.
+        answer all open pixels.
     """
     if not stages or stages[0].function != _QUADTREE or stages[0].condition is not ALWAYS:
         msg = f"the first stage must be {_QUADTREE}, always: it needs a tile with all pixels open"

@@ -20,7 +20,7 @@ const canvas = /** @type {HTMLCanvasElement} */ (element("view"));
 const query = new URLSearchParams(location.search);
 const headers = query.has("api_key") ? { "X-API-Key": query.get("api_key") } : {};
 const BLACK = 0.98; // a share of pixels without an escape or a proof
-const RAISES = 2; // times that maxiter is raised by itself
+const RAISES = 2; // times that maxiter is raised automatically
 const OUTSIDE = "That lies outside of what this page shows. Here is the nearest it has.";
 
 function fit() {

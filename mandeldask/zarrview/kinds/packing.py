@@ -1,4 +1,4 @@
-"""Fractions packed as whole numbers: xarray rounds and wraps whatever it is given; what would be lost is an error."""
+"""Fractions packed as whole numbers: xarray rounds and wraps any value; here, losing one is an error."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Float64 orbits of one c in lockstep lanes: the step and the bound S of the Mandelbrot set's, with other beginnings.
 
 A block of steps runs unchecked. A lane surely inside after it was inside all along; one in a disc of the trap never
-leaves; any other goes through the block again by itself, looked at after every step.
+leaves; any other repeats the block alone, and is checked after every step.
 """
 
 from __future__ import annotations

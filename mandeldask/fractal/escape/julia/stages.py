@@ -122,14 +122,14 @@ def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[
     if tile.distance is not None:
         gx, gy, f = _beginnings(tile, model)[2:5]
         slopes[:] = gx, gy, f * np.hypot(gx, gy)
-    distances, told = tile.distance, None
+    distances, known_distance = tile.distance, None
     if distances is not None:
-        told = tile.distance = np.zeros(tile.counts.size, np.float32)
+        known_distance = tile.distance = np.zeros(tile.counts.size, np.float32)
     c_x, c_y = as_triple(c.re)[:parts], as_triple(c.im)[:parts]
     begun = Begun(c_x, c_y, _PART_ERRORS[parts], slopes)
     known = proven(tile, x, y, begun, tripled, tile.maxiter - model.n)
     tile.distance = distances
-    _close(tile, model, known, told, model.n)
+    _close(tile, model, known, known_distance, model.n)
 
 
 def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

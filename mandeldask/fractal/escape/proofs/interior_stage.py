@@ -50,7 +50,7 @@ def attracting_periods(
     """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
 
     Gives up where too few tests succeed to pay for their cost: orbits of up to `maxiter` iterates would be cheaper. The
-    proof allows for an error of `rho` in every iterate, whatever causes it.
+    proof allows for an error of `rho` in every iterate, from any cause.
     """
     periods = np.zeros(c_x.size, np.uint32)
     _fill(c_x, c_y, rho, maxiter, periods, flag)

@@ -117,7 +117,7 @@ async function firstLook(picture, part) {
 /** Coordinates along each axis, where an array beside this one has them. */
 async function coordinates(picture, place, server) {
   const { zarr } = place.dataset;
-  const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays beside it
+  const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays in its group
   const beside = zarr.replace(/[^/]+\/?$/, "");
   return await Promise.all(picture.dims.map(async (dim, axis) => {
     if (!known.has(dim) || picture.shape[axis] > 100_000) return undefined;

@@ -49,7 +49,7 @@ export function drawing(view, level, screen, source, tiles) {
     const coarse = source.coarser(level, steps);
     const { found, missing } = coarse ? atHand(view, coarse, screen, tiles) : { found: [], missing: 1 };
     coarser.unshift(...found);
-    if (missing === 0) break; // it hides whatever is coarser still
+    if (missing === 0) break; // it hides all coarser ones
   }
   const finer = [];
   for (let steps = 1; steps <= FINER; steps++) {
