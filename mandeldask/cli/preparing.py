@@ -53,15 +53,25 @@ def prepared(pyramid: Pyramid) -> Iterator[None]:
     if not compiled.buffer:
         yield
         return
+    helper = _helper()
+    try:
+        yield
+    finally:
+        if helper is not None:
+            helper.kill()
+            helper.wait()
+
+
+def _helper() -> subprocess.Popen[bytes] | None:
+    """Start the process that compiles the kernels of deep views; None where it cannot start: it only saves time."""
     code = f"import os; getattr(os, 'nice', abs)(10); from {__name__} import DEPTH, compute; compute(DEPTH)"
     nowhere = subprocess.DEVNULL
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-    ) as helper:
-        try:
-            yield
-        finally:
-            helper.kill()
+    try:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+    except OSError:
+        return None
 
 
 def _compute_coarsest(pyramid: Pyramid) -> None:
