@@ -1,12 +1,10 @@
-"""Documents of multiscale images: OME-Zarr 0.4 and 0.5 and zarr-conventions, from plain values.
+"""Documents of multiscale images: OME-Zarr 0.4 and 0.5, from plain values.
 
 OME-Zarr 0.4 belongs to Zarr v2 and 0.5 to v3. They say the same in other places: 0.4 has its keys among the other
 attributes and a version in each, 0.5 has them in the attribute `ome`, which has the version. `in_format` turns the one
-into the other. The two formats' documents cannot share a place: OME 0.4 says that `multiscales` is a list,
-zarr-conventions that it is an object.
+into the other.
 
-Sources: https://ngff.openmicroscopy.org/0.4, https://ngff.openmicroscopy.org/0.5,
-https://github.com/zarr-conventions/multiscales, https://github.com/zarr-conventions/spatial.
+Sources: https://ngff.openmicroscopy.org/0.4, https://ngff.openmicroscopy.org/0.5.
 """
 
 from __future__ import annotations
@@ -29,23 +27,17 @@ OME_KEYS: Final = frozenset(
 _VERSIONED: Final = ("image-label", "plate", "well")
 """Objects that have a version of their own in 0.4, besides each of the multiscales."""
 
-CONVENTIONS: Final = (
-    {
-        "uuid": "d35379db-88df-4056-af3a-620245f8e347",
-        "name": "multiscales",
-        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v0.1/schema.json",
-        "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v0.1/README.md",
-        "description": "Multiscale layout of zarr datasets",
-    },
-    {
-        "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
-        "name": "spatial",
-        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
-        "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
-        "description": "Spatial coordinate information",
-    },
+
+_PREFIXES: Final = (
+    "", "yocto", "zepto", "atto", "femto", "pico", "nano", "micro", "milli", "centi", "deci", "hecto", "kilo", "mega",
+    "giga", "tera", "peta", "exa", "zetta", "yotta",
+)  # fmt: skip
+
+UNITS: Final = frozenset(
+    {f"{prefix}{unit}" for prefix in _PREFIXES for unit in ("meter", "second")}
+    | {"angstrom", "foot", "inch", "mile", "parsec", "yard", "minute", "hour", "day"}
 )
-"""The zarr-conventions of a multiscale group; multiscales first."""
+"""Units that OME-Zarr lists. napari and neuroglancer refuse an image with another one, such as degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +49,12 @@ class Axis:
     type: str | None = "space"
     """"space", "time", "channel" or another word; None where nothing is known."""
     unit: str | None = None
-    """Its unit, such as "micrometer" or "second"."""
+    """Its unit, such as "micrometer" or "second"; others than OME-Zarr's are left out of its document."""
 
     def document(self) -> dict[str, Any]:
         """Return the axis as OME-Zarr writes it."""
         kind = {} if self.type is None else {"type": self.type}
-        return {"name": self.name, **kind, **({} if self.unit is None else {"unit": self.unit})}
+        return {"name": self.name, **kind, **({"unit": self.unit} if self.unit in UNITS else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +136,6 @@ class Channel:
         return {"label": self.label, "color": self.color, "active": self.active, "window": window}
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A level in the plane, for the conventions `multiscales` and `spatial`."""
-
-    asset: str
-    """Path of its group."""
-    shape: tuple[int, int]
-    """Rows and columns."""
-    transform: tuple[float, float, float, float, float, float]
-    """(a, b, c, d, e, f) with x = a * column + b * row + c and y = d * column + e * row + f."""
-    factor: tuple[float, float] = (1.0, 1.0)
-    """Rows and columns of the level before it to one of this level."""
-    shift: tuple[float, float] = (0.0, 0.0)
-    """Where its first pixel lies in pixels of the level before it."""
-
-
 def ome(images: Sequence[Image], channels: Sequence[Channel] = (), name: str = "", model: str = "") -> dict[str, Any]:
     """Return what `ome` holds for Zarr v3, by version 0.5: `multiscales`, and `omero` if there are channels.
 
@@ -180,55 +156,6 @@ def ome(images: Sequence[Image], channels: Sequence[Channel] = (), name: str = "
     model = model or ("greyscale" if len(channels) == 1 else "color")
     described = [channel.document() for channel in channels]
     return document | {"omero": {"name": name, "channels": described, "rdefs": {"model": model}}}
-
-
-def spatial(
-    levels: Sequence[Placed],
-    *,
-    dims: tuple[str, str] = ("y", "x"),
-    method: str = "",
-    bounds: tuple[float, float, float, float] | None = None,
-) -> dict[str, Any]:
-    """Return the attributes of zarr-conventions for a v3 group: `multiscales` and `spatial`.
-
-    Parameters
-    ----------
-    levels : sequence of Placed
-        The finest first; each is derived from the one before it.
-    dims : pair of str
-        The dimensions of rows and columns.
-    method : str
-        How a level was made from the one before it.
-    bounds : four floats, optional
-        The least x and y and the greatest; by default those of the corners of the finest level.
-    """
-    finest = levels[0]
-    resampled = {"resampling_method": method} if method else {}
-    pairs = zip(levels, [None, *levels], strict=False)
-    return {
-        "zarr_conventions": [dict(convention) for convention in CONVENTIONS],
-        "multiscales": {"layout": [_layout(level, finer) for level, finer in pairs], **resampled},
-        "spatial:dimensions": list(dims),
-        "spatial:bbox": list(bounds or _bounds(finest)),
-        "spatial:transform_type": "affine",
-        "spatial:registration": "pixel",
-    }
-
-
-def _layout(level: Placed, finer: Placed | None) -> dict[str, Any]:
-    relative = {"scale": list(level.factor), "translation": list(level.shift)}
-    derived = {} if finer is None else {"derived_from": finer.asset, "transform": relative}
-    placed = {"spatial:shape": list(level.shape), "spatial:transform": list(level.transform)}
-    return {"asset": level.asset, **derived, **placed}
-
-
-def _bounds(level: Placed) -> tuple[float, float, float, float]:
-    """Return the least x and y and the greatest of a level's corners."""
-    a, b, c, d, e, f = level.transform
-    height, width = level.shape
-    corners = [(col * a + row * b + c, col * d + row * e + f) for row in (0, height) for col in (0, width)]
-    xs, ys = zip(*corners, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def in_format(attrs: Mapping[str, Any], zarr_format: int, members: Container[str] = ()) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from ome_zarr_models.v05.labels import Labels as Labels05
 
 import mandeldask as md
 from mandeldask import multiscales
-from mandeldask.multiscales import Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
+from mandeldask.conventions import Placed, spatial
+from mandeldask.multiscales import Axis, Channel, Dataset, Image, in_format, ome
 
 AXES = (Axis("t", "time", "second"), Axis("c", "channel"), Axis("y", unit="micrometer"), Axis("x", unit="micrometer"))
 CELLS = Image(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mandeldask.conventions import Placed, spatial
 from mandeldask.images.downsampling import CELL_BITS, METHODS, half
-from mandeldask.multiscales import Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
+from mandeldask.images.placement import Placement, coarser_attributes
+from mandeldask.multiscales import Axis, Channel, Dataset, Image, in_format, ome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,9 +41,10 @@ _SAID: Final = {
 _RESAMPLING: Final = {"mean": "average", "stride": "nearest", "mode": "mode"}
 """Words of zarr-conventions."""
 
-UNITS: Final = {
+_SHORT: Final = {
     "m": "meter", "mm": "millimeter", "um": "micrometer", "µm": "micrometer", "nm": "nanometer", "km": "kilometer",
-    "micron": "micrometer", "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "d": "day",
+    "micron": "micrometer", "metre": "meter", "metres": "meter", "meters": "meter", "s": "second",
+    "ms": "millisecond", "min": "minute", "h": "hour", "d": "day",
 }  # fmt: skip
 """Units of coordinates that have another name in OME-Zarr."""
 
@@ -74,6 +77,10 @@ class ImageLevels:
     """Position of the first element along a dimension, 0 by default."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of a dimension, in the words of OME-Zarr."""
+    placement: Placement | None = None
+    """Where the finest level lies on a map, where a file says so; else scale and origin say it."""
+    names: tuple[str, ...] = ()
+    """What the array calls the axes, if `dims` has other names."""
 
     @property
     def count(self) -> int:
@@ -98,11 +105,30 @@ class ImageLevels:
         pairs = [(float(self.origin.get(name, 0.0)), float(self.scale.get(name, 1.0))) for name in self.dims]
         return tuple(first + shift * step if axis in self.halved else first for axis, (first, step) in enumerate(pairs))
 
+    def for_viewers(self) -> ImageLevels:
+        """Return the levels with rows and columns named y and x: vizarr opens no image without them."""
+        names = dict(zip(self.dims[-2:], ("y", "x"), strict=True))
+        if names.keys() == {"y", "x"} or {"y", "x"} & set(self.dims):
+            return self
+        renamed: list[dict[str, Any]] = [
+            {names.get(dim, dim): value for dim, value in each.items()}
+            for each in (self.scale, self.origin, self.units)
+        ]
+        dims = tuple(names.get(dim, dim) for dim in self.dims)
+        scale, origin, units = renamed
+        return replace(self, dims=dims, scale=scale, origin=origin, units=units, names=self.dims)
+
+    def attributes_of(self, level: int, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the attributes of a level's array, given those of the finest."""
+        factors = {self.dims[axis]: 2.0**level for axis in self.halved}
+        return coarser_attributes(attrs, self.dims, self.shape_of(level), factors) if level else dict(attrs)
+
     def attributes(self, name: str, channels: Sequence[Channel] = ()) -> dict[str, Any]:
         """Return the attributes of the group of levels, for both formats; level k's array is ``<k>/<name>``."""
         described = self._ome(name, channels)
         v3 = {"ome": described, **self._spatial()} if described else self._spatial()
-        return {"zarr_v2": in_format({"ome": described}, 2) if described else {}, "zarr_v3": v3}
+        named = {"dimensions": list(self.names)} if self.names else {}
+        return {**named, "zarr_v2": in_format({"ome": described}, 2) if described else {}, "zarr_v3": v3}
 
     def _ome(self, name: str, channels: Sequence[Channel]) -> dict[str, Any]:
         """Return the metadata of OME-Zarr, or none where it cannot say what the axes are."""
@@ -138,17 +164,24 @@ class ImageLevels:
         """Return the metadata of zarr-conventions, of the plane of the last two axes."""
         rows, columns = self.dims[-2:]
         placed = [self._placed(level) for level in range(self.count)]
-        return spatial(placed, dims=(rows, columns), method=_RESAMPLING[self.method])
+        crs = "" if self.placement is None else self.placement.crs
+        return spatial(placed, dims=(rows, columns), method=_RESAMPLING[self.method], crs=crs)
 
     def _placed(self, level: int) -> Placed:
-        (height, width), (step_y, step_x) = self.shape_of(level)[-2:], self.scale_of(level)[-2:]
-        corners = [
-            float(self.origin[dim]) - float(self.scale.get(dim, 1.0)) / 2 if dim in self.origin else 0.0
-            for dim in self.dims[-2:]
-        ]
-        factors = [2.0 if axis in self.halved else 1.0 for axis in (len(self.dims) - 2, len(self.dims) - 1)]
-        factor = (1.0, 1.0) if level == 0 else (factors[0], factors[1])
-        return Placed(str(level), (height, width), (step_x, 0.0, corners[1], 0.0, step_y, corners[0]), factor)
+        height, width = self.shape_of(level)[-2:]
+        rows, columns = (2.0 if axis in self.halved else 1.0 for axis in (len(self.dims) - 2, len(self.dims) - 1))
+        finest = self.placement or Placement(self._affine())
+        factor = (1.0, 1.0) if level == 0 else (rows, columns)
+        return Placed(str(level), (height, width), finest.coarser(rows**level, columns**level).transform, factor)
+
+    def _affine(self) -> tuple[float, float, float, float, float, float]:
+        """Return where the finest level lies by scale and origin; these are of the middle of pixels."""
+        step_y, step_x = self.scale_of(0)[-2:]
+        top, left = (
+            float(self.origin[dim]) - step / 2 if dim in self.origin else 0.0
+            for dim, step in zip(self.dims[-2:], (step_y, step_x), strict=True)
+        )
+        return step_x, 0.0, left, 0.0, step_y, top
 
 
 def image_levels(
@@ -156,7 +189,7 @@ def image_levels(
     dims: Sequence[str] | None = None,
     axes: Sequence[int | str] | None = None,
     method: str = "mean",
-    **placed: Mapping[str, Any],
+    **placed: Any,
 ) -> ImageLevels:
     """Return the levels of an array.
 
@@ -173,7 +206,7 @@ def image_levels(
     method : {"mean", "stride", "mode"}
         How a level is made from the next finer one.
     **placed
-        `scale`, `origin`, `units` of `ImageLevels`.
+        `scale`, `origin`, `units`, `placement` of `ImageLevels`.
 
     Raises
     ------
@@ -255,7 +288,7 @@ def unit_of(text: Any) -> str | None:
     >>> unit_of("um"), unit_of("degrees_north"), unit_of("days since 2000-01-01")
     ('micrometer', 'degrees_north', None)
     """
-    return UNITS.get(text, text) if isinstance(text, str) and text and " " not in text else None
+    return _SHORT.get(text, text) if isinstance(text, str) and text and " " not in text else None
 
 
 def _named(shape: Sequence[int], dims: Sequence[str] | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dask.base import normalize_token, tokenize
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
 from mandeldask.images.levels import axis_type, image_levels, regular, unit_of
+from mandeldask.images.placement import placement_of
 from mandeldask.images.tiling import TILE
 from mandeldask.internals.xarray_names import content_of
 
@@ -154,8 +155,8 @@ def as_data_array(array: Any) -> xr.DataArray:
     return xr.DataArray(xr.Variable(dims, lazy))  # which has no name, as a dask array has
 
 
-def _placed(image: xr.DataArray) -> dict[str, dict[str, Any]]:
-    """Return the scale, origin and units of the dimensions that have evenly spaced coordinates."""
+def _placed(image: xr.DataArray) -> dict[str, Any]:
+    """Return the scale, origin and units of the dimensions that have evenly spaced coordinates, and the placement."""
     scale: dict[str, float] = {}
     origin: dict[str, float] = {}
     units: dict[str, str] = {}
@@ -165,7 +166,9 @@ def _placed(image: xr.DataArray) -> dict[str, dict[str, Any]]:
             origin[dim], scale[dim] = spaced
             unit = unit_of(image[dim].attrs.get("units"))
             units |= {dim: unit} if unit else {}
-    return {"scale": scale, "origin": origin, "units": units}
+    dims = tuple(map(str, image.dims))
+    placement = None if origin else placement_of(image.attrs, dims[-2:], image.shape[-2:])
+    return {"scale": scale, "origin": origin, "units": units, "placement": placement}
 
 
 def _chunks(image: xr.DataArray) -> tuple[int, ...]:
@@ -199,14 +202,28 @@ def _level(image: xr.DataArray, halvings: Halvings, level: int) -> xr.DataArray:
         meta=np.empty((0,) * len(shape), image.dtype),
         name=f"level-{tokenize(block)}",
     )
-    return xr.DataArray(data, _coords(image, levels, level), image.dims, attrs=image.attrs)
+    return xr.DataArray(data, _coords(image, levels, level), image.dims, attrs=levels.attributes_of(level, image.attrs))
+
+
+def _coarser_grid(coordinate: xr.DataArray, levels: ImageLevels, level: int) -> xr.DataArray:
+    """Return a coordinate; GDAL's transformation in the attributes of CF's grid mapping is made that of the level."""
+    try:
+        numbers = [float(each) for each in str(coordinate.attrs["GeoTransform"]).split()]
+        left, width, row_shear, top, column_shear, height = numbers
+    except (KeyError, ValueError):
+        return coordinate
+    rows, columns = (2**level if axis in levels.halved else 1 for axis in (len(levels.dims) - 2, len(levels.dims) - 1))
+    coarser = (left, width * columns, row_shear * rows, top, column_shear * columns, height * rows)
+    return coordinate.assign_attrs(GeoTransform=" ".join(map(repr, coarser)))
 
 
 def _coords(image: xr.DataArray, levels: ImageLevels, level: int) -> dict[Hashable, Any]:
     """Return the coordinates of a level: those of no halved dimension as they are, along one those of its cells."""
     halved = {levels.dims[axis] for axis in levels.halved}
     kept: dict[Hashable, Any] = {
-        name: coordinate for name, coordinate in image.coords.items() if not halved & set(map(str, coordinate.dims))
+        name: _coarser_grid(coordinate, levels, level)
+        for name, coordinate in image.coords.items()
+        if not halved & set(map(str, coordinate.dims))
     }
     for dim in halved & {str(name) for name in image.coords}:
         coordinate = image[dim]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.conventions import Placed, spatial
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.fractal.rationals import as_text, point_as_text
 from mandeldask.lazy.cutting import translations
-from mandeldask.multiscales import V2_VERSION, Axis, Channel, Dataset, Image, Placed, in_format, ome, spatial
+from mandeldask.multiscales import V2_VERSION, Axis, Channel, Dataset, Image, in_format, ome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.images.levels import axis_type, image_levels, is_image, is_large_image, regular, unit_of
+from mandeldask.images.placement import placement_of
 from mandeldask.zarrview import nodes
 from mandeldask.zarrview.nodes import Array, Changing, Group
 from mandeldask.zarrview.own_levels import own_levels
@@ -165,8 +166,9 @@ def _levels(array: Array, how: Making, siblings: Mapping[str, Node]) -> Group:
         scale=_said(array.attrs, "pixel_size", (int, float)) | scale,
         origin=origin,
         units=_said(array.attrs, "pixel_unit", (str,)) | units,
+        placement=None if origin else placement_of(array.attrs, found.dims[-2:], found.shape[-2:]),
     )
-    group = pyramid(array, placed, NAME, persistent=how.persistent, seconds=how.seconds)
+    group = pyramid(array, placed.for_viewers(), NAME, persistent=how.persistent, seconds=how.seconds)
     reopen = None if array.reopen is None else Reopened(array.reopen, how)
     return replace(group, version=array.version, as_of=array.as_of, reopen=reopen, consolidate=True)
 

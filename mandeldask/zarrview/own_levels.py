@@ -8,8 +8,10 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.conventions import Placed, spatial
 from mandeldask.images.channels import channels_of
 from mandeldask.images.levels import image_levels
+from mandeldask.images.placement import Placement, placement_of
 from mandeldask.multiscales import Axis, Dataset, Image, ome
 from mandeldask.zarrview.described import Described
 from mandeldask.zarrview.nodes import Array, Group
@@ -68,7 +70,27 @@ def _attributes(
     datasets = tuple(_dataset(f"{level}/{name}", each, order) for level, each in enumerate(image["datasets"]))
     channels = channels_of(levels, arrays[0], arrays[-1], name, said_channels(attrs))
     others = {key: value for key, value in attrs.items() if key != "ome"}
-    return others | {"ome": ome([Image(image.get("name", name), axes, datasets)], channels, name)}
+    described = ome([Image(image.get("name", name), axes, datasets)], channels, name)
+    return others | {"ome": described, "zarr_v3": _spatial(attrs, levels.dims, datasets, arrays)}
+
+
+def _spatial(
+    attrs: Mapping[str, Any], dims: Sequence[str], datasets: Sequence[Dataset], arrays: Sequence[Array]
+) -> dict[str, Any]:
+    """Return the metadata of zarr-conventions. Levels show the same area, however their sizes are rounded."""
+    shapes = [(array.shape[-2], array.shape[-1]) for array in arrays]
+    (height, width), (step_y, step_x) = shapes[0], datasets[0].scale[-2:]
+    finest = placement_of(attrs, dims[-2:], shapes[0]) or Placement((step_x, 0.0, 0.0, 0.0, step_y, 0.0))
+    placed = [
+        Placed(
+            str(level),
+            shape,
+            finest.coarser(height / shape[0], width / shape[1]).transform,
+            (finer[0] / shape[0], finer[1] / shape[1]),
+        )
+        for level, (shape, finer) in enumerate(zip(shapes, [shapes[0], *shapes], strict=False))
+    ]
+    return spatial(placed, dims=(dims[-2], dims[-1]), crs=finest.crs)
 
 
 def _dataset(path: str, described: Mapping[str, Any], order: Sequence[int]) -> Dataset:

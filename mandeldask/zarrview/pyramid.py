@@ -36,6 +36,9 @@ _CHUNK_SIDES = range(128, 1025)
 _LABELS = ("long_name", "name", "standard_name")
 """Attributes that say what an image without channels shows."""
 
+_LONGEST = 2048
+"""Longest side of a chunk that neuroglancer can draw: WebGL promises no larger textures of three dimensions."""
+
 _CHUNK_BYTES = 4 * MOST_BYTES
 """Bytes of the largest chunks of an array in which it is shown as it is."""
 
@@ -121,6 +124,7 @@ def pyramid(
             block=None,
             read=LevelRead(halvings, level, seconds),
             fingerprint=digest(finest.fingerprint, "halved", levels.method, levels.halved, level),
+            attrs=levels.attributes_of(level, finest.attrs),
         )
         for level in range(1, levels.count)
     ]
@@ -153,10 +157,22 @@ def _identity(array: Array) -> str:
 def _in_parts(array: Array, levels: ImageLevels) -> Array:
     """Return an array in chunks that viewers can take, each of its own read once for all of them."""
     itemsize = max(1, array.dtype.itemsize)
-    if array.block is not None or not _CHUNK_BYTES < prod(array.chunks) * itemsize <= BLOCK_BYTES:
+    size, narrow = prod(array.chunks) * itemsize, _narrow(array.chunks, levels)
+    if array.block is not None:
+        return replace(array, chunks=narrow)
+    if size > BLOCK_BYTES or (size <= _CHUNK_BYTES and narrow == array.chunks):
         return array
-    planes = _planes(array.chunks, levels, itemsize)
-    return in_blocks(array, array.chunks, aligned_chunks(array.shape, itemsize, planes))
+    planes = _planes(narrow, levels, itemsize)
+    return in_blocks(array, array.chunks, _narrow(aligned_chunks(array.shape, itemsize, planes), levels))
+
+
+def _narrow(chunks: tuple[int, ...], levels: ImageLevels) -> tuple[int, ...]:
+    """Return chunks whose sides are no longer than a viewer can draw."""
+    sides = list(chunks)
+    for axis in levels.halved:
+        while sides[axis] > _LONGEST:
+            sides[axis] = -(-sides[axis] // 2)
+    return tuple(sides)
 
 
 def _level_chunks(finest: Array, levels: ImageLevels) -> tuple[int, ...]:

@@ -83,6 +83,15 @@ def test_coordinates_are_those_of_cells_and_make_the_scale():
     np.testing.assert_array_equal(strided.y, np.arange(600.0))
 
 
+def test_the_transformation_of_a_grid_mapping_is_that_of_the_level():
+    grid = xr.DataArray(0, attrs={"GeoTransform": "500000.0 10.0 0.0 4600000.0 0.0 -20.0", "crs_wkt": "here"})
+    image = xr.DataArray(np.zeros((1100, 1100), np.uint8), {"spatial_ref": grid}, ("y", "x"))
+    tree = md.pyramid(image)
+    assert tree["0/image"].coords["spatial_ref"].attrs == grid.attrs
+    coarser = tree["2/image"].coords["spatial_ref"].attrs
+    assert coarser == {"GeoTransform": "500000.0 40.0 0.0 4600000.0 0.0 -80.0", "crs_wkt": "here"}
+
+
 def test_descending_coordinates_have_no_negative_scale_in_ome_zarr():
     image = xr.DataArray(
         np.zeros((1200, 1100)), {"lat": 60 - np.arange(1200) * 0.01, "lon": np.arange(1100) * 0.01}, ("lat", "lon")

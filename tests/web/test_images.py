@@ -47,7 +47,9 @@ def test_every_image_is_a_group_of_levels(client, number, image, path):
 def test_coordinates_are_the_scale(client):
     group = zarr.open_group(f"{client.handle.address}/zarr/v3/images/deep/field/height", mode="r")
     multiscale = group.attrs["ome"]["multiscales"][0]
-    assert multiscale["axes"][0] == {"name": "lat", "type": "space", "unit": "meter"}
+    assert multiscale["axes"][0] == {"name": "y", "type": "space", "unit": "meter"}
+    assert group["1/image"].metadata.dimension_names == ("y", "x")  # by which vizarr finds rows and columns
+    assert group.attrs["dimensions"] == ["lat", "lon"]
     assert multiscale["datasets"][1]["coordinateTransformations"][0]["scale"] == [1.0, 0.5]
 
 

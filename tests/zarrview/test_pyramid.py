@@ -334,6 +334,31 @@ def test_chunks_of_levels_are_planes_that_viewers_can_take():
     assert group.members["1"].members["image"].chunks == (4, 550, 550)
 
 
+def test_no_viewer_is_given_a_unit_that_it_refuses():
+    axes = image_levels((9, 9), ("lat", "lon"), units={"lat": "degrees_north", "lon": "meter"}).attributes("image")
+    described = axes["zarr_v3"]["ome"]["multiscales"][0]["axes"]
+    assert described == [{"name": "lat", "type": "space"}, {"name": "lon", "type": "space", "unit": "meter"}]
+
+
+@pytest.mark.parametrize("dims", [("x", "lat", "lon"), ("t", "y", "x")])
+def test_names_that_are_taken_are_left(dims):
+    levels = image_levels((2, 9, 9), dims)
+    assert levels.for_viewers() is levels
+
+
+def test_no_chunk_is_wider_than_a_viewer_can_draw():
+    array = np.random.default_rng(17).integers(0, 99, (40, 9001), np.uint8)
+    counting = Counting(array, (40, 9001))
+    finest = pyramid(counting.node(), image_levels(array.shape)).members["0"].members["image"]
+    assert max(finest.chunks) <= 2048
+    sides = [range(0, size, side) for size, side in zip(array.shape, finest.chunks, strict=True)]
+    for row in sides[0]:
+        for col in sides[1]:
+            window = (slice(row, row + finest.chunks[0]), slice(col, min(col + finest.chunks[1], 9001)))
+            np.testing.assert_array_equal(finest.read(window), array[window])
+    assert counting.reads.max() == 1
+
+
 @pytest.mark.parametrize(
     ("shape", "dims", "large"),
     [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from mandeldask.files.attributes import attributes
+from mandeldask.files.kinds.geotiff import placement
 from mandeldask.multiscales import Axis, Dataset, Image, ome
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def image_attributes(
     if series is None:
         return found
     sizes = pixel_sizes(file, series, place)
+    names, placed = axes_of(series), placement(file)
+    if placed is not None and names is not None and {"y", "x"} <= set(names):
+        found |= placed.attributes("yx", [int(series.shape[names.index(dim)]) for dim in "yx"])
     if series.name:
         found["name"] = series.name
     if sizes:

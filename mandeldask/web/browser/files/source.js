@@ -43,6 +43,7 @@ async function openLevels(server, url) {
   const paths = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
   if (!paths.length) throw new Error("The server makes no levels of this array.");
   const arrays = await Promise.all(paths.map(async (path) => described(await open.v3(place.resolve(path), { kind: "array" }), store)));
+  for (const array of arrays) array.dims = group.attrs.dimensions ?? array.dims; // viewers want the names y and x
   return { arrays, ome, multiscale };
 }
 

@@ -1,0 +1,116 @@
+"""Documents of zarr-conventions, from plain values: levels of an image, where they lie, on which map.
+
+They are for Zarr v3. OME-Zarr 0.4, which is for v2, says that `multiscales` is a list, zarr-conventions that it is an
+object: the two cannot share a place.
+
+Sources: https://github.com/zarr-conventions/multiscales, https://github.com/zarr-conventions/spatial,
+https://github.com/zarr-conventions/proj.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SPATIAL: Final = {
+    "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
+    "name": "spatial",
+    "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
+    "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
+    "description": "Spatial coordinate information",
+}
+"""The zarr-convention of positions of pixels."""
+
+PROJ: Final = {
+    "uuid": "f17cb550-5864-4468-aeb7-f3180cfb622f",
+    "name": "proj",
+    "schema_url": "https://raw.githubusercontent.com/zarr-conventions/proj/refs/tags/v0.1/schema.json",
+    "spec_url": "https://github.com/zarr-conventions/proj/blob/v0.1/README.md",
+    "description": "Coordinate reference system information for geospatial data",
+}
+"""The zarr-convention of coordinate reference systems."""
+
+CONVENTIONS: Final = (
+    {
+        "uuid": "d35379db-88df-4056-af3a-620245f8e347",
+        "name": "multiscales",
+        "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v0.1/schema.json",
+        "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v0.1/README.md",
+        "description": "Multiscale layout of zarr datasets",
+    },
+    SPATIAL,
+)
+"""The zarr-conventions of a multiscale group; multiscales first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A level in the plane, for the conventions `multiscales` and `spatial`."""
+
+    asset: str
+    """Path of its group."""
+    shape: tuple[int, int]
+    """Rows and columns."""
+    transform: tuple[float, float, float, float, float, float]
+    """(a, b, c, d, e, f) with x = a * column + b * row + c and y = d * column + e * row + f."""
+    factor: tuple[float, float] = (1.0, 1.0)
+    """Rows and columns of the level before it to one of this level."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """Where its first pixel lies in pixels of the level before it."""
+
+
+def spatial(
+    levels: Sequence[Placed],
+    *,
+    dims: tuple[str, str] = ("y", "x"),
+    method: str = "",
+    bounds: tuple[float, float, float, float] | None = None,
+    crs: str = "",
+) -> dict[str, Any]:
+    """Return the attributes of zarr-conventions for a v3 group: `multiscales`, `spatial`, and `proj` if there is a CRS.
+
+    Parameters
+    ----------
+    levels : sequence of Placed
+        The finest first; each is derived from the one before it.
+    dims : pair of str
+        The dimensions of rows and columns.
+    method : str
+        How a level was made from the one before it.
+    bounds : four floats, optional
+        The least x and y and the greatest; by default those of the corners of the finest level.
+    crs : str
+        Code of the coordinate reference system, such as "EPSG:32633".
+    """
+    finest = levels[0]
+    conventions = [*CONVENTIONS, PROJ] if crs else CONVENTIONS
+    resampled = {"resampling_method": method} if method else {}
+    pairs = zip(levels, [None, *levels], strict=False)
+    return {
+        "zarr_conventions": [dict(convention) for convention in conventions],
+        "multiscales": {"layout": [_layout(level, finer) for level, finer in pairs], **resampled},
+        "spatial:dimensions": list(dims),
+        "spatial:bbox": list(bounds or _bounds(finest)),
+        "spatial:transform_type": "affine",
+        "spatial:registration": "pixel",
+        **({"proj:code": crs} if crs else {}),
+    }
+
+
+def _layout(level: Placed, finer: Placed | None) -> dict[str, Any]:
+    relative = {"scale": list(level.factor), "translation": list(level.shift)}
+    derived = {} if finer is None else {"derived_from": finer.asset, "transform": relative}
+    placed = {"spatial:shape": list(level.shape), "spatial:transform": list(level.transform)}
+    return {"asset": level.asset, **derived, **placed}
+
+
+def _bounds(level: Placed) -> tuple[float, float, float, float]:
+    """Return the least x and y and the greatest of a level's corners."""
+    a, b, c, d, e, f = level.transform
+    height, width = level.shape
+    corners = [(col * a + row * b + c, col * d + row * e + f) for row in (0, height) for col in (0, width)]
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)

@@ -1,0 +1,100 @@
+"""Where the pixels of an image lie on a map, as its file says: one affine transformation and the name of the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+from mandeldask.conventions import PROJ, SPATIAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Affine = tuple[float, float, float, float, float, float]
+
+_NUMBERS: Final = 6
+
+_TRANSFORM, _SHAPE, _CODE = "spatial:transform", "spatial:shape", "proj:code"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where pixels lie: x = a * column + b * row + c and y = d * column + e * row + f for their corners."""
+
+    transform: Affine
+    """(a, b, c, d, e, f)."""
+    crs: str = ""
+    """The coordinate reference system, such as "EPSG:32633"; "" if unknown."""
+
+    def coarser(self, rows: float, columns: float) -> Placement:
+        """Return that of an image of the same area whose pixels span so many rows and columns of this one's.
+
+        Examples
+        --------
+        >>> Placement((10.0, 0.0, 500.0, 0.0, -10.0, 900.0)).coarser(2, 2).transform
+        (20.0, 0.0, 500.0, 0.0, -20.0, 900.0)
+        """
+        a, b, c, d, e, f = self.transform
+        return replace(self, transform=(a * columns, b * rows, c, d * columns, e * rows, f))
+
+    def attributes(self, dims: Sequence[str], shape: Sequence[int]) -> dict[str, Any]:
+        """Return the attributes of an array by zarr-conventions, given its rows' and columns' names and sizes."""
+        return {
+            "zarr_conventions": [dict(SPATIAL), *([dict(PROJ)] if self.crs else [])],
+            "spatial:dimensions": list(dims),
+            _SHAPE: list(shape),
+            _TRANSFORM: list(self.transform),
+            "spatial:transform_type": "affine",
+            "spatial:registration": "pixel",
+            **({_CODE: self.crs} if self.crs else {}),
+        }
+
+
+def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int]) -> Placement | None:
+    """Return the placement that attributes of zarr-conventions say of an image with these rows and columns.
+
+    None where they say none, say it of other dimensions or of another shape, or of the pixels' centres.
+    """
+    transform, code = attrs.get(_TRANSFORM), attrs.get(_CODE, "")
+    said = (attrs.get("spatial:dimensions", dims), attrs.get(_SHAPE, shape))
+    if not isinstance(transform, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in said):
+        return None
+    numbers = [each for each in transform if isinstance(each, (int, float)) and isfinite(each)]
+    fits = len(transform) == len(numbers) == _NUMBERS and (list(said[0]), list(said[1])) == (list(dims), list(shape))
+    affine = attrs.get("spatial:transform_type", "affine") == "affine"
+    if not fits or not affine or attrs.get("spatial:registration", "pixel") != "pixel":
+        return None
+    a, b, c, d, e, f = map(float, numbers)
+    return Placement((a, b, c, d, e, f), code if isinstance(code, str) else "")
+
+
+def coarser_attributes(
+    attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int], factors: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the attributes of a coarser level: what those of the finest say of its pixels is made true of its own.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of the finest level.
+    dims : sequence of str
+        Names of the axes, rows and columns last.
+    shape : sequence of int
+        Elements of the coarser level.
+    factors : mapping
+        Elements of the finest level to one of this along each dimension that is halved.
+    """
+    found = dict(attrs)
+    sizes = attrs.get("pixel_size")
+    if isinstance(sizes, Mapping):
+        found["pixel_size"] = {
+            dim: size * factors.get(dim, 1) if isinstance(size, (int, float)) else size for dim, size in sizes.items()
+        }
+    plane, finest = tuple(dims[-2:]), attrs.get(_SHAPE, list(shape[-2:]))
+    placed = placement_of(attrs, plane, finest) if isinstance(finest, (list, tuple)) else None
+    if placed is not None:
+        rows, columns = (factors.get(dim, 1) for dim in plane)
+        found |= {_TRANSFORM: list(placed.coarser(rows, columns).transform), _SHAPE: list(shape[-2:])}
+    return found
