@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -43,14 +43,16 @@ class Folder:
 
     path: str
     """Where it is, such as ``viewer`` or ``browser/files``."""
+    shared: str = ""
+    """Another folder there whose modules these import, such as ``viewer/vendor``: it is sent as one inside this."""
 
     def files(self) -> Mapping[str, File]:
         """Return every file in it by its path. A dictionary cannot be talked into leaving its folder."""
-        return _files(self.path)
+        return _files(self.path, self.shared)
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that only these very files have."""
-        return _fingerprint(self.path)
+        return _fingerprint(self)
 
     def file_at(self, path: str, whose: str) -> File:
         """Return a file by its path.
@@ -67,17 +69,24 @@ class Folder:
 
 
 @cache
-def _files(path: str) -> Mapping[str, File]:
+def _files(path: str, shared: str) -> Mapping[str, File]:
     folder = files("mandeldask.web")
-    for name in path.split("/"):
-        folder /= name
-    return dict(_walk(folder, ""))
+    own = dict(_walk(folder.joinpath(path), ""))
+    if not shared:
+        return own
+    inside = f"{shared.rpartition('/')[2]}/"
+    outside = f'"{"../" * len(path.split("/"))}{shared}/'.encode()  # as modules at the top of the folder import it
+    moved = {
+        name: replace(file, content=file.content.replace(outside, f'"./{inside}'.encode()))
+        for name, file in own.items()
+    }
+    return moved | dict(_walk(folder.joinpath(shared), inside))
 
 
 @cache
-def _fingerprint(path: str) -> str:
+def _fingerprint(folder: Folder) -> str:
     digest = hashlib.sha256()
-    for name, file in sorted(_files(path).items()):
+    for name, file in sorted(folder.files().items()):
         digest.update(f"{name} {file.etag}\n".encode())
     return digest.hexdigest()[:16]
 

@@ -22,6 +22,12 @@ POLICY = (
 )
 """What the page may load: from this server only."""
 
+WORKER = "data/worker.js"
+"""The module that decodes chunks."""
+
+WORKER_POLICY = (POLICY[0], f"{POLICY[1]}; script-src 'self' 'wasm-unsafe-eval'")
+"""What the worker may load: zstd, blosc and lz4 are WebAssembly, and are only there."""
+
 
 class Viewer:
     """ASGI app of ``/`` and ``/viewer/<file>``."""
@@ -43,7 +49,8 @@ class Viewer:
         except Refusal as refusal:
             return refusal.reply
         shown = Representation(file.etag, file.media_type, file.lifetime, private=False)
-        return (shown.decided(request) or shown.reply(request, file.content)).plus(POLICY)
+        policy = WORKER_POLICY if request.path.endswith(f"/{WORKER}") else POLICY
+        return (shown.decided(request) or shown.reply(request, file.content)).plus(policy)
 
 
 def _file(path: str) -> File:
@@ -60,10 +67,15 @@ def _file(path: str) -> File:
 def _page(folder: str) -> File:
     """Return the page: files below `folder` by URLs that caches may keep for ever, modules asked for at once."""
     pinned = f"{folder}{VIEWER.fingerprint()}/"
-    modules = [name for name in VIEWER.files() if name.endswith(".js") and not name.endswith("worker.js")]
+    modules = [name for name in VIEWER.files() if name.endswith(".js") and not _is_late(name)]
     preloads = "".join(f'<link rel="modulepreload" href="{pinned}{name}" />\n    ' for name in sorted(modules))
     page = VIEWER.files()["index.html"]
     text = page.content.decode().replace('"viewer/', f'"{pinned}')
     if not folder:
         text = text.replace('"browse/', '"../browse/')
     return replace(page, content=text.replace("<script", f"{preloads}<script", 1).encode())
+
+
+def _is_late(name: str) -> bool:
+    """Whether the page does not load a module itself: the worker does, or the first chunk that needs its codec."""
+    return name == WORKER or name.startswith("vendor/numcodecs-")

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import xarray as xr
+from zarr.codecs import ZstdCodec
 
 import mandeldask as md
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -69,16 +70,20 @@ def test_the_finest_pixels_are_the_kernels(page, server):
     check(page, distinct=4)
 
 
-def test_an_image_is_not_the_set(context):
-    """Other arrays are shown between their limits, and what is copied reads them."""
+@pytest.mark.parametrize("stored", [{}, {"compressors": ZstdCodec(), "shards": 1024}], ids=["gzip", "zstd in shards"])
+def test_an_image_is_not_the_set(context, stored):
+    """Other arrays are shown between their limits, however they are stored, and what is copied reads them."""
     rows, cols = np.mgrid[:700, :900]
     image = (((rows // 7) * 31 + cols // 5) % 251).astype(np.uint8)
-    levels = {"0": {"image": (("y", "x"), image)}, "1": {"image": (("y", "x"), image[::2, ::2])}}
+    stepped = {"0": image, "1": image[::2, ::2]}
+    levels = {name: {"image": (("y", "x"), each, {}, {"chunks": (256, 256)})} for name, each in stepped.items()}
     tree = xr.DataTree.from_dict({"/": xr.Dataset(), **{name: xr.Dataset(level) for name, level in levels.items()}})
     scales = [{"path": f"{name}/image", "coordinateTransformations": []} for name in levels]
     tree.attrs["ome"] = {"version": "0.5", "multiscales": [{"name": "image", "axes": [], "datasets": scales}]}
     page = context.new_page()
-    with md.serve({"photo": tree}, background=True) as server:
+    loaded = []
+    page.on("request", lambda request: loaded.append(request.url))
+    with md.serve({"photo": tree}, background=True, codecs={3: stored}) as server:
         page.goto(f"{server.address}/viewer/")
         settle(page)
         assert page.inner_text("#title") == "photo"
@@ -96,6 +101,7 @@ def test_an_image_is_not_the_set(context):
         page.click("#xarray")
         code = page.evaluate("navigator.clipboard.readText()")
         assert "xr.open_zarr(" in code
+        assert any("numcodecs-zstd" in url for url in loaded) == bool(stored)
         names: dict = {}
         exec(code, names)
         assert names["view"]["image"].shape[0] <= 700

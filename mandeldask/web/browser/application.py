@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mandeldask.web.catalog import Catalog, Found
     from mandeldask.web.keys import Grant
 
-FILES = Folder("browser/files")
+FILES = Folder("browser/files", shared="viewer/vendor")
 
 SCRIPT = "page.js"
 """The module that draws into every page."""

@@ -1,6 +1,6 @@
 /** What the server holds, read by zarrita: arrays, and images with their levels. */
 
-import { get, open, root, slice } from "./vendor/zarrita.js";
+import { get, open, root, slice } from "../../viewer/vendor/zarrita.js";
 import { ChunkStore } from "./store.js";
 
 const CHANNELS = new Set(["c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"]);

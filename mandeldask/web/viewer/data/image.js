@@ -1,6 +1,7 @@
 /** A multiscale image of this server as a source: OME-Zarr 0.5 `multiscales` of a Zarr v3 group. */
 
 import { add, divide, log2, multiply, parse, parsePoint, rational, subtract } from "../numbers/rationals.js";
+import { chunkShape } from "./chunks.js";
 
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const MAGNIFY = 5; // levels past the finest: a pixel of level 0 is 32 of the screen
@@ -108,7 +109,7 @@ export class Image {
   #level(path, number) {
     const metadata = this.#metadata(path);
     const { maxiter } = { ...this.group.nodes.get(path.replace(/\/?[^/]+$/, ""))?.attributes, ...metadata.attributes };
-    const shape = metadata.chunk_grid.configuration.chunk_shape;
+    const shape = chunkShape(metadata);
     const factor = factorOf([Number(this.height), Number(this.width)], metadata.shape);
     const extent = shape.map((pixels) => ({ m: factor * BigInt(pixels), e: 0 })).reverse();
     const [rows, cols] = metadata.shape.map(

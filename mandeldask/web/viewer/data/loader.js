@@ -1,6 +1,6 @@
 /** Has chunks fetched and decoded by a worker, so that the main thread only draws. */
 
-import { Refusal } from "./zarr.js";
+import { Refusal } from "./server.js";
 
 export class Loader {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });

@@ -7,7 +7,8 @@
  */
 
 import { add, dyadicText, powerOfTwo, rational, round, subtract } from "../numbers/rationals.js";
-import { openArray, openGroup, Refusal } from "./zarr.js";
+import { openArray } from "./chunks.js";
+import { openGroup, Refusal } from "./server.js";
 
 export const TILE = 256;
 const TILE_BITS = 8;
@@ -158,8 +159,8 @@ export class Plane {
     const [x, y] = [re, im].map(({ p, q }) => dyadicText(round({ p: p << BigInt(digits), q }), digits));
     const url = new URL(`at/nucleus_re${x}_im${y}_radius${dyadicText(1n, places)}.zarr/`, this.root);
     const group = await openGroup(url, this.headers);
-    const found = openArray(new URL("found/", url), group.nodes.get("found"), this.headers);
-    const bytes = await found.read(0n, 0n, new AbortController().signal);
+    const found = await openArray(new URL("found/", url), group.nodes.get("found"), this.headers);
+    const bytes = await found.read(0n, 0n);
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
   }
 

@@ -1,9 +1,9 @@
 /** Fetches and decodes chunks off the main thread: {id, job} in, {id, fixed, capped} or {id, error} out. */
 
+import { chunkShape, openArray } from "./chunks.js";
 import { crop, encode, unpacked } from "./encoding.js";
-import { openArray } from "./zarr.js";
 
-const arrays = new Map(); // url -> opened array
+const arrays = new Map(); // url -> promise of an opened array
 const running = new Map(); // id -> AbortController
 
 self.onmessage = async ({ data: { id, job, cancel } }) => {
@@ -14,10 +14,10 @@ self.onmessage = async ({ data: { id, job, cancel } }) => {
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const raw = await open(job).read(job.row, job.col, controller.signal);
+    const raw = await (await open(job)).read(job.row, job.col, controller.signal);
     const values = unpacked(raw, job.metadata.attributes ?? {});
     const { fixed, capped } = encode(values, job.rule);
-    if (job.valid) crop(fixed, job.metadata.chunk_grid.configuration.chunk_shape[1], job.valid);
+    if (job.valid) crop(fixed, chunkShape(job.metadata)[1], job.valid);
     self.postMessage({ id, fixed, capped }, { transfer: [fixed.buffer] });
   } catch (error) {
     const { message, status, seconds } = error;

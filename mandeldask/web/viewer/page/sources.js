@@ -2,7 +2,7 @@
 
 import { Image } from "../data/image.js";
 import { Plane } from "../data/plane.js";
-import { openGroup } from "../data/zarr.js";
+import { openGroup } from "../data/server.js";
 import { choices, element } from "./panel.js";
 
 /** The server's root: this module's own URL says where it is, below a key or a prefix too. */
