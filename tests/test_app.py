@@ -13,8 +13,8 @@ import xarray as xr
 
 import mandeldask as md
 import mandeldask.web
-from mandeldask.app import Limits
 from mandeldask.fractal.place_url import as_spec
+from mandeldask.limits import Limits
 
 SMALL = md.Pyramid(levels=3, tilesize=16, maxiter=50)
 PICTURE = xr.DataArray(np.arange(6).reshape(2, 3), dims=("y", "x"), name="picture")

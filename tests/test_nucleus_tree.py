@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 import mandeldask as md
-from mandeldask.app import Limits
+from mandeldask.limits import Limits
 from mandeldask.nucleus_tree import disc_of, nucleus_tree
 
 

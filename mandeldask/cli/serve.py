@@ -232,8 +232,8 @@ def serve(
         image = "nested/images/medium_image" if demo else "image"
         announce = partial(announce_root, image=image) if own else listed
     announce = partial(announce, guarded=bool(api_key or api_keys_file))
-    from mandeldask.app import Limits  # noqa: PLC0415  a web server, which is an extra
-    from mandeldask.app import serve as serve_tree  # noqa: PLC0415
+    from mandeldask.app import serve as serve_tree  # noqa: PLC0415  a web server, which is an extra
+    from mandeldask.limits import Limits  # noqa: PLC0415  as slow to import
 
     with nullcontext() if trees else prepared(pyramid):
         serve_tree(

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import mandeldask as md
-from mandeldask.app import PLACE_S, PUBLIC_PLACE_S, Limits, serve
+from mandeldask.app import serve
 from mandeldask.fractal.cost import cost
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.place_url import as_spec
+from mandeldask.limits import PLACE_S, PUBLIC_PLACE_S, Limits
 from web_cluster import dask
 from web_server import until
 

@@ -12,8 +12,9 @@ import pytest
 import zarr
 
 import mandeldask as md
-from mandeldask.app import Limits, create_app, serve
+from mandeldask.app import create_app, serve
 from mandeldask.fractal.place_url import as_spec
+from mandeldask.limits import Limits
 from mandeldask.web.places import OPENERS
 from web_server import until
 
@@ -82,7 +83,7 @@ def test_places_past_a_limit_are_403_that_names_it(client, pyramid, named):
 
 @pytest.mark.parametrize("exponent", ["99999", "9" * 150])
 def test_numbers_that_are_short_to_spell_and_long_to_read_are_refused_unread(client, exponent, monkeypatch):
-    monkeypatch.setattr("mandeldask.app.from_spec", pytest.fail)
+    monkeypatch.setattr("mandeldask.limits.from_spec", pytest.fail)
     reply = client.get(at(f"re0_im0_width1e-{exponent}_levels4_maxiter255_iterations"))
     assert reply.status_code == 403
     assert "exponent" in reply.json()["detail"]
