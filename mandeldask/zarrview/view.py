@@ -10,9 +10,10 @@ from mandeldask.zarrview import documents
 from mandeldask.zarrview.byte_requests import requested
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.entries import Chunk, Document
+from mandeldask.zarrview.finding import Finder
 from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree, with_dims
-from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree, Written
+from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree
 from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pool import Pool, Queue
 from mandeldask.zarrview.reading import Reader
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.cache_file import FileLocation
     from mandeldask.zarrview.entries import Entry
     from mandeldask.zarrview.formats import Format
-    from mandeldask.zarrview.opened import Opened
-    from mandeldask.zarrview.stored_array import StoredArray
 
 T = TypeVar("T")
 
@@ -96,6 +95,7 @@ class ZarrView:
         self._directory = directory or self.cache.directory
         self._tree = OpenedTree(self.root, refresh)
         self._flights = Flights()
+        self._finder = Finder(self.root, self._tree, format, self._flights, keeps=self._directory is not None)
         self._unique = unique()
         if self._directory is not None:
             self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
@@ -126,21 +126,21 @@ class ZarrView:
         key : str
             Such as ``"zarr.json"`` or ``"0/iterations/c/3/1"``, without a leading slash.
         """
-        return self._find(key, may_open=True)
+        return self._finder.find(key, may_open=True)
 
     async def lookup(self, key: str) -> Entry | None:
         """Return what `find` does; what would have to be opened or written is, in a thread, once for all who ask."""
         try:
-            return self._find(key, may_open=False)
+            return self._finder.find(key, may_open=False)
         except NotAtHand:
-            return await self._aside(("find", key), partial(self._find, key, may_open=True))
+            return await self._aside(("find", key), partial(self._finder.find, key, may_open=True))
 
     async def names_at(self, path: str) -> tuple[str, ...] | None:
         """Return what `names` does, made in a thread where it takes more than a look."""
         try:
-            return self._names(path, may_open=False)
+            return self._finder.names(path, may_open=False)
         except NotAtHand:
-            return await self._aside(("names", path), partial(self._names, path, may_open=True))
+            return await self._aside(("names", path), partial(self._finder.names, path, may_open=True))
 
     def has_member(self, name: str) -> bool:
         """Return whether the root is a group with a member of that name; it is not opened."""
@@ -150,74 +150,6 @@ class ZarrView:
     async def _aside(self, key: tuple[str, str], work: Callable[..., T]) -> T:
         """Return what `work` returns, done in a thread, once for all who ask."""
         return await self._flights.get(key, work, self.pool.side)
-
-    def _find(self, key: str, *, may_open: bool) -> Entry | None:
-        path, _, name = key.rpartition("/")
-        if name in self.format.names:
-            return self._document(path, name, may_open=may_open) if path or "/" not in key else None
-        segments = key.split("/")
-        found = self._tree.resolve(segments, may_open=may_open)
-        if found is None or not isinstance(found[0].node, Array):
-            return None
-        opened, used = found
-        return self._chunk(key, opened, segments[used:], may_open=may_open)
-
-    def _document(self, path: str, name: str, *, may_open: bool) -> Document | None:
-        opened = self._opened(path, may_open=may_open)
-        return None if opened is None else self._written(opened, may_open=may_open).documents.get(name)
-
-    def _opened(self, path: str, *, may_open: bool = True) -> Opened | None:
-        """Return the node at `path`."""
-        segments = path.split("/") if path else []
-        found = self._tree.resolve(segments, may_open=may_open)
-        return None if found is None or found[1] < len(segments) else found[0]
-
-    def _written(self, opened: Opened, *, may_open: bool = True) -> Written:
-        kept = opened.written
-        if kept is not None and not (kept.watched and self._tree.is_due(kept.checked)):
-            return kept
-        if not may_open:
-            raise NotAtHand
-        return self._flights.read(opened, partial(self._write, opened))
-
-    def _write(self, opened: Opened) -> Written:
-        kept = opened.written
-        if kept is None or kept.is_stale():
-            shown = self._can_show(opened.node)
-            kept = documents.written(opened.node, self.format) if shown else Written({}, (), (), 0.0)
-            opened.written = kept
-        return kept
-
-    def _can_show(self, node: Node) -> bool:
-        try:
-            documents.check(node, self.format)
-        except (TypeError, ValueError):
-            return False  # its group says why
-        return True
-
-    def _chunk(self, key: str, opened: Opened, segments: list[str], *, may_open: bool) -> Chunk | None:
-        if opened.stored is None and not may_open:
-            raise NotAtHand
-        stored = self._stored(opened)
-        coords = None if stored is None else self.format.parse_chunk_key(segments, stored.grid)
-        if stored is None or coords is None:
-            return None
-        versions = opened.versions
-        if not versions:  # on a persistent cache that outlives what is in the tree now, a key says too little
-            lasting = self._directory is None or self.is_fixed
-            kept_as = key if lasting else f"{stored.content}/{'.'.join(segments)}"
-            return Chunk(key, coords, stored, stored.identity, kept_as, is_fixed=opened.is_fixed)
-        identity = digest(stored.identity, *versions) if None not in versions else unique()
-        kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
-        return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
-
-    def _stored(self, opened: Opened) -> StoredArray | None:
-        """Return an array as the format stores it; None if it cannot."""
-        if opened.stored is None:
-            if not self._can_show(opened.node):
-                return None
-            opened.stored = self.format.store(opened.node)  # type: ignore[arg-type]
-        return opened.stored
 
     def etag(self, entry: Entry) -> str:
         """Return a strong entity tag, quoted: equal tags mean equal bytes. Never computes a chunk."""
@@ -291,18 +223,11 @@ class ZarrView:
 
         No member is opened that the group's own documents do not hold.
         """
-        return self._names(path, may_open=True)
-
-    def _names(self, path: str, *, may_open: bool) -> tuple[str, ...] | None:
-        opened = self._opened(path, may_open=may_open)
-        written = None if opened is None else self._written(opened, may_open=may_open)
-        if written is None or not written.documents:
-            return None
-        return (*written.documents, *(f"{name}/" for name in written.members))
+        return self._finder.names(path, may_open=True)
 
     def held_bytes(self) -> int:
         """Return about what the view takes in memory, besides chunks, once all its nodes have been asked for."""
-        written = self._written(self._tree.root)
+        written = self._finder.written(self._tree.root)
         return NODE_BYTES * written.nodes + 2 * sum(len(document.content) for document in written.documents.values())
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -318,11 +243,8 @@ class ZarrView:
                 yield from self.list(key)
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
-        """Yield the path and node of the root and everything below it that the format can show; opens it all."""
-        root = self.root
-        yield "", root
-        if isinstance(root, Group):
-            yield from documents.walk(documents.as_shown(root, self.format), self.format)
+        """Return the path and node of the root and everything below it that the format can show; opens it all."""
+        return self._finder.nodes()
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Yield the path and node of every array that the format can show; opens them all."""
@@ -332,11 +254,10 @@ class ZarrView:
         """Return why parts of the tree cannot be shown in this format, by path."""
         return dict(documents.skipped_below(self.root, self.format))
 
-    @cached_property
+    @property
     def is_fixed(self) -> bool:
         """Whether nothing in the tree ever changes, as far as its groups may be opened to know."""
-        nodes = (node for _, node in self.nodes())
-        return all(node.version is None and getattr(node, "consolidate", True) for node in nodes)
+        return self._finder.is_fixed
 
     @cached_property
     def fingerprint(self) -> str:
