@@ -11,7 +11,8 @@ from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.event import install_recorder
 from numba.core.types import float64, int64
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import register_jitable
 
 __all__ = [
     "FunctionCache",
@@ -25,6 +26,9 @@ __all__ = [
     "register_jitable",
     "types",
 ]
+
+intrinsic: Any = _intrinsic
+"""As numba's, whose annotations have its callers pass the typing context too."""
 
 
 def keep_compiled(compiled: Any, cache: FunctionCache) -> None:

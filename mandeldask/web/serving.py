@@ -55,9 +55,11 @@ class Handle:
 
     Examples
     --------
-    >>> import mandeldask as md  # doctest: +SKIP
-    >>> with md.serve(background=True) as server:  # doctest: +SKIP
+    >>> import mandeldask as md
+    >>> with md.serve(background=True) as server:  # doctest: +ELLIPSIS
     ...     print(server.url("v3"))
+    http://127.0.0.1:.../
+    http://127.0.0.1:.../zarr/v3/mandelbrot.zarr
     """
 
     app: Application

@@ -242,12 +242,12 @@ def _norm(re, im):
 
 
 @inlined
-def _product(a, b, c, d):
+def _product(a, b, c, d) -> tuple[float, float]:
     """Return ``(a + bi)(c + di)``."""
     return fma(a, c, -(b * d)), fma(a, d, b * c)
 
 
 @inlined
-def _plus(x, y, a, b, c, d):
+def _plus(x, y, a, b, c, d) -> tuple[float, float]:
     """Return ``x + iy + (a + bi)(c + di)``."""
     return fma(a, c, fma(-b, d, x)), fma(a, d, fma(b, c, y))
