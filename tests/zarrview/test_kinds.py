@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tracemalloc
-import warnings
-from math import prod
 
 import dask
 import dask.array as da
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 import zarr
 
 from mandeldask.zarrview.chunking import CHUNK_BYTES, default_chunks
-from mandeldask.zarrview.kinds.sparse_arrays import sparse_node
 from mandeldask.zarrview.nodes import Array, Group, as_node
 from mandeldask.zarrview.store import to_store
+from zarrview.opening import FORMATS, loaded, shown
 from zarrview.patterns import Counted
-
-FORMATS = pytest.mark.parametrize("zarr_format", [2, 3], ids=["v2", "v3"])
-RNG = np.random.default_rng(5)
-
-
-def shown(tree, zarr_format):
-    """Return what zarr-python reads of a tree, whole."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr's, of data types without a v3 specification
-        group = zarr.open_group(to_store({"a": tree}, zarr_format), mode="r")["a"]
-        if isinstance(group, zarr.Array):
-            return group[...]
-        return {path: array[...] for path, array in group.arrays()}
-
-
-def opened(tree, zarr_format):
-    """Return what xarray reads of a tree."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return xr.open_datatree(to_store(tree, zarr_format), engine="zarr").load()
 
 
 @FORMATS
@@ -57,7 +33,7 @@ def test_dates_and_durations_are_what_xarray_makes_of_them(zarr_format, unit):
     dates = np.array(["2000-01-01", "NaT", "1969-07-20"], f"M8[{unit}]")
     lengths = np.array([1, "NaT", -5], f"m8[{unit}]")
     tree = {"dates": dates, "lengths": lengths, "lazy": da.from_array(dates, chunks=2)}
-    got = opened(tree, zarr_format)
+    got = loaded(tree, zarr_format)
     np.testing.assert_array_equal(got["dates"], dates)
     np.testing.assert_array_equal(got["lazy"], dates)
     if unit != "D":  # xarray reads durations in days as numbers
@@ -120,186 +96,12 @@ def test_zarr_stores_of_xarray_keep_what_they_mean(zarr_format, source):
     )
     memory = zarr.storage.MemoryStore()
     dataset.to_zarr(memory, zarr_format=source, consolidated=False)
-    got = opened(zarr.open_group(memory, mode="r"), zarr_format)
+    got = loaded(zarr.open_group(memory, mode="r"), zarr_format)
     want = xr.open_dataset(memory, engine="zarr", consolidated=False).load()
     xr.testing.assert_identical(got.to_dataset(), want)
     encodings = {name: got[name].encoding.get("_FillValue") for name in dataset}
     assert encodings["packed"] == -9
     assert encodings["gaps"] == -1
-
-
-SPARSE_SHAPES = [(40,), (30, 41), (7, 11, 13)]
-
-
-@FORMATS
-@pytest.mark.parametrize("shape", SPARSE_SHAPES, ids=str)
-@pytest.mark.parametrize("kind", ["COO", "GCXS", "DOK"])
-def test_sparse_arrays(zarr_format, shape, kind):
-    sparse = pytest.importorskip("sparse")
-    coo = sparse.random(shape, density=0.1, random_state=3, fill_value=2.5)
-    np.testing.assert_array_equal(shown(coo.asformat(kind.lower()), zarr_format), coo.todense())
-
-
-def test_sparse_blocks_and_variables_are_made_dense_by_windows():
-    sparse = pytest.importorskip("sparse")
-    coo = sparse.random((20, 30), density=0.2, random_state=1)
-    blocks = da.from_array(coo, chunks=7, asarray=False)
-    for tree in (blocks, xr.DataArray(coo), xr.DataArray(blocks)):
-        np.testing.assert_array_equal(shown(tree, 3), coo.todense())
-
-
-@pytest.mark.parametrize("form", ["coo", "csr", "csc", "bsr", "dia", "dok", "lil"])
-@pytest.mark.parametrize("make", ["array", "matrix"])
-def test_scipy_sparse(form, make):
-    scipy_sparse = pytest.importorskip("scipy.sparse")
-    dense = RNG.integers(0, 3, (20, 33)) * RNG.integers(0, 2, (20, 33))
-    tree = getattr(scipy_sparse, f"{form}_{make}")(dense)
-    np.testing.assert_array_equal(shown(tree, 3), dense)
-
-
-def test_scipy_duplicates_are_summed_and_the_original_left_alone():
-    scipy_sparse = pytest.importorskip("scipy.sparse")
-    coo = scipy_sparse.coo_array(([1, 2, 3], ([0, 0, 2], [1, 1, 0])), shape=(3, 2))
-    np.testing.assert_array_equal(shown(coo, 3), [[0, 3], [0, 0], [3, 0]])
-    assert coo.nnz == 3
-
-
-@pytest.mark.parametrize("shape", [(10**6, 10**6), (3, 10**12), (10**12, 3), (10**6, 10**3, 10**3)], ids=str)
-def test_a_huge_sparse_array_is_served_in_bounded_memory(shape):
-    flat = np.unique(RNG.integers(0, prod(shape), 10**6))
-    coords = np.unravel_index(flat, shape)
-    node = sparse_node(shape, coords, np.ones(len(flat)), 0.0)
-    assert prod(node.chunks) * 8 <= CHUNK_BYTES
-    tracemalloc.start()
-    for place in (0, len(flat) // 2, len(flat) - 1):
-        window = tuple(
-            slice(at[place] // chunk * chunk, min(at[place] // chunk * chunk + chunk, size))
-            for at, chunk, size in zip(coords, node.chunks, shape, strict=True)
-        )
-        inside = np.logical_and.reduce(
-            [(at >= span.start) & (at < span.stop) for at, span in zip(coords, window, strict=True)]
-        )
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        block = node.read(window)
-        assert tracemalloc.get_traced_memory()[1] - before < 24 * CHUNK_BYTES
-        assert block.sum() == inside.sum() > 0
-    tracemalloc.stop()
-
-
-FRAME = pd.DataFrame(
-    {
-        "whole": [1, 2, 3],
-        "real": [1.5, np.nan, 3.0],
-        "text": ["x", None, "ü"],
-        "objects": np.array(["x", None, "ü"], dtype=object),
-        "true": [True, False, True],
-        "day": pd.to_datetime(["2020-01-01", None, "1969-07-20"]),
-        "zoned": pd.date_range("2020-06-01", periods=3, tz="Europe/Berlin"),
-        "length": pd.to_timedelta([1, 2, None], unit="s"),
-        "kind": pd.Categorical(["a", "b", None]),
-        "code": pd.Categorical([1, 2, 2]),
-        "nullable": pd.array([1, None, 3], dtype="Int64"),
-        "full": pd.array([1, 2, 3], dtype="Int8"),
-        "maybe": pd.array([True, None, False], dtype="boolean"),
-        "sure": pd.array([True, True, False], dtype="boolean"),
-        "month": pd.period_range("2020-01", periods=3, freq="M"),
-        "thin": pd.arrays.SparseArray([0, 1, 0]),
-    }
-)
-COLUMNS = {
-    "whole": np.array([1, 2, 3]),
-    "real": np.array([1.5, np.nan, 3.0]),
-    "text": np.array(["x", "", "ü"]),
-    "objects": np.array(["x", "", "ü"]),
-    "true": np.array([True, False, True]),
-    "day": np.array(["2020-01-01", "NaT", "1969-07-20"], "M8[ns]"),
-    "zoned": np.array(["2020-05-31T22", "2020-06-01T22", "2020-06-02T22"], "M8[ns]"),
-    "length": np.array([1, 2, "NaT"], "m8[s]"),
-    "kind": np.array(["a", "b", ""]),
-    "code": np.array([1, 2, 2]),
-    "nullable": np.array([1.0, np.nan, 3.0]),
-    "full": np.array([1, 2, 3], "i1"),
-    "maybe": np.array([1.0, np.nan, 0.0]),
-    "sure": np.array([True, True, False]),
-    "month": np.array(["2020-01", "2020-02", "2020-03"]),
-    "thin": np.array([0, 1, 0]),
-}
-
-
-@FORMATS
-def test_data_frames_are_groups_of_columns(zarr_format):
-    got = opened(FRAME.set_index(pd.Index(["p", "q", "r"], name="key")), zarr_format).to_dataset()
-    assert set(got) == set(COLUMNS)
-    assert list(got.xindexes["key"].index) == ["p", "q", "r"]
-    for name, want in COLUMNS.items():
-        assert got[name].dims == ("key",)
-        np.testing.assert_array_equal(got[name].to_numpy().astype(want.dtype), want, err_msg=name)
-        if want.dtype.kind in "iufb":
-            assert got[name].dtype == want.dtype, name
-    assert got["zoned"].attrs["timezone"] == "Europe/Berlin"
-
-
-@FORMATS
-def test_the_index_of_a_frame_is_a_column(zarr_format):
-    frame = pd.DataFrame({"a": [1, 2]})
-    assert set(shown(frame, zarr_format)) == {"index", "a"}
-    dated = frame.set_index(pd.date_range("2020", periods=2, name="day"))
-    assert opened(dated, zarr_format)["day"].to_index().equals(dated.index)
-    several = frame.set_index(pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["letter", None]))
-    got = shown(several, zarr_format)
-    assert {name: list(column) for name, column in got.items()} == {
-        "letter": ["x", "y"],
-        "level_1": [1, 2],
-        "a": [1, 2],
-    }
-    assert opened(several, zarr_format)["a"].dims == ("index",)
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        pd.DataFrame([[1, 2]], columns=["a", "a"]),
-        pd.DataFrame({"index": [1]}),
-        pd.DataFrame([[1, 2]], columns=[1, "1"]),
-    ],
-    ids=["twice", "index", "number and text"],
-)
-def test_columns_that_cannot_have_a_name_of_their_own_are_refused(frame):
-    with pytest.raises(ValueError, match="more than once"):
-        to_store(frame)
-
-
-@FORMATS
-def test_series_and_indexes_are_arrays(zarr_format):
-    np.testing.assert_array_equal(shown(FRAME["real"], zarr_format), COLUMNS["real"])
-    assert list(shown(FRAME["text"], zarr_format)) == ["x", "", "ü"]
-    np.testing.assert_array_equal(shown(pd.RangeIndex(4), zarr_format), np.arange(4))
-    both = {"short": FRAME["whole"][:2], "long": FRAME["whole"]}
-    assert dict(opened(both, zarr_format).sizes) == {"short_0": 2, "long_0": 3}
-
-
-@FORMATS
-@pytest.mark.parametrize("library", ["pyarrow", "polars"])
-def test_arrow_tables_are_groups_of_columns(zarr_format, library):
-    package = pytest.importorskip(library)
-    columns = {"whole": [1, 2, 3], "gaps": [1, None, 3], "text": ["x", None, "ü"], "true": [True, False, None]}
-    table = package.table(columns) if library == "pyarrow" else package.DataFrame(columns)
-    got = shown(table, zarr_format)
-    assert got["whole"].dtype == np.int64
-    np.testing.assert_array_equal(got["whole"], [1, 2, 3])
-    np.testing.assert_array_equal(got["gaps"], [1, np.nan, 3])
-    assert list(got["text"]) == ["x", "", "ü"]
-    np.testing.assert_array_equal(got["true"], [1.0, 0.0, np.nan])
-    column = package.chunked_array([[1, 2], [3]]) if library == "pyarrow" else package.Series([1, 2, 3])
-    np.testing.assert_array_equal(shown(column, zarr_format), [1, 2, 3])
-
-
-def test_columns_of_numbers_of_an_arrow_table_are_read_by_slices():
-    pyarrow = pytest.importorskip("pyarrow")
-    column = pyarrow.chunked_array([np.arange(10**6), np.arange(5)])
-    node = as_node(pyarrow.table({"a": column})).members["a"]
-    np.testing.assert_array_equal(node.read((slice(999_998, 1_000_003),)), [999_998, 999_999, 0, 1, 2])
 
 
 @FORMATS
