@@ -9,6 +9,9 @@ ARGS ?=
 DESKTOP := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),--open)
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
+# Processes that share the test files; 0 runs all in one, where `--pdb` works.
+WORKERS ?= 2
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: demo test test-core test-slow mutants lint types layers docs siege site setup clean
 
@@ -17,10 +20,10 @@ demo: $(VENV)/.demo  ## serve the set with its page and print the URLs; ARGS="--
 	$(BIN)/mandeldask serve --port $(PORT) $(DESKTOP) $(ARGS)
 
 test: setup browser proxy  ## run the tests
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
 test-core: setup  ## run the tests that need neither Chromium, Node nor nginx
-	$(BIN)/python -m pytest -m "not slow and not external" $(PYTEST)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not external" $(PYTEST)
 
 test-slow: setup browser proxy  ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow"
