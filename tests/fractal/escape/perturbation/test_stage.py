@@ -257,10 +257,10 @@ def test_a_minibrot_at_depth_needs_one_stage(period, stage):
 @pytest.mark.parametrize(("middle", "width"), [("-0.5", 3), ("0.25", Fraction(1, 100)), ("-0.75", Fraction(1, 1000))])
 def test_orbits_inside_a_minibrot_need_not_be_followed(period, middle, width):
     nucleus, scale = minibrot_near_the_tip(period)
-    grid = Grid.window((nucleus + Fraction(middle) * scale, 0), width * abs(scale), (64, 64))
+    grid = Grid.window((nucleus + Fraction(middle) * scale, 0), width * abs(scale), (32, 32))
     tile = Tile.blank(grid, 1_000_000)
     answer_by_minibrot(tile, prepared_reference_for(grid, tile.maxiter).reference)
-    proven = np.ones(64 * 64, np.bool_)
+    proven = np.ones(32 * 32, np.bool_)
     proven[tile.open] = False
     re, im = ([float((x - x0) / scale) for x in axis] for axis, x0 in ((grid.re, nucleus), (grid.im, 0)))
     c = np.add.outer(1j * np.array(im), re).ravel()
@@ -268,15 +268,15 @@ def test_orbits_inside_a_minibrot_need_not_be_followed(period, middle, width):
     escapes = Mandelbrot(40 * period)(grid)["iterations"].ravel() < 40 * period
     assert not (proven & escapes).any()
     outermost = np.flatnonzero(proven)[np.argsort(abs(c[proven] + 0.25))[-3:]].tolist()
-    answers = tile.counts.clip(max=40 * period).reshape(64, 64)
-    assert wrong_pixels(grid, answers, 40 * period, [divmod(pixel, 64) for pixel in outermost]) == []
+    answers = tile.counts.clip(max=40 * period).reshape(32, 32)
+    assert wrong_pixels(grid, answers, 40 * period, [divmod(pixel, 32) for pixel in outermost]) == []
 
 
 def test_inside_a_minibrot_far_wider_than_the_window():
     nucleus, scale = minibrot_near_the_tip(25)
-    grid = Grid.window((nucleus - scale / 8, abs(scale) / 16), "1e-60", (64, 64))
+    grid = Grid.window((nucleus - scale / 8, abs(scale) / 16), "1e-60", (32, 32))
     report = Mandelbrot(1_000_000).report(grid)
-    assert report["minibrot"] == 64 * 64
+    assert report["minibrot"] == 32 * 32
 
 
 @pytest.mark.slow
