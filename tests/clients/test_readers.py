@@ -8,7 +8,7 @@ import zarr
 from packaging.version import Version
 
 from clients import readers
-from clients.windows import WINDOWS
+from clients.windows import LEVELS, WINDOWS, windows_of
 
 ZARR_PYTHON = (readers.zarr_fsspec, readers.zarr_obstore, readers.zarrs_pipeline, readers.xarray_tree)
 OTHERS = (readers.tensorstore, pytest.param(readers.zarrita, marks=pytest.mark.external))
@@ -22,21 +22,25 @@ def counts():
     return {name: window.counts for name, window in WINDOWS.items()}
 
 
-@pytest.mark.parametrize("name", WINDOWS)
 @pytest.mark.parametrize("read", OTHERS, ids=["tensorstore", "zarrita"])
-def test_a_window(url, read, name, counts):
-    level, rows, cols = WINDOWS[name]
-    np.testing.assert_array_equal(read(url, f"{level}/iterations", rows, cols), counts[name])
+def test_windows(url, read, counts):
+    for level in LEVELS:
+        names = windows_of(level)
+        blocks = read(url, f"{level}/iterations", [WINDOWS[name][1:] for name in names])
+        for name, block in zip(names, blocks, strict=True):
+            np.testing.assert_array_equal(block, counts[name], err_msg=name)
 
 
-@pytest.mark.parametrize("name", WINDOWS)
 @pytest.mark.parametrize("read", ZARR_PYTHON, ids=lambda read: read.__name__)
-def test_a_window_by_zarr_python(url, read, name, counts):
-    window = WINDOWS[name]
-    whole_chunks = UNSOUND and window.level < 6
-    level, rows, cols = window.chunks if whole_chunks else window
-    block = read(url, f"{level}/iterations", rows, cols)
-    np.testing.assert_array_equal(window.cut(block) if whole_chunks else block, counts[name])
+def test_windows_by_zarr_python(url, read, counts):
+    for level in LEVELS:
+        names = windows_of(level)
+        whole_chunks = UNSOUND and level < 6
+        asked = [WINDOWS[name].chunks if whole_chunks else WINDOWS[name] for name in names]
+        blocks = read(url, f"{level}/iterations", [window[1:] for window in asked])
+        for name, block in zip(names, blocks, strict=True):
+            got = WINDOWS[name].cut(block) if whole_chunks else block
+            np.testing.assert_array_equal(got, counts[name], err_msg=name)
 
 
 def test_the_windows_tell_pixels_apart(counts):

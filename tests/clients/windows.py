@@ -39,11 +39,12 @@ def windows_of(level):
     size = PYRAMID.grid(level).shape[0]
     middle, tip = size // 2, size // 10
     return {
-        "first corner": Window(level, slice(0, 37), slice(0, 23)),
-        "middle": Window(level, slice(middle - 20, middle + 17), slice(middle - 9, middle + 14)),
-        "tip": Window(level, slice(middle - 20, middle + 17), slice(tip - 9, tip + 14)),
-        "last corner": Window(level, slice(size - 37, size), slice(size - 23, size)),
+        f"{level} first corner": Window(level, slice(0, 37), slice(0, 23)),
+        f"{level} middle": Window(level, slice(middle - 20, middle + 17), slice(middle - 9, middle + 14)),
+        f"{level} tip": Window(level, slice(middle - 20, middle + 17), slice(tip - 9, tip + 14)),
+        f"{level} last corner": Window(level, slice(size - 37, size), slice(size - 23, size)),
     }
 
 
-WINDOWS = {f"{level} {name}": window for level in (49, 20, 0) for name, window in windows_of(level).items()}
+LEVELS = (49, 20, 0)
+WINDOWS = {name: window for level in LEVELS for name, window in windows_of(level).items()}

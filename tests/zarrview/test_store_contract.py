@@ -7,10 +7,27 @@ from zarr.core.buffer import cpu
 from zarr.testing.store import StoreTests
 
 from mandeldask.zarrview.entries import Document
+from mandeldask.zarrview.finding import Finder
 from mandeldask.zarrview.formats import V3
 from mandeldask.zarrview.nodes import Group
 from mandeldask.zarrview.store import ZarrViewStore
 from mandeldask.zarrview.view import ZarrView
+
+
+class WrittenKeys(Finder):
+    """The documents that were written to a view, and nothing else."""
+
+    def __init__(self, view):
+        self.view = view
+
+    def find(self, key, *, may_open):
+        raw = self.view.written.get(key)
+        return None if raw is None else Document(raw)
+
+    def names(self, path, *, may_open):
+        below = f"{path}/" if path else ""
+        parts = (key.removeprefix(below).partition("/") for key in self.view.written if key.startswith(below))
+        return tuple(dict.fromkeys(name + slash for name, slash, _ in parts))
 
 
 class WrittenView(ZarrView):
@@ -19,15 +36,7 @@ class WrittenView(ZarrView):
     def __init__(self):
         super().__init__(Group(), V3())
         self.written = {}
-
-    def _find(self, key, *, may_open):
-        raw = self.written.get(key)
-        return None if raw is None else Document(raw)
-
-    def _names(self, path, *, may_open):
-        below = f"{path}/" if path else ""
-        parts = (key.removeprefix(below).partition("/") for key in self.written if key.startswith(below))
-        return tuple(dict.fromkeys(name + slash for name, slash, _ in parts))
+        self._finder = WrittenKeys(self)
 
     @property
     def fingerprint(self):
