@@ -12,6 +12,7 @@ import pytest
 import tifffile
 import zarr
 
+from mandeldask.cli import commands
 from servers import serving
 
 
@@ -53,11 +54,10 @@ def test_info_shows_what_would_be_served_and_what_is_left_out(folder):
     ("arguments", "said"),
     [(["nothing.tif"], "no file or folder"), (["runs", "runs"], "have the name"), (["runs/bad.tif"], "its content")],
 )
-def test_what_cannot_be_served_is_told_in_one_line(folder, arguments, said):
+def test_what_cannot_be_served_is_told_in_one_line(folder, capsys, arguments, said):
     for verb in ("info", "serve"):
-        code, _, err = command(verb, *(folder / each for each in arguments))
-        assert code == 2
-        assert said in err.splitlines()[-1]
+        assert commands.run([verb, *(str(folder / each) for each in arguments)]) == 2
+        assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -81,12 +81,13 @@ def test_serve_answers_all_paths_in_both_formats(folder, workers):
         assert httpx.get(f"{base}/zarr/v3/at/0~5.zarr/zarr.json").status_code == 404
 
 
-def test_include_exclude_and_hidden(folder):
+def test_include_exclude_and_hidden(folder, capsys):
     np.save(folder / "runs" / ".secret.npy", np.arange(3))
     np.save(folder / "runs" / "b.npy", np.arange(3))
 
     def names(*options):
-        rows = json.loads(command("info", folder / "runs", "--json", *options)[1])
+        assert commands.run(["info", str(folder / "runs"), "--json", *options]) == 0
+        rows = json.loads(capsys.readouterr().out)
         return [row["path"].partition("/")[2] for row in rows if "shape" in row]
 
     assert names() == ["a.npy", "b.npy"]

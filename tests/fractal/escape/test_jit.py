@@ -44,23 +44,19 @@ def run(tmp_path):
     return ran
 
 
-def test_kernels_are_kept(run):
+def test_kernels_are_kept_and_truncated_files_are_compiled_again_and_replaced(run):
     assert run() == []
     assert run("hits") == ["1"]
-
-
-@pytest.mark.parametrize(("ending", "left"), [("nbi", 0), ("nbi", 10), ("nbc", 0.5)])
-def test_truncated_files_are_compiled_again_and_replaced(run, ending, left):
-    run()
-    files = list(run.cache.rglob(f"*.{ending}"))
-    assert files
-    for file in files:
-        content = file.read_bytes()
-        file.write_bytes(content[: int(left * len(content)) if left < 1 else left])
-    (line,) = run()
-    assert "cannot be read" in line
-    assert "they are compiled now" in line
-    assert run("hits") == ["1"]
+    for ending, left in (("nbi", 0), ("nbi", 10), ("nbc", 0.5)):
+        files = list(run.cache.rglob(f"*.{ending}"))
+        assert files
+        for file in files:
+            content = file.read_bytes()
+            file.write_bytes(content[: int(left * len(content)) if left < 1 else left])
+        (line,) = run()
+        assert "cannot be read" in line
+        assert "they are compiled now" in line
+        assert run("hits") == ["1"]
 
 
 def test_a_full_disk_is_said_once(run):
