@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,9 @@ class Zeros:
     def __call__(self, grid: Grid, /) -> dict[str, np.ndarray[Any, Any]]:
         return {field: np.zeros(grid.shape, np.uint8) for field in self.fields}
 
+
+WHOLE = "44"
+"""The level whose mean is taken: 64 x 64 tiles."""
 
 OPERATIONS: dict[str, Callable[[xr.DataArray], Any]] = {
     "values": lambda window: window,
@@ -142,10 +146,32 @@ def _import_seconds() -> float:
     return spent[1] - spent[0]
 
 
+def whole_level(rounds: int) -> None:
+    """Print what the mean of a whole level costs on two processes, in blocks of a tile and as they are by default."""
+    for chunks in (512, "auto") * rounds:
+        level = md.open_pyramid(chunks=chunks)[WHOLE].iterations
+        before, began = _spent(), time.monotonic()
+        with ProcessPoolExecutor(2) as pool, dask.config.set(scheduler="processes", pool=pool):
+            mean = float(level.mean().compute())
+        side, elapsed = level.chunks[0][0], time.monotonic() - began
+        print(f"mean of level {WHOLE}, blocks of {side}: {elapsed:.1f} s, {_spent() - before:.1f} s of CPU, {mean:.6f}")
+
+
+def _spent() -> float:
+    """Return CPU seconds of this process and of those that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--whole", action="store_true", help="only the mean of a whole level on two processes")
+    options = parser.parse_args()
+    rounds = options.rounds
+    if options.whole:
+        whole_level(rounds)
+        return
     footprint(rounds)
     opening(rounds)
     with dask.config.set(scheduler="synchronous"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from dask.base import tokenize
 
 from mandeldask.lazy import threads as _registered  # noqa: F401  dask's threads in forked children
-from mandeldask.lazy.cluster_orbits import run_kernel
+from mandeldask.lazy.calls import run_in_calls
 from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.pixels import Pixels, content_token
 
@@ -25,6 +26,12 @@ MAX_BLOCKS = 256
 
 TASK_ITERATIONS = 2**29
 """Iterations of one dask task at most: about a second, since a running task cannot be cancelled."""
+
+MOST_GROWN = 2048
+"""Pixels along a block that is larger than a tile: tasks cost a cluster 4 ms each, a tile less than one."""
+
+FEWEST_GROWN = 8
+"""Blocks along the longer axis that larger ones leave at least, for as many processes to share."""
 
 Side = int | tuple[int, ...]
 """Pixels along the blocks of an axis: one number for all but the last, or a number for each."""
@@ -49,15 +56,17 @@ class Blocks:
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
         rows, cols = (_span(side, i) for i, side in zip(block_id, self.sides, strict=True))
-        pixels = run_kernel(self.kernel, self.grid[rows, cols])
+        pixels = run_in_calls(self.kernel, self.grid[rows, cols])
         return pixels if self.field is None else pixels[self.field]
 
     def __dask_tokenize__(self) -> Any:
         return content_token(self.kernel, self.grid), self.sides, self.field
 
 
-def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side]) -> dict[str, da.Array]:
+def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side], tile: int | None = None) -> dict[str, da.Array]:
     """Return a dask array for each field of `kernel`, in blocks of `sides` pixels along rows and columns.
+
+    With `tile`, windows of it are computed in squares of that many pixels.
 
     A lone field is one `map_blocks` layer. Several share a layer whose blocks are dicts, so that one kernel call
     serves them all when they are computed together. Names follow from the content: the same pixels in the same blocks
@@ -71,7 +80,13 @@ def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side]) -> dict[st
     else:
         together = _map_blocks(Blocks(kernel, grid, sides, None), "fields", np.dtype(object), chunks=chunks)
         arrays = {field: _map_blocks(itemgetter(field), field, dtype, together) for field, dtype in dtypes.items()}
-    return {field: GuardedArray.of(array, Pixels(kernel, grid, field)) for field, array in arrays.items()}
+    tiled = {field: partial(_tiled, grid, kernel, tile, field) if tile else None for field in arrays}
+    return {field: GuardedArray.of(array, Pixels(kernel, grid, field), tiled[field]) for field, array in arrays.items()}
+
+
+def _tiled(grid: Grid, kernel: Kernel, tile: int, field: str) -> da.Array:
+    """Return one of the arrays in blocks of `tile` pixels."""
+    return dask_arrays(grid, kernel, (tile, tile))[field]
 
 
 def blocks_along(shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, ...]:
@@ -90,6 +105,28 @@ def task_side(tilesize: int, maxiter: int, least: int = 32) -> int:
     side = tilesize
     while side * side * maxiter > TASK_ITERATIONS and side % 2 == 0 and side > least:
         side //= 2
+    return side
+
+
+def auto_side(shape: tuple[int, int], tilesize: int, maxiter: int) -> int:
+    """Return what `chunks="auto"` stands for: `task_side`, doubled while blocks are many and each short.
+
+    Arrays of more than `MAX_BLOCKS` tiles along an axis keep their tiles: they are read through windows.
+
+    Examples
+    --------
+    >>> [auto_side((size, size), 512, 255) for size in (4096, 8192, 32768, 2**20)]
+    [512, 1024, 2048, 512]
+    """
+    side = task_side(tilesize, maxiter)
+    if max(blocks_along(shape, (side, side))) > MAX_BLOCKS:
+        return side
+    while (
+        2 * FEWEST_GROWN * side <= max(shape)
+        and 2 * side <= MOST_GROWN
+        and (2 * side) ** 2 * maxiter <= 2 * TASK_ITERATIONS
+    ):
+        side *= 2
     return side
 
 

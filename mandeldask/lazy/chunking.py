@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from mandeldask.lazy.blocks import MAX_BLOCKS, Side, blocks_of
+from mandeldask.lazy.blocks import MAX_BLOCKS, Side, auto_side, blocks_of, task_side
 from mandeldask.lazy.memory import MAX_PIXELS
 
 AxisChunks = int | Literal["auto"] | tuple[int, ...] | None
@@ -17,6 +18,31 @@ ChunksLike: TypeAlias = AxisChunks | Sequence[AxisChunks] | Mapping[Any, AxisChu
 
 DIMS = ("y", "x")
 """Names of the dimensions: rows, then columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How a grid is divided."""
+
+    side: int
+    """Pixels along a tile: a Zarr chunk, where dask chunks do not say otherwise."""
+    sides: tuple[Side, Side] | None
+    """Pixels along the dask blocks of each axis; None for lazily indexed arrays at every size."""
+    tile: int | None = None
+    """Pixels along the tiles that dask blocks are made of, where these are larger."""
+
+    @classmethod
+    def of(cls, chunks: Any, shape: tuple[int, int], side: int, maxiter: int) -> Division:
+        """Return the division that `chunks` asks for, in tiles of `side` pixels; tasks are to be short at `maxiter`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `chunks` makes no sense.
+        """
+        tile, auto = task_side(side, maxiter), auto_side(shape, side, maxiter)
+        is_grown = isinstance(chunks, str) and auto > tile
+        return cls(side, block_sides(chunks, shape, auto), tile if is_grown else None)
 
 
 def block_sides(chunks: Any, shape: tuple[int, int], auto: int) -> tuple[Side, Side] | None:

@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.geometry import Grid
     from mandeldask.fractal.kernel import Kernel
-    from mandeldask.lazy.blocks import Side
+    from mandeldask.lazy.chunking import Division
 
 
-def as_dataset(
-    grid: Grid, kernel: Kernel, sides: tuple[Side, Side] | None, attrs: Mapping[str, Any], *, side: int
-) -> xr.Dataset:
+def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[str, Any]) -> xr.Dataset:
     """Return every field of `kernel` on `grid` as a Dataset, nothing of it computed.
 
     Parameters
@@ -33,19 +31,19 @@ def as_dataset(
         Where the pixels are.
     kernel : Kernel
         Computes the fields.
-    sides : (int or tuple, int or tuple) or None
-        Pixels along the dask blocks; None for lazily indexed arrays at every size. What dask could not list, or not
-        compute a block of, is lazily indexed too.
+    division : Division
+        How it is divided. What dask could not list, or not compute a block of, is lazily indexed.
     attrs : mapping
         Attributes of the Dataset.
-    side : int
-        Pixels along a Zarr chunk, for arrays without dask chunks.
     """
-    if sides is None or not can_be_listed(grid.shape, sides):
+    encoding: dict[str, Any] = {}
+    if division.sides is None or not can_be_listed(grid.shape, division.sides):
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
-        encoding = {"chunks": (side, side)}
+        encoding = {"chunks": (division.side, division.side)}
     else:
-        arrays, encoding = dask_arrays(grid, kernel, sides), {}
+        arrays = dask_arrays(grid, kernel, division.sides, division.tile)
+        if division.tile is not None:
+            encoding = {"chunks": (division.tile, division.tile)}
     said = {field: dict(kernel.attributes.get(field, {})) for field in arrays}
     variables = {
         field: PixelVariable(

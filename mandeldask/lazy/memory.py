@@ -95,19 +95,37 @@ def _message(shape: tuple[int, ...], reason: str) -> str:
 class GuardedArray(da.Array):
     """A dask array that refuses to be computed as a whole where it does not fit into memory.
 
-    What is made of it, such as windows and reductions, is a plain dask array.
+    What is made of it, such as windows and reductions, is a plain dask array. Where its blocks are larger than tiles,
+    windows are made of tiles, so that they compute no more than they would without such blocks.
     """
 
-    __slots__ = ("pixels",)
+    __slots__ = ("pixels", "tiled")
     pixels: Pixels | None
     """What it computes; None for a copy that was pickled."""
+    tiled: Callable[[], da.Array] | None
+    """Returns the same pixels in tiles; None where these are the blocks, and for a copy that was pickled."""
 
     @classmethod
-    def of(cls, array: da.Array, pixels: Pixels | None = None) -> GuardedArray:
+    def of(
+        cls, array: da.Array, pixels: Pixels | None = None, tiled: Callable[[], da.Array] | None = None
+    ) -> GuardedArray:
         """Return `array`, guarded."""
         guarded: GuardedArray = cls(array.dask, array.name, array.chunks, dtype=array.dtype, meta=example_of(array))
-        guarded.pixels = pixels
+        guarded.pixels, guarded.tiled = pixels, tiled
         return guarded
+
+    def __getitem__(self, index: Any) -> da.Array:
+        """Return a window, of tiles."""
+        tiled = getattr(self, "tiled", None)
+        whole = isinstance(index, tuple) and all(isinstance(one, slice) and one == slice(None) for one in index)
+        picked: da.Array = super().__getitem__(index) if tiled is None or whole else tiled()[index]  # type: ignore[no-untyped-call]
+        return picked
+
+    @property
+    def vindex(self) -> Any:
+        """Points, of tiles."""
+        tiled = getattr(self, "tiled", None)
+        return super().vindex if tiled is None else tiled().vindex
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return how blocks become an array. dask asks before it computes anything.

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from mandeldask.lazy.calls import CALL_SIDE
 from mandeldask.lazy.memory import check_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
-
-CALL_SIDE = 1024
-"""Side, in pixels, of what one kernel call computes at most: bounds memory and the time until Ctrl-C is heard."""
 
 Index: TypeAlias = "int | np.integer[Any] | slice | NDArray[np.integer[Any]]"
 """What one axis is indexed with; an array has one dimension."""

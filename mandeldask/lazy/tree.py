@@ -9,8 +9,7 @@ import xarray as xr
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `tree.mandel`
-from mandeldask.lazy.blocks import task_side
-from mandeldask.lazy.chunking import block_sides
+from mandeldask.lazy.chunking import Division
 from mandeldask.lazy.levels import as_dataset
 from mandeldask.lazy.metadata import level_attributes, root_attributes
 
@@ -38,8 +37,9 @@ def open_pyramid(
     chunks : int, "auto", tuple, dict or None
         Pixels along a dask block, as for `window`. Levels of more than 256 blocks along an axis are lazily indexed
         arrays, since dask would list their blocks, and so are those whose blocks are too large to compute; with None
-        all levels are. "auto" is the pyramid's tilesize, or less where `maxiter` makes tiles that take more than about
-        a second.
+        all levels are. "auto" is the pyramid's tilesize, less where `maxiter` makes tiles that take more than about a
+        second, and up to 2048 for levels of 16 tiles and more along an axis: windows of these are made of tiles again,
+        and so are Zarr chunks.
     ome : {"0.4", "0.1"}
         OME-Zarr version of the attributes for Zarr v2.
     kernel : callable
@@ -84,6 +84,5 @@ def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
 
 def _level(pyramid: Pyramid, level: int, chunks: ChunksLike, kernel: Kernel) -> xr.Dataset:
     grid = pyramid.grid(level)
-    sides = block_sides(chunks, grid.shape, task_side(pyramid.tilesize, pyramid.maxiter_at(level)))
-    attrs = level_attributes(pyramid, level)
-    return as_dataset(grid, kernel, sides, attrs, side=pyramid.tilesize)
+    division = Division.of(chunks, grid.shape, pyramid.tilesize, pyramid.maxiter_at(level))
+    return as_dataset(grid, kernel, division, level_attributes(pyramid, level))

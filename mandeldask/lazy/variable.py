@@ -65,6 +65,16 @@ class PixelVariable(xr.Variable):
         encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # those of the level
         return self._replace(data=blocks, encoding=encoding)
 
+    def __getitem__(self, key: Any) -> Self:
+        """Return a window.
+
+        Its dask blocks need not begin where chunks of a Zarr array would, so it is no longer said what these are.
+        """
+        window = super().__getitem__(key)
+        if window.chunks is not None and window.shape != self.shape:
+            window.encoding = {name: value for name, value in window.encoding.items() if name != "chunks"}
+        return window
+
     def _unchunked(self, sides: tuple[int, int]) -> Self:
         """Return the lazily indexed pixels if one block is all of them, more than can be computed at once."""
         if sides != self.shape:

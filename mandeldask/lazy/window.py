@@ -13,8 +13,8 @@ from mandeldask.fractal.pyramid import as_julia, auto_maxiter, checked_fields, c
 from mandeldask.fractal.rationals import CenterLike, Point, RationalLike, as_text, point_as_text
 from mandeldask.fractal.tolerance import checked_tolerance
 from mandeldask.lazy import accessor as _registered  # noqa: F401  `window(...).mandel`
-from mandeldask.lazy.blocks import TILESIZE, task_side
-from mandeldask.lazy.chunking import block_sides
+from mandeldask.lazy.blocks import TILESIZE
+from mandeldask.lazy.chunking import Division
 from mandeldask.lazy.levels import as_dataset
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def window(  # noqa: PLR0913  the public names of a window
         The Julia set of this c, exact and within 2 of 0, in place of the Mandelbrot set: pixels are z_0. It has no
         `period`. A link to a place of a Julia set says its c itself.
     chunks : int, "auto", tuple, dict or None
-        Pixels along a dask block ("auto": at most 512, for tasks of at most about a second), -1 for all of an axis, a
+        Pixels along a dask block ("auto": up to 2048, for tasks of at most about a second), -1 for all of an axis, a
         pair (rows, columns) or a dict of these, or the sizes of all blocks, as dask takes them; None for lazily
         indexed arrays.
     allow_huge : bool
@@ -84,8 +84,8 @@ def window(  # noqa: PLR0913  the public names of a window
     wanted = checked_fields(fields)
     c = as_julia(linked if julia is None else julia, wanted, allow_huge=allow_huge)
     kernel = kernel_for(c, most, wanted, unit_for(grid.spacing), checked_tolerance(tolerance, wanted))
-    sides = block_sides(chunks, grid.shape, task_side(TILESIZE, most))
-    return as_dataset(grid, kernel, sides, window_attributes(grid, most, c), side=TILESIZE)
+    division = Division.of(chunks, grid.shape, TILESIZE, most)
+    return as_dataset(grid, kernel, division, window_attributes(grid, most, c))
 
 
 def _placed(

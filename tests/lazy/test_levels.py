@@ -66,6 +66,29 @@ def test_values_are_computed_block_by_block_once():
     np.testing.assert_array_equal(found.iterations[:, 5], np.arange(128))
 
 
+def test_blocks_of_large_levels_are_larger_than_tiles_and_windows_are_not(tmp_path):
+    large = level(0, levels=5, tilesize=16)
+    assert large.chunksizes["x"] == (64,) * 8
+    assert large.iterations.mean().compute() == 255.5
+    assert (LOG.calls, LOG.pixels) == (64, 512 * 512)
+    LOG.clear()
+    window = large.isel(y=slice(96, 140), x=slice(96, 112))
+    assert len(window.chunksizes["y"]) == 3
+    points = large.iterations.isel(y=xr.DataArray([3, 500]), x=xr.DataArray([3, 500])).compute(scheduler="synchronous")
+    np.testing.assert_array_equal(points, [3, 500])
+    window.to_zarr(tmp_path / "window.zarr", consolidated=False)
+    assert LOG.pixels == 2 * 16 * 16 + 48 * 16
+    large.drop_vars(("x", "y")).to_zarr(tmp_path / "large.zarr", consolidated=False)
+    assert xr.open_zarr(tmp_path / "large.zarr", consolidated=False).iterations.encoding["chunks"] == (16, 16)
+
+
+def test_large_blocks_are_computed_call_by_call():
+    found = level(0).isel(y=slice(1500), x=slice(1200)).chunk(-1).compute(scheduler="synchronous")
+    assert max(max(grid.shape) for grid in LOG.grids) == 1024
+    assert LOG.pixels == 1500 * 1200
+    np.testing.assert_array_equal(found.iterations[:, 1100], np.arange(1500))
+
+
 def test_several_fields_take_one_kernel_call_a_block():
     fields = ("iterations", "smooth", "distance")
     both = level(0, levels=3, tilesize=16, fields=fields)
