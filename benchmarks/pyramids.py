@@ -9,7 +9,8 @@ Without the option, ours runs alone. The image is uint16 noise of 0, 1, 2 or 3 i
 whose true mean is nearly 1.5. Each package makes its levels in a process of its own, in interleaved rounds; imports
 are not timed. `off`: largest difference of a level from means rounded once; `coarsest`: the mean of its last level,
 which chained rounding drives away from 1.5. A package that returns floats does not round, and is at most 0.5 off.
-`memory` is what the process's peak grew by. ngff-zarr compiles its WebAssembly in each process.
+`memory` is what the process's peak grew by; CPU seconds are those of all threads. ngff-zarr compiles its WebAssembly
+in each process.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ base = array.shape[0]
 
 END = """
 seconds = time.perf_counter() - began
+used = resource.getrusage(resource.RUSAGE_SELF)
+cpu = used.ru_utime + used.ru_stime - cpu
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
 off = 0.0
 whole = array[:].astype(np.uint64)
@@ -41,10 +44,13 @@ for level, got in enumerate(made, 1):
     side = 2**level
     exact = np.round(whole.reshape(base // side, side, base // side, side).sum((1, 3)) / side**2)
     off = max(off, float(np.abs(np.asarray(got, np.float64) - exact).max()))
-print(json.dumps({"seconds": seconds, "memory": memory, "off": off, "coarsest": float(np.mean(made[-1]))}))
+print(json.dumps({"seconds": seconds, "cpu": cpu, "memory": memory, "off": off, "coarsest": float(np.mean(made[-1]))}))
 """
 
-MEASURED = "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+MEASURED = """
+before = resource.getrusage(resource.RUSAGE_SELF)
+cpu, before = before.ru_utime + before.ru_stime, before.ru_maxrss / 1024
+"""
 
 WAYS = {
     "mandeldask": """
@@ -134,9 +140,9 @@ def main() -> None:
         if not good:
             print(f"{name:26} {found[0]}")
             continue
-        keys = ("seconds", "memory", "off", "coarsest")
-        seconds, memory, off, coarsest = (median(each[key] for each in good) for key in keys)
-        print(f"{name:26} {seconds:6.2f} s {memory:6.0f} MiB  off {off:4.2f}  coarsest {coarsest:.4f}")
+        keys = ("seconds", "cpu", "memory", "off", "coarsest")
+        seconds, cpu, memory, off, coarsest = (median(each[key] for each in good) for key in keys)
+        print(f"{name:26} {seconds:6.2f} s {cpu:6.2f} CPU s {memory:6.0f} MiB  off {off:4.2f}  coarsest {coarsest:.4f}")
 
 
 if __name__ == "__main__":

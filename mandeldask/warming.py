@@ -130,8 +130,9 @@ class Warming:
                 step()
                 tally.one_more()
 
+        threads = 1 if halvings.has_large_blocks else self._threads
         with cancellable(self._cancellation):
-            futures = [pool.submit(copy_context().run, work) for _ in range(self._threads)]
+            futures = [pool.submit(copy_context().run, work) for _ in range(threads)]
         errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:

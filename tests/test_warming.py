@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 import time
 
@@ -11,8 +12,12 @@ from mandeldask.app import create_app
 from mandeldask.cancellation import Cancelled
 from mandeldask.images import states
 from mandeldask.warming import Warmed, Warming
+from mandeldask.zarrview import blocked
+from mandeldask.zarrview.blocked import BlockCache
+from mandeldask.zarrview.cache_file import NAME
 from mandeldask.zarrview.imaged import images_of
 from mandeldask.zarrview.nodes import Array, Changed, Group
+from servers import serving
 
 SCAN = np.random.default_rng(0).integers(0, 2**16, (2300, 3100), np.uint16)
 
@@ -44,6 +49,23 @@ def test_all_levels_are_made_once_and_told():
     mean = coarsest.read((slice(0, 4), slice(0, 4)))
     np.testing.assert_array_equal(mean, SCAN[:32, :32].reshape(4, 8, 4, 8).mean((1, 3)).round())
     assert len(calls) == made
+
+
+@pytest.mark.parametrize("chunks", [(800, 800), (1200, 1600), (900, 3100)])
+def test_blocks_too_large_to_be_kept_are_read_once(chunks, monkeypatch):
+    monkeypatch.setattr("mandeldask.zarrview.pyramid._CHUNK_BYTES", 2**20)
+    monkeypatch.setattr("mandeldask.images.tiling.WINDOW_BYTES", 2**19)
+    monkeypatch.setattr("mandeldask.images.tiling._WINDOW_LEAST", 2**14)
+    monkeypatch.setattr(blocked, "_blocks", BlockCache(2**20))  # which keeps the last one
+    calls = []
+    array = Array(SCAN.shape, SCAN.dtype, lambda window: (calls.append(window), SCAN[window])[1], chunks)
+    tree = images_of(Group({"scan": array}))
+    warmed = Warming([tree], progress=False, threads=4).run()
+    assert warmed.images == 1
+    grid = [-(-size // side) for size, side in zip(SCAN.shape, chunks, strict=True)]
+    assert len(calls) == len({str(call) for call in calls}) == grid[0] * grid[1]
+    made = tree.members["scan"].members["2"].members["image"].read((slice(0, 575), slice(0, 775)))
+    np.testing.assert_array_equal(made, SCAN[:2300, :3100].reshape(575, 4, 775, 4).mean((1, 3)).round())
 
 
 def test_what_cannot_be_read_stops_no_other():
@@ -92,6 +114,20 @@ def _served(folder):
     ) as server:
         assert warmed.wait(60)
         return zarr.open_array(f"{server.address}/zarr/v3/images/files/3/image", mode="r")[:287, :387]
+
+
+def test_the_command_warms_up_for_several_processes(tmp_path):
+    tifffile.imwrite(tmp_path / "scan.tif", SCAN, tile=(256, 256), compression="zlib")
+    options = ["--workers", "2", "--warm", "--cache-dir", str(tmp_path / "cache")]
+    with serving(str(tmp_path / "scan.tif"), *options) as server:
+        assert any(line.startswith("The levels of 1 image are made") for line in server.process.stdout)
+        database = sqlite3.connect(tmp_path / "cache" / NAME)
+        [(kept,)] = database.execute("SELECT count(*) FROM tiles WHERE key LIKE 'levels/%'")
+        database.close()
+        address = server.lines[0].split()[-1].partition("/zarr")[0].rstrip("/")
+        coarsest = zarr.open_array(f"{address}/zarr/v3/images/scan.tif/3/image", mode="r")[:287, :387]
+    assert kept > 12
+    np.testing.assert_array_equal(coarsest, SCAN[:2296, :3096].reshape(287, 8, 387, 8).mean((1, 3)).round())
 
 
 def test_what_cannot_be_warmed_is_refused():

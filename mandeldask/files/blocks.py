@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from mandeldask.zarrview.nodes import Array
 
-BLOCK_LIMIT = 2**30
-"""Bytes, decoded, of the largest block that is decoded at all: a small file may unpack to any size."""
-
 _ENDLESS = 2**62
 """Size of a dimension that may grow."""
 

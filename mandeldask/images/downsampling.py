@@ -220,6 +220,9 @@ class Mean:
 
     def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:
         """Return the means, of the array's dtype; where all elements are missing, what stands for that."""
+        bits = _shared_bits(cells)
+        if bits is not None and self.dtype.kind in "ui" and not (self._counts or self._wide):
+            return shifted(state[0], bits).astype(self.dtype)
         words = state[:-1] if self._counts else state
         counts = state[-1].astype(np.int64) if self._counts else cells
         means = self._divided(words, np.maximum(counts, 1)).astype(self.dtype)
@@ -239,6 +242,35 @@ class Mean:
         below, rest = np.divmod((rest << 32) + words[1], counts)  # rest < 2**30
         modulus = (above << 32) + below  # of 64 bits, for unsigned numbers past 2**63 too
         return rounded(modulus, rest, counts)
+
+
+def _shared_bits(cells: NDArray[np.int64]) -> int | None:
+    """Return b if all cells have 2**b elements and are one number, broadcast; else None."""
+    if not cells.size or any(cells.strides):
+        return None
+    count = int(cells[(0,) * cells.ndim])
+    return count.bit_length() - 1 if count & (count - 1) == 0 else None
+
+
+def shifted(sums: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Return whole numbers divided by 2**`bits`, rounded to the nearest one, half to even.
+
+    Their type holds 2**`bits` times the greatest quotient and half of 2**`bits` more.
+
+    Examples
+    --------
+    >>> shifted(np.array([-6, -2, 2, 5, 6, 7]), 2)
+    array([-2,  0,  0,  1,  2,  2])
+    """
+    if not bits:
+        return sums
+    one = sums.dtype.type(1)
+    found: NDArray[Any] = sums >> sums.dtype.type(bits)
+    found &= one
+    found += sums
+    found += sums.dtype.type((1 << (bits - 1)) - 1)
+    found >>= sums.dtype.type(bits)
+    return found
 
 
 def rounded(quotient: NDArray[Any], rest: NDArray[Any], divisor: NDArray[Any]) -> NDArray[Any]:

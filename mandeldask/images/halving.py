@@ -115,25 +115,61 @@ class Halvings:
         """Number of the tiles of all levels that are made."""
         return sum(prod(self.tiling.grid(level)) for level in range(1, self.levels.count))
 
-    def steps(self) -> Iterator[Callable[[], object]]:
-        """Yield what makes each tile of every level, finer ones before the coarser one that they make up."""
-        last = self.levels.count - 1
-        for coords in product(*map(range, self.tiling.grid(last))) if last else ():
-            for level, each in self._upwards(last, coords):
-                yield partial(self._state, level, each)
+    @property
+    def has_large_blocks(self) -> bool:
+        """Whether the array is read in blocks of which several are too much to keep: one after another is best."""
+        return self.tiling.is_part_of(self._block or self.source.chunks)
 
-    def _upwards(self, level: int, coords: Coords) -> Iterator[tuple[int, Coords]]:
-        """Yield the tiles that a tile is made of, and last itself."""
+    def steps(self) -> Iterator[Callable[[], object]]:
+        """Yield what makes each tile of every level, finer ones before the coarser one that they make up.
+
+        All tiles of a block follow each other, and blocks that a coarser tile is made of.
+        """
+        last, begun, left = self.levels.count - 1, set[Coords](), dict[tuple[int, Coords], int]()
+        block = self._block or self.source.chunks
+        for coords in product(*map(range, self.tiling.grid(last))) if last else ():
+            for first in self._downwards(last, coords):
+                place = self.tiling.block_of(first, block)
+                if place in begun:
+                    continue
+                begun.add(place)
+                for each in self.tiling.tiles_in(place, block):
+                    yield partial(self._state, 1, each)
+                    for level, made in self._completed(1, each, left):
+                        yield partial(self._state, level, made)
+
+    def _downwards(self, level: int, coords: Coords) -> Iterator[Coords]:
+        """Yield the tiles of level 1 that a tile is made of."""
+        if level == 1:
+            yield coords
         for below in self.tiling.below(level, coords) if level > 1 else ():
-            yield from self._upwards(level - 1, below)
-        yield level, coords
+            yield from self._downwards(level - 1, below)
+
+    def _completed(
+        self, level: int, coords: Coords, left: dict[tuple[int, Coords], int]
+    ) -> Iterator[tuple[int, Coords]]:
+        """Yield the coarser tiles of which a tile is the last part; `left` counts what others still need."""
+        while level < self.levels.count - 1:
+            level += 1
+            coords = tuple(at // 2 if axis in self.levels.halved else at for axis, at in enumerate(coords))
+            missing = left.pop((level, coords), len(self.tiling.below(level, coords))) - 1
+            if missing:
+                left[level, coords] = missing
+                return
+            yield level, coords
 
     def _cells(self, level: int, window: Sequence[slice]) -> NDArray[np.int64]:
-        """Return how many elements of the array each element of a window stands for."""
+        """Return how many elements of the array each element of a window stands for; one number if all are equal."""
+        sizes = zip(self.source.shape, window, strict=True)
+        along = [
+            cells_along(size, level if axis in self.levels.halved else 0, span.start, span.stop)
+            for axis, (size, span) in enumerate(sizes)
+        ]
+        if all(each.size and each[0] == each[-1] for each in along):  # only the last may be smaller
+            return np.broadcast_to(np.int64(prod(int(each[0]) for each in along)), [len(each) for each in along])
         cells = np.ones((), np.int64)
-        for axis, (size, span) in enumerate(zip(self.source.shape, window, strict=True)):
-            depth = level if axis in self.levels.halved else 0
-            cells = np.multiply.outer(cells, cells_along(size, depth, span.start, span.stop))
+        for each in along:
+            cells = np.multiply.outer(cells, each)
         return cells
 
     def _state(self, level: int, coords: Coords) -> State:

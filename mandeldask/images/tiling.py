@@ -16,7 +16,8 @@ TILE: Final = 512
 """Elements along an axis of a tile, where the blocks of an array say nothing better."""
 
 WINDOW_BYTES: Final = 2**26
-"""Bytes of the array that are read at once, at most: blocks that are larger are read part by part."""
+"""Bytes of the array that are read at once, at most: blocks that are larger are read part by part, in parts that lie in
+one of them if their sides can be divided."""
 
 _WINDOW_LEAST: Final = 2**20
 """Elements that are read at once, at least, as long as the array has so many."""
@@ -75,6 +76,26 @@ class Tiling:
         ]
         return clipped(place, sides, self.shape), product(*ranges)
 
+    def is_part_of(self, block: Sequence[int]) -> bool:
+        """Return whether a block of the array holds more than one window along some axis."""
+        factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
+        sides = zip(factors, self.tile, self.reach, block, self.shape, strict=True)
+        return any(factor * side * count < min(whole, size) for factor, side, count, whole, size in sides)
+
+    def block_of(self, coords: Sequence[int], block: Sequence[int]) -> tuple[int, ...]:
+        """Return the block of the array in which a tile of level 1 begins, by its place among the blocks."""
+        return tuple(span.start // side for span, side in zip(self.source_of(coords), block, strict=True))
+
+    def tiles_in(self, place: Sequence[int], block: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Return the tiles of level 1 that begin in a block."""
+        factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
+        along = zip(place, block, factors, self.tile, self.grid(1), strict=True)
+        ranges = [
+            range(-(-at * side // (factor * tile)), min(-(-(at + 1) * side // (factor * tile)), end))
+            for at, side, factor, tile, end in along
+        ]
+        return product(*ranges)
+
     def source_of(self, coords: Sequence[int]) -> tuple[slice, ...]:
         """Return what of the array a tile of level 1 is made of."""
         factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
@@ -96,8 +117,13 @@ def tiling(block: Sequence[int], shape: tuple[int, ...], itemsize: int, halved: 
         min(size, 2 * side if axis in halved and side % 2 else side)
         for axis, (side, size) in enumerate(zip(block, shape, strict=True))
     ]
-    if prod(window) * itemsize > WINDOW_BYTES:
-        window = [min(size, 2 * TILE) if axis in halved else 1 for axis, size in enumerate(shape)]
+    while prod(window) * itemsize > WINDOW_BYTES:
+        cut = _cut(window, halved, 2)
+        if cut is None:
+            window = [min(size, 2 * TILE) if axis in halved else 1 for axis, size in enumerate(shape)]
+            break
+        axis, parts = cut
+        window[axis] //= parts
     while prod(window) < _WINDOW_LEAST and (short := [axis for axis in halved if window[axis] < shape[axis]]):
         window[min(short, key=window.__getitem__)] *= 2
     tile = [half(side) if axis in halved else side for axis, side in enumerate(window)]
@@ -109,10 +135,14 @@ def tiling(block: Sequence[int], shape: tuple[int, ...], itemsize: int, halved: 
     return Tiling(shape, halved, tuple(max(1, side) for side in tile), tuple(reach))
 
 
-def _cut(tile: Sequence[int], halved: Sequence[int]) -> tuple[int, int] | None:
-    """Return the axis along which a tile is cut next, and into how many parts; None if none can be divided."""
-    axes = sorted(range(len(tile)), key=lambda axis: (axis in halved, -tile[axis]))
-    cuts = [(axis, parts) for axis in axes for parts in _DIVISORS if tile[axis] > 1 and tile[axis] % parts == 0]
+def _cut(sides: Sequence[int], halved: Sequence[int], whole: int = 1) -> tuple[int, int] | None:
+    """Return the axis along which a tile is cut next, and into how many parts; None if none can be divided.
+
+    Parts have multiples of `whole` elements along the axes that are halved.
+    """
+    axes = sorted(range(len(sides)), key=lambda axis: (axis in halved, -sides[axis]))
+    steps = [(axis, parts, whole if axis in halved else 1) for axis in axes for parts in _DIVISORS]
+    cuts = [(axis, parts) for axis, parts, step in steps if sides[axis] > 1 and sides[axis] % (parts * step) == 0]
     return cuts[0] if cuts else None
 
 

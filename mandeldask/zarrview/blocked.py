@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2**28
 """Memory for decoded blocks in a process, unless another budget is given."""
 
+BLOCK_LIMIT = 2**30
+"""Bytes, decoded, of the largest block that is decoded as a whole: a small file may unpack to any size. Of blocks that
+have more than `BLOCK_BYTES` the last is kept."""
+
 ENTRY_BYTES = 300
 """What Python needs to keep a block besides its elements."""
 
@@ -147,7 +151,7 @@ def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:
     sides = zip(array.chunks, block, array.shape, strict=True)
     shared = any(chunk % side and chunk < size for chunk, side, size in sides)
     size = prod(block) * max(1, array.dtype.itemsize)
-    return in_blocks(array, block) if shared and size <= BLOCK_BYTES else array
+    return in_blocks(array, block) if shared and size <= BLOCK_LIMIT else array
 
 
 def in_dask_blocks(array: Array, blocks: Sequence[Sequence[int]]) -> Array:

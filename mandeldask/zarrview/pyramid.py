@@ -12,7 +12,7 @@ from mandeldask.budget import limited
 from mandeldask.images.channels import channels_of
 from mandeldask.images.halving import Halvings
 from mandeldask.images.tiling import TILE
-from mandeldask.zarrview.blocked import BLOCK_BYTES, in_blocks
+from mandeldask.zarrview.blocked import BLOCK_LIMIT, in_blocks
 from mandeldask.zarrview.blocks import declared
 from mandeldask.zarrview.chunking import MOST_BYTES, aligned_chunks
 from mandeldask.zarrview.described import Described
@@ -160,7 +160,7 @@ def _in_parts(array: Array, levels: ImageLevels) -> Array:
     size, narrow = prod(array.chunks) * itemsize, _narrow(array.chunks, levels)
     if array.block is not None:
         return replace(array, chunks=narrow)
-    if size > BLOCK_BYTES or (size <= _CHUNK_BYTES and narrow == array.chunks):
+    if size > BLOCK_LIMIT or (size <= _CHUNK_BYTES and narrow == array.chunks):
         return array
     planes = _planes(narrow, levels, itemsize)
     return in_blocks(array, array.chunks, _narrow(aligned_chunks(array.shape, itemsize, planes), levels))

@@ -15,9 +15,10 @@ import zarr
 from PIL import Image
 
 from file_samples import SAMPLES
-from mandeldask.files import blocks, formats, opening
+from mandeldask.files import formats, opening
 from mandeldask.files.kinds import npz, pictures
 from mandeldask.files.paths import open_path
+from mandeldask.zarrview import blocked
 from mandeldask.zarrview.mapping import to_mapping
 from mandeldask.zarrview.nodes import Changed, Group
 from mandeldask.zarrview.store import to_store
@@ -222,4 +223,4 @@ def test_a_zip_of_other_things_is_named(tmp_path):
 
 
 def test_block_limits_are_one_gib():
-    assert blocks.BLOCK_LIMIT == 2**30
+    assert blocked.BLOCK_LIMIT == 2**30

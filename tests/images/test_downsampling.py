@@ -147,3 +147,20 @@ def test_what_has_no_mean_is_refused():
 
 def test_examples_in_docstrings_are_true():
     assert doctest.testmod(downsampling).failed == 0
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("whole", [True, False])
+def test_cells_of_one_size_are_shifted_to_the_same_means(dtype, whole):
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(3)
+    array = rng.integers(info.min, info.max, (64, 64), dtype, endpoint=True) if whole else rng.integers(0, 4, (64, 64))
+    array = array.astype(dtype)
+    array[:8, :8], array[8:16, :8] = info.min, info.max
+    made = method("mean", array.dtype, (0, 1))
+    state = made.begin(array)
+    for level in (1, 2, 3):
+        state = made.halve(state, level)
+        shared = np.broadcast_to(np.int64(4**level), state[0].shape)
+        np.testing.assert_array_equal(made.finish(state, shared), made.finish(state, np.array(shared)))
+        assert made.finish(state, shared).ravel()[0] == info.min

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from mandeldask.files.blocks import BLOCK_LIMIT
 from mandeldask.files.flat import pread
 from mandeldask.files.stamps import Unreadable
 from mandeldask.files.tables import table
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,11 +16,12 @@ from astropy.io import fits
 
 from mandeldask.files.attributes import attributes
 from mandeldask.files.axes import without_clashes
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import Flat, plane_chunks, pread
 from mandeldask.files.handles import handles
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from mandeldask.files.attributes import as_json
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import plane_chunks, pread
 from mandeldask.files.kinds.hdf5_files import opened_file
 from mandeldask.files.kinds.hdf5_links import companions, followed, resolved_path
@@ -23,6 +23,7 @@ from mandeldask.files.kinds.hdf5_names import is_dimension_only, names_of_dimens
 from mandeldask.files.kinds.hdf5_types import element_type, read_elements
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Source, Stamp, Unreadable, Version, settled
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.nodes import Array, Group, named
 

@@ -10,9 +10,10 @@ import nibabel
 import numpy as np
 
 from mandeldask.files.attributes import attributes
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.handles import handles
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.chunking import CHUNK_BYTES
 from mandeldask.zarrview.nodes import Array
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import Flat, pread
 from mandeldask.files.kinds.npy import header, of_elements
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import nrrd
 import numpy as np
 
 from mandeldask.files.attributes import attributes
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import Flat, pread
 from mandeldask.files.kinds.npy import of_elements
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Array
 
 if TYPE_CHECKING:

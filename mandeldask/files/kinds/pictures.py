@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from mandeldask.files.attributes import attributes
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import pread
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Array
 
 if TYPE_CHECKING:

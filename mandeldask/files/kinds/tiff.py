@@ -15,12 +15,13 @@ import numpy as np
 import tifffile
 
 from mandeldask.files.axes import without_clashes
-from mandeldask.files.blocks import BLOCK_LIMIT, blocked
+from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import Flat, plane_chunks, pread
 from mandeldask.files.handles import handles
 from mandeldask.files.kinds.tiff_metadata import axes_of, image_attributes, multiscale_attributes
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Unreadable
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import numpy as np
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from mandeldask.files.blocks import BLOCK_LIMIT
 from mandeldask.files.handles import handles
 from mandeldask.files.opening import ZARR_MARKS, is_zarr
 from mandeldask.files.skipped import members_of
 from mandeldask.files.stamps import Source, Stamp, Unreadable, Version, within
+from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.identity import digest
 from mandeldask.zarrview.nodes import Array, Group, as_node, named
 

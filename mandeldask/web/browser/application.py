@@ -240,7 +240,7 @@ def _base(request: Request, scope: Scope) -> str:
 
 def _search(wanted: str, count: int, found: Matches | None) -> str:
     """Return the form that searches a group and all below it, with what was found."""
-    said = f"{count:,} members"
+    said = f"{count:,} member{'s' * (count != 1)}"
     if found is not None:
         said = f"{len(found.paths):,} found, here and below"
         said += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were looked into"
