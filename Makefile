@@ -69,7 +69,7 @@ $(VENV)/.dev: pyproject.toml
 
 # The page's JavaScript has no build step; Node is only for its checks.
 .PHONY: page
-page: tests/viewer/node_modules/.installed  ## lint, types and unit tests of the page's JavaScript
+page: tests/viewer/node_modules/.installed  ## format, lint, types and unit tests of the page's JavaScript
 	cd tests/viewer && npm run --silent lint && npm run --silent types && npm run --silent test
 
 .PHONY: places

@@ -256,6 +256,19 @@ def test_small_pictures_are_drawn_in_lists(tab, server):
     assert tab.locator("canvas.thumb").count() == 2  # not the text
 
 
+def test_small_pictures_of_large_images_are_their_coarsest_levels(tab, server):
+    assert HEIGHT.nbytes > 2**24
+    tab.goto(f"{server}/browse/field")
+    tab.wait_for_selector("canvas.thumb[data-state=idle]")
+    drawn = tab.locator("canvas.thumb").evaluate(
+        "(it) => [...it.getContext('2d').getImageData(0, 0, it.width, it.height).data].filter((_, at) => at % 4 === 3)"
+    )
+    assert 0.5 < np.mean(np.array(drawn) > 0) < 1  # all but what is missing, and the sides
+    asked = [url for url in tab.requests if "/images/field/height/" in url and "/c/" in url]
+    assert asked
+    assert not any("/height/0/" in url for url in asked)
+
+
 @pytest.mark.parametrize("compressor", [ZstdCodec(level=1), BloscCodec(cname="lz4"), None])
 def test_codecs_are_loaded_when_they_are_met(chromium, compressor):
     with serving({"photo": PHOTO}, codecs={3: {"compressors": compressor}}) as client:

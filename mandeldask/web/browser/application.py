@@ -45,7 +45,7 @@ ROWS = 100
 """Members on a page; each is opened to say what it is."""
 
 THUMBNAIL_BYTES = 2**24
-"""Largest image that is drawn small in a list: it is read whole for that."""
+"""Most that is read for an image that is drawn small in a list, if the server makes no coarser levels of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Browser:
         items = await members_of(place.found, place.found.key, shown)
         thumbnails = {each.name: self._thumbnail(place, each) for each in items}
         prefix = f"{place.root}browse/{''.join(quote(name, safe='') + '/' for name in place.names)}"
-        table = html.table_of(items, prefix, {name: url for name, url in thumbnails.items() if url})
+        table = html.table_of(items, prefix, thumbnails)
         body = [
             html.breadcrumbs(place.root, place.names),
             '<main class="group">',
@@ -134,12 +134,18 @@ class Browser:
         values = {"zarr": f"{url}/{paths[0]}", "levels": url, "kind": "image", "coordinates": ""}
         return f'<section id="view" class="view" {html.data(values)}></section>'
 
-    def _thumbnail(self, place: Place, item: Item) -> str:
-        """Return the relative URL of the levels of a member that is drawn small; "" if it is not."""
+    def _thumbnail(self, place: Place, item: Item) -> dict[str, str]:
+        """Return where the picture of a member is, for a script that draws it small; nothing if it is not drawn."""
         names = (*place.names, *item.name.split("/"))
-        if item.is_group or not item.draws or not 0 < (item.nbytes or 0) <= THUMBNAIL_BYTES:
-            return ""
-        return f"{place.root}zarr/v3/{self._image(names) if item.is_large else html.as_url(names)}"
+        url = f"{place.root}zarr/v3/"
+        if item.kind != "image":
+            return {}
+        if item.is_group:  # an image that has levels of its own
+            return {"levels": f"{url}{html.as_url(names)}"}
+        if item.is_large and self.catalog.has_images:
+            return {"levels": f"{url}{self._image(names)}"}
+        read = item.nbytes if item.is_large else item.plane_nbytes
+        return {"zarr": f"{url}{html.as_url(names)}"} if 0 < (read or 0) <= THUMBNAIL_BYTES else {}
 
     def _image(self, names: Sequence[str]) -> str:
         """Return the path of an array's levels below ``zarr/v3/``, if there are any."""

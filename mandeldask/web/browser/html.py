@@ -83,7 +83,7 @@ def breadcrumbs(root: str, names: Sequence[str], start: str = "browse") -> str:
     return f'<nav class="crumbs" aria-label="Path"><ol>{items}</ol></nav>'
 
 
-def table_of(items: Sequence[Item], prefix: str, thumbnails: Mapping[str, str]) -> str:
+def table_of(items: Sequence[Item], prefix: str, thumbnails: Mapping[str, Mapping[str, str]]) -> str:
     """Return the members of a group as a table.
 
     Parameters
@@ -92,10 +92,11 @@ def table_of(items: Sequence[Item], prefix: str, thumbnails: Mapping[str, str]) 
         The members.
     prefix : str
         Relative URL to which a member's name is appended.
-    thumbnails : mapping of str to str
-        URLs of the arrays that the page draws small, by member.
+    thumbnails : mapping of str to mapping of str to str
+        Where the pictures are that the page draws small, by member: the URL of an array as ``zarr``, or of the group
+        of its levels as ``levels``. Empty where there is none.
     """
-    rows = "\n".join(_row(item, prefix, thumbnails.get(item.name)) for item in items)
+    rows = "\n".join(_row(item, prefix, thumbnails[item.name]) for item in items)
     head = "".join(f'<th scope="col">{title}</th>' for title in ("Name", "Kind", "Shape", "Type", "Size", "About"))
     table = f'<table class="members"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>'
     return f'<div class="scroll">{table}</div>'
@@ -106,7 +107,7 @@ def data(values: Mapping[str, str]) -> str:
     return " ".join(f'data-{name}="{escape(value)}"' for name, value in values.items())
 
 
-def _row(item: Item, prefix: str, thumbnail: str | None) -> str:
+def _row(item: Item, prefix: str, thumbnail: Mapping[str, str]) -> str:
     name = f'<div class="member">{_picture(item, thumbnail)}{link(prefix + quote(item.name), item.name)}</div>'
     shape = " × ".join(f"{size:,} <i>{escape(dim)}</i>".replace(" <i></i>", "") for size, dim in item.sides)
     about = next((str(item.attrs[name]) for name in ("long_name", "title", "description") if name in item.attrs), "")
@@ -117,11 +118,11 @@ def _row(item: Item, prefix: str, thumbnail: str | None) -> str:
     return f'<tr><th scope="row">{name}</th>{kind}<td class="shape">{shape}</td>{"".join(rest)}</tr>'
 
 
-def _picture(item: Item, thumbnail: str | None) -> str:
+def _picture(item: Item, thumbnail: Mapping[str, str]) -> str:
     """Return where a script draws a member small, or else a sign for its kind."""
-    if thumbnail is None:
+    if not thumbnail:
         return f'<span class="glyph {item.kind}" aria-hidden="true"></span>'
-    return f'<canvas class="thumb" width="96" height="64" aria-hidden="true" {data({"zarr": thumbnail})}></canvas>'
+    return f'<canvas class="thumb" width="96" height="64" aria-hidden="true" {data(thumbnail)}></canvas>'
 
 
 def attributes_of(attrs: Mapping[str, Any]) -> str:

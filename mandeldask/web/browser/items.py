@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from math import prod
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from mandeldask.images.levels import is_image, is_large_image
@@ -97,6 +97,14 @@ class Item:
         bits = self.dtype.lstrip("abcdefghijklmnopqrstuvwxyz_")
         each = _BYTES.get(self.dtype) or (int(bits) // 8 if self.is_number and bits else None)
         return None if each is None or self.is_group else each * prod(self.shape)
+
+    @property
+    def plane_nbytes(self) -> int | None:
+        """Bytes of the chunks that hold the last two dimensions at one place of the others."""
+        if self.nbytes is None:
+            return None
+        counts = (ceil(size / chunk) for size, chunk in zip(self.shape[:-2], self.chunks[:-2], strict=True))
+        return ceil(self.nbytes / max(1, prod(counts)))
 
     @property
     def size(self) -> str:

@@ -133,7 +133,7 @@ function raise({ explorer, controls }) {
 }
 
 function wire(page) {
-  const { explorer, controls, looks } = page;
+  const { explorer, controls } = page;
   const on = (id, type, act) => element(id).addEventListener(type, act);
   on("more", "click", () => controls.change({ iterations: Math.min(8, Number(controls.look.iterations) + 1) }));
   on("field", "change", ({ target }) => {
@@ -153,7 +153,6 @@ function wire(page) {
     fit();
     explorer.refresh();
   }).observe(canvas);
-  void looks;
 }
 
 /** Start, as soon as the server answers. */

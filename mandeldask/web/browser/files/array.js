@@ -36,7 +36,8 @@ async function show(page) {
   if (kind === "array") return failed(`This page does not draw arrays of ${type}.`);
   const array = await openArray(server, zarr);
   if (kind === "value") return await showValue(place, array);
-  if (array.dims.length > 1) return failed(`This page does not draw arrays of ${type} with ${array.dims.length} dimensions.`);
+  if (array.dims.length > 1)
+    return failed(`This page does not draw arrays of ${type} with ${array.dims.length} dimensions.`);
   if (kind === "column") return await showLine(place, array, failed);
   return await showRows(place, server, [[name, zarr]], array.shape[0]);
 }
@@ -51,7 +52,12 @@ async function showImage({ place, server, state, failed }) {
   const { zarr, levels } = place.dataset;
   const picture = await openImage(server, zarr, levels);
   const look = await firstLook(picture, permalink.partIn(state.read(), picture));
-  const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "The image. Arrow keys move, plus and minus zoom, 0 shows all of it, 1 shows every element as a pixel." });
+  const canvas = element("canvas", {
+    tabindex: 0,
+    role: "application",
+    "aria-label":
+      "The image. Arrow keys move, plus and minus zoom, 0 shows all of it, 1 shows every element as a pixel.",
+  });
   const readout = element("p", { class: "readout", role: "status", "aria-live": "off" });
   const bar = element("p", { class: "scalebar", "aria-hidden": "true" });
   const controls = element("form", { class: "panel", "aria-label": "How it is drawn" });
@@ -62,12 +68,15 @@ async function showImage({ place, server, state, failed }) {
 
   let pointer;
   let panel;
-  const view = new ImageView(canvas, picture, look, { failed, drawn: () => {
-    readout.textContent = words(view, pointer, wordedAt);
-    drawBar(bar, view, along);
-    if (canvas.dataset.state === "idle") panel?.refresh();
-    place.dataset.state = canvas.dataset.state;
-  } });
+  const view = new ImageView(canvas, picture, look, {
+    failed,
+    drawn: () => {
+      readout.textContent = words(view, pointer, wordedAt);
+      drawBar(bar, view, along);
+      if (canvas.dataset.state === "idle") panel?.refresh();
+      place.dataset.state = canvas.dataset.state;
+    },
+  });
   permalink.read(state.read(), view);
   let timer;
   const changed = () => {
@@ -75,10 +84,13 @@ async function showImage({ place, server, state, failed }) {
     timer = setTimeout(() => state.write(permalink.written(view)), 150);
   };
   panel = fillPanel(controls, view, wordedAt, changed);
-  listen(canvas, view, { changed, pointed: (at) => {
-    pointer = at;
-    readout.textContent = words(view, pointer, wordedAt);
-  } });
+  listen(canvas, view, {
+    changed,
+    pointed: (at) => {
+      pointer = at;
+      readout.textContent = words(view, pointer, wordedAt);
+    },
+  });
   state.listen(() => {
     permalink.read(state.read(), view);
     panel = fillPanel(controls, view, wordedAt, changed);
@@ -93,14 +105,24 @@ async function showImage({ place, server, state, failed }) {
   }
 }
 
-const zoomButtons = () => element("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
-  element("button", { type: "button", "data-zoom": "2", "aria-label": "Zoom in", title: "Zoom in (+)" }, "+"),
-  element("button", { type: "button", "data-zoom": "0.5", "aria-label": "Zoom out", title: "Zoom out (−)" }, "−"),
-  element("button", { type: "button", "data-zoom": "0", "aria-label": "Show all of it", title: "All of it (0)" }, "⌂"));
+const zoomButtons = () =>
+  element(
+    "div",
+    { class: "zoom", role: "group", "aria-label": "Zoom" },
+    element("button", { type: "button", "data-zoom": "2", "aria-label": "Zoom in", title: "Zoom in (+)" }, "+"),
+    element("button", { type: "button", "data-zoom": "0.5", "aria-label": "Zoom out", title: "Zoom out (−)" }, "−"),
+    element(
+      "button",
+      { type: "button", "data-zoom": "0", "aria-label": "Show all of it", title: "All of it (0)" },
+      "⌂",
+    ),
+  );
 
 /** How an image is first drawn: by what OME-Zarr says of its channels, else by its coarsest level. */
 async function firstLook(picture, part) {
-  const at = picture.shape.map((size, axis) => (picture.others.includes(axis) && /^(z|depth|lev)/i.test(picture.dims[axis]) ? Math.floor(size / 2) : 0));
+  const at = picture.shape.map((size, axis) =>
+    picture.others.includes(axis) && /^(z|depth|lev)/i.test(picture.dims[axis]) ? Math.floor(size / 2) : 0,
+  );
   const flags = Object.keys(picture.attrs).some((name) => name.startsWith("flag_"));
   const mode = picture.channels > 1 ? "channels" : flags ? "labels" : "map";
   const said = picture.omero?.length === picture.channels && !picture.elements ? picture.omero : undefined;
@@ -108,8 +130,16 @@ async function firstLook(picture, part) {
   for (let index = 0; index < picture.channels; index++) {
     const { label, color, active, window: limits } = said?.[index] ?? {};
     const found = limits ? { low: limits.start, high: limits.end } : await firstLimits(picture, at, index, part);
-    const colour = color && picture.channels > 1 ? color : ["FF0000", "00FF00", "0000FF"][index] ?? "FFFFFF";
-    channels.push({ label: label ?? `Channel ${index}`, color: colour, active: active ?? true, low: found.low, high: found.high, map: mapOf(picture, part), inverted: false });
+    const colour = color && picture.channels > 1 ? color : (["FF0000", "00FF00", "0000FF"][index] ?? "FFFFFF");
+    channels.push({
+      label: label ?? `Channel ${index}`,
+      color: colour,
+      active: active ?? true,
+      low: found.low,
+      high: found.high,
+      map: mapOf(picture, part),
+      inverted: false,
+    });
   }
   return { at, mode, channels, part };
 }
@@ -119,16 +149,18 @@ async function coordinates(picture, place, server) {
   const { zarr } = place.dataset;
   const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays in its group
   const beside = zarr.replace(/[^/]+\/?$/, "");
-  return await Promise.all(picture.dims.map(async (dim, axis) => {
-    if (!known.has(dim) || picture.shape[axis] > 100_000) return undefined;
-    try {
-      const array = await openArray(server, `${beside}${encodeURIComponent(dim)}`);
-      if (array.shape.length !== 1 || array.shape[0] !== picture.shape[axis]) return undefined;
-      return { values: await readRow(array, 0, array.shape[0]), attrs: array.attrs };
-    } catch {
-      return undefined;
-    }
-  }));
+  return await Promise.all(
+    picture.dims.map(async (dim, axis) => {
+      if (!known.has(dim) || picture.shape[axis] > 100_000) return undefined;
+      try {
+        const array = await openArray(server, `${beside}${encodeURIComponent(dim)}`);
+        if (array.shape.length !== 1 || array.shape[0] !== picture.shape[axis]) return undefined;
+        return { values: await readRow(array, 0, array.shape[0]), attrs: array.attrs };
+      } catch {
+        return undefined;
+      }
+    }),
+  );
 }
 
 /** What is under the pointer. */
@@ -138,14 +170,19 @@ function words(view, pointer, wordedAt) {
   const found = pointer && view.valuesAt(viewport.element(pointer));
   if (!found) return `${picture.width.toLocaleString("en")} × ${picture.height.toLocaleString("en")} · ${percent}`;
   const [rows, columns] = picture.space;
-  const where = [[rows, found.row], [columns, found.column]].map(([axis, index]) => {
+  const where = [
+    [rows, found.row],
+    [columns, found.column],
+  ].map(([axis, index]) => {
     const said = wordedAt(axis, index);
     const { value, unit } = picture.position(axis, index);
     const placed = said === String(index) && unit ? lengthWords(value, unit) : said;
     return `${picture.dims[axis]} ${placed}`;
   });
   const units = picture.attrs.units && !/ since /.test(picture.attrs.units) ? ` ${picture.attrs.units}` : "";
-  const values = found.values.map((value) => worded(value, picture.attrs) + (worded(value, picture.attrs) === "missing" ? "" : units));
+  const values = found.values.map(
+    (value) => worded(value, picture.attrs) + (worded(value, picture.attrs) === "missing" ? "" : units),
+  );
   const coarse = found.level > 0 ? ` (of ${picture.scales[found.level].join(" × ")} elements)` : "";
   return `${where.join(", ")} · ${values.length ? values.join(", ") + coarse : "…"} · ${percent}${look.mode === "labels" ? " · label" : ""}`;
 }
@@ -154,7 +191,8 @@ function drawBar(bar, { picture, viewport, canvas }, along) {
   const axis = picture.space[1];
   const unit = along[axis] ? along[axis].attrs.units?.replace(/^degrees?_.*/, "degree") : picture.axes[axis]?.unit;
   const [first, second] = along[axis]?.values ?? [];
-  const step = along[axis] && typeof first === "number" ? Math.abs(second - first) : unit ? Math.abs(picture.steps[axis]) : 1;
+  const step =
+    along[axis] && typeof first === "number" ? Math.abs(second - first) : unit ? Math.abs(picture.steps[axis]) : 1;
   const ratio = canvas.width / canvas.clientWidth;
   const found = scaleBar((step / viewport.scale) * ratio);
   bar.hidden = !found;

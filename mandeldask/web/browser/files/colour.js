@@ -8,7 +8,10 @@ const tables = new Map();
 export function table(name) {
   if (!tables.has(name)) {
     const digits = MAPS[name] ?? MAPS.gray;
-    tables.set(name, Uint8Array.from({ length: 768 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16)));
+    tables.set(
+      name,
+      Uint8Array.from({ length: 768 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16)),
+    );
   }
   return tables.get(name);
 }
@@ -22,7 +25,7 @@ const step = (value, low, factor) => {
 const factorOf = (low, high) => 256 / (high > low ? high - low : 1);
 
 /** Draw one channel through a colour map. Missing values stay transparent. */
-export function paintMap(pixels, values, { low, high, map, inverted, missing }) {
+export function paintMap(pixels, values, { low, high, map, missing, inverted = false }) {
   const colours = table(map);
   const factor = factorOf(low, high);
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {

@@ -1,6 +1,19 @@
 /** Elements made of several numbers, complex numbers and structs: zarrita reads them as bytes along one more axis. */
 
-const SIZES = { bool: 1, int8: 1, uint8: 1, int16: 2, uint16: 2, float16: 2, int32: 4, uint32: 4, float32: 4, int64: 8, uint64: 8, float64: 8 };
+const SIZES = {
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  float16: 2,
+  int32: 4,
+  uint32: 4,
+  float32: 4,
+  int64: 8,
+  uint64: 8,
+  float64: 8,
+};
 const READ = {
   bool: (view, at) => view.getUint8(at),
   int8: (view, at) => view.getInt8(at),
@@ -27,11 +40,17 @@ const COMPLEX = {
 /** The elements of one array: fields with a name, a type and where they begin. */
 class Elements {
   constructor(size, fields, little, isComplex) {
-    Object.assign(this, { size, fields, little, isComplex });
+    this.size = size;
+    this.fields = fields;
+    this.little = little;
+    this.isComplex = isComplex;
     const numbers = fields.filter(({ type }) => type in READ);
     const offered = isComplex ? Object.keys(COMPLEX) : numbers.map(({ name }) => name);
     /** What can be drawn of an element. */
-    this.parts = offered.map((name) => ({ name, dtype: isComplex ? fields[0].type : numbers.find((field) => field.name === name).type }));
+    this.parts = offered.map((name) => ({
+      name,
+      dtype: isComplex ? fields[0].type : numbers.find((field) => field.name === name).type,
+    }));
   }
 
   /** One part of each element, as numbers. */
@@ -99,7 +118,7 @@ export function packedIn(document) {
 }
 
 function fieldsOf(type) {
-  const bits = /^complex(64|128)$/.exec(type)?.[1];
+  const bits = Number(/^complex(64|128)$/.exec(type)?.[1] ?? 0);
   if (bits) {
     const size = bits / 16;
     return ["real", "imaginary"].map((name, index) => ({ name, type: `float${bits / 2}`, offset: index * size, size }));
@@ -113,7 +132,10 @@ function flat(fields, start, prefix) {
   let offset = start;
   for (const field of fields) {
     const [name, type] = Array.isArray(field) ? field : [field.name, field.data_type];
-    const inner = typeof type === "object" && /^struct/.test(type.name) ? flat(type.configuration.fields, offset, `${prefix}${name}.`) : one(`${prefix}${name}`, type, offset);
+    const inner =
+      typeof type === "object" && /^struct/.test(type.name)
+        ? flat(type.configuration.fields, offset, `${prefix}${name}.`)
+        : one(`${prefix}${name}`, type, offset);
     if (!inner) return undefined;
     found.push(...inner);
     offset = Math.max(...inner.map((each) => each.offset + each.size));
@@ -141,5 +163,8 @@ function asBytes(codec, size) {
   if (codec.name === "bytes") return { name: "bytes", configuration: { endian: "little" } };
   if (codec.name !== "sharding_indexed") return codec;
   const { chunk_shape: shape, codecs, ...more } = codec.configuration;
-  return { ...codec, configuration: { ...more, chunk_shape: [...shape, size], codecs: codecs.map((each) => asBytes(each, size)) } };
+  return {
+    ...codec,
+    configuration: { ...more, chunk_shape: [...shape, size], codecs: codecs.map((each) => asBytes(each, size)) },
+  };
 }

@@ -34,14 +34,19 @@ export function listen(canvas, view, { changed, pointed }) {
     held.set(event.pointerId, at);
     done();
   });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => held.delete(event.pointerId));
+  for (const name of ["pointerup", "pointercancel"])
+    canvas.addEventListener(name, (event) => held.delete(event.pointerId));
   canvas.addEventListener("pointerleave", () => pointed(undefined));
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 33 : 1;
-    viewport.zoom(2 ** (-(event.deltaY * lines) / 300), pixel(event));
-    done();
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const lines = event.deltaMode === 1 ? 33 : 1;
+      viewport.zoom(2 ** (-(event.deltaY * lines) / 300), pixel(event));
+      done();
+    },
+    { passive: false },
+  );
   canvas.addEventListener("dblclick", (event) => {
     viewport.zoom(event.shiftKey ? 0.5 : 2, pixel(event));
     done();

@@ -46,7 +46,9 @@ export class ImageView {
   /** The channels that are drawn: where they are along their axis. */
   get #shown() {
     const { channels, mode } = this.look;
-    return mode === "channels" ? channels.map((each, index) => ({ ...each, index })).filter((each) => each.active) : [{ ...channels[0], index: 0 }];
+    return mode === "channels"
+      ? channels.map((each, index) => ({ ...each, index })).filter((each) => each.active)
+      : [{ ...channels[0], index: 0 }];
   }
 
   #key(level, { row, column }, channel) {
@@ -66,6 +68,7 @@ export class ImageView {
     context.clearRect(0, 0, canvas.width, canvas.height);
     const level = viewport.level;
     const coarsest = picture.arrays.length - 1;
+    /** @type {[number, { row: number, column: number }][]} */
     const wanted = [];
     let complete = true;
     for (let each = coarsest; each >= level; each--) {
@@ -76,7 +79,17 @@ export class ImageView {
       }
     }
     wanted.sort(([one], [other]) => Number(other === coarsest) - Number(one === coarsest)); // first something to see
-    this.tiles.want(wanted.flatMap(([each, tile]) => this.#shown.map(({ index }) => ({ key: this.#key(each, tile, index), level: each, ...tile, at: this.#place(index), part: this.look.part }))));
+    this.tiles.want(
+      wanted.flatMap(([each, tile]) =>
+        this.#shown.map(({ index }) => ({
+          key: this.#key(each, tile, index),
+          level: each,
+          ...tile,
+          at: this.#place(index),
+          part: this.look.part,
+        })),
+      ),
+    );
     canvas.dataset.state = complete && !this.tiles.busy ? "idle" : "loading";
     this.drawn();
   }
@@ -88,9 +101,17 @@ export class ImageView {
     if (!parts.every(Boolean)) return false;
     const [first] = parts;
     if (first?.width) {
-      const bitmap = this.#bitmap(`${this.#key(level, tile, "")}${JSON.stringify([shown, this.look.mode])}`, first, shown, parts);
+      const bitmap = this.#bitmap(
+        `${this.#key(level, tile, "")}${JSON.stringify([shown, this.look.mode])}`,
+        first,
+        shown,
+        parts,
+      );
       const [x, y] = [Math.round(tile.x), Math.round(tile.y)];
-      const [right, bottom] = [Math.round(tile.x + first.width * tile.across), Math.round(tile.y + first.height * tile.down)];
+      const [right, bottom] = [
+        Math.round(tile.x + first.width * tile.across),
+        Math.round(tile.y + first.height * tile.down),
+      ];
       this.context.clearRect(x, y, right - x, bottom - y); // where values are missing, coarser ones are not
       this.context.drawImage(bitmap, x, y, right - x, bottom - y);
     }
@@ -129,7 +150,13 @@ export class ImageView {
       const [r, c] = [Math.floor(row / down), Math.floor(column / across)];
       const tile = { row: Math.floor(r / tall), column: Math.floor(c / wide) };
       const parts = this.#shown.map(({ index }) => this.tiles.get(this.#key(level, tile, index)));
-      if (parts.every((part) => part?.width)) return { row, column, level, values: parts.map((part) => (part.exact ?? part.values)[(r % tall) * part.width + (c % wide)]) };
+      if (parts.every((part) => part?.width))
+        return {
+          row,
+          column,
+          level,
+          values: parts.map((part) => (part.exact ?? part.values)[(r % tall) * part.width + (c % wide)]),
+        };
     }
     return { row, column, level: -1, values: [] };
   }
@@ -138,7 +165,10 @@ export class ImageView {
   seen(channel) {
     const level = this.viewport.level;
     for (let each = level; each < this.picture.arrays.length; each++) {
-      const found = this.viewport.tiles(each).map((tile) => this.tiles.get(this.#key(each, tile, channel))).filter(Boolean);
+      const found = this.viewport
+        .tiles(each)
+        .map((tile) => this.tiles.get(this.#key(each, tile, channel)))
+        .filter(Boolean);
       if (found.length) return found;
     }
     return [];

@@ -37,6 +37,7 @@ class Channel {
     model.on("msg:custom", (message, buffers) => this.#answered(message, buffers));
   }
 
+  /** @param {string} target @param {{ range?: string, signal?: AbortSignal }} options */
   ask(target, { range, signal } = {}) {
     const id = `${this.name}-${++this.count}`;
     return new Promise((resolve, reject) => {
@@ -55,7 +56,8 @@ class Channel {
     const resolve = this.open.get(id);
     if (!resolve) return;
     this.open.delete(id);
-    const bytes = body instanceof DataView ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : new Uint8Array(body);
+    const bytes =
+      body instanceof DataView ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : new Uint8Array(body);
     resolve({ status, bytes });
   }
 }
@@ -66,7 +68,13 @@ export function render({ model, el }, style) {
   el.dataset.lmSuppressShortcuts = "true"; // keys are for the picture, not for the notebook
   const url = model.get("url");
   if (url) {
-    el.append(element("iframe", { src: url, title: "mandeldask", style: `width: 100%; height: ${height}; border: 0; border-radius: 10px` }));
+    el.append(
+      element("iframe", {
+        src: url,
+        title: "mandeldask",
+        style: `width: 100%; height: ${height}; border: 0; border-radius: 10px`,
+      }),
+    );
     return;
   }
   for (const name of ["keydown", "keyup", "keypress"]) el.addEventListener(name, (event) => event.stopPropagation());
@@ -116,7 +124,7 @@ export function render({ model, el }, style) {
   body.addEventListener("submit", (event) => {
     if (!event.target.matches(".search")) return;
     event.preventDefault();
-    go(`?${new URLSearchParams(new FormData(event.target))}`);
+    go(`?${new URLSearchParams(/** @type {any} */ (new FormData(event.target)))}`);
   });
   const moved = () => open(model.get("page")).catch((error) => body.replaceChildren(error.message));
   const changed = () => {
@@ -133,6 +141,8 @@ export function render({ model, el }, style) {
 
 /** Whether a page is dark: notebooks have themes of their own. */
 function isDark(page) {
-  const [red, green, blue, opaque = 1] = getComputedStyle(page).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+  const [red, green, blue, opaque = 1] = getComputedStyle(page)
+    .backgroundColor.match(/[\d.]+/g)
+    ?.map(Number) ?? [255, 255, 255];
   return opaque > 0 && 0.3 * red + 0.6 * green + 0.1 * blue < 128;
 }

@@ -12,11 +12,19 @@ export async function showLine(place, array, failed) {
   const readout = element("p", { class: "readout", role: "status" });
   const from = element("input", { type: "number", min: 0, max: length - 1, value: 0 });
   const count = element("input", { type: "number", min: 2, max: MOST, value: Math.min(length, MOST) });
-  const part = array.elements && element("select", {}, ...array.elements.parts.map(({ name }, index) => element("option", { value: index }, name)));
-  const form = element("form", { class: "panel row", "aria-label": "What is drawn" }, labelled("From element", from), labelled("Elements", count), part && labelled("Part", part));
+  const part =
+    array.elements &&
+    element("select", {}, ...array.elements.parts.map(({ name }, index) => element("option", { value: index }, name)));
+  const form = element(
+    "form",
+    { class: "panel row", "aria-label": "What is drawn" },
+    labelled("From element", from),
+    labelled("Elements", count),
+    part && labelled("Part", part),
+  );
   place.append(element("div", { class: "stage" }, canvas, readout), form);
   const missing = missingValue(array.attrs);
-  let values = [];
+  let values = /** @type {any} */ ([]); // a typed array, once they are read
   let start = 0;
 
   async function load() {
@@ -58,14 +66,18 @@ export async function showLine(place, array, failed) {
     }
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const index of ticks(start, start + values.length - 1, 6).filter(Number.isInteger)) context.fillText(index.toLocaleString("en"), x(index - start), canvas.height - room.bottom + 8 * ratio);
+    for (const index of ticks(start, start + values.length - 1, 6).filter(Number.isInteger))
+      context.fillText(index.toLocaleString("en"), x(index - start), canvas.height - room.bottom + 8 * ratio);
     context.strokeStyle = style.caretColor;
     context.lineWidth = 1.5 * ratio;
     context.beginPath();
     const each = Math.max(1, Math.floor(values.length / (2 * wide)));
     let pen = false;
     for (let index = 0; index < values.length; index += each) {
-      const { least: low, most: high } = each > 1 ? extent(values.subarray(index, index + each), missing) : { least: values[index], most: values[index] };
+      const { least: low, most: high } =
+        each > 1
+          ? extent(values.subarray(index, index + each), missing)
+          : { least: values[index], most: values[index] };
       if (!Number.isFinite(low) || low === missing) {
         pen = false;
         continue;
@@ -83,7 +95,10 @@ export async function showLine(place, array, failed) {
       context.fill();
     }
     const units = array.attrs.units && !/ since /.test(array.attrs.units) ? ` ${array.attrs.units}` : "";
-    readout.textContent = at === undefined ? `${values.length.toLocaleString("en")} of ${length.toLocaleString("en")} values from ${worded(least, array.attrs)} to ${worded(most, array.attrs)}${units}` : `element ${(start + at).toLocaleString("en")}: ${worded(values[at], array.attrs)}${units}`;
+    readout.textContent =
+      at === undefined
+        ? `${values.length.toLocaleString("en")} of ${length.toLocaleString("en")} values from ${worded(least, array.attrs)} to ${worded(most, array.attrs)}${units}`
+        : `element ${(start + at).toLocaleString("en")}: ${worded(values[at], array.attrs)}${units}`;
     canvas.pointing = (clientX) => Math.round(((clientX * ratio - room.left) / wide) * (values.length - 1));
   }
 
@@ -127,6 +142,7 @@ function ticks(least, most, about) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough);
   const found = [];
-  for (let value = Math.ceil(least / step) * step; value <= most + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
+  for (let value = Math.ceil(least / step) * step; value <= most + step * 1e-9; value += step)
+    found.push(Number(value.toPrecision(12)));
   return found;
 }

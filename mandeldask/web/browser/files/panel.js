@@ -33,15 +33,24 @@ export function fillPanel(place, view, worded, changed) {
     contrast,
   );
   choose();
-  return { refresh: () => {
-    for (const canvas of contrast.querySelectorAll("canvas")) drawHistogram(canvas, view);
-  } };
+  return {
+    refresh: () => {
+      for (const canvas of contrast.querySelectorAll("canvas")) drawHistogram(canvas, view);
+    },
+  };
 }
 
 function slider(picture, look, axis, worded, update) {
   const most = picture.shape[axis] - 1;
   const said = element("output", {}, worded(axis, look.at[axis]));
-  const range = element("input", { type: "range", min: 0, max: most, step: 1, value: look.at[axis], "data-axis": picture.dims[axis] });
+  const range = element("input", {
+    type: "range",
+    min: 0,
+    max: most,
+    step: 1,
+    value: look.at[axis],
+    "data-axis": picture.dims[axis],
+  });
   range.addEventListener("input", () => {
     look.at[axis] = Number(range.value);
     said.value = worded(axis, look.at[axis]);
@@ -54,18 +63,24 @@ function slider(picture, look, axis, worded, update) {
 /** Which part of complex numbers or structs is drawn. */
 function parts(view, again) {
   const { look, picture } = view;
-  const select = element("select", { change: async () => {
-    const part = Number(select.value);
-    const limits = await Promise.all(look.channels.map((_, index) => firstLimits(picture, look.at, index, part)));
-    if (Number(select.value) !== part) return; // another was chosen since
-    look.part = part;
-    for (const [index, channel] of look.channels.entries()) {
-      const { low, high } = limits[index];
-      Object.assign(channel, { low, high, map: mapOf(picture, part) });
-    }
-    if (look.mode === "labels" && !isWhole(picture, part)) look.mode = "map";
-    again();
-  } }, ...picture.parts.map(({ name }, index) => element("option", { value: index }, name)));
+  const select = element(
+    "select",
+    {
+      change: async () => {
+        const part = Number(select.value);
+        const limits = await Promise.all(look.channels.map((_, index) => firstLimits(picture, look.at, index, part)));
+        if (Number(select.value) !== part) return; // another was chosen since
+        look.part = part;
+        for (const [index, channel] of look.channels.entries()) {
+          const { low, high } = limits[index];
+          Object.assign(channel, { low, high, map: mapOf(picture, part) });
+        }
+        if (look.mode === "labels" && !isWhole(picture, part)) look.mode = "map";
+        again();
+      },
+    },
+    ...picture.parts.map(({ name }, index) => element("option", { value: index }, name)),
+  );
   select.value = look.part;
   return labelled("Part", select);
 }
@@ -77,10 +92,16 @@ function modes(view, choose) {
   const offered = [["map", "Colour map"]];
   if (picture.channels > 1) offered.unshift(["channels", "Channels"]);
   if (isWhole(picture, look.part)) offered.push(["labels", "Labels"]);
-  const select = element("select", { change: () => {
-    look.mode = select.value;
-    choose();
-  } }, ...offered.map(([value, text]) => element("option", { value }, text)));
+  const select = element(
+    "select",
+    {
+      change: () => {
+        look.mode = select.value;
+        choose();
+      },
+    },
+    ...offered.map(([value, text]) => element("option", { value }, text)),
+  );
   select.value = look.mode;
   return labelled("Show as", select);
 }
@@ -88,44 +109,82 @@ function modes(view, choose) {
 function contrastOf(view, update, choose) {
   const { look } = view;
   if (look.mode === "labels") return [];
-  if (look.mode === "channels") return look.channels.map((channel, index) => channelControls(view, channel, index, update));
+  if (look.mode === "channels")
+    return look.channels.map((channel, index) => channelControls(view, channel, index, update));
   return [mapControls(look, choose), ...limitControls(view, look.channels[0], 0, update)];
 }
 
 function mapControls(look, choose) {
   const [channel] = look.channels;
-  const select = element("select", { change: () => {
-    channel.map = select.value;
-    choose();
-  } }, ...Object.keys(MAPS).map((name) => element("option", { value: name }, name)));
+  const select = element(
+    "select",
+    {
+      change: () => {
+        channel.map = select.value;
+        choose();
+      },
+    },
+    ...Object.keys(MAPS).map((name) => element("option", { value: name }, name)),
+  );
   select.value = channel.map;
-  const turn = element("input", { type: "checkbox", checked: channel.inverted, change: () => {
-    channel.inverted = turn.checked;
-    choose();
-  } });
+  const turn = element("input", {
+    type: "checkbox",
+    checked: channel.inverted,
+    change: () => {
+      channel.inverted = turn.checked;
+      choose();
+    },
+  });
   return element("div", {}, labelled("Colours", select), labelled("Inverted", turn));
 }
 
 function channelControls(view, channel, index, update) {
-  const active = element("input", { type: "checkbox", checked: channel.active, change: () => {
-    channel.active = active.checked;
-    update();
-  } });
-  const color = element("input", { type: "color", value: `#${channel.color}`, "aria-label": `Colour of ${channel.label}`, input: () => {
-    channel.color = color.value.slice(1).toUpperCase();
-    update();
-  } });
-  return element("fieldset", { class: "channel" }, element("legend", {}, channel.label), element("div", { class: "line" }, labelled("Shown", active), color), ...limitControls(view, channel, index, update));
+  const active = element("input", {
+    type: "checkbox",
+    checked: channel.active,
+    change: () => {
+      channel.active = active.checked;
+      update();
+    },
+  });
+  const color = element("input", {
+    type: "color",
+    value: `#${channel.color}`,
+    "aria-label": `Colour of ${channel.label}`,
+    input: () => {
+      channel.color = color.value.slice(1).toUpperCase();
+      update();
+    },
+  });
+  return element(
+    "fieldset",
+    { class: "channel" },
+    element("legend", {}, channel.label),
+    element("div", { class: "line" }, labelled("Shown", active), color),
+    ...limitControls(view, channel, index, update),
+  );
 }
 
 function limitControls(view, channel, index, update) {
-  const histogram = element("canvas", { width: 256, height: 48, class: "histogram", "data-channel": index, role: "img", "aria-label": "Histogram of what is seen" });
+  const histogram = element("canvas", {
+    width: 256,
+    height: 48,
+    class: "histogram",
+    "data-channel": index,
+    role: "img",
+    "aria-label": "Histogram of what is seen",
+  });
   const low = number("Black", "low");
   const high = number("White", "high");
   function number(text, key) {
-    const input = element("input", { type: "number", step: "any", value: Number(channel[key].toPrecision(7)), change: () => {
-      if (input.value !== "" && Number.isFinite(Number(input.value))) set({ ...channel, [key]: Number(input.value) });
-    } });
+    const input = element("input", {
+      type: "number",
+      step: "any",
+      value: Number(channel[key].toPrecision(7)),
+      change: () => {
+        if (input.value !== "" && Number.isFinite(Number(input.value))) set({ ...channel, [key]: Number(input.value) });
+      },
+    });
     return labelled(text, input);
   }
   function set({ low: least, high: most }) {
@@ -136,13 +195,29 @@ function limitControls(view, channel, index, update) {
     update();
   }
   const samples = () => samplesOf(view.seen(index), view.picture.missing);
-  const auto = element("button", { type: "button", title: "All but 0.5 % at each end of what is seen", click: () => set(limitsOf(samples())) }, "Auto");
-  const whole = element("button", { type: "button", title: "From the least to the greatest value that is seen", click: () => {
-    const { least, most } = limitsOf(samples());
-    set({ low: least, high: most > least ? most : least + 1 });
-  } }, "Full range");
+  const auto = element(
+    "button",
+    { type: "button", title: "All but 0.5 % at each end of what is seen", click: () => set(limitsOf(samples())) },
+    "Auto",
+  );
+  const whole = element(
+    "button",
+    {
+      type: "button",
+      title: "From the least to the greatest value that is seen",
+      click: () => {
+        const { least, most } = limitsOf(samples());
+        set({ low: least, high: most > least ? most : least + 1 });
+      },
+    },
+    "Full range",
+  );
   queueMicrotask(() => drawHistogram(histogram, view));
-  return [histogram, element("div", { class: "line limits" }, low, high), element("div", { class: "line" }, auto, whole)];
+  return [
+    histogram,
+    element("div", { class: "line limits" }, low, high),
+    element("div", { class: "line" }, auto, whole),
+  ];
 }
 
 /** Draw how often values are seen, with the limits. */
@@ -161,12 +236,16 @@ function drawHistogram(canvas, view) {
   const colours = view.look.mode === "map" ? table(channel.map) : undefined;
   counts.forEach((count, bin) => {
     const value = from + ((bin + 0.5) / BINS) * (to - from);
-    const part = Math.min(255, Math.max(0, Math.floor(((value - channel.low) / (channel.high - channel.low || 1)) * 256)));
+    const part = Math.min(
+      255,
+      Math.max(0, Math.floor(((value - channel.low) / (channel.high - channel.low || 1)) * 256)),
+    );
     const at = 3 * (channel.inverted ? 255 - part : part);
     context.fillStyle = colours ? `rgb(${colours[at]} ${colours[at + 1]} ${colours[at + 2]})` : `#${channel.color}`;
     const tall = (Math.log1p(count) / top) * (canvas.height - 2);
     context.fillRect(bin * wide, canvas.height - tall, wide - 0.5, tall);
   });
   context.fillStyle = getComputedStyle(canvas).color;
-  for (const limit of [channel.low, channel.high]) context.fillRect(Math.round(((limit - from) / (to - from || 1)) * (canvas.width - 2)), 0, 2, canvas.height);
+  for (const limit of [channel.low, channel.high])
+    context.fillRect(Math.round(((limit - from) / (to - from || 1)) * (canvas.width - 2)), 0, 2, canvas.height);
 }

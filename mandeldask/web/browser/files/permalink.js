@@ -13,7 +13,10 @@ export function written({ viewport, look, picture }) {
   parts.set("as", look.mode);
   const channels = look.mode === "channels" ? look.channels : look.mode === "map" ? look.channels.slice(0, 1) : [];
   channels.forEach((channel, index) => {
-    const drawn = look.mode === "map" ? `${channel.map}${channel.inverted ? "!" : ""}` : `${channel.color}${channel.active ? "" : "!"}`;
+    const drawn =
+      look.mode === "map"
+        ? `${channel.map}${channel.inverted ? "!" : ""}`
+        : `${channel.color}${channel.active ? "" : "!"}`;
     parts.set(`ch${index}`, [channel.low, channel.high, drawn].join("_"));
   });
   return parts.toString();
@@ -24,7 +27,10 @@ const short = (value) => String(Math.round(value * 100) / 100);
 /** The part of an element that a fragment names, or the first. */
 export function partIn(text, picture) {
   const wanted = new URLSearchParams(text.replace(/^#/, "")).get("part");
-  return Math.max(0, picture.parts.findIndex(({ name }) => name === wanted));
+  return Math.max(
+    0,
+    picture.parts.findIndex(({ name }) => name === wanted),
+  );
 }
 
 /** Take over what a fragment says; what it says wrongly is left as it is. */
@@ -46,5 +52,6 @@ export function read(text, { viewport, look, picture }) {
     else if (/^[0-9A-F]{6}$/i.test(found[3])) Object.assign(channel, { color: found[3], active: !found[4] });
   });
   const [x, y, scale] = [number("x"), number("y"), number("scale")];
-  if ([x, y, scale].every(Number.isFinite) && scale > 0) Object.assign(viewport, { x, y, scale: Math.min(scale, viewport.most), fitted: false });
+  if ([x, y, scale].every(Number.isFinite) && scale > 0)
+    Object.assign(viewport, { x, y, scale: Math.min(scale, viewport.most), fitted: false });
 }

@@ -7,8 +7,14 @@ const ROWS = 50;
 
 /** The columns of an array: one, or those of a struct's fields. */
 function columnsOf(name, array) {
-  if (!array?.elements || array.elements.isComplex) return [{ name, array, isText: array?.elements !== undefined || !/^(u?int|float)/.test(array?.dtype ?? "") }];
-  return array.elements.fields.map((field) => ({ name: field.name, array, field: field.name, isText: !/^(u?int|float)/.test(field.type) || field.type === "utf32" }));
+  if (!array?.elements || array.elements.isComplex)
+    return [{ name, array, isText: array?.elements !== undefined || !/^(u?int|float)/.test(array?.dtype ?? "") }];
+  return array.elements.fields.map((field) => ({
+    name: field.name,
+    array,
+    field: field.name,
+    isText: !/^(u?int|float)/.test(field.type) || field.type === "utf32",
+  }));
 }
 
 /**
@@ -21,8 +27,14 @@ function columnsOf(name, array) {
  */
 export async function showRows(place, server, named, length) {
   const opened = await Promise.allSettled(named.map(async ([, url]) => await openArray(server, url)));
-  const columns = named.flatMap(([name], index) => columnsOf(name, opened[index].value));
-  const head = element("tr", {}, element("th", { scope: "col" }, "Row"), ...columns.map(({ name, isText }) => element("th", { scope: "col", class: isText ? "text" : "number" }, name)));
+  const arrays = opened.map((each) => (each.status === "fulfilled" ? each.value : undefined));
+  const columns = named.flatMap(([name], index) => columnsOf(name, arrays[index]));
+  const head = element(
+    "tr",
+    {},
+    element("th", { scope: "col" }, "Row"),
+    ...columns.map(({ name, isText }) => element("th", { scope: "col", class: isText ? "text" : "number" }, name)),
+  );
   const body = element("tbody");
   const pages = Math.max(1, Math.ceil(length / ROWS));
   const page = element("input", { type: "number", min: 1, max: pages, value: 1 });
@@ -33,17 +45,49 @@ export async function showRows(place, server, named, length) {
   const before = element("button", { type: "button", click: step(-1) }, "Previous");
   const after = element("button", { type: "button", click: step(1) }, "Next");
   const said = element("span", { class: "quiet" });
-  const form = element("form", { class: "line", "aria-label": "Pages of rows", submit: (event) => event.preventDefault(), change: () => show() }, before, labelled("Page", page), element("span", {}, `of ${pages.toLocaleString("en")}`), after, said);
-  place.append(form, element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rows" }, element("table", { class: "data" }, element("thead", {}, head), body)));
+  const form = element(
+    "form",
+    { class: "line", "aria-label": "Pages of rows", submit: (event) => event.preventDefault(), change: () => show() },
+    before,
+    labelled("Page", page),
+    element("span", {}, `of ${pages.toLocaleString("en")}`),
+    after,
+    said,
+  );
+  place.append(
+    form,
+    element(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rows" },
+      element("table", { class: "data" }, element("thead", {}, head), body),
+    ),
+  );
 
   async function show() {
     const number = Math.min(pages, Math.max(1, Math.floor(Number(page.value) || 1)));
     page.value = number;
     const [start, stop] = [(number - 1) * ROWS, Math.min(length, number * ROWS)];
     place.dataset.state = "loading";
-    const values = await Promise.all(columns.map(({ array, field }) => (array ? readRow(array, start, stop, field).catch(() => undefined) : undefined)));
+    const values = await Promise.all(
+      columns.map(({ array, field }) =>
+        array ? readRow(array, start, stop, field).catch(() => undefined) : undefined,
+      ),
+    );
     if (Number(page.value) !== number) return; // another page was asked for since
-    const rows = Array.from({ length: stop - start }, (_, row) => element("tr", {}, element("th", { scope: "row" }, (start + row).toLocaleString("en")), ...columns.map(({ array, isText }, at) => element("td", { class: isText ? "text" : "number" }, values[at] ? worded(values[at][row], array.attrs) : "cannot be read"))));
+    const rows = Array.from({ length: stop - start }, (_, row) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, (start + row).toLocaleString("en")),
+        ...columns.map(({ array, isText }, at) =>
+          element(
+            "td",
+            { class: isText ? "text" : "number" },
+            values[at] ? worded(values[at][row], array.attrs) : "cannot be read",
+          ),
+        ),
+      ),
+    );
     body.replaceChildren(...rows);
     before.disabled = number === 1;
     after.disabled = number === pages;

@@ -15,7 +15,7 @@ import { drawWhenSeen } from "./thumbnails.js";
 export function showPage(root, server, state) {
   showAddresses(root, server);
   drawWhenSeen(root.querySelectorAll("canvas.thumb"), server);
-  const view = root.querySelector("#view");
+  const view = /** @type {HTMLElement} */ (root.querySelector("#view"));
   if (view) showArray(view, server, state);
   const rows = root.querySelector("#rows");
   if (rows) showColumns(rows, server);

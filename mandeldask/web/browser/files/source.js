@@ -18,9 +18,12 @@ export async function openArray(server, url) {
   } catch (error) {
     if (error.status) throw error;
     const older = new ChunkStore(server, url.replace("/zarr/v3/", "/zarr/v2/"));
-    return described(await open.v2(root(older), { kind: "array" }).catch(() => {
-      throw error;
-    }), older);
+    return described(
+      await open.v2(root(older), { kind: "array" }).catch(() => {
+        throw error;
+      }),
+      older,
+    );
   }
 }
 
@@ -34,15 +37,18 @@ function described(array, store) {
 }
 
 /** Open the group of levels of an image: its arrays, finest first, and what OME-Zarr says of them. */
-async function openLevels(server, url) {
+async function openLevels(server, url, coarsest) {
   const store = new ChunkStore(server, url);
   const place = root(store);
   const group = await open.v3(place, { kind: "group" });
   const ome = group.attrs.ome ?? group.attrs;
   const [multiscale] = Array.isArray(ome.multiscales) ? ome.multiscales : [];
-  const paths = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
+  const named = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
+  const paths = coarsest ? named.slice(-1) : named;
   if (!paths.length) throw new Error("The server makes no levels of this array.");
-  const arrays = await Promise.all(paths.map(async (path) => described(await open.v3(place.resolve(path), { kind: "array" }), store)));
+  const arrays = await Promise.all(
+    paths.map(async (path) => described(await open.v3(place.resolve(path), { kind: "array" }), store)),
+  );
   for (const array of arrays) array.dims = group.attrs.dimensions ?? array.dims; // viewers want the names y and x
   return { arrays, ome, multiscale };
 }
@@ -53,13 +59,19 @@ async function openLevels(server, url) {
  * @param {object} server
  * @param {string} zarr URL of the array
  * @param {string} levels URL of its levels, or ""
+ * @param {boolean} coarsest whether only the coarsest level is wanted
  */
-export async function openImage(server, zarr, levels) {
-  const found = levels ? await openLevels(server, levels) : { arrays: [await openArray(server, zarr)], ome: {}, multiscale: undefined };
+export async function openImage(server, zarr, levels, coarsest = false) {
+  const found = levels
+    ? await openLevels(server, levels, coarsest)
+    : { arrays: [await openArray(server, zarr)], ome: {}, multiscale: undefined };
   const [finest] = found.arrays;
   const { dims } = finest;
   const last = dims.length - 1;
-  const trailing = !levels && last > 1 && (CHANNELS.has(dims[last]) || (/\d$/.test(dims[last]) && [3, 4].includes(finest.shape[last])));
+  const trailing =
+    !levels &&
+    last > 1 &&
+    (CHANNELS.has(dims[last]) || (/\d$/.test(dims[last]) && [3, 4].includes(finest.shape[last])));
   const space = trailing ? [last - 2, last - 1] : [last - 1, last];
   const named = dims.findIndex((dim, axis) => CHANNELS.has(dim) && !space.includes(axis));
   const channel = trailing ? last : named;
@@ -78,7 +90,9 @@ class Picture {
     this.channel = channel;
     this.shape = arrays[0].shape.slice(0, dims.length);
     this.attrs = arrays[0].attrs;
-    this.scales = arrays.map((array) => space.map((axis) => this.shape[axis] / array.shape[axis]).map((ratio) => 2 ** Math.round(Math.log2(ratio))));
+    this.scales = arrays.map((array) =>
+      space.map((axis) => this.shape[axis] / array.shape[axis]).map((ratio) => 2 ** Math.round(Math.log2(ratio))),
+    );
     const [first] = multiscale?.datasets ?? [];
     this.axes = multiscale?.axes ?? dims.map((name) => ({ name }));
     const transforms = first?.coordinateTransformations ?? [];
@@ -119,7 +133,9 @@ class Picture {
 
   /** Rows and columns of a tile of a level: its chunks, but some that would be too long or too many to draw. */
   side(level) {
-    return this.space.map((axis) => Math.min(this.arrays[level].shape[axis], clampSide(this.arrays[level].chunks[axis])));
+    return this.space.map((axis) =>
+      Math.min(this.arrays[level].shape[axis], clampSide(this.arrays[level].chunks[axis])),
+    );
   }
 
   /**
@@ -156,7 +172,7 @@ class Picture {
 const clampSide = (side) => (side > 1024 ? 512 : side < 64 ? side * Math.ceil(256 / side) : side);
 
 /** Values as numbers: integers of 64 bits are rounded as JavaScript's numbers are, truth values are 0 and 1. */
-export function asNumbers(data) {
+function asNumbers(data) {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number);
   if (ArrayBuffer.isView(data)) return data;
   return Uint8Array.from({ length: data.length }, (_, index) => Number(data.get(index)));
@@ -175,9 +191,14 @@ export function missingValue(attrs) {
 export async function readRow(array, start, stop, field) {
   const rank = array.dims.length;
   if (!rank && !array.elements) return [await get(array)];
-  const { data } = await get(array, array.shape.map((_, axis) => (axis < rank ? slice(start, stop) : null)));
+  const { data } = await get(
+    array,
+    array.shape.map((_, axis) => (axis < rank ? slice(start, stop) : null)),
+  );
   const count = rank ? stop - start : 1;
-  const at = array.elements ? (index) => array.elements.value(data, index, field) : (index) => (data.get ? data.get(index) : data[index]);
+  const at = array.elements
+    ? (index) => array.elements.value(data, index, field)
+    : (index) => (data.get ? data.get(index) : data[index]);
   return Array.from({ length: count }, (_, index) => at(index));
 }
 
@@ -190,7 +211,10 @@ export async function readNumbers(array, start, stop, part) {
 /** A value as people read it, by CF's attributes where they say how. */
 export function worded(value, attrs = {}) {
   if (typeof value === "number" || typeof value === "bigint") {
-    const time = /^(days|hours|minutes|seconds|milliseconds) since (\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}):(\d{2}))?/.exec(attrs.units ?? "");
+    const time =
+      /^(days|hours|minutes|seconds|milliseconds) since (\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}):(\d{2}))?/.exec(
+        attrs.units ?? "",
+      );
     if (time && (attrs.calendar ?? "standard") !== "noleap") return dated(Number(value), time);
     if (typeof value === "bigint") return value.toString();
     if (Number.isNaN(value) || value === missingValue(attrs)) return "missing";
@@ -203,8 +227,11 @@ export function worded(value, attrs = {}) {
 
 const SECONDS = { days: 86400, hours: 3600, minutes: 60, seconds: 1, milliseconds: 0.001 };
 
+/** @param {number} value @param {string[]} found */
 function dated(value, [, unit, year, month, day, hours, minutes, seconds]) {
   const start = Date.UTC(+year, +month - 1, +day, +(hours ?? 0), +(minutes ?? 0), +(seconds ?? 0));
   const date = new Date(start + value * SECONDS[unit] * 1000);
-  return Number.isNaN(date.getTime()) ? String(value) : date.toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+  return Number.isNaN(date.getTime())
+    ? String(value)
+    : date.toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
 }

@@ -34,7 +34,10 @@ export class ChunkStore {
 
   /** Some bytes of a key: what a sharded array is read by. */
   async getRange(key, range, options = {}) {
-    const asked = range.suffixLength === undefined ? `${range.offset}-${range.offset + range.length - 1}` : `-${range.suffixLength}`;
+    const asked =
+      range.suffixLength === undefined
+        ? `${range.offset}-${range.offset + range.length - 1}`
+        : `-${range.suffixLength}`;
     return await this.#ask(key, { range: `bytes=${asked}`, signal: options.signal });
   }
 
@@ -60,9 +63,7 @@ export class ChunkStore {
 
 /** Why the server said no, in its own words. */
 function refusal(status, bytes) {
-  const error = new Error(`The server answered ${status}${detailOf(bytes)}.`);
-  error.status = status;
-  return error;
+  return Object.assign(new Error(`The server answered ${status}${detailOf(bytes)}.`), { status });
 }
 
 function detailOf(bytes) {

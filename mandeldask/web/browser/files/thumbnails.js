@@ -4,24 +4,37 @@ import { limitsOf, paintChannel, paintMap, samplesOf } from "./colour.js";
 import { mapOf } from "./limits.js";
 import { openImage } from "./source.js";
 
-/** Draw each of some canvases once it is seen. */
+const MOST = 2 ** 22; // elements of a level that is drawn small
+const TRIES = 30;
+const AGAIN_MS = 2000;
+
+/** Draw each of some canvases once it is seen; while the server is busy, again as long as it is. */
 export function drawWhenSeen(canvases, server) {
+  const tries = new Map();
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries)
       if (isIntersecting) {
         seen.unobserve(target);
-        draw(target, server).catch(() => target.classList.add("failed"));
+        draw(target, server).catch((error) => later(target, error));
       }
   });
+
+  /** A level that is not made in time is made further when it is asked for again. */
+  function later(canvas, { status }) {
+    const count = (tries.get(canvas) ?? 0) + 1;
+    tries.set(canvas, count);
+    if (status === 503 && count < TRIES && canvas.isConnected) setTimeout(() => seen.observe(canvas), AGAIN_MS);
+    else canvas.classList.add("failed");
+  }
   for (const canvas of canvases) seen.observe(canvas);
 }
 
 /** Draw an image small: its coarsest level, shrunk by the browser. */
 async function draw(canvas, server) {
-  const url = canvas.dataset.zarr;
-  const picture = await openImage(server, url, url.includes("/zarr/v3/images/") ? url : "");
-  const level = picture.arrays.length - 1;
-  const [height, width] = picture.space.map((axis) => picture.arrays[level].shape[axis]);
+  const picture = await openImage(server, canvas.dataset.zarr ?? "", canvas.dataset.levels ?? "", true);
+  const level = 0; // the only one that is open
+  const { height, width } = picture;
+  if (height * width > MOST) throw new Error("Its coarsest level is large.");
   const [tall, wide] = picture.side(level);
   const whole = new OffscreenCanvas(width, height);
   const context = whole.getContext("2d");
@@ -32,8 +45,10 @@ async function draw(canvas, server) {
       for (let channel = 0; channel < Math.min(3, picture.channels); channel++) {
         const at = picture.shape.map((size, axis) => (axis === picture.channel ? channel : Math.floor(size / 2)));
         const tile = await picture.tile(level, row, column, at, 0);
-        const limits = picture.dtypeOf(0) === "uint8" ? { low: 0, high: 255 } : limitsOf(samplesOf([tile], picture.missing));
-        if (picture.channels > 1) paintChannel(image.data, tile.values, { ...limits, color: colours[channel], missing: picture.missing });
+        const limits =
+          picture.dtypeOf(0) === "uint8" ? { low: 0, high: 255 } : limitsOf(samplesOf([tile], picture.missing));
+        if (picture.channels > 1)
+          paintChannel(image.data, tile.values, { ...limits, color: colours[channel], missing: picture.missing });
         else paintMap(image.data, tile.values, { ...limits, map: mapOf(picture, 0), missing: picture.missing });
       }
       context.putImageData(image, column * wide, row * tall);
@@ -41,6 +56,12 @@ async function draw(canvas, server) {
   const ratio = Math.min(canvas.width / width, canvas.height / height);
   const small = canvas.getContext("2d");
   small.imageSmoothingQuality = "high";
-  small.drawImage(whole, (canvas.width - width * ratio) / 2, (canvas.height - height * ratio) / 2, width * ratio, height * ratio);
+  small.drawImage(
+    whole,
+    (canvas.width - width * ratio) / 2,
+    (canvas.height - height * ratio) / 2,
+    width * ratio,
+    height * ratio,
+  );
   canvas.dataset.state = "idle";
 }

@@ -70,14 +70,26 @@ export class Viewport {
     return level;
   }
 
-  /** The tiles of a level that are seen, those in the middle first: their row, column, and where they are drawn. */
+  /**
+   * The tiles of a level that are seen, those in the middle first: their row, column, and where they are drawn.
+   *
+   * @param {number} level
+   */
   tiles(level) {
     const { picture, scale, size } = this;
     const [down, across] = picture.scales[level];
     const [tall, wide] = picture.side(level);
     const { left, top } = this.corner;
-    const rows = span(-top / (tall * down * scale), (size.height - top) / (tall * down * scale), picture.arrays[level].shape[picture.space[0]] / tall);
-    const columns = span(-left / (wide * across * scale), (size.width - left) / (wide * across * scale), picture.arrays[level].shape[picture.space[1]] / wide);
+    const rows = span(
+      -top / (tall * down * scale),
+      (size.height - top) / (tall * down * scale),
+      picture.arrays[level].shape[picture.space[0]] / tall,
+    );
+    const columns = span(
+      -left / (wide * across * scale),
+      (size.width - left) / (wide * across * scale),
+      picture.arrays[level].shape[picture.space[1]] / wide,
+    );
     const found = [];
     for (let row = rows[0]; row < rows[1]; row++)
       for (let column = columns[0]; column < columns[1]; column++)
@@ -90,7 +102,8 @@ export class Viewport {
           down: down * scale,
         });
     const middle = { x: size.width / 2, y: size.height / 2 };
-    const off = (tile) => Math.hypot(tile.x + (wide * tile.across) / 2 - middle.x, tile.y + (tall * tile.down) / 2 - middle.y);
+    const off = (tile) =>
+      Math.hypot(tile.x + (wide * tile.across) / 2 - middle.x, tile.y + (tall * tile.down) / 2 - middle.y);
     return found.sort((one, other) => off(one) - off(other));
   }
 }

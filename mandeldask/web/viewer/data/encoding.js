@@ -5,7 +5,7 @@
  */
 
 export const UNIT = 256; // of one iteration
-export const SHIFT = 4; // smooth escape times begin a little below 0
+const SHIFT = 4; // smooth escape times begin a little below 0
 export const NONE = 0xffffffff; // nothing is known
 export const CAPPED = 0xfffffffe; // no escape within maxiter, and no proof either
 export const UNKNOWN = 0xfffffffd; // no escape within maxiter; a proof may come

@@ -6,7 +6,7 @@
  * follows from its place alone, so that all visitors ask for the same URLs.
  */
 
-import { add, dyadicText, powerOfTwo, rational, round, subtract } from "../numbers/rationals.js";
+import { add, dyadicText, rational, round, subtract } from "../numbers/rationals.js";
 import { openArray } from "./chunks.js";
 import { openGroup, Refusal } from "./server.js";
 
@@ -240,6 +240,3 @@ export function autoMaxiter(exponent) {
   const d = Math.max(0, -8 - exponent);
   return 255 + Math.min(16 * d * d, 400 * d);
 }
-
-/** Plane units to a pixel of a level, exactly. */
-export const spacingOf = ({ spacing: { m, e } }) => ({ p: m * powerOfTwo(e).p, q: powerOfTwo(e).q });

@@ -132,12 +132,6 @@ export class Explorer {
     this.#frame ||= requestAnimationFrame((now) => this.#draw(now));
   }
 
-  /** Look at the same place through another source state, such as another maxiter. */
-  renew() {
-    this.#motion = null;
-    this.refresh();
-  }
-
   #begin(motion) {
     this.#motion = motion;
     this.refresh();

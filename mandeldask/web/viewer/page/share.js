@@ -3,7 +3,7 @@
 import { dyadicText } from "../numbers/rationals.js";
 
 /** The pixels of a level that a screen shows: first column and row, and how many; BigInt and numbers. */
-export function pixelsInSight(view, level, { width, height }) {
+function pixelsInSight(view, level, { width, height }) {
   const half = 0.499999 * Number(level.spacing.m) * 2 ** (level.spacing.e - view.scale); // edges of tiles are rounded
   const [left, top] = view.cell(half - width / 2, half - height / 2, level.spacing, level.spacing);
   const [right, bottom] = view.cell(half + width / 2, half + height / 2, level.spacing, level.spacing);

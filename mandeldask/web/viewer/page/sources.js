@@ -8,7 +8,7 @@ import { choices, element } from "./panel.js";
 /** The server's root: this module's own URL says where it is, below a key or a prefix too. */
 const ROOT = import.meta.url.slice(0, import.meta.url.lastIndexOf("/viewer/") + 1);
 
-export const ANYWHERE = "The set, at any depth";
+const ANYWHERE = "The set, at any depth";
 
 /**
  * The source to show: `?source=` (a path of this server), else the set at any depth where the server has that and shows
