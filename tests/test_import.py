@@ -1,46 +1,46 @@
 """What `import mandeldask` may load, in modules: seconds depend on the machine (`benchmarks/lazy.py` measures them)."""
 
+from __future__ import annotations
+
+import json
 import subprocess
 import sys
 
 import pytest
 
-HEAVY = (
+HEAVY = {
     *("numba", "llvmlite", "xarray", "dask", "zarr", "numpy", "starlette"),
     *("uvicorn", "distributed", "matplotlib", "PIL", "typer"),
-)
+}
+STEPS = {
+    "import mandeldask": HEAVY,
+    "mandeldask.Pyramid()": {"numba", "xarray", "dask", "zarr"},
+    "repr(mandeldask.open_pyramid())": {"numba", "llvmlite", "starlette", "uvicorn"},
+    "mandeldask.open_pyramid()._repr_html_()": {"numba", "matplotlib", "distributed"},
+    "mandeldask.window('0', '4')": {"numba", "matplotlib", "distributed"},
+    "import mandeldask.cli": {"numba"},
+    # Query planning's arrays list every block: 52 s for a window of a level with 1024 blocks along an axis.
+    "mandeldask.open_pyramid()['45/iterations'].mean()": {"dask_array"},
+}
+"""What is done one after the other, from light to heavy, and which packages are not loaded by then."""
+
+PROGRAM = """
+import json, sys
+sys.modules["sparse"] = None  # dask imports it where it is installed, and that imports numba
+for step in json.loads(sys.argv[1]):
+    exec(step)
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
 
 
-def modules_after(program):
-    """Return the top-level packages that a fresh interpreter has loaded after `program`.
-
-    Without the package `sparse`: dask imports it where it is installed, and that imports numba.
-    """
-    before = "import sys; sys.modules['sparse'] = None"
-    after = "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    listed = f"{before}\n{program}\n{after}"
-    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+@pytest.fixture(scope="module")
+def loaded():
+    """The top-level packages that a fresh interpreter has loaded after each step."""
+    command = [sys.executable, "-c", PROGRAM, json.dumps(list(STEPS))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(zip(STEPS, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
-def test_importing_loads_nothing_heavy():
-    assert not modules_after("import mandeldask") & set(HEAVY)
-
-
-@pytest.mark.parametrize(
-    ("program", "unwanted"),
-    [
-        ("import mandeldask; mandeldask.Pyramid()", {"numba", "xarray", "dask", "zarr"}),
-        ("import mandeldask; repr(mandeldask.open_pyramid())", {"numba", "llvmlite", "starlette", "uvicorn"}),
-        ("import mandeldask; mandeldask.open_pyramid()._repr_html_()", {"numba", "matplotlib", "distributed"}),
-        ("import mandeldask; mandeldask.window('0', '4')", {"numba", "matplotlib", "distributed"}),
-        ("import mandeldask.cli", {"numba"}),
-    ],
-)
-def test_what_is_not_used_is_not_loaded(program, unwanted):
-    assert not modules_after(program) & unwanted
-
-
-def test_dask_arrays_stay_the_plain_ones():
-    """Query planning's arrays list every block: 52 s for a window of a level with 1024 blocks along an axis."""
-    assert "dask_array" not in modules_after("import mandeldask; mandeldask.open_pyramid()['45/iterations'].mean()")
+@pytest.mark.parametrize("step", STEPS)
+def test_what_is_not_used_is_not_loaded(loaded, step):
+    assert not STEPS[step] & set(loaded[step])

@@ -23,13 +23,6 @@ import mandeldask as md
 from mandeldask.exports import local_target
 from mandeldask.exports.local_target import LocalTarget
 from mandeldask.fractal.escape.perturbation import orbit_files
-from positions import LOG, position_kernel
-
-
-@pytest.fixture
-def tree():
-    LOG.clear()
-    return md.open_pyramid(levels=6, tilesize=16, kernel=position_kernel)
 
 
 def values(target, level=5):
@@ -278,42 +271,6 @@ def test_shards_hold_every_pixel(tree, tmp_path, shards):
     os.truncate(first, first.stat().st_size // 2)
     assert md.export(tree, target, levels=[2, 3], shards=shards).written == 1
     assert_complete(tree, target, [2, 3])
-
-
-def test_a_window_is_written_alone(tree, tmp_path):
-    md.export(tree, tmp_path / "out.zarr", levels=[3], window={"y": slice(10, 40), "x": slice(5, 60)})
-    assert np.array_equal(values(tmp_path / "out.zarr", 3), tree["3/iterations"].values[10:40, 5:60])
-    with pytest.raises(ValueError, match="window must name dimensions out of"):
-        md.export(tree, tmp_path / "other.zarr", levels=[3], window={"z": slice(2)})
-
-
-def test_a_window_by_place_is_a_multiscale_image_where_it_lies(tree, tmp_path):
-    target, place = tmp_path / "out.zarr", ("-0.75+0.1j", "1.3")
-    md.export(tree, target, levels=[2, 3, 4], window=place)
-    group = zarr.open_group(target, mode="r")
-    sets = group.attrs["ome"]["multiscales"][0]["datasets"]
-    assert "mandeldask" not in group.attrs
-    for level, described in zip((2, 3, 4), sets, strict=True):
-        whole, cut = tree[str(level)].to_dataset(), group[f"{level}/iterations"]
-        inside = {dim: whole[dim].values[abs(whole[dim].values - at) < 0.65] for dim, at in (("y", 0.1), ("x", -0.75))}
-        rows, cols = (np.flatnonzero(np.isin(whole[dim].values, inside[dim])) for dim in ("y", "x"))
-        assert np.array_equal(cut[...], whole.iterations.values[np.ix_(rows, cols)])
-        scale, translation = described["coordinateTransformations"]
-        assert scale["scale"] == [2.0 ** (level - 2)] * 2
-        first = tree["2"].to_dataset()
-        origin = group["2/x"][0] + translation["translation"][1] * (first.x.values[1] - first.x.values[0])
-        assert origin == pytest.approx(group[f"{level}/x"][0])
-    md.export(tree, target, levels=[1], window="#re=-0.75&im=0.1&width=1.3")  # a link to the same square
-    assert sorted(zarr.open_group(target, mode="r").keys()) == ["1", "2", "3", "4"]
-    assert md.verify(target, tree, window=place, sample=None).ok
-    with pytest.raises(ValueError, match="holds other content"):
-        md.export(tree, target, levels=[1], window=("-0.75+0.1j", "1.2"))
-    with pytest.raises(ValueError, match="has no width"):
-        md.export(tree, target, levels=[1], window="-0.75+0.1j")
-    with pytest.raises(ValueError, match="lies outside the pyramid, or between"):
-        md.export(tree, target, levels=[1], window=("40", "1"))
-    with pytest.raises(TypeError, match="needs a pyramid"):
-        md.export({"a": np.arange(3)}, target, window=place)
 
 
 def test_obstore_writes_to_urls_that_ask_for_it(tree, tmp_path):
