@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 import pytest
@@ -86,6 +86,27 @@ def test_what_a_link_lacks_or_cannot_say(page, server, link, said):
     page.keyboard.press("ArrowLeft")
     settle(page)
     assert state(page)["x"] < before
+    assert page.failures == []
+
+
+HOSTILE = {
+    "toString": "1", "__proto__": "2", "constructor": "", "palette": "<script>window.hacked = 1</script>",
+    "density": "1e999", "iterations": "-1", "julia": "javascript:alert(1)", "x": "%00", "level": "9" * 30_000,
+}  # fmt: skip
+
+
+def test_a_hostile_link_gives_a_notice_and_the_rest_of_the_view(page, server):
+    """All at once: words of JavaScript, markup, numbers out of range or without end; then digits by the thousand."""
+    show(page, server, f"#re=-0.75&im=0.1&width=0.01&{urlencode(HOSTILE)}")
+    seen = state(page)
+    assert (float(seen["x"]), float(seen["y"])) == (8 - 0.75, 8 - 0.1)
+    notice = page.inner_text("#notice")
+    for name in ("toString", "__proto__", "constructor", "density", "iterations", "julia", "level"):
+        assert name in notice
+    assert page.evaluate("[window.hacked ?? 0, document.querySelectorAll('#notice *').length]") == [0, 0]
+    for re, width in (("1" * 30_000, "0.01"), (f"-0.{'7' * 19_000}", "0.01"), ("-0.75", "1e99999"), ("0x10", "1e-")):
+        page.evaluate("(hash) => { location.hash = hash; }", f"re={re}&im=0.1&width={width}")
+        settle(page)
     assert page.failures == []
 
 

@@ -10,8 +10,11 @@ import pytest
 
 import mandeldask as md
 from mandeldask.fractal.place_url import from_spec
-from mandeldask.fractal.rationals import as_text
-from viewing import READY, check, place, settle, show, state, until, values
+from mandeldask.fractal.geometry import Axis, Grid
+from mandeldask.fractal.julia import Julia
+from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.fractal.rationals import as_point, as_text
+from viewing import READY, check, place, plane_grid, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -146,19 +149,78 @@ def test_the_minibrot_in_sight_is_framed(page, server):
     assert page.failures == []
 
 
-def test_the_julia_set_of_a_point_opens_in_a_tab(page, server):
-    """What the tab shows are the pixels of `md.window(..., julia=c)`."""
+def test_the_julia_set_of_the_point_under_the_pointer(page, server):
+    """A small picture that follows the pointer, and a tab at any depth: both show `md.window(..., julia=c)`."""
     show(page, server, place("-0.75", "0.125", spacing(-12)))
     page.mouse.move(320, 210)
+    page.keyboard.press("j")
+    until(page, "document.getElementById('julia-c').textContent.startsWith('c = −0.750000 + 0.125000')")
+    expected = md.window("0", "4", (192, 192), julia="-0.75+0.125j", maxiter=500, fields=["smooth"], chunks=None)
+    seen = np.array(page.evaluate(PREVIEWED), np.int64).reshape(192, 192)
+    np.testing.assert_array_equal(seen, np.floor((expected.smooth.to_numpy() + 4) * 256))
+    page.mouse.move(330, 210)
+    until(page, "document.getElementById('julia-c').textContent.startsWith('c = −0.747')")
     with page.expect_popup() as opened:
-        page.keyboard.press("j")
+        page.click("#julia-open")
     tab = opened.value
     tab.wait_for_selector(READY, timeout=120_000)
     assert "Julia" in tab.title()
-    seen = tab.evaluate("(() => { const { level, value } = viewer.pixel(0, 0); return [level.maxiter, value]; })()")
-    expected = md.window("0", "4", (2, 2), julia="-0.75+0.125j", maxiter=seen[0], fields=["iterations", "smooth"])
-    assert abs(seen[1] - float(expected.smooth[1, 1])) < 1 / 128
+    c = "-0.75+0.125j"
+    tab.goto("about:blank")
+    tab.goto(f"{server.page}{place('0.5', '0.125', spacing(-40), julia=c).replace('+', '%2B')}")
+    settle(tab)
+    seen = state(tab)
+    box = (slice(200, 216), slice(300, 316))
+    expected = Julia(seen["maxiter"], ("iterations", "smooth"), c=as_point(c))(plane_grid(seen, box))
+    shown = values(tab, box)
+    escaped = expected["iterations"] < seen["maxiter"]
+    np.testing.assert_array_equal(shown[escaped], np.floor((expected["smooth"][escaped] + 4) * 256))
+    assert escaped.any()
+    tab.keyboard.press("s")
+    tab.click("#python")
+    assert f'julia="{c}"' in tab.evaluate("navigator.clipboard.readText()")
     tab.close()
+    assert page.failures == []
+
+
+PREVIEWED = "(() => { const { painter } = viewer.preview; return Array.from(painter.read(0, 0, 192, 192)); })()"
+
+
+def test_distance_and_period_under_the_pointer(page, server):
+    """The server's own value for that pixel, in the same words at any depth."""
+    show(page, server, place(*SEAHORSE, spacing(-12)))
+    seen = state(page)
+    page.mouse.move(300, 200)
+    until(page, "document.getElementById('distance').textContent !== ''")
+    row, col = (
+        int(part) for part in page.evaluate("[viewer.pixel(-20, -10)].flatMap(({row, col}) => [`${row}`, `${col}`])")
+    )
+    grid = Grid(Axis(8 - row * spacing(-12), -spacing(-12), 1), Axis(-8 + col * spacing(-12), spacing(-12), 1))
+    found = Mandelbrot(seen["maxiter"], ("distance",))(grid)["distance"][0, 0]
+    text = page.inner_text("#distance")
+    assert f"{found:.3g}" in text
+    assert f"({float(found) * 2**12:.3g} pixels)" in text
+    show(page, server, place("-1", "0", spacing(-12)))
+    page.mouse.move(300, 200)
+    until(page, "document.getElementById('value').textContent === 'inside, period 2'")
+    assert page.inner_text("#distance") == ""
+    assert page.failures == []
+
+
+def test_raised_iterations_stay_where_they_were_raised(page, server):
+    show(page, server, place("-0.5", "0.6", spacing(-9), iterations=1))
+    raised = "viewer.source.iterations"
+    page.keyboard.press("+")  # into the view
+    settle(page)
+    assert page.evaluate(raised) == 1
+    page.evaluate("viewer.pan(2000, 0)")
+    settle(page)
+    assert page.evaluate(raised) == 0
+    page.go_back()
+    settle(page)
+    page.evaluate("viewer.zoom(3, 0, 0)")
+    settle(page)
+    assert page.evaluate(raised) == 0
 
 
 def test_it_says_where_it_ends(context, server):

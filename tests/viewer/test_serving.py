@@ -154,11 +154,25 @@ def wander(page, seconds, seed=7):
         page.wait_for_timeout(rng.uniform(20, 300))
 
 
+def held(heap):
+    """Bytes of JavaScript's heap that are in use."""
+    heap.send("HeapProfiler.collectGarbage")
+    return heap.send("Runtime.getHeapUsage")["usedSize"]
+
+
 @pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_wandering(page, server, seconds):
     """No error; what left the view is given up; memory stays within its bounds."""
     show(page, server, START)
-    wander(page, seconds)
+    given_up = []
+    page.on("requestfailed", lambda request: given_up.append(request.failure))
+    heap = page.context.new_cdp_session(page)
+    wander(page, seconds / 2)
+    before = held(heap)
+    wander(page, seconds / 2, seed=8)
+    assert held(heap) - before < 2**24
+    assert set(given_up) <= {"net::ERR_ABORTED"}
+    assert given_up or seconds < 60
     assert page.failures == []
     size = page.evaluate("viewer.tiles.size")
     assert size["bytes"] <= 2**27

@@ -31,7 +31,7 @@ class Site:
     """What is seen there, and where the coordinates are from."""
 
 
-SITES = 62
+SITES = 65
 """Number of places."""
 
 _SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
@@ -54,17 +54,16 @@ _PUBLISHED = (
     ("the Feigenbaum point", "-1.401155189093314712", "0.01", "Where period doubling ends (OEIS A098587)"),
     ("the antenna", "-1.6", "0.5", "The real segment from the Feigenbaum point to -2"),
     ("the tip of the antenna", "-1.99999911758738", "0.000004", "Minibrots in a row on the way to -2"),
-    ("the cusp", "0.25", "0.02", "The main cardioid's own"),
+    ("the cusp", "0.255", "0.02", "The main cardioid's own, at 1/4"),
     ("the dendrite at i", "1j", "0.3", "i is preperiodic: 0, i, -1 + i, -i, -1 + i, and so on"),
 )
 """Name, centre, width, description. R. Munafo's encyclopedia, https://mrob.com/pub/muency.html, names the valleys."""
 
 _SEEDS = (
     ("in a seahorse's tail", "-0.7436438870371587+0.1318259042053119j", "1e-10"),
-    ("in an elephant's trunk", "0.2925755+0.0149977j", "1e-6"),
-    ("in a triple spiral", "-0.0885+0.6545j", "1e-3"),
-    ("in a scepter", "-1.3606+0.0057j", "1e-3"),
-    ("on the antenna", "-1.769", "1e-3"),
+    ("in an elephant's trunk", "0.3568+0.0694j", "1e-3"),
+    ("in a scepter", "-1.3731+0.0849j", "1e-3"),
+    ("on the antenna", "-1.7862", "1e-3"),
 )
 """Name, centre and radius of discs that hold a minibrot."""
 

@@ -5,12 +5,14 @@ import { Controls } from "./page/controls.js";
 import { Explorer } from "./page/explorer.js";
 import { startGestures } from "./page/gestures.js";
 import { Looks } from "./page/look.js";
+import { JuliaPreview, shortened } from "./page/julia.js";
 import { choices, element, notice, showBusy, showPixel, showPlace, showShares } from "./page/panel.js";
-import { fromHash, toHash } from "./page/permalink.js";
+import { fromHash, juliaIn, toHash } from "./page/permalink.js";
 import { startPlaces } from "./page/places_panel.js";
+import { Probe } from "./page/probe.js";
+import { Raised } from "./page/raised.js";
 import { startSharing } from "./page/share_panel.js";
 import { chooseSource } from "./page/sources.js";
-import { count } from "./page/words.js";
 import { Trail } from "./page/trail.js";
 import { homeOf, styleOf } from "./page/standard.js";
 import { loadPalettes, ring } from "./picture/palettes.js";
@@ -19,8 +21,6 @@ import { painterFor } from "./picture/painter.js";
 const canvas = /** @type {HTMLCanvasElement} */ (element("view"));
 const query = new URLSearchParams(location.search);
 const headers = query.has("api_key") ? { "X-API-Key": query.get("api_key") } : {};
-const BLACK = 0.98; // a share of pixels without an escape or a proof
-const RAISES = 2; // times that maxiter is raised automatically
 const OUTSIDE = "That lies outside of what this page shows. Here is the nearest it has.";
 
 function fit() {
@@ -48,10 +48,15 @@ function tell(error, seconds, controls) {
 }
 
 /** Show what the hash says, and say what of it cannot be read or shown. */
-function follow(hash, { explorer, controls, looks, trail }) {
+function follow(hash, { explorer, controls, looks, trail, raised }) {
+  if (explorer.source.kind === "plane" && juliaIn(hash) !== explorer.source.julia) {
+    location.reload(); // another set
+    return;
+  }
   const home = homeOf(explorer.source, canvas);
   const { view, rest, problems } = fromHash(hash, explorer.source, canvas, home);
   const { look, problems: others } = looks.read(rest);
+  raised.begin();
   controls.set(look);
   explorer.go(view ?? home);
   trail.begin(explorer.view);
@@ -66,7 +71,8 @@ function near(asked, shown) {
 }
 
 async function start() {
-  const [palettes, source] = await Promise.all([loadPalettes(), chooseSource(query, headers)]);
+  const chosen = chooseSource(query, headers, juliaIn(location.hash));
+  const [palettes, source] = await Promise.all([loadPalettes(), chosen]);
   fit();
   const fields = source.fields.includes("smooth")
     ? ["smooth", ...source.fields.filter((name) => name !== "smooth")]
@@ -80,11 +86,12 @@ async function start() {
   const explorer = new Explorer(canvas, painter, source, loader, style, {
     failed: (error, seconds) => tell(error, seconds, controls),
     recovered: () => notice(""),
-    moved: () => trail.moved(explorer),
-    drawn: () => {
-      drawn(explorer);
-      raise({ explorer, controls });
+    moved: () => {
+      trail.moved(explorer);
+      raised.moved();
+      preview.follow();
     },
+    drawn: () => drawn(page),
     ended: (why) => notice(`This is as deep as it goes here. ${why}`.trim(), 6),
   });
   const controls = new Controls(looks, palettes, (look) => {
@@ -93,10 +100,16 @@ async function start() {
     explorer.demand.field = look.field;
     if (source.iterations !== look.iterations) source.iterations = Number(look.iterations);
     explorer.refresh();
+    preview.draw();
     trail.moved(explorer);
   });
+  const preview = new JuliaPreview({ explorer, loader });
+  const raised = new Raised(explorer, controls);
   const page = {
     explorer,
+    preview,
+    raised,
+    probe: new Probe(explorer, () => showPointer(page)),
     controls,
     looks,
     trail,
@@ -106,36 +119,37 @@ async function start() {
     hashOf,
     follow: (hash) => follow(hash, page),
   };
-  element("title").textContent = source.kind === "plane" ? "mandeldask" : source.name;
-  document.title = source.kind === "plane" ? "mandeldask: the Mandelbrot set" : source.name;
+  const julia = source.kind === "plane" && source.julia && `Julia set of ${shortened(source.julia)}`;
+  const ofSet = source.kind === "plane" && !julia;
+  element("title").textContent = ofSet ? "mandeldask" : julia || source.name;
+  document.title = ofSet ? "mandeldask: the Mandelbrot set" : julia || source.name;
   choices("field", fields, fields[0]);
   follow(location.hash, page);
   wire(page);
-  startGestures(canvas, explorer, () => explorer.fly(homeOf(source, canvas)));
+  startGestures(canvas, explorer, preview, () => explorer.fly(homeOf(source, canvas)));
   startPlaces(page);
   startSharing(page);
-  Object.assign(window, { viewer: explorer }); // for people at the console, and for tests
+  Object.assign(window, { viewer: Object.assign(explorer, { preview }) }); // for people at the console, and for tests
 }
 
-function drawn(explorer) {
+function drawn(page) {
+  const { explorer, raised } = page;
   showPlace(explorer);
   showBusy(explorer);
-  showPixel(explorer.pixel(...explorer.pointer), explorer.style);
+  showPointer(page);
   if (canvas.dataset.state === "idle") showShares(explorer.shares);
+  raised.drawn();
 }
 
-/** A view in which nearly nothing escapes, and nothing is proven, is looked at again with more iterations. */
-function raise({ explorer, controls }) {
-  const times = Number(controls.look.iterations);
-  if (canvas.dataset.state !== "idle" || times >= RAISES || explorer.shares.capped < BLACK) return;
-  notice(`Nothing here escapes within ${count(explorer.level.maxiter)} iterations: computing four times as many.`);
-  controls.change({ iterations: times + 1 });
+function showPointer({ explorer, probe }) {
+  const pixel = explorer.pixel(...explorer.pointer);
+  showPixel(pixel, explorer.style, probe.at(pixel));
 }
 
 function wire(page) {
-  const { explorer, controls } = page;
+  const { explorer, controls, raised } = page;
   const on = (id, type, act) => element(id).addEventListener(type, act);
-  on("more", "click", () => controls.change({ iterations: Math.min(8, Number(controls.look.iterations) + 1) }));
+  on("more", "click", () => raised.more());
   on("field", "change", ({ target }) => {
     explorer.tiles.clear();
     controls.change({ field: target.value });

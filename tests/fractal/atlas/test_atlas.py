@@ -11,6 +11,7 @@ import pytest
 
 import mandeldask as md
 from mandeldask.fractal.atlas.nuclei import component_count
+from mandeldask.fractal.atlas.sites import _SEEDS
 
 A000740 = [1, 1, 3, 6, 15, 27, 63, 120, 252, 495]
 """Hyperbolic components by period, https://oeis.org/A000740."""
@@ -153,6 +154,7 @@ def test_places_have_names_and_something_to_see():
     places = md.atlas.places()
     assert len(places) >= 55
     assert len({place.name for place in places}) == len(places)
+    assert {f"minibrot {where}" for where, *_ in _SEEDS} <= {place.name for place in places}
     for place in places[::7]:
         counts = md.window(place.center, place.width, (24, 24), chunks=None).iterations.values
         assert np.unique(counts).size > 3, place.name

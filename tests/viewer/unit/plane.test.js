@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { autoMaxiter, Plane } from "../../../mandeldask/web/viewer/data/plane.js";
 import { parse } from "../../../mandeldask/web/viewer/numbers/rationals.js";
+import { juliaIn, juliaText } from "../../../mandeldask/web/viewer/page/permalink.js";
 import { View } from "../../../mandeldask/web/viewer/numbers/view.js";
 import { tilesInSight } from "../../../mandeldask/web/viewer/picture/scene.js";
 
@@ -55,4 +56,19 @@ test("a limit ends the zoom where the server says", async () => {
   assert.equal(plane.finest, -24);
   assert.match(plane.ends, /limit/);
   assert.equal(plane.level(viewAt(plane, "-0.75", "0.1", -26)).spacing.e, -24);
+});
+
+test("a Julia set is asked for on the same lattice, in the server's spelling of c", () => {
+  const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"), {}, juliaIn("#julia=-0.8%2B0.156j"));
+  const { url } = plane.zarrUrl(viewAt(plane, "0", "0", -8));
+  assert.ok(url.endsWith("_maxiterauto_iterations-smooth_julia-0.8i0.156.zarr/"), url);
+  assert.equal(juliaText(plane.julia), "-0.8+0.156j");
+});
+
+test("what is no c of a Julia set is none", () => {
+  for (const text of ["", "x", "2+1j", "-1.5-1.5j", "1/0", "9".repeat(30_000)])
+    assert.equal(juliaIn(`#${new URLSearchParams({ julia: text })}`), "");
+  assert.equal(juliaIn("#julia=1/3-2j"), "");
+  assert.equal(juliaIn("#julia=1/3-1j"), "1r3i-1");
+  assert.equal(juliaIn("#julia=-2"), "-2i0");
 });

@@ -9,6 +9,7 @@ import {
   parsePoint,
   powerOfTwo,
   rational,
+  spelled,
   toFixed,
   toScientific,
 } from "../../../mandeldask/web/viewer/numbers/rationals.js";
@@ -54,4 +55,18 @@ test("dyadic numbers are spelled as the server spells them", () => {
     [[12n, 0], "12"],
   ];
   for (const [[m, k], text] of spelled) assert.equal(dyadicText(m, k), text);
+});
+
+test("any number is spelled as the server spells it", () => {
+  const texts = {
+    "-0.375": "-0.375",
+    "1/3": "1r3",
+    "2/6": "1r3",
+    0: "0",
+    "-7/2": "-3.5",
+    "1e-20": "1e-20",
+    0.156: "0.156",
+    40: "40",
+  };
+  for (const [text, expected] of Object.entries(texts)) assert.equal(spelled(parse(text)), expected);
 });

@@ -12,6 +12,7 @@ export class Image {
   width = 0n;
   height = 0n;
   iterations = 0;
+  provable = false; // pixels inside, by a field `period` next to the counts
   ends = "This is the finest level of the image.";
 
   /** @param group of `openGroup` @param {Record<string, string>} headers */
@@ -70,10 +71,6 @@ export class Image {
     const { window } = this.group.attributes.ome?.omero?.channels?.[0] ?? {};
     const [low, high] = window ? [window.start, window.end] : (LIMITS[dtype] ?? [0, 1]);
     return { kind: "linear", low, high };
-  }
-
-  provable() {
-    return false;
   }
 
   prepare() {}

@@ -1,5 +1,5 @@
 /**
- * The Mandelbrot set at any depth, as a source: levels and tiles of one lattice over the whole plane.
+ * The Mandelbrot set or a Julia set at any depth, as a source: levels and tiles of one lattice over the whole plane.
  *
  * A tile of level n is 16/2^n plane units wide, counted from -8 + 8i. The server holds them in pyramids at
  * `/zarr/v3/at/<spec>.zarr`, each of LEVELS levels, that divide the plane between them: which tile is in which pyramid
@@ -16,13 +16,11 @@ const WIDTH_BITS = 4; // the lattice is 2^4 plane units wide
 const LEVELS = 16; // of a pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
-const PROVABLE = -44; // log2 of the spacing from which on the server proves periods
 const LEAST_DIGITS = 10; // binary, of c of a Julia set
-const JULIA_LEVELS = 12;
 const DISC_BITS = 6; // of the middle of a disc, past those of its radius
 const CORNER = rational(8);
 
-/** What is computed in one spelling of a pyramid: the fields, and how often maxiter is doubled. */
+/** What is computed in one spelling of a pyramid; Julia sets have no period. */
 const FIELDS = ["iterations", "smooth", "period"];
 
 export class Plane {
@@ -39,10 +37,15 @@ export class Plane {
   #pyramids = new Map(); // spec -> promise of an opened pyramid
   #reach = new Map(); // band and boost -> levels that the server opens there
 
-  /** @param {URL} root the server's Zarr v3 root @param {Record<string, string>} headers */
-  constructor(root, headers = {}) {
+  /**
+   * @param {URL} root the server's Zarr v3 root
+   * @param {Record<string, string>} headers
+   * @param {string} julia the c of a Julia set as the server spells it, "-0.75i0.125"; "" for the Mandelbrot set
+   */
+  constructor(root, headers = {}, julia = "") {
     this.root = root;
     this.headers = headers;
+    this.julia = julia;
   }
 
   /** Open the topmost pyramid; throws a Refusal where the server has no places. */
@@ -101,9 +104,9 @@ export class Plane {
     };
   }
 
-  /** Whether the server can prove pixels of a level to be inside. */
-  provable(level) {
-    return level.spacing.e >= PROVABLE;
+  /** Whether the server can prove pixels to be inside. */
+  get provable() {
+    return this.julia === "";
   }
 
   /** Open what a view may need next. */
@@ -137,13 +140,11 @@ export class Plane {
     return { url: this.#url(spec).href, path: `${this.#levels(band) - Number(depth)}` };
   }
 
-  /** Path of the Julia set of the point (dx, dy) screen pixels from the middle, below the server's root; to a pixel. */
-  juliaPath(view, dx, dy) {
+  /** The point (dx, dy) screen pixels from the middle, to a pixel, as the server spells the c of a Julia set. */
+  juliaAt(view, dx, dy) {
     const digits = Math.max(LEAST_DIGITS, Math.ceil(-view.scale));
     const { re, im } = this.toPlane(view.pan(dx, dy).middle);
-    const [x, y] = [re, im].map(({ p, q }) => dyadicText(round({ p: p << BigInt(digits), q }), digits));
-    const { maxiter } = this.level(view);
-    return `zarr/v3/at/re0_im0_width4_levels${JULIA_LEVELS}_tilesize${TILE}_maxiter${maxiter}_iterations-smooth_julia${x}i${y}.zarr`;
+    return [re, im].map(({ p, q }) => dyadicText(round({ p: p << BigInt(digits), q }), digits)).join("i");
   }
 
   /**
@@ -215,17 +216,27 @@ export class Plane {
     return new URL(`at/${spec}.zarr/`, this.root);
   }
 
-  /** As `mandeldask.fractal.permalink` spells it. */
   #spec(band, p, q, levels) {
     const a = band * LEVELS; // the pyramid is 2^(4 - a) wide
-    const places = Math.max(0, a - WIDTH_BITS + 1);
-    const half = a - WIDTH_BITS + 1 > 0 ? 1n : 1n << BigInt(WIDTH_BITS - 1 - a);
+    const fields = this.provable ? FIELDS : this.fields;
+    return this.spelled(p, q, WIDTH_BITS - a, { levels, tilesize: TILE, maxiter: this.#maxiter(a, levels), fields });
+  }
+
+  /**
+   * A square of the lattice as the server spells it in URLs, `mandeldask.fractal.place_url`.
+   *
+   * @param {bigint} p column of squares 2^bits plane units wide @param {bigint} q row @param {number} bits
+   * @param {{levels: number, tilesize: number, maxiter: string | number, fields: string[]}} pyramid
+   */
+  spelled(p, q, bits, { levels, tilesize, maxiter, fields }) {
+    const places = Math.max(0, 1 - bits);
+    const half = bits > 1 ? 1n << BigInt(bits - 1) : 1n; // of a square, in units of 2^-places
     const corner = 8n << BigInt(places);
     const re = dyadicText((2n * p + 1n) * half - corner, places);
     const im = dyadicText(corner - (2n * q + 1n) * half, places);
-    const width = a > WIDTH_BITS ? dyadicText(1n, a - WIDTH_BITS) : String(1 << (WIDTH_BITS - a));
-    const tilesize = `tilesize${TILE}`;
-    return `re${re}_im${im}_width${width}_levels${levels}_${tilesize}_maxiter${this.#maxiter(a, levels)}_${FIELDS.join("-")}`;
+    const width = bits < 0 ? dyadicText(1n, -bits) : String(1 << bits);
+    const julia = this.julia && `_julia${this.julia}`;
+    return `re${re}_im${im}_width${width}_levels${levels}_tilesize${tilesize}_maxiter${maxiter}_${fields.join("-")}${julia}`;
   }
 
   #maxiter(a, levels) {

@@ -97,11 +97,32 @@ export function exponential(exponent) {
 
 /** Write m / 2^k exactly, as the server spells it: "-0.375", and "5e-400" where an exponent is shorter. */
 export function dyadicText(m, k) {
-  if (m === 0n) return "0";
-  let [odd, places] = [m < 0n ? -m : m, k];
+  let [odd, places] = [m, k];
   while (places > 0 && odd % 2n === 0n) [odd, places] = [odd / 2n, places - 1];
-  const sign = m < 0n ? "-" : "";
-  const digits = (odd * 5n ** BigInt(places)).toString();
+  return decimalText(odd * 5n ** BigInt(places), places);
+}
+
+/** Write any number exactly, as the server spells it in a URL: a decimal where one is finite, else "1r3". */
+export function spelled({ p, q }) {
+  const common = divisor(p < 0n ? -p : p, q);
+  const [top, bottom] = [p / common, q / common];
+  let [rest, places] = [bottom, 0];
+  for (const factor of [2n, 5n]) {
+    let times = 0;
+    while (rest % factor === 0n) [rest, times] = [rest / factor, times + 1];
+    places = Math.max(places, times);
+  }
+  return rest === 1n ? decimalText((top * 10n ** BigInt(places)) / bottom, places) : `${top}r${bottom}`;
+}
+
+/** @param {bigint} a @param {bigint} b @returns {bigint} */
+const divisor = (a, b) => (b === 0n ? a : divisor(b, a % b));
+
+/** Write value / 10^places, whose last digit is not 0 unless `places` is 0. @param {bigint} value @param {number} places */
+function decimalText(value, places) {
+  if (value === 0n) return "0";
+  const sign = value < 0n ? "-" : "";
+  const digits = (value < 0n ? -value : value).toString();
   if (places > digits.length + 5) {
     const point = digits.length > 1 ? `.${digits.slice(1)}` : "";
     return `${sign}${digits[0]}${point}e-${places - digits.length + 1}`;

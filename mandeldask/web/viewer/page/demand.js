@@ -50,7 +50,7 @@ export class Demand {
       return null;
     }
     const tile = { fixed, capped, width, height, version: 0, smooth: asked !== "iterations", proved: capped === 0 };
-    if (capped > 0 && !this.source.provable(request.level)) improve(tile, null);
+    if (capped > 0 && !this.source.provable) improve(tile, null);
     return tile;
   }
 

@@ -1,7 +1,6 @@
 /** Turns mouse, touch, pen, wheel and keys into moves of an explorer, in screen pixels from the middle. */
 
 import { element } from "./panel.js";
-import { openJulia } from "./julia.js";
 
 const NOTCH = 0.5; // levels to a notch of the wheel: two notches land on the next level, pixel for pixel
 const KEY_STEP = 96; // CSS pixels to a press of an arrow key
@@ -11,15 +10,17 @@ const HOLD_MS = 350;
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {import("./explorer.js").Explorer} explorer
+ * @param {import("./julia.js").JuliaPreview} julia
  * @param {() => void} home
  */
-export function startGestures(canvas, explorer, home) {
+export function startGestures(canvas, explorer, julia, home) {
   const ratio = () => canvas.width / canvas.clientWidth;
   const fromMiddle = ({ clientX, clientY }) => {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     return [(clientX - left - width / 2) * ratio(), (clientY - top - height / 2) * ratio()];
   };
   startFingers(canvas, explorer, fromMiddle);
+  canvas.addEventListener("pointermove", () => julia.follow());
   canvas.addEventListener(
     "wheel",
     (event) => {
@@ -29,7 +30,7 @@ export function startGestures(canvas, explorer, home) {
     { passive: false },
   );
   canvas.addEventListener("dblclick", (event) => explorer.glide(event.shiftKey ? 1 : -1, ...fromMiddle(event)));
-  startKeys(explorer, home, () => KEY_STEP * ratio());
+  startKeys(explorer, julia, home, () => KEY_STEP * ratio());
   holdable("closer", explorer, -1);
   holdable("farther", explorer, 1);
 }
@@ -109,7 +110,7 @@ function holdable(id, explorer, levels) {
   });
 }
 
-function startKeys(explorer, home, step) {
+function startKeys(explorer, julia, home, step) {
   const toggleDive = () => (explorer.moving ? explorer.stop() : explorer.dive(-DIVE));
   const keys = {
     ArrowLeft: () => explorer.pan(-step(), 0),
@@ -127,7 +128,8 @@ function startKeys(explorer, home, step) {
     Escape: () => explorer.stop(),
     "?": () => element("help").togglePopover(),
     f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
-    j: () => openJulia(explorer, explorer.pointer),
+    j: () => julia.toggle(),
+    J: () => julia.open(),
     n: () => element("nucleus").click(),
     p: () => element("places").togglePopover(),
     c: () => element("colours").togglePopover(),

@@ -51,8 +51,8 @@ export class Looks {
   }
 
   #value(name, text) {
-    if (name in this.choices) return this.choices[name].includes(text) ? text : undefined;
-    if (!(name in this.numbers) || text.trim() === "") return undefined;
+    if (Object.hasOwn(this.choices, name)) return this.choices[name].includes(text) ? text : undefined;
+    if (!Object.hasOwn(this.numbers, name) || text.trim() === "") return undefined;
     const [, least, greatest] = this.numbers[name];
     const value = Number(text);
     return value >= least && value <= greatest ? value : undefined;

@@ -5,8 +5,8 @@ import { rational } from "../numbers/rationals.js";
 import { View } from "../numbers/view.js";
 import { boxOf, tilesInSight } from "../picture/scene.js";
 
-const MIDDLE = { re: rational(-7n, 10n), im: rational(0n) };
-const WIDTH = 3; // plane units
+const SET = { middle: { re: rational(-7n, 10n), im: rational(0n) }, width: 3 }; // plane units
+const JULIA = { middle: { re: rational(0n), im: rational(0n) }, width: 4 };
 const MARK = 7; // pixels: a smaller frame is a cross
 
 export class Minimap {
@@ -18,8 +18,9 @@ export class Minimap {
     this.source = source;
     this.loader = loader;
     this.context = canvas.getContext("2d");
-    const { x, y } = source.fromPlane(MIDDLE);
-    this.view = View.at(x, y, Math.log2(WIDTH / canvas.width));
+    const { middle, width } = source.julia ? JULIA : SET;
+    const { x, y } = source.fromPlane(middle);
+    this.view = View.at(x, y, Math.log2(width / canvas.width));
   }
 
   async load() {

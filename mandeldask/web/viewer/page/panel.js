@@ -2,7 +2,7 @@
 
 import { CAPPED, NONE, PROVEN, UNKNOWN } from "../data/encoding.js";
 import { placeOf } from "./permalink.js";
-import { coordinate, count, length, magnification, percent } from "./words.js";
+import { coordinate, count, length, magnification, percent, significant } from "./words.js";
 
 /** The element of an id. @returns {any} an HTMLElement of the kind that index.html says */
 export const element = (id) => document.getElementById(id);
@@ -55,9 +55,12 @@ function showLevel(depth, { number }, { levels }) {
   depth.setAttribute("aria-valuetext", `level ${number} of ${levels.length - 1}`);
 }
 
-/** Show the pixel under the pointer, or clear it. */
-export function showPixel(pixel, style) {
+/** Show the pixel under the pointer, and its distance to the set where that is known; or clear it. */
+export function showPixel(pixel, style, distance) {
   element("value").textContent = pixel ? describe(pixel, style) : "–";
+  element("distance").textContent = distance
+    ? `· distance ${length(distance.plane)} (${significant(distance.pixels)} pixels)`
+    : "";
 }
 
 function describe({ fixed, value, level, tile, linear }, { linear: other }) {

@@ -4,12 +4,15 @@
  */
 
 import {
+  add,
   divide,
   exponential,
   log2,
   multiply,
   parse,
+  parsePoint,
   rational,
+  spelled,
   subtract,
   toFixed,
   toScientific,
@@ -36,7 +39,27 @@ export function toHash(view, source, screen, look) {
   const { re, im, width, digits } = placeOf(view, source, screen);
   const [x, y] = source.toPlane(view.middle) ? ["re", "im"] : ["x", "y"];
   const place = { [x]: shortest(re, digits), [y]: shortest(im, digits) };
-  return `#${new URLSearchParams({ ...place, width: trimmed(toScientific(width, WIDTH_DIGITS)), ...look })}`;
+  const julia = source.kind === "plane" && source.julia ? { julia: juliaText(source.julia) } : {};
+  return `#${new URLSearchParams({ ...julia, ...place, width: trimmed(toScientific(width, WIDTH_DIGITS)), ...look })}`;
+}
+
+/** The c of the Julia set that a hash asks for, as the server's URLs spell it ("-0.75i0.125"); "" where it asks for none. */
+export function juliaIn(hash) {
+  const text = new URLSearchParams(hash.replace(/^#/, "")).get("julia");
+  if (!text) return "";
+  try {
+    const { re, im } = parsePoint(text);
+    const { p, q } = subtract(add(multiply(re, re), multiply(im, im)), rational(4n));
+    return p * q > 0n ? "" : [re, im].map(spelled).join("i"); // counts are of |z| > 2: c must lie within
+  } catch {
+    return "";
+  }
+}
+
+/** A c as people write it, "-0.75+0.125j", from how URLs spell it. */
+export function juliaText(julia) {
+  const [re, im] = julia.replaceAll("r", "/").split("i");
+  return `${re}${im.startsWith("-") ? "" : "+"}${im}j`;
 }
 
 /**
@@ -46,7 +69,9 @@ export function toHash(view, source, screen, look) {
  *   place; `problems` are parts that cannot be read
  */
 export function fromHash(hash, source, screen, home) {
-  const { re, im, x, y, width, level, ...rest } = Object.fromEntries(new URLSearchParams(hash.replace(/^#/, "")));
+  const { re, im, x, y, width, level, julia, ...rest } = Object.fromEntries(
+    new URLSearchParams(hash.replace(/^#/, "")),
+  );
   const problems = [];
   const number = (name, text) => {
     if (text === undefined) return undefined;
@@ -59,6 +84,7 @@ export function fromHash(hash, source, screen, home) {
   };
   const point = { re: number("re", re), im: number("im", im), x: number("x", x), y: number("y", y) };
   const scale = scaleOf(number("width", width), number("level", level), source, screen) ?? home.scale;
+  if (julia !== undefined && !juliaIn(hash)) problems.push(`“julia=${julia.slice(0, 40)}”`);
   if (width !== undefined && !parsedPositive(width)) problems.push(`“width=${width.slice(0, 40)}”`);
   const middle = located(point, source);
   return { view: middle && View.at(middle.x, middle.y, scale), rest, problems: [...new Set(problems)] };

@@ -3,7 +3,6 @@
 import { parse } from "../numbers/rationals.js";
 import { linkIn } from "../picture/png.js";
 import { Bookmarks, listPlaces, loadPlaces } from "./bookmarks.js";
-import { openJulia } from "./julia.js";
 import { Minimap } from "./minimap.js";
 import { element, notice } from "./panel.js";
 import { placeOf, viewOf } from "./permalink.js";
@@ -12,7 +11,8 @@ import { homeOf } from "./standard.js";
 import { count, length } from "./words.js";
 
 export function startPlaces(page) {
-  const { explorer, canvas } = page;
+  const { explorer, canvas, preview } = page;
+  const ofSet = explorer.source.kind === "plane" && !explorer.source.julia;
   const plane = explorer.source.toPlane(explorer.view.middle) !== null;
   element("places-button").hidden = !plane;
   element("minimap").hidden = explorer.source.kind !== "plane";
@@ -30,11 +30,11 @@ export function startPlaces(page) {
   });
   dropFiles(go);
   keepBookmarks(page);
-  element("nucleus").hidden = explorer.source.kind !== "plane";
-  element("julia").hidden = explorer.source.kind !== "plane";
-  element("julia").addEventListener("click", () => openJulia(explorer, [0, 0]));
+  for (const id of ["nucleus", "julia", "known-heading"]) element(id).hidden = !ofSet;
+  element("julia").addEventListener("click", () => preview.toggle());
   element("nucleus").addEventListener("click", () => frameNucleus(page));
-  loadPlaces().then((places) => listPlaces(element("known"), places, (place) => visit(numbers(place), page)));
+  if (ofSet)
+    loadPlaces().then((places) => listPlaces(element("known"), places, (place) => visit(numbers(place), page)));
   if (explorer.source.kind === "plane") startMinimap(explorer, page.loader, canvas);
 }
 

@@ -1,6 +1,7 @@
 /** What can be taken away from a view: Python that computes it, and code that reads it. */
 
 import { dyadicText } from "../numbers/rationals.js";
+import { juliaText } from "./permalink.js";
 
 /** The pixels of a level that a screen shows: first column and row, and how many; BigInt and numbers. */
 function pixelsInSight(view, level, { width, height }) {
@@ -19,6 +20,7 @@ export function python(view, source, screen) {
   const corner = 8n << BigInt(places);
   const re = dyadicText(half(left, cols) - corner, places);
   const im = dyadicText(corner - half(top, rows), places);
+  const julia = source.julia ? `, julia="${juliaText(source.julia)}"` : "";
   const center = `${re}${im.startsWith("-") ? "" : "+"}${im}j`;
   return [
     "from fractions import Fraction",
@@ -27,7 +29,7 @@ export function python(view, source, screen) {
     "",
     `center = "${center}"`,
     `width = Fraction(${cols}, 2**${-level.spacing.e})`,
-    `ds = md.window(center, width, (${rows}, ${cols}), maxiter=${level.maxiter}, fields=("iterations", "smooth"))`,
+    `ds = md.window(center, width, (${rows}, ${cols}), maxiter=${level.maxiter}, fields=("iterations", "smooth")${julia})`,
     "md.render(ds.smooth)",
   ].join("\n");
 }

@@ -15,15 +15,16 @@ const ANYWHERE = "The set, at any depth";
  * the set at all, else the first image found.
  *
  * @param {URLSearchParams} query @param {Record<string, string>} headers
+ * @param {string} julia the c of the Julia set to show, as `juliaIn` of the link reads it
  */
-export async function chooseSource(query, headers) {
+export async function chooseSource(query, headers, julia) {
   if (query.has("source")) {
     const url = new URL(`${query.get("source").replace(/\/+$/, "")}/`, ROOT);
     if (url.origin !== location.origin) throw new Error("This page shows data of its own server only.");
     return new Image(await openGroup(url, headers), headers);
   }
   const root = new URL("zarr/v3/", ROOT);
-  const [images, plane] = await Promise.all([findImages(root, headers), openPlane(root, headers)]);
+  const [images, plane] = await Promise.all([findImages(root, headers), openPlane(root, headers, julia)]);
   const offered = [...(plane ? [ANYWHERE] : []), ...images.keys()];
   if (offered.length === 0) throw new Error("This server holds no multiscale image.");
   const own = [...images.values()].some(({ ofSet }) => ofSet);
@@ -56,9 +57,9 @@ async function findImages(root, headers) {
 }
 
 /** The set at any depth, or null where the server does not offer places, or not to this visitor. */
-async function openPlane(root, headers) {
+async function openPlane(root, headers, julia) {
   try {
-    return await new Plane(root, headers).open();
+    return await new Plane(root, headers, julia).open();
   } catch (error) {
     if (error.status === 403 || error.status === 404) return null;
     throw error;

@@ -4,13 +4,15 @@ import { parsePoint, rational } from "../numbers/rationals.js";
 import { View } from "../numbers/view.js";
 
 const HOME = { center: parsePoint("-0.65"), width: 3.4, height: 2.8 }; // the set with a margin, in plane units
+const JULIA_HOME = { center: parsePoint("0"), width: 4, height: 3 };
 
 /** The whole set where the source holds it, else all that it holds. */
 export function homeOf(source, { width, height }) {
   const unit = 2 ** (source.unit ?? 0);
-  const place = !source.julia && source.toPlane({ x: rational(0n), y: rational(0n) }) && source.fromPlane(HOME.center);
-  if (place && Number(source.width) * unit >= HOME.width && inside(place, source)) {
-    return View.at(place.x, place.y, Math.log2(Math.max(HOME.width / width, HOME.height / height) / unit));
+  const home = source.julia ? JULIA_HOME : HOME;
+  const place = source.toPlane({ x: rational(0n), y: rational(0n) }) && source.fromPlane(home.center);
+  if (place && Number(source.width) * unit >= home.width && inside(place, source)) {
+    return View.at(place.x, place.y, Math.log2(Math.max(home.width / width, home.height / height) / unit));
   }
   const scale = Math.log2(Math.max(Number(source.width) / width, Number(source.height) / height));
   return View.at(rational(source.width, 2n), rational(source.height, 2n), scale);

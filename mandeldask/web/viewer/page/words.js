@@ -33,6 +33,9 @@ export function magnification(width) {
 
 export const count = (number) => number.toLocaleString("en");
 
+/** Three digits of a number. */
+export const significant = (number) => number.toLocaleString("en", { maximumSignificantDigits: 3 });
+
 /** A share as "0.3 %". */
 export function percent(share) {
   return `${(100 * share).toLocaleString("en", { maximumSignificantDigits: 2 })} %`;
