@@ -14,6 +14,8 @@ SIZE = {"width": 640, "height": 420}
 READY = "canvas[data-state=idle]"
 CAPPED = 0xFFFFFFFE
 PROVEN = 0xF0000000
+PATIENCE_MS = 300_000
+"""For what takes seconds: other tests may run on the same cores."""
 
 
 def show(page, server, place="", query=""):
@@ -29,7 +31,7 @@ def settle(page):
     page.wait_for_selector(READY)
 
 
-def until(page, expression, seconds=120):
+def until(page, expression, seconds=PATIENCE_MS // 1000):
     """Wait until an expression is true; Playwright's own way needs `eval`, which the page forbids."""
     for _ in range(10 * seconds):
         if page.evaluate(expression):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import servers
-from viewing import SIZE
+from viewing import PATIENCE_MS, SIZE
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def context(browser):
 def page(context):
     """A page that notes its requests and errors."""
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.requested, page.failures = [], []
     page.on("request", lambda request: page.requested.append(request.url))
     page.on("pageerror", lambda error: page.failures.append(str(error)))

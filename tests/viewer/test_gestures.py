@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from viewing import check, place, settle, show, state, until
+from viewing import PATIENCE_MS, check, place, settle, show, state, until
 
 pytestmark = pytest.mark.external
 
@@ -82,7 +82,7 @@ def test_keys_and_buttons(page, server):
 def test_a_dive_goes_on_until_it_is_stopped(browser, server):
     context = browser.new_context(viewport={"width": 240, "height": 160})  # where things move
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     show(page, server, START)
     page.evaluate("viewer.started = viewer.view.scale")
     page.focus("#view")
@@ -100,7 +100,7 @@ def test_a_flight_arrives(browser, server):
     """Up, across the set and down again, and the view it ends at is exactly the one asked for."""
     context = browser.new_context(viewport={"width": 240, "height": 160})
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     show(page, server, place("0.25", "0.5", Fraction(2) ** -12))
     page.evaluate(
         """async () => {
@@ -121,7 +121,7 @@ def test_it_fits_a_phone(browser, server):
         viewport={"width": 390, "height": 780}, device_scale_factor=3, is_mobile=True, has_touch=True
     )
     page = phone.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     show(page, server)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = [page.locator(each).bounding_box() for each in (".bar", ".tools", ".readout", ".buttons")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import servers
-from viewing import CAPPED, PROVEN, check, place, settle, show, state, until, values
+from viewing import CAPPED, PATIENCE_MS, PROVEN, check, place, settle, show, state, values
 
 pytestmark = pytest.mark.external
 
@@ -225,10 +225,10 @@ def test_bookmarks_stay_in_this_browser(page, server):
 def test_copying_a_link_says_that_a_key_is_in_it(context):
     with servers.serving("--api-key", "s3cret") as served:
         page = context.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(served.page.replace("YOUR-KEY", "s3cret"))
         settle(page)
         page.keyboard.press("s")
         page.click("#link")
-        until(page, "document.body.innerText.includes('Link copied, with your API key in it')")
+        page.wait_for_selector("#notice:has-text('Link copied, with your API key in it')")  # it goes after seconds
         assert "/key/s3cret/" in page.evaluate("navigator.clipboard.readText()")

@@ -13,7 +13,7 @@ from fractions import Fraction
 import httpx
 import pytest
 
-from viewing import PROVEN, place, settle, show, state, until, values
+from viewing import PATIENCE_MS, PROVEN, place, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -88,7 +88,7 @@ def test_a_server_that_stops_and_comes_back(context):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     first = start(port)
     show(page, Address(port), START)
     stop(first)
