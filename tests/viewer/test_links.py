@@ -99,7 +99,7 @@ def test_a_hostile_link_gives_a_notice_and_the_rest_of_the_view(page, server):
     """All at once: words of JavaScript, markup, numbers out of range or without end; then digits by the thousand."""
     show(page, server, f"#re=-0.75&im=0.1&width=0.01&{urlencode(HOSTILE)}")
     seen = state(page)
-    assert (float(seen["x"]), float(seen["y"])) == (8 - 0.75, 8 - 0.1)
+    assert [float(seen["x"]), float(seen["y"])] == pytest.approx([8 - 0.75, 8 - 0.1], abs=1e-6)
     notice = page.inner_text("#notice")
     for name in ("toString", "__proto__", "constructor", "density", "iterations", "julia", "level"):
         assert name in notice

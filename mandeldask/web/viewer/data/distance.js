@@ -1,8 +1,9 @@
 /** The distance from one pixel to the set, as the server computes it: read from a small square of the same pixels. */
 
 import { multiply, parse } from "../numbers/rationals.js";
-import { openArray, openGroup } from "./zarr.js";
+import { openArray } from "./chunks.js";
 import { spacingOf } from "./plane.js";
+import { openGroup } from "./server.js";
 
 const SIDE_BITS = 4; // of a tile of such a square, which is two tiles wide
 const SIDE = 1 << SIDE_BITS;
@@ -21,7 +22,7 @@ export async function distanceAt(source, { level, row, col }, signal) {
   const spec = source.spelled(col >> square, row >> square, level.spacing.e + SIDE_BITS + 1, pyramid);
   const group = await openGroup(new URL(`at/${spec}.zarr/`, source.root), source.headers);
   const metadata = group.nodes.get("0/distance");
-  const array = openArray(new URL("0/distance/", group.url), metadata, source.headers);
+  const array = await openArray(new URL("0/distance/", group.url), metadata, source.headers);
   const [down, across] = [row, col].map((at) => (at >> BigInt(SIDE_BITS)) & 1n);
   const values = await array.read(down, across, signal);
   const value = Number(values[Number(row & MASK) * SIDE + Number(col & MASK)]);

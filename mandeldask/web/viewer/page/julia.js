@@ -1,6 +1,6 @@
 /** The Julia set of the point under the pointer: a small picture that follows it, and leads to one of any depth. */
 
-import { openGroup } from "../data/zarr.js";
+import { openGroup } from "../data/server.js";
 import { parse } from "../numbers/rationals.js";
 import { contrastOf } from "../picture/contrast.js";
 import { painterFor } from "../picture/painter.js";

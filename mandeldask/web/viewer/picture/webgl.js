@@ -20,12 +20,8 @@ export class WebGL {
   /** @param {HTMLCanvasElement | OffscreenCanvas} canvas @throws {Error} where there is no WebGL2 */
   constructor(canvas) {
     this.canvas = canvas;
-    const gl = canvas.getContext("webgl2", {
-      alpha: false,
-      antialias: false,
-      depth: false,
-      preserveDrawingBuffer: true,
-    });
+    const wanted = { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true };
+    const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", wanted));
     if (!gl) throw new Error("This browser has no WebGL2.");
     this.gl = gl;
     this.values = program(gl, CORNERS, VALUES);
