@@ -40,6 +40,11 @@ def until(page, expression, seconds=PATIENCE_MS // 1000):
     raise TimeoutError(expression)
 
 
+def said(page):
+    """Return all that the page's notice has said."""
+    return "".join(page.evaluate("said"))
+
+
 def place(re, im, spacing, **look):
     """Return the hash of a view whose pixels are `spacing` plane units apart, without what is not a level's own."""
     parts = {"re": re, "im": im, "width": as_text(SIZE["width"] * Fraction(spacing)), "antialias": "off", **look}

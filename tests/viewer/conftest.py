@@ -10,6 +10,15 @@ from playwright.sync_api import sync_playwright
 import servers
 from viewing import PATIENCE_MS, SIZE
 
+NOTES_WHAT_IS_SAID = """
+window.said = [];
+addEventListener("DOMContentLoaded", () => {
+  const box = document.getElementById("notice");
+  if (box) new MutationObserver(() => said.push(box.textContent)).observe(box, { childList: true });
+});
+"""
+"""Notices go after seconds, which a test on a busy machine may miss."""
+
 
 @pytest.fixture(scope="session")
 def server():
@@ -37,6 +46,7 @@ def context(browser):
     """A window in which nothing glides: tests need not wait for motions."""
     context = browser.new_context(viewport=SIZE, has_touch=True, reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.add_init_script(NOTES_WHAT_IS_SAID)
     yield context
     context.close()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import servers
-from viewing import CAPPED, PATIENCE_MS, PROVEN, check, place, settle, show, state, values
+from viewing import CAPPED, PATIENCE_MS, PROVEN, check, place, said, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -64,7 +64,7 @@ def test_old_links_are_understood(page, server):
 
 
 @pytest.mark.parametrize(
-    ("link", "said"),
+    ("link", "problem"),
     [
         ("#re=-0.75&im=0.1", ""),
         ("#re=-0.75&im=0.1&level=500", "outside"),
@@ -75,12 +75,12 @@ def test_old_links_are_understood(page, server):
         ("#re=−0.75&im=0.1&width=0.01", ""),
     ],
 )
-def test_what_a_link_lacks_or_cannot_say(page, server, link, said):
+def test_what_a_link_lacks_or_cannot_say(page, server, link, problem):
     """A default, the nearest that can be shown, and a notice; the page stays alive."""
     show(page, server, link)
-    notice = page.inner_text("#notice")
-    assert said in notice
-    assert bool(notice) == bool(said)
+    notice = said(page)
+    assert problem in notice
+    assert bool(notice) == bool(problem)
     page.focus("#view")
     before = state(page)["x"]
     page.keyboard.press("ArrowLeft")
@@ -100,7 +100,7 @@ def test_a_hostile_link_gives_a_notice_and_the_rest_of_the_view(page, server):
     show(page, server, f"#re=-0.75&im=0.1&width=0.01&{urlencode(HOSTILE)}")
     seen = state(page)
     assert [float(seen["x"]), float(seen["y"])] == pytest.approx([8 - 0.75, 8 - 0.1], abs=1e-6)
-    notice = page.inner_text("#notice")
+    notice = said(page)
     for name in ("toString", "__proto__", "constructor", "density", "iterations", "julia", "level"):
         assert name in notice
     assert page.evaluate("[window.hacked ?? 0, document.querySelectorAll('#notice *').length]") == [0, 0]
@@ -230,5 +230,5 @@ def test_copying_a_link_says_that_a_key_is_in_it(context):
         settle(page)
         page.keyboard.press("s")
         page.click("#link")
-        page.wait_for_selector("#notice:has-text('Link copied, with your API key in it')")  # it goes after seconds
+        until(page, "said.some((text) => text.startsWith('Link copied, with your API key in it'))")
         assert "/key/s3cret/" in page.evaluate("navigator.clipboard.readText()")
