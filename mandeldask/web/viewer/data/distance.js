@@ -1,8 +1,7 @@
 /** The distance from one pixel to the set, as the server computes it: read from a small square of the same pixels. */
 
-import { multiply, parse } from "../numbers/rationals.js";
+import { multiply, parse, powerOfTwo, rational } from "../numbers/rationals.js";
 import { openArray } from "./chunks.js";
-import { spacingOf } from "./plane.js";
 import { openGroup } from "./server.js";
 
 const SIDE_BITS = 4; // of a tile of such a square, which is two tiles wide
@@ -29,5 +28,6 @@ export async function distanceAt(source, { level, row, col }, signal) {
   if (!Number.isFinite(value)) return null;
   const inPlane = metadata.attributes.units === "plane units"; // else in these very pixels
   const pixels = inPlane ? value * 2 ** -level.spacing.e : value;
-  return { plane: multiply(parse(pixels.toExponential()), spacingOf(level)), pixels };
+  const spacing = multiply(rational(level.spacing.m), powerOfTwo(level.spacing.e));
+  return { plane: multiply(parse(pixels.toExponential()), spacing), pixels };
 }
