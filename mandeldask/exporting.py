@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
 from mandeldask.exports.jobs import PlannedArray, jobs_of
 from mandeldask.exports.present import check_content, check_root, pending_job
-from mandeldask.exports.record import MARK, Record
+from mandeldask.exports.record import MARK, Mark, Record
 from mandeldask.exports.running import Estimate, write_all
 from mandeldask.exports.targets import is_of_this_process, open_target
 from mandeldask.fractal.escape.perturbation.orbit_files import shared_orbits
 from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
 from mandeldask.lazy.described import described
+from mandeldask.lazy.origin import origin_of
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.cache_file import CacheFile
@@ -30,13 +31,14 @@ from mandeldask.zarrview.view import ZarrView
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from zarr.abc.store import Store
 
     from mandeldask.exports.jobs import Job, Written
     from mandeldask.exports.targets import Target
     from mandeldask.lazy.described import WindowLike
+    from mandeldask.progress import Amount
 
 CACHE_BYTES = 10 * 2**30
 """What a folder of levels takes on the disk, by default as that of a server."""
@@ -83,7 +85,7 @@ def export(  # noqa: PLR0913  the public names of an export
     cache_dir: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     orbits: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | bool | Literal["lines"] | None = None,
+    progress: Callable[[int, int], None] | Callable[[Amount], None] | bool | Literal["lines"] | None = None,
     announce: Callable[[Estimate], None] | None = None,
     storage_options: dict[str, Any] | None = None,
     **codecs: Any,
@@ -131,7 +133,8 @@ def export(  # noqa: PLR0913  the public names of an export
         A folder that no other user may write to, for long reference orbits: parts and later exports that name the same
         one compute each of them once. Threads of this process use it; a dask cluster shares orbits anyhow.
     progress : callable, bool, "lines" or None
-        Called with (chunks done, chunks in all); True for a bar of chunks and pixels a second, bytes and the time left;
+        Called with (chunks done, chunks in all) or, if it takes one argument, with an `Amount` that also has pixels,
+        bytes, seconds and the seconds left; True for a bar of chunks and pixels a second, bytes and the time left;
         None for a bar in a terminal or a notebook; "lines" for that, or else a line on standard error now and then.
     announce : callable, optional
         Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
@@ -166,7 +169,7 @@ def export(  # noqa: PLR0913  the public names of an export
         _check_reachable(where, executor)
         making = _making(pyramid, cache_dir)
         view = _view(tree, levels, window, form, chunks, making, there=where)
-        arrays = _planned_arrays(view, tree)
+        arrays = _planned_arrays(view, tree, origin_of(tree, window))
         _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, arrays)
         _claim(where, view, arrays)
@@ -244,10 +247,10 @@ def _with_chunks(node: Node, chunks: int) -> Node:
     return replace(node, chunks=tuple(min(chunks, max(1, size)) for size in node.shape))
 
 
-def _planned_arrays(view: ZarrView, tree: Any) -> list[PlannedArray]:
+def _planned_arrays(view: ZarrView, tree: Any, origin: Mapping[str, Any]) -> list[PlannedArray]:
     """Return the arrays of a view, or raise ValueError if one is too large."""
     form = view.format
-    arrays = [PlannedArray(path, form.store(array), form, _version(array)) for path, array in view.arrays()]
+    arrays = [PlannedArray(path, form.store(array), form, _version(array), origin) for path, array in view.arrays()]
     for planned in arrays:
         elements = _elements(planned.stored.array)
         if elements > MAX_ELEMENTS:
@@ -296,9 +299,9 @@ def _check_target(
 def _claim(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
     """Mark what will be written: the root until it is complete, and each array for good."""
     if isinstance(view.root, Group):
-        Record(target, "").claim(view.content)
+        Record(target, "").claim(Mark(view.content))
     for planned in arrays:
-        Record(target, planned.path).claim(planned.stored.content)
+        Record(target, planned.path).claim(planned.mark)
 
 
 def _finish(view: ZarrView, target: Target, jobs: Sequence[Job], share: tuple[int, int]) -> bool:

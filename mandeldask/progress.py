@@ -26,7 +26,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How far work on many tiles is, and what was done in a time."""
+    """How far work on many tiles is, and what was done in a time.
+
+    A tile is a chunk, or a shard. `left` is the time left, and `str` gives the rates in words.
+    """
 
     done: int
     """Tiles that are done."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import zarr
 
 from mandeldask.exports.jobs import PendingJob, PlannedArray, jobs_of
+from mandeldask.exports.record import SOURCE, Record
 from mandeldask.exports.running import write_all
 from mandeldask.exports.targets import open_target
 from mandeldask.exports.verifying import Verified, verify_arrays
 from mandeldask.lazy.described import described
 from mandeldask.lazy.metadata import pyramid_of
+from mandeldask.lazy.origin import source_of
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.zarrview.formats import V2, V3
@@ -21,12 +23,13 @@ from mandeldask.zarrview.stored_array import StoredArray
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from zarr.abc.store import Store
 
     from mandeldask.exports.targets import Target
     from mandeldask.lazy.described import WindowLike
+    from mandeldask.progress import Amount
 
 
 def verify(  # noqa: PLR0913  the public names of a verification
@@ -36,7 +39,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     window: WindowLike | None = None,
     sample: int | None = 16,
     repair: bool = False,
-    progress: Callable[[int, int], None] | bool | Literal["lines"] | None = None,
+    progress: Callable[[int, int], None] | Callable[[Amount], None] | bool | Literal["lines"] | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Verified:
     """Look whether an export is complete, undamaged, and equal to its source.
@@ -49,14 +52,14 @@ def verify(  # noqa: PLR0913  the public names of a verification
     target : str, path or Store
         What `export` wrote.
     tree : any tree, optional
-        The source. A pyramid's is known from its attributes.
+        The source. A pyramid's is known from its attributes, and that of a window from the export's marks.
     window : mapping, str or (center, width), optional
-        The window of `tree` that was exported.
+        The window of the source that was exported, where the marks do not say it, or are not to be trusted.
     sample : int or None
         Chunks of each array that are compared with the source; None for all.
     repair : bool
         Rewrite wrong chunks from the source.
-    progress : callable, bool or None
+    progress : callable, bool, "lines" or None
         As for `export`.
     storage_options : dict, optional
         For fsspec.
@@ -74,7 +77,8 @@ def verify(  # noqa: PLR0913  the public names of a verification
     where = open_target(target, storage_options)
     there = _opened(where)
     arrays = dict(_arrays_of(there))
-    source = _source(tree, there)
+    source, marked = _source(tree, there, where, arrays)
+    window = marked if window is None else window
     sources = {} if source is None else dict(_nodes_of(as_node(described(source, None, window))))
     unknown = arrays.keys() - sources.keys() if sources else set()
     if unknown:
@@ -99,13 +103,20 @@ def _opened(target: Target) -> zarr.Group | zarr.Array[Any]:
         raise ValueError(msg) from error
 
 
-def _source(tree: Any, there: zarr.Group | zarr.Array[Any]) -> Any:
-    """Return the source: the one that was given, or the pyramid that the attributes describe; None if it is unknown."""
+def _source(
+    tree: Any, there: zarr.Group | zarr.Array[Any], target: Target, arrays: Iterable[str]
+) -> tuple[Any, WindowLike | None]:
+    """Return the source and its window: what was given, or what attributes or marks describe; None if it is unknown."""
     if tree is not None:
-        return tree
-    if "mandeldask" not in there.attrs:
-        return None
-    return open_pyramid(pyramid_of(dict(there.attrs)), chunks=None)
+        return tree, None
+    if "mandeldask" in there.attrs:
+        return open_pyramid(pyramid_of(dict(there.attrs)), chunks=None), None
+    marks = (Record(target, path).mark() for path in arrays)
+    origin = next((mark.facts[SOURCE] for mark in marks if mark and mark.facts.get(SOURCE)), None)
+    if origin is None:
+        return None, None
+    pyramid, window = source_of(origin)
+    return open_pyramid(pyramid, chunks=None), window
 
 
 def _arrays_of(node: zarr.Group | zarr.Array[Any], path: str = "") -> Iterator[tuple[str, zarr.Array[Any]]]:

@@ -14,7 +14,7 @@ from mandeldask.fractal.rationals import as_point
 from mandeldask.lazy import progress
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.threads import stoppable_threads
-from mandeldask.progress import Work, announce, listening
+from mandeldask.progress import Amount, Work, announce, listening
 
 
 def test_without_a_listener_nothing_happens():
@@ -105,3 +105,14 @@ def test_a_callable_is_called_with_two_numbers():
         report(1, 2, 3, 4)
         report(2, 2)
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_callable_of_one_argument_has_what_the_bar_shows(monkeypatch):
+    clock = iter([0.0, 0.0, 20.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    seen = []
+    with reporting("export", progress=seen.append) as report:
+        report(11, 41, 512**2, 1000)
+        report(21, 41, 11 * 512**2, 10**6)
+    assert seen[1] == Amount(21, 41, 11, 11 * 512**2, 10**6, 20.0)
+    assert seen[1].left == pytest.approx(20 * 20 / 11)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mandeldask.lazy.cutting import as_window
+
 SHOWN = 20
 """Faults that are listed."""
 
@@ -15,6 +17,10 @@ def verify(
     *,
     full: Annotated[bool, typer.Option("--full", help="Compute every chunk again and compare.")] = False,
     sample: Annotated[int, typer.Option(min=0, help="Chunks of each array that are computed and compared.")] = 16,
+    window: Annotated[
+        str | None,
+        typer.Option(help="The square or the pixels that were exported, as for export, where no mark says it."),
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rewrite wrong chunks.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -24,7 +30,13 @@ def verify(
     """
     from mandeldask.verification import verify as verify_store  # noqa: PLC0415  dask and xarray: not for `--help`
 
-    found = verify_store(target, sample=None if full else sample, repair=repair, progress=False if quiet else "lines")
+    found = verify_store(
+        target,
+        window=None if window is None else as_window(window),
+        sample=None if full else sample,
+        repair=repair,
+        progress=False if quiet else "lines",
+    )
     for key, fault in found.faults[:SHOWN]:
         typer.echo(f"{fault}: {key}")
     if len(found.faults) > SHOWN:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mandeldask.cancellation import current
 from mandeldask.exports.batch import Batch, Chunk
-from mandeldask.exports.record import Record
+from mandeldask.exports.record import SOURCE, Mark, Record
 from mandeldask.zarrview.encoding import encoded
 from mandeldask.zarrview.keys import window
 from mandeldask.zarrview.nodes import Changed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from mandeldask.exports.targets import Target
     from mandeldask.zarrview.formats import Format
@@ -41,11 +44,29 @@ class PlannedArray:
     """The format."""
     version: Hashable = None
     """Version of a source that may change, as it was when the export began."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What its elements depend on, by name, of JSON's types, where that is known."""
 
     @property
     def count(self) -> int:
         """Number of chunk keys."""
         return math.prod(self.stored.grid)
+
+    @property
+    def mark(self) -> Mark:
+        """What its chunks are marked with: their identity, and what that depends on, as far as there are words."""
+        stored = self.stored
+        document = stored.metadata.to_dict()
+        encoding = {name: document[name] for name in ("codecs", "compressor", "filters") if name in document}
+        facts = {
+            "shape": stored.array.shape,
+            "dtype": str(stored.array.dtype),
+            "chunks": stored.tile,
+            "shards": None if stored.shard is None else stored.chunks,
+            **encoding,
+            SOURCE: dict(self.origin),
+        }
+        return Mark(stored.content, json.loads(json.dumps(facts, default=str)))
 
     def key(self, coords: Coords) -> str:
         """Return the key of a chunk below the array's path."""
@@ -59,6 +80,10 @@ class PlannedArray:
         """Return the flat index of a key in the chunk grid, in C order; None if it names no chunk."""
         coords = self.format.parse_chunk_key(key.split("/"), self.stored.grid)
         return None if coords is None else self.flat_index_of(coords)
+
+    def coords(self, flat: int) -> Coords:
+        """Return the coordinates of a flat index."""
+        return tuple(map(int, np.unravel_index(flat, self.stored.grid)))
 
     def flat_index_of(self, coords: Coords) -> int:
         """Return the flat index of coordinates in the chunk grid, in C order."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mandeldask.exports.jobs import PendingJob
-from mandeldask.exports.record import Record
+from mandeldask.exports.record import SOURCE, Record
+from mandeldask.exports.survey import UNKNOWN, survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,12 +24,15 @@ _ROOTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray")
 
 _CHOOSE = "choose an empty place, or replace it with overwrite=True (--overwrite)"
 
+_MOST_TEXT = 80
+"""Characters of a value in a message."""
+
 _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 
 
 def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
     """Raise ValueError if the root of a target is not that of an export which `arrays` can join."""
-    marked = Record(target, "").content() is not None  # looked at first: it goes when the documents are there
+    marked = Record(target, "").mark() is not None  # looked at first: it goes when the documents are there
     if target.is_empty():
         return
     found = [name for name in _ROOTS if target.read(name) is not None]
@@ -39,7 +45,7 @@ def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -
     paths = _arrays_below(target.read(found[0])) if found else set()
     strangers = paths - {planned.path for planned in arrays}
     if strangers or not paths:
-        what = f"{min(strangers)}, which is not in this tree" if strangers else "which no export wrote"
+        what = f"{min(strangers)}, which is not in this tree (write both)" if strangers else "which no export wrote"
         msg = f"target {target} holds something else, {what}: {_CHOOSE}"
         raise ValueError(msg)
 
@@ -57,17 +63,39 @@ def _arrays_below(raw: bytes | None) -> set[str]:
 
 def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> None:
     """Raise ValueError if chunks of another content, or of an unknown one, are in the place of an array."""
-    found = Record(target, planned.path).content()
+    found, wanted = Record(target, planned.path).mark(), planned.mark
     place = planned.path or "/"
-    if found == planned.stored.content and resume:
+    if found is not None and found.content == wanted.content and resume:
         return
     if found is not None:
-        other = "other content (other elements, chunks or codecs)" if resume else "chunks already, and resume is off,"
+        differs = _differences(found.facts, wanted.facts)
+        other = f"other content ({differs})" if resume else "chunks already, and resume is off,"
         msg = f"target {target} holds {other} at {place}: {_CHOOSE}"
         raise ValueError(msg)
     if any(name not in _DOCUMENTS for name, _ in _first(target, planned)) or _has_documents(target, planned):
         msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
         raise ValueError(msg)
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return what differs between what is there and what is to be written, in words."""
+    if not found:
+        return "other elements, chunks or codecs"
+    found, wanted = _flat(found), _flat(wanted)
+    names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    said = [f"{name} {_short(found.get(name))}, not {_short(wanted.get(name))}" for name in names]
+    return "; ".join(said) or "other elements"
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a mark, those of its source among the others."""
+    return {name: value for name, value in facts.items() if name != SOURCE} | dict(facts.get(SOURCE, {}))
+
+
+def _short(value: Any) -> str:
+    """Return a value as text of bounded length."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
 
 
 def _first(target: Target, planned: PlannedArray) -> list[tuple[str, int | None]]:
@@ -89,35 +117,12 @@ def pending_job(job: Job) -> PendingJob:
 
 
 def _there(target: Target, planned: PlannedArray) -> bytearray:
-    there = bytearray(planned.count)
-    found: Mapping[str, int | None] = dict(target.sizes(planned.path))
-    known = Record(target, planned.path).written(found)
-    for key, size in found.items():
-        flat = planned.flat_index(key)
-        if flat is not None and is_whole(target, planned, key, size, known.get(key, (None, 0))[0]):
-            there[flat] = 1
-    return there
-
-
-def is_whole(target: Target, planned: PlannedArray, key: str, size: int | None, expected: int | None) -> bool:
-    """Return whether a chunk that is there is complete.
-
-    Parameters
-    ----------
-    target, planned
-        Where it is.
-    key : str
-        Its key below the array's path.
-    size : int or None
-        Its bytes; None where the target gives no sizes: object stores show an object once it is complete.
-    expected : int or None
-        The bytes that were written; None if no ledger knows.
-    """
-    if size is None:
-        return True
-    if expected is not None:
-        return size == expected
-    return decodes(target, planned, key)
+    found = survey(target, planned)
+    # Object stores give no sizes, and show an object once it is complete.
+    whole = (found.sizes == UNKNOWN) | ((found.sizes >= 0) & (found.sizes == found.lengths))
+    for flat in np.flatnonzero((found.sizes >= 0) & (found.lengths == UNKNOWN)).tolist():
+        whole[flat] = decodes(target, planned, planned.key(planned.coords(flat)))
+    return bytearray(whole)
 
 
 def decodes(target: Target, planned: PlannedArray, key: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mandeldask.exports.targets import Target
 
@@ -17,6 +18,20 @@ MARK = ".export.json"
 
 LEDGER = ".export-{part}.log"
 """Name of the list of chunks that a part of an export has written: key, bytes and CRC-32 in a line."""
+
+
+SOURCE = "source"
+"""Name of what the elements depend on, among the facts of a mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whose the chunks of an array are."""
+
+    content: str
+    """Identity of the chunks; '' if the mark was cut off."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What they depend on, by name, of JSON's types: to say what differs. Older marks have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +43,30 @@ class Record:
     path: str
     """Path of the array; '' for the root."""
 
-    def content(self) -> str | None:
-        """Return the identity of the chunks that are there; None if no export has marked them."""
+    def mark(self) -> Mark | None:
+        """Return whose the chunks are that are there; None if no export has marked them."""
         raw = self.target.read(self._key(MARK))
+        if raw is None:
+            return None
         try:
-            found = json.loads(raw or b"{}")
-        except ValueError:  # cut off: the chunks below it may have another origin
-            return ""
-        return found.get("content") if isinstance(found, dict) else ""
+            found = json.loads(raw)
+            return Mark(str(found["content"]), dict(found.get("facts", {})))
+        except (KeyError, TypeError, ValueError, AttributeError):  # cut off: the chunks may have another origin
+            return Mark("")
 
-    def claim(self, content: str) -> None:
-        """Mark the chunks that will be written as those of `content`."""
-        self.target.write(self._key(MARK), json.dumps({"content": content}).encode())
+    def claim(self, mark: Mark) -> None:
+        """Mark the chunks that will be written."""
+        content = json.dumps({"content": mark.content, "facts": mark.facts}).encode()
+        if self.target.read(self._key(MARK)) != content:
+            self.target.write(self._key(MARK), content)
 
     def ledger(self, part: str) -> Ledger:
         """Return the list that one part of an export writes."""
         return Ledger(self.target, self._key(LEDGER.format(part=part)))
 
-    def written(self, names: Mapping[str, int | None]) -> dict[str, tuple[int, int]]:
-        """Return bytes and CRC-32 of every chunk in the ledgers, by its key in the array.
-
-        Parameters
-        ----------
-        names : mapping
-            The keys below the array's path.
-        """
-        entries: dict[str, tuple[int, int]] = {}
-        for name in names:
-            if "/" not in name and name.startswith(".export-") and name.endswith(".log"):
-                entries.update(_entries(self.target.read(self._key(name)) or b""))
-        return entries
+    def written(self, ledger: str) -> Iterator[tuple[str, int, int]]:
+        """Yield key, bytes and CRC-32 of every chunk in the ledger of that name; of a key twice, the last holds."""
+        return _entries(self.target.read(self._key(ledger)) or b"")
 
     def _key(self, name: str) -> str:
         return f"{self.path}/{name}" if self.path else name
@@ -84,15 +93,18 @@ class Ledger:
             self._lines.clear()
 
 
-def _entries(raw: bytes) -> dict[str, tuple[int, int]]:
-    """Return the whole lines of a ledger; the last may be cut off."""
-    entries = {}
-    for line in raw.decode("ascii", "replace").splitlines():
-        words = line.split(" ")
+def is_ledger(key: str) -> bool:
+    """Return whether a key below an array's path is that of a ledger."""
+    return "/" not in key and key.startswith(".export-") and key.endswith(".log")
+
+
+def _entries(raw: bytes) -> Iterator[tuple[str, int, int]]:
+    """Yield the whole lines of a ledger; the last may be cut off."""
+    for line in BytesIO(raw):
+        words = line.decode("ascii", "replace").rstrip("\n").split(" ")
         try:
             key, size, crc = words[0], int(words[1]), int(words[2], 16)
         except (IndexError, ValueError):
             continue
         if len(words[2]) == 8:  # noqa: PLR2004  digits of a CRC-32
-            entries[key] = size, crc
-    return entries
+            yield key, size, crc

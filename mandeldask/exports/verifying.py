@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
 
-from mandeldask.exports.present import decodes, is_whole
-from mandeldask.exports.record import Record
+from mandeldask.exports.present import decodes
+from mandeldask.exports.survey import ABSENT, survey
 from mandeldask.zarrview.encoding import encoded
 
 if TYPE_CHECKING:
@@ -62,17 +62,15 @@ def verify_arrays(
     faults: list[tuple[str, Fault]] = []
     done = compared = 0
     for planned in arrays:
-        found = dict(target.sizes(planned.path))
-        known = Record(target, planned.path).written(found)
+        found = survey(target, planned)
         chosen = _chosen(planned, sample)
         for flat, coords in enumerate(product(*map(range, planned.stored.grid))):
-            key = planned.key(coords)
             fault: Fault | None = "missing"
-            if key in found:
-                expected = known.get(key)
-                whole = is_whole(target, planned, key, found[key], expected[0] if expected else None)
-                fault = _fault(target, planned, coords, expected, compare=flat in chosen) if whole else "damaged"
-                compared += whole and flat in chosen
+            if found.sizes[flat] != ABSENT:
+                size, expected = found.size(flat), found.expected(flat)
+                cut = size is not None and expected is not None and size != expected[0]
+                fault = "damaged" if cut else _fault(target, planned, coords, expected, compare=flat in chosen)
+                compared += flat in chosen and fault in {None, "different"}
             if fault:
                 faults.append((planned.full_key(coords), fault))
             done += 1
@@ -90,7 +88,7 @@ def _chosen(planned: PlannedArray, sample: int | None) -> frozenset[int] | range
 def _fault(
     target: Target, planned: PlannedArray, coords: Coords, expected: tuple[int, int] | None, *, compare: bool
 ) -> Fault | None:
-    """Return what is wrong with a chunk that is there, and as long as it should be."""
+    """Return what is wrong with a chunk that is there, and as long as it should be if that is known."""
     raw = target.read(planned.full_key(coords))
     if raw is None:
         return "missing"

@@ -36,6 +36,10 @@ _LONG_NAMES = {
 }
 
 
+_ORBITS = ("smooth", "distance")
+"""Fields that need the orbit of each pixel to its escape."""
+
+
 @dataclass(frozen=True, slots=True)
 class EscapeTime(ABC):
     """A `Kernel` of exact escape counts, and of fields computed in the same pass.
@@ -87,6 +91,15 @@ class EscapeTime(ABC):
         """Return the same computation for some of its fields."""
         kept = tuple((field, value) for field, value in self.tolerance if field in fields)
         return replace(self, fields=fields, tolerance=kept)
+
+    def least(self, field: str) -> Self:
+        """Return the kernel of the fewest fields that computes `field` to the same bits.
+
+        Counts are exact, whatever else is computed. `smooth` and `distance` may differ from those of another pass in
+        their last digits, and which periods are proven may depend on what the pass has proven before.
+        """
+        needed = {"iterations": (), "period": (*_ORBITS, "period")}.get(field, _ORBITS)
+        return self.select(*(each for each in self.fields if each == field or each in needed))
 
     def _attributes(self, field: str) -> Mapping[str, Any]:
         said: dict[str, Any] = {"long_name": _LONG_NAMES[field], "units": "iterations"}

@@ -54,7 +54,9 @@ class Pixels:
         return None if values is None else values[self.field]
 
     def __dask_tokenize__(self) -> Any:
-        return self.field, content_token(self.kernel, self.grid)
+        least = getattr(self.kernel, "least", None)
+        kernel = self.kernel if least is None else least(self.field)
+        return self.field, content_token(kernel, self.grid)
 
 
 def content_token(kernel: Kernel, grid: Grid) -> Any:

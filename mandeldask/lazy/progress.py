@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mandeldask.jupyter import in_notebook
 from mandeldask.progress import Amount, Work, listening
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     Report = Callable[[int, int], None]
     """Called with (tiles done, tiles in all)."""
+
+    Watcher = Report | Callable[[Amount], None]
+    """Called with the two numbers, or, if it takes one argument only, with an Amount."""
 
 LINES = "lines"
 """Asks for a bar where it is seen, and elsewhere for a line now and then."""
@@ -36,7 +40,7 @@ class Reporter(Protocol):
 
 
 @contextmanager
-def reporting(label: str, *, progress: Report | bool | Literal["lines"] | None) -> Iterator[Reporter]:
+def reporting(label: str, *, progress: Watcher | bool | Literal["lines"] | None) -> Iterator[Reporter]:
     """Yield a callable to be called after every tile.
 
     Parameters
@@ -44,7 +48,8 @@ def reporting(label: str, *, progress: Report | bool | Literal["lines"] | None) 
     label : str
         What the bar says is being done.
     progress : callable, bool, "lines" or None
-        What to call with (done, total); True for a bar, False for nothing, None for a bar in a terminal or a notebook;
+        What to call with (done, total), or, if it takes one argument only, with an `Amount`; True for a bar, False for
+        nothing, None for a bar in a terminal or a notebook;
         "lines" for lines on standard error where no bar is seen.
 
     Raises
@@ -53,7 +58,7 @@ def reporting(label: str, *, progress: Report | bool | Literal["lines"] | None) 
         If a bar is asked for and rich is not installed.
     """
     if callable(progress):
-        yield lambda done, total, *_: progress(done, total)
+        yield _caller(progress)
     elif progress is True or (progress is not False and _is_seen() and find_spec("rich")):
         with _bar(label) as report:
             yield report
@@ -61,6 +66,18 @@ def reporting(label: str, *, progress: Report | bool | Literal["lines"] | None) 
         yield _Lines(label)
     else:
         yield lambda *_: None
+
+
+def _caller(listener: Any) -> Reporter:
+    """Return what calls `listener` with the two numbers that it takes, or else with an Amount."""
+    try:
+        signature(listener).bind(0, 0)
+    except TypeError:
+        pace = _Pace()
+        return lambda done, total, elements=0, size=0, /: listener(pace.amount(done, total, elements, size))
+    except ValueError:  # compiled, and says nothing of its arguments
+        pass
+    return lambda done, total, *_: listener(done, total)
 
 
 class _Pace:
