@@ -1,10 +1,12 @@
 """What writing costs, next to xarray's `to_zarr`, zarr-python, its pipeline zarrs and ngff-zarr, all in one run.
 
     python benchmarks/export.py [--tiles 256] [--rounds 3] [--real] [--folder /dev/shm]
+    python benchmarks/export.py --plan 1048576
 
 Tiles are 512 x 512 uint8 of a kernel that costs nearly nothing (value = row + col), so that what is left is the
 writing; with --real they are of the Mandelbrot set. Every way writes the same pixels with gzip at level 1. Only ours
-flushes every file to the disk and renames it.
+flushes every file to the disk and renames it. --plan prints the memory that a process of its own takes until the first
+of so many chunks is computed, of a new export and of one that has half of them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -32,6 +36,54 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TILESIZE = 512
+
+
+PLAN = """
+import resource, sys, tempfile, time
+from dataclasses import dataclass
+from pathlib import Path
+import mandeldask as md
+from mandeldask.exports.local_target import LocalTarget
+from mandeldask.fractal.kernel import About
+import numpy as np
+
+class First(Exception): pass
+
+@dataclass(frozen=True)
+class Stops:
+    about = About("benchmark", "A benchmark")
+    dtypes = {"iterations": np.dtype("u1")}
+    attributes = {}
+    def select(self, *_): return self
+    def __call__(self, grid): raise First
+    def __dask_tokenize__(self): return "stops"
+
+def megabytes(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+levels = -(-((int(sys.argv[1]) - 1).bit_length()) // 2)
+side = 2**levels
+half = sys.argv[2] == "1"
+tree = md.open_pyramid(levels=levels, tilesize=512, kernel=lambda *_: Stops(), chunks=None)
+md.export
+target = Path(tempfile.mkdtemp()) / "out.zarr"
+keys = lambda: (f"c/{row}/{col}" for row in range(side // 2) for col in range(side))
+if half:  # one that was stopped: its marks and ledger are real, its files are listed without being there
+    try: md.export(tree, target, levels=[0], progress=False)
+    except First: pass
+    with (target / "0/iterations/.export-one.log").open("w") as ledger:
+        ledger.writelines(f"{key} 5 0000002a\\n" for key in keys())
+    real = LocalTarget.sizes
+    def sizes(self, prefix):
+        yield from real(self, prefix)
+        if prefix.endswith("iterations"):
+            yield from ((key, 5) for key in keys())
+    LocalTarget.sizes = sizes
+before, began = megabytes(), time.perf_counter()
+try: md.export(tree, target, levels=[0], progress=False)
+except First: pass
+print(f"{side**2} chunks planned, {side**2 // 2 if half else 0} there: {time.perf_counter() - began:.1f} s, "
+      f"{megabytes() - before:.0f} MB over the {before:.0f} MB of imports" + " and half an export" * half)
+"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +120,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--real", action="store_true", help="tiles of the Mandelbrot set")
     parser.add_argument("--folder", help="where to write; by default where temporary files are")
+    parser.add_argument("--plan", type=int, metavar="CHUNKS", help="measure the memory of planning so many chunks")
     arguments = parser.parse_args()
+    if arguments.plan:
+        for there in ("0", "1"):
+            subprocess.run([sys.executable, "-c", PLAN, str(arguments.plan), there], check=True)
+        return
     across = math.isqrt(arguments.tiles)
     levels = max(1, (across - 1).bit_length())
     kernel = {} if arguments.real else {"kernel": lambda _pyramid, _level: Gradient()}
