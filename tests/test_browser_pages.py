@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 import pytest
+import sparse
 import xarray as xr
 from playwright.sync_api import sync_playwright
 from zarr.codecs import BloscCodec, ZstdCodec
@@ -29,6 +30,7 @@ DEEP = RANDOM.integers(0, 5000, (3, 2, 700, 900), np.uint16)
 HEIGHT = RANDOM.normal(0, 1, (4, 1200, 1100)).astype(np.float32)
 HEIGHT[:, 300:500, 200:700] = np.nan
 LABELS = RANDOM.integers(0, 50, (600, 500)).astype(np.int32)
+THIN = sparse.COO(np.where(LABELS > 45, LABELS, 0))
 FIELD = xr.Dataset(
     {"height": (("time", "lat", "lon"), HEIGHT, {"units": "m"})},
     {
@@ -45,6 +47,7 @@ TREES = {
     "parts": PARTS,
     "points": PARTS[0],
     "photo": PHOTO,
+    "thin": THIN,
     "deep": xr.DataArray(DEEP, dims=("t", "c", "y", "x")),
     "field": FIELD,
     "labels": xr.DataArray(LABELS, dims=("y", "x"), attrs={"flag_meanings": "cells"}),
@@ -248,6 +251,23 @@ def test_tables_are_pages_of_rows(tab, server):
     tab.get_by_label("Page", exact=True).press("Enter")
     tab.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 20")
     assert tab.locator("#rows tbody tr").last.inner_text().split("\t") == ["119", "119", "row <119>", "29.75"]
+    link = tab.url
+    tab.goto("about:blank")
+    tab.goto(link)
+    tab.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 20")
+
+
+def test_a_link_holds_the_part_of_a_line(tab, server):
+    shown(tab, server, "misc/signal")
+    for name, value in (("From element", "4000"), ("Elements", "200")):
+        tab.get_by_label(name).fill(value)
+        tab.get_by_label(name).press("Enter")
+    tab.wait_for_function("location.hash === '#from=4000&count=200'")
+    link = tab.url
+    tab.goto("about:blank")
+    tab.goto(link)
+    tab.wait_for_selector(IDLE)
+    assert tab.locator(".readout").inner_text().startswith("200 of 5,000 values")
 
 
 def test_small_pictures_are_drawn_in_lists(tab, server):
@@ -300,6 +320,9 @@ def test_a_phone_shows_it_all_and_nothing_overflows(chromium, server):
         page.goto(f"{server}/browse/{path}")
         page.wait_for_timeout(600)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    shown(page, server, "thin", x=250, y=300, scale=1, **{"as": "map", "ch0": "0_50_gray"})
+    seen = pixels(page)
+    np.testing.assert_array_equal(seen, expected(mapped(THIN.todense(), 0, 50, "gray"), seen, 250, 300))
     page.close()
 
 

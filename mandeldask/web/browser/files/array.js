@@ -30,7 +30,7 @@ export function showArray(place, server, state) {
 }
 
 async function show(page) {
-  const { place, server, failed } = page;
+  const { place, server, state, failed } = page;
   const { zarr, kind, type, name } = place.dataset;
   if (kind === "image") return await showImage(page);
   if (kind === "array") return failed(`This page does not draw arrays of ${type}.`);
@@ -38,8 +38,8 @@ async function show(page) {
   if (kind === "value") return await showValue(place, array);
   if (array.dims.length > 1)
     return failed(`This page does not draw arrays of ${type} with ${array.dims.length} dimensions.`);
-  if (kind === "column") return await showLine(place, array, failed);
-  return await showRows(place, server, [[name, zarr]], array.shape[0]);
+  if (kind === "column") return await showLine(place, array, state, failed);
+  return await showRows(place, server, state, [[name, zarr]], array.shape[0]);
 }
 
 async function showValue(place, array) {

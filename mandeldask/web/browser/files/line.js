@@ -1,12 +1,13 @@
 /** An array of one dimension as a line: all of it, or the part that is chosen. */
 
 import { element, labelled } from "./dom.js";
+import { keep } from "./permalink.js";
 import { missingValue, readNumbers, worded } from "./source.js";
 
 const MOST = 500_000; // elements that are read for one picture
 
-/** Draw `array` into `place`. */
-export async function showLine(place, array, failed) {
+/** Draw `array` into `place`; `state` is what a link holds, as `showPage` takes it. */
+export async function showLine(place, array, state, failed) {
   const length = array.shape[0];
   const canvas = element("canvas", { class: "plot", tabindex: 0, role: "img", "aria-label": "The values as a line" });
   const readout = element("p", { class: "readout", role: "status" });
@@ -119,7 +120,11 @@ export async function showLine(place, array, failed) {
     chosen = Math.min(values.length - 1, Math.max(0, (chosen ?? -1) + step));
     draw(chosen);
   });
-  form.addEventListener("change", load);
+  const write = keep(state, { from, count, ...(part ? { part } : {}) }, load);
+  form.addEventListener("change", () => {
+    write();
+    load();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   new ResizeObserver(() => values.length && draw(chosen)).observe(canvas);
   await load();

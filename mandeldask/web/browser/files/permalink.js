@@ -1,5 +1,31 @@
 /** The whole state of an image's page as the fragment of its URL, and back. */
 
+/**
+ * Keep the values of some controls in a fragment: take over what it says now, and when it changes.
+ *
+ * @param {{ read: () => string, write: (text: string) => void, listen: (changed: () => void) => void }} state
+ * @param {Record<string, HTMLInputElement | HTMLSelectElement>} controls by their names in the fragment
+ * @param {() => void} show called when it changed
+ * @returns {() => void} writes the values
+ */
+export function keep(state, controls, show) {
+  const take = () => {
+    const said = new URLSearchParams(state.read().replace(/^#/, ""));
+    for (const [name, control] of Object.entries(controls)) {
+      const before = control.value;
+      control.value = said.get(name) ?? before;
+      if (!control.value) control.value = before; // what it says is no value of the control
+    }
+  };
+  take();
+  state.listen(() => {
+    take();
+    show();
+  });
+  const values = () => Object.entries(controls).map(([name, { value }]) => [name, value]);
+  return () => state.write(new URLSearchParams(values()).toString());
+}
+
 /** Return the state as text. */
 export function written({ viewport, look, picture }) {
   const parts = new URLSearchParams();

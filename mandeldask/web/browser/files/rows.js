@@ -1,6 +1,7 @@
 /** Columns of one length as a grid of rows, a page at a time. */
 
 import { element, labelled } from "./dom.js";
+import { keep } from "./permalink.js";
 import { openArray, readRow, worded } from "./source.js";
 
 const ROWS = 50;
@@ -22,10 +23,11 @@ function columnsOf(name, array) {
  *
  * @param {HTMLElement} place
  * @param {object} server what is read from
+ * @param {object} state what a link holds, as `showPage` takes it
  * @param {[string, string][]} named name and URL of each
  * @param {number} length rows of all
  */
-export async function showRows(place, server, named, length) {
+export async function showRows(place, server, state, named, length) {
   const opened = await Promise.allSettled(named.map(async ([, url]) => await openArray(server, url)));
   const arrays = opened.map((each) => (each.status === "fulfilled" ? each.value : undefined));
   const columns = named.flatMap(([name], index) => columnsOf(name, arrays[index]));
@@ -40,14 +42,14 @@ export async function showRows(place, server, named, length) {
   const page = element("input", { type: "number", min: 1, max: pages, value: 1 });
   const step = (by) => () => {
     page.value = Math.min(pages, Math.max(1, Number(page.value) + by));
-    show();
+    turn();
   };
   const before = element("button", { type: "button", click: step(-1) }, "Previous");
   const after = element("button", { type: "button", click: step(1) }, "Next");
   const said = element("span", { class: "quiet" });
   const form = element(
     "form",
-    { class: "line", "aria-label": "Pages of rows", submit: (event) => event.preventDefault(), change: () => show() },
+    { class: "line", "aria-label": "Pages of rows", submit: (event) => event.preventDefault(), change: () => turn() },
     before,
     labelled("Page", page),
     element("span", {}, `of ${pages.toLocaleString("en")}`),
@@ -62,6 +64,12 @@ export async function showRows(place, server, named, length) {
       element("table", { class: "data" }, element("thead", {}, head), body),
     ),
   );
+
+  const write = keep(state, { page }, () => show());
+  function turn() {
+    write();
+    show();
+  }
 
   async function show() {
     const number = Math.min(pages, Math.max(1, Math.floor(Number(page.value) || 1)));

@@ -18,11 +18,11 @@ export function showPage(root, server, state) {
   const view = /** @type {HTMLElement} */ (root.querySelector("#view"));
   if (view) showArray(view, server, state);
   const rows = root.querySelector("#rows");
-  if (rows) showColumns(rows, server);
+  if (rows) showColumns(rows, server, state);
 }
 
-function showColumns(rows, server) {
+function showColumns(rows, server, state) {
   const { zarr, columns, length } = rows.dataset;
   const named = columns.split(" ").map((name) => [decodeURIComponent(name), `${zarr}/${name}`]);
-  showRows(rows, server, named, Number(length)).catch((error) => rows.append(error.message));
+  showRows(rows, server, state, named, Number(length)).catch((error) => rows.append(error.message));
 }
