@@ -92,9 +92,9 @@ browser: tests/clients/node_modules/.installed tests/viewer/node_modules/.instal
 
 # Clients that need packages of their own and are no part of the tests; Python 3.12 for the newest GDAL.
 .PHONY: other-clients
-other-clients: setup  ## open the set in ome-zarr-py, napari's plugin, ngff-zarr, bioio and GDAL
+other-clients: setup  ## open the set and a grid in ome-zarr-py, napari's plugin, ngff-zarr, bioio and GDAL
 	$(PYTHON) -m venv build/clients
-	build/clients/bin/python -m pip install --quiet aiohttp bioio-ome-zarr napari-ome-zarr ngff-zarr[validate] ome-zarr rasterio zarr
+	build/clients/bin/python -m pip install --quiet aiohttp bioio bioio-ome-zarr napari-ome-zarr ngff-zarr[remote,validate] ome-zarr rasterio zarr
 	build/clients/bin/python tests/clients/other_clients.py $(BIN)/mandeldask
 
 # nginx is only for the test of docs/how-to/behind-nginx.md.
