@@ -36,6 +36,9 @@ FLOOR: ErrorBound = 2.0**-900
 _LEAST = 2.0**-450
 """Lower limit for a rebased dz relative to its old scale, so that what underflowed stays below `FLOOR`."""
 
+_LEAST_PRODUCT: ErrorBound = 2.0**-1000
+"""More than a product of two squares loses where it is below the range of float64."""
+
 MARGIN: ErrorBound = 2.0**-47
 """More than what rounding does to |z| < 16 when it is compared with 2."""
 
@@ -132,17 +135,18 @@ def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
 def advance_slope(w, count, z_x, z_y, scale, spacing, bound):
     """Do the same step of the derivatives g = dw/d(pixel), g' = 2 z g + spacing, and of their bounds. Before `advance`.
 
-    q is the square of a bound on the error of g.
+    q is the square of a bound on the error of g. Unlike roundings, what the error of z adds to it is largest in the
+    last steps: shared out over all, as S is, it would count for sqrt(n) times too much. So the sum is squared exactly.
     """
-    scale2, rounding = scale * scale, SLOPE / bound.kappa
-    constant = rounding * spacing**2 + FLOOR
+    scale2, per_error = scale * scale, 16.5 * bound.kappa
+    growth, constant = bound.growth / (1.0 + bound.kappa), SLOPE * spacing**2 + FLOOR
     for i in range(count):
         zx, zy = z_x + scale * w[X + i], z_y + scale * w[Y + i]
         x, y = w[GX + i], w[GY + i]
         z2, error2 = zx * zx + zy * zy, scale2 * w[S + i]
-        w[Q + i] = bound.growth * (z2 + 2.0 * error2) * w[Q + i] + (
-            (16.5 * error2 + rounding * z2) * (x * x + y * y) + constant
-        )
+        kept = growth * (z2 + 2.0 * error2) * w[Q + i]
+        added = (per_error * error2 + SLOPE * z2) * (x * x + y * y) + constant
+        w[Q + i] = kept + 2.0 * np.sqrt(kept * added + _LEAST_PRODUCT) + added
         w[GX + i] = 2.0 * (zx * x - zy * y) + spacing
         w[GY + i] = 2.0 * (zx * y + zy * x)
 

@@ -129,6 +129,14 @@ def test_q_bounds_the_error_of_a_derivative(modulus, scale, size, dc_scale, step
                 assert lost.square() <= exact(w[ds.Q + i])
 
 
+def test_q_bounds_the_error_of_a_derivative_too_small_for_products_of_squares():
+    bound, w = ds.bound_for(1000), np.zeros(ds.SIZE)
+    r, g, q = 2.0**-20, 2.0**-430, 2.0**-449
+    w[ds.X], w[ds.GX], w[ds.S], w[ds.Q] = 1.0, g, bound.u * r * r, q * q
+    advance_slope(w, 1, 1.0, 0.0, 1.0, 0.0, bound)
+    assert (2 * (exact(2.0) + exact(r)) * exact(q) + 2 * exact(r) * exact(g)) ** 2 <= exact(w[ds.Q])
+
+
 @pytest.mark.parametrize("length", [1, 2, 7, 8])
 def test_unlooked_steps_lose_no_more_than_lose_says(length):
     """As `delta_groups` takes safe steps: majorants G and D of the slope and of what dc becomes (Lemma 22)."""
