@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.pyramid import Pyramid
 
-PAGE_FIELDS = ("iterations", "smooth", "period")
-"""What the page asks of every place."""
+PAGE_FIELDS = (("smooth",), ("period",))
+"""What the page asks of every place, one after the other."""
 
 FIRST_VIEW = (("-0.65", -5, 128), ("-0.75+0.1j", -9, 64))
 """Centre, log2 of the spacing and pixels a side of grids that need the kernels of the page's first view."""
@@ -84,4 +84,5 @@ def compute(tiles: tuple[tuple[str, int, int], ...]) -> None:
     """Compute grids as the page asks for them."""
     for center, exponent, pixels in tiles:
         spacing = Fraction(2) ** exponent
-        Mandelbrot(auto_maxiter(spacing), PAGE_FIELDS)(Grid.window(center, pixels * spacing, (pixels, pixels)))
+        for fields in PAGE_FIELDS:
+            Mandelbrot(auto_maxiter(spacing), fields)(Grid.window(center, pixels * spacing, (pixels, pixels)))

@@ -48,6 +48,20 @@ def test_webgl_draws_what_the_definition_says(page, server, look):
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 500
 
 
+def test_a_picture_drawn_part_by_part_is_the_whole_picture(page, server):
+    show(page, server, place("-0.16", "1.03", Fraction(2) ** -12, antialias="off"))
+    whole = page.evaluate(
+        """() => {
+          const { painter, canvas: { width, height }, shown, style } = viewer;
+          const other = new painter.constructor(Object.assign(document.createElement("canvas"), { width, height }));
+          other.draw(shown, 1, style);
+          return viewer.canvas.toDataURL() === other.canvas.toDataURL();
+        }"""
+    )
+    assert whole
+    assert page.failures == []
+
+
 def test_looks_change_without_asking_again(page, server):
     show(page, server, START)
     before, asked = picture(page), [url for url in page.requested if "/c/" in url]

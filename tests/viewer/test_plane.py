@@ -14,7 +14,21 @@ from mandeldask.fractal.julia import Julia
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.rationals import as_point, as_text
-from viewing import PATIENCE_MS, PROVEN, READY, check, place, plane_grid, settle, show, state, until, values
+from viewing import (
+    PATIENCE_MS,
+    PROVEN,
+    READY,
+    check,
+    corner,
+    encoded,
+    place,
+    plane_grid,
+    settle,
+    show,
+    state,
+    until,
+    values,
+)
 
 pytestmark = pytest.mark.external
 
@@ -90,6 +104,23 @@ def test_whatever_is_missing_shows_something_coarser(page, server):
     page.wait_for_selector("canvas[data-state=loading]")
     seen = values(page, (slice(0, 420), slice(0, 640)))
     assert (seen != 0xFFFFFFFF).all()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_sketches_come_first_and_are_every_sixteenth_pixel(page, server):
+    page.route("**/*tilesize256*/*/*/c/**", lambda route: None)  # tiles of all pixels are never answered
+    page.goto(f"{server.page}{place('-0.7436438', '0.1318259', spacing(-15))}")
+    until(page, "window.viewer?.shown?.length > 0 && viewer.tiles.size.tiles >= 2 && !viewer.painter.busy")
+    until(page, "viewer.shown.length === viewer.tiles.size.tiles && viewer.canvas.dataset.state === 'loading'")
+    seen, box = state(page), (slice(0, 420), slice(0, 640))
+    shown = values(page, box)
+    assert (shown != 0xFFFFFFFF).all()
+    first = [-start % 16 for start in corner(seen, box)]
+    every = tuple(slice(start, None, 16) for start in first)
+    known = shown[every] < 0xF0000000
+    expected = encoded(plane_grid(seen, box)[every], seen["maxiter"], "smooth")
+    np.testing.assert_array_equal(shown[every][known], expected[known])
+    assert len(np.unique(expected[known])) > 100
     page.unroute_all(behavior="ignoreErrors")
 
 

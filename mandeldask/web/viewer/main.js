@@ -25,8 +25,11 @@ const OUTSIDE = "That lies outside of what this page shows. Here is the nearest 
 
 function fit() {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
-  canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((size) =>
+    Math.max(1, Math.round(size * ratio)),
+  );
+  if (canvas.width !== width) canvas.width = width; // to set it at all clears the canvas
+  if (canvas.height !== height) canvas.height = height;
 }
 
 function fail(error) {
@@ -134,6 +137,7 @@ async function start() {
 
 function drawn(page) {
   const { explorer, raised } = page;
+  document.documentElement.toggleAttribute("data-slow", explorer.slow);
   showPlace(explorer);
   showBusy(explorer);
   showPointer(page);

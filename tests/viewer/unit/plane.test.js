@@ -72,3 +72,22 @@ test("what is no c of a Julia set is none", () => {
   assert.equal(juliaIn("#julia=1/3-1j"), "1r3i-1");
   assert.equal(juliaIn("#julia=-2"), "-2i0");
 });
+
+test("sketches are the same tiles of fewer pixels, and stand in for levels of their spacing", () => {
+  const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"));
+  const view = viewAt(plane, "-0.75", "0.1", -40);
+  const level = plane.level(view);
+  assert.deepEqual(
+    plane.sketches(level, true).map(({ steps }) => steps),
+    [4, 2],
+  );
+  for (const { level: sketch, steps } of plane.sketches(level, true)) {
+    assert.equal(sketch.spacing.e, level.spacing.e + steps);
+    assert.ok(plane.standIns(level, steps).some(({ key }) => key === sketch.key));
+    for (const { level: other } of plane.sketches(plane.coarser(level, 2), true)) {
+      assert.equal(other.key === sketch.key, other.n === sketch.n);
+    }
+  }
+  const [few] = plane.sketches(level, false);
+  assert.ok(tilesInSight(view, few.level, SCREEN).length <= 6);
+});

@@ -5,6 +5,7 @@ import { chunkShape } from "./chunks.js";
 
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const MAGNIFY = 5; // levels past the finest: a pixel of level 0 is 32 of the screen
+const SKETCHES = [4, 2]; // levels up of the tiles asked for first: one stands in for 256, then for 16
 const LIMITS = { uint8: [0, 255], int8: [-128, 127], uint16: [0, 65535], int16: [-32768, 32767] };
 
 export class Image {
@@ -42,6 +43,16 @@ export class Image {
   /** The level `steps` coarser (finer where negative), or null. */
   coarser(level, steps) {
     return this.levels[level.number + steps] ?? null;
+  }
+
+  /** Levels that stand in for one, with pixels `steps` times twice as wide as its own. */
+  standIns(level, steps) {
+    return [this.coarser(level, steps)].filter(Boolean);
+  }
+
+  /** What to ask for before a level, soonest first: {level, steps} as of `standIns`. */
+  sketches(level) {
+    return SKETCHES.map((steps) => ({ level: this.coarser(level, steps), steps })).filter((each) => each.level);
   }
 
   /** Where the values of a tile are: {url, metadata, headers, row, col, rule} for the worker. */

@@ -3,7 +3,9 @@
  *
  * A tile of level n is 16/2^n plane units wide, counted from -8 + 8i. The server holds them in pyramids at
  * `/zarr/v3/at/<spec>.zarr`, each of LEVELS levels, that divide the plane between them: which tile is in which pyramid
- * follows from its place alone, so that all visitors ask for the same URLs.
+ * follows from its place alone, so that all visitors ask for the same URLs. Each field has pyramids of its own, since a
+ * server computes all fields of a pyramid at once. So have sketches: the same tiles of fewer pixels, every fourth along
+ * each side.
  */
 
 import { add, dyadicText, rational, round, subtract } from "../numbers/rationals.js";
@@ -12,15 +14,17 @@ import { openGroup, Refusal } from "./server.js";
 
 export const TILE = 256;
 const TILE_BITS = 8;
+const SKETCH_BITS = 6; // of a tile that is there soon
 const WIDTH_BITS = 4; // the lattice is 2^4 plane units wide
 const LEVELS = 16; // of a pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
 const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
 const LEAST_DIGITS = 10; // binary, of c of a Julia set
+const MOST_OPEN = 128; // pyramids
 const DISC_BITS = 6; // of the middle of a disc, past those of its radius
 const CORNER = rational(8);
 
-/** What is computed in one spelling of a pyramid; Julia sets have no period. */
+/** What is computed of a place; Julia sets have no period. */
 const FIELDS = ["iterations", "smooth", "period"];
 
 export class Plane {
@@ -29,13 +33,13 @@ export class Plane {
   fields = FIELDS.slice(0, 2);
   width = 1n << BigInt(WIDTH_BITS);
   height = this.width;
-  coarsest = WIDTH_BITS - 8; // scales, of View
+  coarsest = WIDTH_BITS - TILE_BITS; // scales, of View
   finest = -Infinity; // where the server's limits end, once known
   ends = ""; // what the server said there
 
   #boost = 0;
   #pyramids = new Map(); // spec -> promise of an opened pyramid
-  #reach = new Map(); // band and boost -> levels that the server opens there
+  #reach = new Map(); // bits of a tile, band and boost -> levels that the server opens there
 
   /**
    * @param {URL} root the server's Zarr v3 root
@@ -50,7 +54,7 @@ export class Plane {
 
   /** Open the topmost pyramid; throws a Refusal where the server has no places. */
   async open() {
-    await this.#pyramid(0, 0n, 0n, LEVELS);
+    await this.#pyramid(0, 0n, 0n, LEVELS, { bits: TILE_BITS, field: "smooth" });
     return this;
   }
 
@@ -66,15 +70,32 @@ export class Plane {
     return n < 1 || WIDTH_BITS - TILE_BITS - n < this.finest ? null : this.#level(n);
   }
 
+  /** Levels that stand in for one, with pixels `steps` times twice as wide as its own. */
+  standIns(level, steps) {
+    const sketch = level.n - steps + TILE_BITS - SKETCH_BITS;
+    const drawn = sketch >= 1 && sketch <= level.n ? [this.#level(sketch, SKETCH_BITS)] : [];
+    return [...drawn, this.coarser(level, steps)].filter(Boolean);
+  }
+
+  /** What to ask for before a level, soonest first: {level, steps} as of `standIns`. The second is for slow places. */
+  sketches(level, slow) {
+    const bits = TILE_BITS - SKETCH_BITS;
+    return (slow ? [bits, 0] : [bits])
+      .filter((up) => level.n - up >= 1)
+      .map((up) => ({ level: this.#level(level.n - up, SKETCH_BITS), steps: up + bits }));
+  }
+
   /** @returns levels are equal if their keys are */
-  #level(n) {
-    const spacing = { m: 1n, e: WIDTH_BITS - TILE_BITS - n };
+  #level(n, bits = TILE_BITS) {
+    const spacing = { m: 1n, e: WIDTH_BITS - bits - n };
     const extent = { m: 1n, e: WIDTH_BITS - n };
     const most = 1n << BigInt(n);
-    const key = `${n}^${this.#boost}`;
+    const keyAt = (boost) => `${n}^${boost}${bits === TILE_BITS ? "" : "~"}`;
+    const key = keyAt(this.#boost);
     const maxiter = autoMaxiter(spacing.e) * 4 ** this.#boost;
-    const level = { key, n, spacing, extent: [extent, extent], shape: [TILE, TILE], rows: most, cols: most, maxiter };
-    return { ...level, older: this.#boost > 0 ? { ...level, key: `${n}^${this.#boost - 1}` } : null };
+    const shape = [1 << bits, 1 << bits];
+    const level = { key, n, bits, spacing, extent: [extent, extent], shape, rows: most, cols: most, maxiter };
+    return { ...level, older: this.#boost > 0 ? { ...level, key: keyAt(this.#boost - 1) } : null };
   }
 
   /**
@@ -87,7 +108,7 @@ export class Plane {
     const band = Math.floor((level.n - 1) / LEVELS);
     const depth = level.n - band * LEVELS; // 1 is the coarsest level of the pyramid
     const [p, q] = [col >> BigInt(depth), row >> BigInt(depth)];
-    const pyramid = await this.#opened(band, p, q, depth);
+    const pyramid = await this.#opened(band, p, q, depth, { bits: level.bits, field });
     const number = pyramid.levels - depth;
     const path = `${number}/${field}`;
     const part = (1n << BigInt(depth)) - 1n;
@@ -109,15 +130,17 @@ export class Plane {
     return this.julia === "";
   }
 
-  /** Open what a view may need next. */
-  prepare(view) {
+  /** Open what a view may need next of a field. */
+  prepare(view, field) {
     const { n } = this.level(view);
     const band = Math.floor((n - 1) / LEVELS);
     if (n - band * LEVELS <= LEVELS - AHEAD) return;
     const depth = (band + 1) * LEVELS;
     const extent = { m: 1n, e: WIDTH_BITS - depth };
     const [p, q] = view.cell(0, 0, extent, extent);
-    this.#opened(band + 1, p, q, 1).catch(() => {}); // the tiles will say why
+    for (const bits of [SKETCH_BITS, TILE_BITS]) {
+      this.#opened(band + 1, p, q, 1, { bits, field }).catch(() => {}); // the tiles will say why
+    }
   }
 
   /** The exact plane point of source coordinates. */
@@ -136,8 +159,10 @@ export class Plane {
     const band = Math.floor((level.n - 1) / LEVELS);
     const [col, row] = view.cell(0, 0, ...level.extent);
     const depth = BigInt(level.n - band * LEVELS);
-    const spec = this.#spec(band, col >> depth, row >> depth, this.#levels(band));
-    return { url: this.#url(spec).href, path: `${this.#levels(band) - Number(depth)}` };
+    const levels = this.#levels(band, TILE_BITS);
+    const fields = this.provable ? FIELDS : this.fields;
+    const spec = this.#spec(band, col >> depth, row >> depth, levels, { bits: TILE_BITS, field: fields.join("-") });
+    return { url: this.#url(spec).href, path: `${levels - Number(depth)}` };
   }
 
   /** The point (dx, dy) screen pixels from the middle, to a pixel, as the server spells the c of a Julia set. */
@@ -165,29 +190,30 @@ export class Plane {
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
   }
 
-  #levels(band) {
-    return this.#reach.get(`${band}^${this.#boost}`) ?? LEVELS;
+  #levels(band, bits) {
+    return this.#reach.get(`${bits}^${band}^${this.#boost}`) ?? LEVELS;
   }
 
   /** The pyramid of a band at (p, q): with fewer levels where the server's limits end inside the band. */
-  async #opened(band, p, q, depth) {
+  async #opened(band, p, q, depth, kind) {
+    const { bits } = kind;
     for (;;) {
-      const levels = this.#levels(band);
+      const levels = this.#levels(band, bits);
       if (levels < depth) throw new Refusal(this.ends, 403);
       try {
-        return await this.#pyramid(band, p, q, levels);
+        return await this.#pyramid(band, p, q, levels, kind);
       } catch (error) {
-        if (error.status !== 403 || this.#boost > 0 || levels !== this.#levels(band)) throw error;
-        this.#end(band, levels >> 1, error.message);
+        if (error.status !== 403 || this.#boost > 0 || levels !== this.#levels(band, bits)) throw error;
+        this.#end(band, levels >> 1, bits, error.message);
       }
     }
   }
 
   /** Remember that a band has no more than so many levels. */
-  #end(band, levels, message) {
-    this.#reach.set(`${band}^${this.#boost}`, levels);
+  #end(band, levels, bits, message) {
+    this.#reach.set(`${bits}^${band}^${this.#boost}`, levels);
     this.ends = message;
-    this.finest = Math.max(this.finest, WIDTH_BITS - TILE_BITS - (band * LEVELS + levels));
+    if (bits === TILE_BITS) this.finest = Math.max(this.finest, WIDTH_BITS - TILE_BITS - (band * LEVELS + levels));
   }
 
   /** How often maxiter is multiplied by 4; limits may end elsewhere then. */
@@ -201,13 +227,13 @@ export class Plane {
     this.#reach.clear();
   }
 
-  async #pyramid(band, p, q, levels) {
-    const spec = this.#spec(band, p, q, levels);
+  async #pyramid(band, p, q, levels, kind) {
+    const spec = this.#spec(band, p, q, levels, kind);
     if (!this.#pyramids.has(spec)) {
       const opening = openGroup(this.#url(spec), this.headers).then((group) => ({ group, levels }));
       this.#pyramids.set(spec, opening);
       opening.catch(() => this.#pyramids.delete(spec));
-      if (this.#pyramids.size > 64) this.#pyramids.delete(this.#pyramids.keys().next().value);
+      if (this.#pyramids.size > MOST_OPEN) this.#pyramids.delete(this.#pyramids.keys().next().value);
     }
     return await this.#pyramids.get(spec);
   }
@@ -216,10 +242,10 @@ export class Plane {
     return new URL(`at/${spec}.zarr/`, this.root);
   }
 
-  #spec(band, p, q, levels) {
+  #spec(band, p, q, levels, { bits, field }) {
     const a = band * LEVELS; // the pyramid is 2^(4 - a) wide
-    const fields = this.provable ? FIELDS : this.fields;
-    return this.spelled(p, q, WIDTH_BITS - a, { levels, tilesize: TILE, maxiter: this.#maxiter(a, levels), fields });
+    const pyramid = { levels, tilesize: 1 << bits, maxiter: this.#maxiter(a, levels, bits), fields: [field] };
+    return this.spelled(p, q, WIDTH_BITS - a, pyramid);
   }
 
   /**
@@ -239,9 +265,9 @@ export class Plane {
     return `re${re}_im${im}_width${width}_levels${levels}_tilesize${tilesize}_maxiter${maxiter}_${fields.join("-")}${julia}`;
   }
 
-  #maxiter(a, levels) {
+  #maxiter(a, levels, bits) {
     if (this.#boost === 0) return "auto";
-    const finest = WIDTH_BITS - TILE_BITS - a - levels;
+    const finest = WIDTH_BITS - bits - a - levels;
     return Array.from({ length: levels }, (_, number) => autoMaxiter(finest + number) * 4 ** this.#boost).join(".");
   }
 }

@@ -29,7 +29,6 @@ export class Tiles {
     this.changed = changed;
     this.failed = failed;
     this.recovered = recovered;
-    this.pace = 0; // milliseconds that a tile took lately
   }
 
   /** The tile of a key, or undefined. */
@@ -97,10 +96,9 @@ export class Tiles {
     const { key } = request;
     const controller = new AbortController();
     this.#loading.set(key, controller);
-    const began = performance.now();
     try {
       const contents = await this.load(request, controller.signal);
-      if (!controller.signal.aborted) this.#arrived(request, contents, performance.now() - began);
+      if (!controller.signal.aborted) this.#arrived(request, contents);
     } catch (error) {
       if (!controller.signal.aborted) this.#fail(key, error);
     } finally {
@@ -110,9 +108,8 @@ export class Tiles {
     }
   }
 
-  #arrived(request, contents, milliseconds) {
+  #arrived(request, contents) {
     this.#since = performance.now();
-    this.pace += 0.15 * (milliseconds - this.pace);
     this.#failures.delete(request.key);
     if (this.#away > 0) this.recovered();
     this.#away = 0;

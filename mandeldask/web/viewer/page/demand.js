@@ -4,14 +4,19 @@ import { prove } from "../data/encoding.js";
 import { previews, tilesInSight } from "../picture/scene.js";
 
 const CHEAP_MS = 700; // tiles that take longer are not asked for twice as fine
+const SLOW_MS = 2500; // before those that take longer, a finer sketch is asked for
+const LATEST = 0.3; // part of the last tile in the pace
 
 export class Demand {
+  #view; // of the last requests
+
   /** @param {object} source @param {import("../data/loader.js").Loader} loader */
   constructor(source, loader) {
     this.source = source;
     this.loader = loader;
     this.field = source.fields.includes("smooth") ? "smooth" : source.fields[0];
     this.antialias = true;
+    this.pace = 0; // milliseconds that a tile takes, as far as the last ones tell
   }
 
   /**
@@ -22,14 +27,15 @@ export class Demand {
    * @param {boolean} moving then nothing is asked for that a moment later would be of no use
    */
   requests(view, screen, at, tiles, moving) {
+    this.#view = view;
     const level = this.source.level(view);
     const own = tilesInSight(view, level, screen, at);
-    const first = previews(view, level, screen, at, this.source, tiles);
+    const first = previews(view, level, screen, at, this.source, tiles, this.pace > SLOW_MS);
     if (moving) return [...first, ...own];
-    this.source.prepare(view);
+    this.source.prepare(view, this.field);
     const here = own.map(({ key }) => tiles.get(key)).filter(Boolean);
     if (here.length < own.length) return [...first, ...own];
-    return [...own, ...here.flatMap((tile) => this.#improvements(tile)), ...this.#finer(view, screen, at, tiles)];
+    return [...own, ...here.flatMap((tile) => this.#improvements(tile)), ...this.#finer(view, screen, at)];
   }
 
   /** The level that smooths edges, twice as fine, and the view and screen that show it; null where none is wanted. */
@@ -44,14 +50,22 @@ export class Demand {
   async load({ improves, ...request }, signal) {
     const asked = improves ? "period" : this.field;
     const { width, height, ...job } = await this.#located(request, asked);
+    const began = performance.now();
     const { fixed, capped } = await this.loader.load(job, signal);
     if (improves) {
       improve(improves, fixed);
       return null;
     }
+    this.#took(performance.now() - began, width * height);
     const tile = { fixed, capped, width, height, version: 0, smooth: asked !== "iterations", proved: capped === 0 };
     if (capped > 0 && !this.source.provable) improve(tile, null);
     return tile;
+  }
+
+  /** Learn from the time of a tile, or of a sketch of one. */
+  #took(milliseconds, pixels) {
+    const [height, width] = this.source.level(this.#view).shape;
+    this.pace += LATEST * ((milliseconds * width * height) / pixels - this.pace);
   }
 
   async #located(request, field) {
@@ -66,8 +80,8 @@ export class Demand {
     return tile.proved ? [] : [{ key: `${key}~period`, improves: tile, level, row, col }];
   }
 
-  #finer(view, screen, at, tiles) {
-    const fine = tiles.pace < CHEAP_MS ? this.fineLevel(view, screen) : null;
+  #finer(view, screen, at) {
+    const fine = this.pace < CHEAP_MS ? this.fineLevel(view, screen) : null;
     if (!fine) return [];
     return tilesInSight(
       fine.view,

@@ -3,6 +3,7 @@
 import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
 import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
 import { Tiles } from "../data/tiles.js";
+import { cover } from "../picture/changes.js";
 import { drawing, keyOf, reduced, tilesInSight } from "../picture/scene.js";
 import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
@@ -12,16 +13,24 @@ const MAGNIFY = 5; // levels past the finest
 const ASK_EVERY_MS = 120; // requests while moving; most would be given up at once
 const FADE_MS = 350; // of the contrast
 const FRAME_MS = 20; // that a picture may take while things move; fewer values are drawn where it takes longer
+const TOGETHER_MS = 200; // tiles that come within so long are drawn together where pictures take longer
+const REFINE_MS = 150; // that a part of the finest picture may take
 const SETTLE_MS = 200; // after the last change, the whole picture is drawn
 const SAMPLES = 12; // along each side of a tile
+const SAME = 0.002; // a difference of contrasts that cannot be seen
+const SIMILAR = 0.1; // one that can wait for the last tile
 
 export class Explorer {
   #motion = null;
   #frame = 0;
   #asked = 0;
   #contrast = null; // {from, to, start, now}
+  #fitting = null; // {sample, contrast} of what was drawn last
   #changed = 0; // when the view or its tiles last did
-  #settling = 0; // timer
+  #moved = 0; // when the view last did
+  #timer = 0; // of the next picture
+  #painted = 0; // when the last one was
+  #covered = false; // whether it left nothing out
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -39,7 +48,7 @@ export class Explorer {
     this.tiles = new Tiles({
       load: (request, signal) => this.demand.load(request, signal),
       maxBytes: (Reflect.get(navigator, "deviceMemory") ?? 4) >= 4 ? 2 ** 27 : 2 ** 26,
-      changed: () => this.#change(),
+      changed: () => this.#arrived(),
       failed: events.failed,
       recovered: events.recovered,
     });
@@ -145,11 +154,12 @@ export class Explorer {
       this.#asked = now;
       tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, this.#motion !== null));
     }
-    if (this.painter.busy) this.refresh();
+    const { busy } = this.painter;
+    if (busy) this.refresh();
     else this.#paint(now);
     canvas.dataset.state =
-      this.#motion || this.#frame || this.#settling ? "moving" : tiles.missing > 0 ? "loading" : "idle";
-    this.events.drawn(this);
+      this.#motion || this.#frame || this.#timer ? "moving" : tiles.missing > 0 ? "loading" : "idle";
+    if (!busy) this.events.drawn(this);
   }
 
   #paint(now) {
@@ -161,43 +171,79 @@ export class Explorer {
     this.style.contrast = contrast;
     const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
     const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // steps of whole counts are no slopes
-    const part = this.#part();
-    clearTimeout(this.#settling);
-    this.#settling = part < 1 && !this.#motion ? setTimeout(() => this.refresh(), SETTLE_MS) : 0;
+    const part = this.#part(drawn, now);
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#painted = now;
+    this.#covered = cover(
+      drawn.map(({ box }) => box),
+      canvas,
+    );
     if (part < 1) {
+      if (!this.#motion) this.#later(SETTLE_MS);
       painter.draw(reduced(drawn, part), part, style);
       return;
     }
     const fine = this.#motion ? null : this.demand.fineLevel(view, canvas);
     const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
-    if (better?.every(({ tile }) => tile.level.key === fine.level.key)) painter.draw(better, 2, style);
-    else painter.draw(drawn, 1, style);
+    if (!better?.every(({ tile }) => tile.level.key === fine.level.key)) painter.draw(drawn, 1, style);
+    else if (!painter.refine(better, style, REFINE_MS)) this.refresh();
   }
 
   /** Values to a screen pixel: 1, or less while things change on a machine that cannot draw so many in time. */
-  #part() {
-    const settled = !this.#motion && performance.now() - this.#changed >= SETTLE_MS;
+  #part(drawn, now) {
     const { cost } = this.painter;
-    if (settled || cost <= FRAME_MS) return 1;
+    if (!this.slow) return 1;
+    const own = drawn.some(({ tile }) => tile.level.key === this.level.key);
+    const quiet = (since) => now - since >= SETTLE_MS;
+    if (!this.#motion && quiet(this.#moved) && (own || quiet(this.#changed))) return 1;
     return cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
   }
 
-  #change() {
+  /** Draw what came: at once where it is urgent or cheap, else some of it together. */
+  #arrived() {
     this.#changed = performance.now();
-    this.refresh();
+    const wait = this.#painted + TOGETHER_MS - this.#changed;
+    if (!this.slow || this.#motion || !this.#covered || this.tiles.missing === 0 || wait <= 0) this.refresh();
+    else this.#later(wait);
   }
 
-  /** The contrast of what is drawn, approached over some frames so that nothing flashes. */
+  #later(milliseconds) {
+    this.canvas.dataset.state = "moving";
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      this.refresh();
+    }, milliseconds);
+  }
+
+  /** Whether pictures take longer than a frame. */
+  get slow() {
+    return this.painter.cost > FRAME_MS;
+  }
+
+  /** The contrast of what is drawn, approached over some frames so that nothing flashes; held while tiles come. */
   #follow(drawn, now) {
-    const wanted = contrastOf(this.#sample(drawn), this.style.linear) ?? this.#contrast?.to ?? FLAT;
     const before = this.#contrast;
-    if (!before || this.still) this.#contrast = { from: wanted, to: wanted, start: now };
-    else if (!alike(before.to, wanted)) this.#contrast = { from: before.now, to: wanted, start: now };
+    const wanted = this.#wanted(drawn) ?? before?.to ?? FLAT;
+    const whole = this.#motion !== null || drawn.every(({ tile }) => tile.level.key === this.level.key);
+    if (!before || (this.still && whole)) this.#contrast = { from: wanted, to: wanted, start: now };
+    else if (!alike(before.to, wanted, whole ? SAME : SIMILAR))
+      this.#contrast = { from: this.still ? wanted : before.now, to: wanted, start: now };
     const { from, to, start } = this.#contrast;
-    const part = from === to ? 1 : Math.min(1, (now - start) / FADE_MS);
+    const slow = !this.#motion && this.slow; // then it is one picture in place of many
+    const part = from === to || slow ? 1 : Math.min(1, (now - start) / FADE_MS);
     this.#contrast.now = between(from, to, part);
     if (part < 1) this.refresh();
     return this.#contrast.now;
+  }
+
+  /** The contrast that fits what is drawn; the same object as long as that is the same. */
+  #wanted(drawn) {
+    const values = this.#sample(drawn);
+    const { sample, contrast } = this.#fitting ?? {};
+    if (sample?.length === values.length && values.every((value, at) => value === sample[at])) return contrast;
+    this.#fitting = { sample: values, contrast: contrastOf(values, this.style.linear) };
+    return this.#fitting.contrast;
   }
 
   /** Values in sight, evenly. */
@@ -225,7 +271,8 @@ export class Explorer {
     if (scale !== view.scale) this.#stopAtEnd(view.scale);
     this.view = (scale === view.scale ? view : view.zoom(scale)).clamp(width, height);
     this.events.moved(this);
-    this.#change();
+    this.#moved = this.#changed = performance.now();
+    this.refresh();
   }
 
   #stopAtEnd(scale) {

@@ -6,6 +6,13 @@ import { coordinate, count, length, magnification, percent, significant } from "
 
 /** The element of an id. @returns {any} an HTMLElement of the kind that index.html says */
 export const element = (id) => document.getElementById(id);
+
+/** Have an element say something; to say the same again would cost a layout. */
+function say(id, text) {
+  const box = element(id);
+  if (box.textContent !== text) box.textContent = text;
+}
+
 const SPARE_DIGITS = 6;
 const UNPROVEN = 0.01; // a share of pixels worth a word
 const SLOW_MS = 3000;
@@ -31,7 +38,7 @@ export function showBusy({ tiles, level, canvas, moving, progress: { done, all }
   const depth = level.maxiter > 2000 ? `, up to ${count(level.maxiter)} iterations a pixel` : "";
   const slow =
     tiles.waited > SLOW_MS && tiles.size.tiles === 0 ? "; a server's first tiles may have to be compiled" : "";
-  box.textContent = improving ? `refining ${what}` : `computing ${what}${depth}${slow}`;
+  say("busy", improving ? `refining ${what}` : `computing ${what}${depth}${slow}`);
 }
 
 /** Show the place: middle, width, magnification, and how far iterations go. */
@@ -39,11 +46,11 @@ export function showPlace({ view, source, level, canvas }) {
   const { re, im, width, digits } = placeOf(view, source, canvas);
   const plane = source.toPlane(view.middle) !== null;
   const shown = plane ? Math.max(2, digits - SPARE_DIGITS) : 0; // to a pixel
-  element("re").textContent = coordinate(re, shown);
-  element("im").textContent = `${coordinate(im, shown)}${plane ? " i" : ""}`;
-  element("width").textContent = length(width);
-  element("magnification").textContent = plane ? magnification(width) : "";
-  element("maxiter").textContent = level.maxiter ? count(level.maxiter) : "–";
+  say("re", coordinate(re, shown));
+  say("im", `${coordinate(im, shown)}${plane ? " i" : ""}`);
+  say("width", length(width));
+  say("magnification", plane ? magnification(width) : "");
+  say("maxiter", level.maxiter ? count(level.maxiter) : "–");
   const depth = element("depth");
   depth.hidden = source.kind !== "image";
   if (source.kind === "image") showLevel(depth, level, source);
@@ -57,10 +64,8 @@ function showLevel(depth, { number }, { levels }) {
 
 /** Show the pixel under the pointer, and its distance to the set where that is known; or clear it. */
 export function showPixel(pixel, style, distance) {
-  element("value").textContent = pixel ? describe(pixel, style) : "–";
-  element("distance").textContent = distance
-    ? `· distance ${length(distance.plane)} (${significant(distance.pixels)} pixels)`
-    : "";
+  say("value", pixel ? describe(pixel, style) : "–");
+  say("distance", distance ? `· distance ${length(distance.plane)} (${significant(distance.pixels)} pixels)` : "");
 }
 
 function describe({ fixed, value, level, tile, linear }, { linear: other }) {

@@ -60,10 +60,10 @@ export function between(from, to, part) {
   };
 }
 
-/** Whether two contrasts look the same. */
-export function alike(a, b) {
-  const close = (x, y) => Math.abs(x - y) <= 0.002 * Math.abs(y);
-  return Math.abs(a.low - b.low) <= 0.002 * b.knee && close(a.knee, b.knee) && close(a.span, b.span);
+/** Whether two contrasts differ by no more than a share. */
+export function alike(a, b, share) {
+  const close = (x, y) => Math.abs(x - y) <= share * Math.abs(y);
+  return Math.abs(a.low - b.low) <= share * b.knee && close(a.knee, b.knee) && close(a.span, b.span);
 }
 
 /** Up to `side`² values of a part of a tile, into `sample` at `at`; returns where the next go. */

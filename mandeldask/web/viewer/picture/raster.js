@@ -39,6 +39,12 @@ export class Raster {
     this.cost = (performance.now() - began) / fine ** 2;
   }
 
+  /** As `WebGL.refine`, but at once. */
+  refine(drawing, style) {
+    this.draw(drawing, 2, style);
+    return true;
+  }
+
   #stretch(image) {
     const small = new OffscreenCanvas(image.width, image.height);
     small.getContext("2d").putImageData(image, 0, 0);

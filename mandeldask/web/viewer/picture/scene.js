@@ -1,7 +1,6 @@
 /** What a view shows: which tiles it needs, and what is drawn of those at hand. Knows no canvas. */
 
 const COARSER = 9; // levels up to look for a stand-in
-const PREVIEWS = [4, 2]; // levels up of the tiles asked for first: one stands in for 256, then for 16
 const FINER = 2; // levels down that stand in, when zooming out
 
 /**
@@ -25,13 +24,16 @@ export function tilesInSight(view, level, { width, height }, at = [0, 0]) {
   return requests.sort((a, b) => a.away - b.away);
 }
 
-/** Requests for coarse stand-ins, where nothing could be drawn otherwise. */
-export function previews(view, level, screen, at, source, tiles) {
-  const needed = tilesInSight(view, level, screen, at).some((request) => !covered(request, source, tiles, PREVIEWS[1]));
-  if (!needed) return [];
-  return PREVIEWS.flatMap((steps) => {
-    const coarse = source.coarser(level, steps);
-    return coarse ? tilesInSight(view, coarse, screen, at) : [];
+/**
+ * Requests for sketches of a level, where nothing as good could be drawn, soonest first.
+ *
+ * @param {boolean} slow whether tiles of the level take long
+ */
+export function previews(view, level, screen, at, source, tiles, slow) {
+  const own = tilesInSight(view, level, screen);
+  return source.sketches(level, slow).flatMap((sketch) => {
+    if (own.every((request) => covered(request, source, tiles, sketch.steps))) return [];
+    return tilesInSight(view, sketch.level, screen, at);
   });
 }
 
@@ -46,10 +48,9 @@ export function drawing(view, level, screen, source, tiles) {
   if (own.missing === 0) return own.found;
   const coarser = [];
   for (let steps = 1; steps <= COARSER; steps++) {
-    const coarse = source.coarser(level, steps);
-    const { found, missing } = coarse ? atHand(view, coarse, screen, tiles) : { found: [], missing: 1 };
-    coarser.unshift(...found);
-    if (missing === 0) break; // it hides all coarser ones
+    const alike = source.standIns(level, steps).map((coarse) => atHand(view, coarse, screen, tiles));
+    coarser.unshift(...alike.flatMap(({ found }) => found));
+    if (alike.some(({ missing }) => missing === 0)) break; // it hides all coarser ones
   }
   const finer = [];
   for (let steps = 1; steps <= FINER; steps++) {
@@ -91,12 +92,12 @@ function atHand(view, level, screen, tiles) {
   return { found, missing };
 }
 
-/** Whether a tile at most `steps` levels coarser covers one. */
+/** Whether a tile whose pixels are at most 2^steps times as wide covers one. */
 function covered({ key, level, row, col }, source, tiles, steps) {
   if (tiles.get(key)) return true;
   for (let step = 1; step <= steps; step++) {
-    const coarse = source.coarser(level, step);
-    if (coarse && tiles.get(holding(coarse, level, row, col))) return true;
+    const coarser = source.standIns(level, step);
+    if (coarser.some((coarse) => tiles.get(holding(coarse, level, row, col)))) return true;
   }
   return false;
 }

@@ -1,17 +1,24 @@
-/** Draws by WebGL2, in two passes: tiles into a buffer of values the size of the screen, then values into colours. */
+/**
+ * Draws by WebGL2, in two passes: tiles into a buffer of values the size of the screen, then values into colours. What is
+ * on the canvas already is not drawn again.
+ */
 
+import { NONE } from "../data/encoding.js";
+import { changes, drawnNow, grown, shared } from "./changes.js";
 import { CDF_STEPS } from "./contrast.js";
 import { COLOURS, CORNERS, VALUES } from "./shaders.js";
 import { STEPS } from "./palettes.js";
 
 const TEXTURES = 400; // tiles kept on the GPU, 256 KiB each
 const LOOK_MS = 4; // between two looks whether a picture is there
+const TELLING = 1 / 20; // a share of the values of a picture from which on the time says what a whole one takes
 
 export class WebGL {
   name = "webgl";
   #textures = new Map(); // tile -> texture, least recently drawn first
-  #buffers = new Map(); // fine -> {texture, framebuffer, width, height} of values
+  #buffers = new Map(); // fine -> {texture, framebuffer, width, height, entries} of values
   #buffer = null; // that of the last picture
+  #shown = null; // {fine, entries, look, width, height, rows}: what the canvas shows
   #small = null; // the same of colours, where they are fewer than the screen's pixels
   #drawing = null; // {fence, began} of a picture that is being drawn
   fine = 1; // of the last picture
@@ -42,23 +49,79 @@ export class WebGL {
   }
 
   /**
+   * Draw what is not on the canvas yet.
+   *
    * @param {{tile: object, box: object}[]} drawing of `scene.drawing`, boxes in values
-   * @param {number} fine values to a screen pixel, along each side: 2 smooths edges, less than 1 is quickly drawn
+   * @param {number} fine values to a screen pixel, along each side: less than 1 is quickly drawn
    * @param {import("./colours.js").Style} style
    */
   draw(drawing, fine, style) {
-    const [width, height] = [this.canvas.width, this.canvas.height].map((size) => Math.ceil(size * fine));
+    const { canvas } = this;
+    const entries = drawnNow(drawing);
+    const buffer = this.#bufferOf(fine);
+    const whole = [{ left: 0, top: 0, width: buffer.width, height: buffer.height }];
+    const within = (boxes) => boxes.map((box) => shared(box, whole[0])).filter(Boolean);
+    const values = buffer.entries ? within(changes(buffer.entries, entries)) : whole;
+    const shown = this.#isShown(fine, style) ? within(changes(this.#shown.entries, entries)) : whole;
     this.fine = fine;
-    this.#buffer = this.#buffers.get(fine);
-    if (this.#buffer?.width !== width || this.#buffer.height !== height) {
-      this.#buffer = this.#renewed(this.#buffer, this.gl.R32UI, width, height);
-      this.#buffers.set(fine, this.#buffer);
+    this.#shown = { fine, entries, look: lookOf(style), width: canvas.width, height: canvas.height };
+    this.#drawn(values, shown, entries, fine, style);
+  }
+
+  /**
+   * Draw the next rows of a picture with 2 x 2 values to a screen pixel, which smooths edges.
+   *
+   * @param {{tile: object, box: object}[]} drawing boxes in values
+   * @param {import("./colours.js").Style} style
+   * @param {number} milliseconds that these rows may take
+   * @returns {boolean} whether all is drawn
+   */
+  refine(drawing, style, milliseconds) {
+    const { width, height } = this.canvas;
+    const entries = drawnNow(drawing);
+    const asBefore = this.#isShown(2, style) && changes(this.#shown.entries, entries).length === 0;
+    if (!asBefore) this.#shown = { fine: 2, entries, look: lookOf(style), width, height, rows: 0 };
+    const top = this.#shown.rows;
+    if (top >= height) return true;
+    const rows = Math.max(16, Math.floor((height * milliseconds) / (4 * this.cost || 1)));
+    const bottom = Math.min(height, top + rows);
+    this.#bufferOf(2).entries = null;
+    this.fine = 2;
+    this.#shown.rows = bottom;
+    const band = { left: 0, top: 2 * top, width: 2 * width, height: 2 * (bottom - top) };
+    this.#drawn([grown(band, 1)], [band], entries, 2, style);
+    return bottom === height;
+  }
+
+  /** Whether the canvas shows a picture whose colours follow the same rules. */
+  #isShown(fine, style) {
+    const { canvas } = this;
+    const shown = this.#shown;
+    if (shown?.fine !== fine || shown.width !== canvas.width || shown.height !== canvas.height) return false;
+    return lookOf(style).every((part, at) => part === shown.look[at]);
+  }
+
+  #bufferOf(fine) {
+    const [width, height] = [this.canvas.width, this.canvas.height].map((size) => Math.ceil(size * fine));
+    let buffer = this.#buffers.get(fine);
+    if (buffer?.width !== width || buffer.height !== height) {
+      buffer = this.#renewed(buffer, this.gl.R32UI, width, height);
+      this.#buffers.set(fine, buffer);
     }
-    this.#drawValues(drawing, width, height);
-    if (fine < 1) this.#drawSmall(fine, style, width, height);
-    else this.#drawColours(fine, style, null, this.canvas.width, this.canvas.height);
+    return buffer;
+  }
+
+  /** @param {object[]} values boxes of values to draw @param {object[]} shown boxes of values that have other colours */
+  #drawn(values, shown, entries, fine, style) {
+    const buffer = this.#bufferOf(fine);
+    this.#buffer = buffer;
+    if (values.length === 0 && shown.length === 0) return;
+    this.#drawValues(values, entries, buffer);
+    buffer.entries = entries;
+    if (fine < 1) this.#drawSmall(fine, style, buffer.width, buffer.height);
+    else this.#drawColours(fine, style, null, this.canvas.width, this.canvas.height, shown);
     this.#forget();
-    this.#measure(fine);
+    this.#measure(shown.reduce((sum, { width, height }) => sum + width * height, 0));
   }
 
   /** Encoded values of a part of the last picture, row by row. */
@@ -70,23 +133,29 @@ export class WebGL {
     return pixels.filter((_, at) => at % 4 === 0);
   }
 
-  #drawValues(drawing, width, height) {
+  #drawValues(boxes, entries, { framebuffer, width, height }) {
     const { gl, values } = this;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#buffer.framebuffer);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, width, height);
     gl.useProgram(values.program);
-    gl.clearBufferuiv(gl.COLOR, 0, [0xffffffff, 0, 0, 0]);
     gl.enable(gl.SCISSOR_TEST);
     gl.activeTexture(gl.TEXTURE0);
     gl.uniform1i(values.at("tile"), 0);
-    for (const { tile, box } of drawing) {
-      if (box.width <= 0 || box.height <= 0) continue;
-      gl.bindTexture(gl.TEXTURE_2D, this.#texture(tile));
+    for (const box of boxes) {
       gl.scissor(box.left, box.top, box.width, box.height);
+      gl.clearBufferuiv(gl.COLOR, 0, [NONE, 0, 0, 0]);
+    }
+    for (const { tile, box } of entries) {
+      const parts = boxes.map((each) => shared(each, box)).filter(Boolean);
+      if (parts.length === 0) continue;
+      gl.bindTexture(gl.TEXTURE_2D, this.#texture(tile));
       gl.uniform4f(values.at("box"), box.left, box.top, tile.width / box.width, tile.height / box.height);
       gl.uniform2i(values.at("size"), tile.width, tile.height);
       gl.uniform1i(values.at("blend"), box.width === tile.width && box.height === tile.height ? 0 : 1);
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
+      for (const part of parts) {
+        gl.scissor(part.left, part.top, part.width, part.height);
+        gl.drawArrays(gl.TRIANGLES, 0, 3);
+      }
     }
     gl.disable(gl.SCISSOR_TEST);
   }
@@ -96,13 +165,14 @@ export class WebGL {
     const { gl, canvas } = this;
     if (this.#small?.width !== width || this.#small.height !== height)
       this.#small = this.#renewed(this.#small, gl.RGBA8, width, height);
-    this.#drawColours(fine, style, this.#small.framebuffer, width, height);
+    this.#drawColours(fine, style, this.#small.framebuffer, width, height, [{ left: 0, top: 0, width, height }]);
     gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.#small.framebuffer);
     gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
     gl.blitFramebuffer(0, 0, width, height, 0, 0, canvas.width, canvas.height, gl.COLOR_BUFFER_BIT, gl.LINEAR);
   }
 
-  #drawColours(fine, style, framebuffer, width, height) {
+  /** @param {object[]} boxes of values whose colours to draw, and those of their neighbours, on which light falls */
+  #drawColours(fine, style, framebuffer, width, height, boxes) {
     const { gl, colours } = this;
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, width, height);
@@ -120,7 +190,17 @@ export class WebGL {
     gl.uniform1i(colours.at("cyclic"), style.cyclic ? 1 : 0);
     gl.uniform3fv(colours.at("inside"), style.insideColour);
     gl.uniform3fv(colours.at("background"), style.background);
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    const pixels = Math.max(1, fine);
+    gl.enable(gl.SCISSOR_TEST);
+    for (const box of boxes) {
+      const [left, top] = [box.left, box.top].map((edge) => Math.floor((edge - 1) / pixels));
+      const [right, bottom] = [box.left + box.width, box.top + box.height].map((edge) =>
+        Math.ceil((edge + 1) / pixels),
+      );
+      gl.scissor(left, height - bottom, right - left, bottom - top);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    }
+    gl.disable(gl.SCISSOR_TEST);
   }
 
   #bindTables(style) {
@@ -175,16 +255,17 @@ export class WebGL {
     gl.texStorage2D(gl.TEXTURE_2D, 1, format, width, height);
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, made, 0);
-    return { texture: made, framebuffer, width, height };
+    return { texture: made, framebuffer, width, height, entries: null };
   }
 
-  /** Find out how long the GPU, or what stands in for one, draws at the last picture. */
-  #measure(fine) {
+  /** Find out how long the GPU, or what stands in for one, draws at the last picture, of so many values. */
+  #measure(count) {
     const { gl } = this;
     if (this.#drawing) gl.deleteSync(this.#drawing.fence);
     const drawing = { fence: gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0), began: performance.now() };
     this.#drawing = drawing;
     gl.flush();
+    const share = count / (this.canvas.width * this.canvas.height);
     const look = () => {
       if (this.#drawing !== drawing) return;
       if (!this.lost && gl.getSyncParameter(drawing.fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
@@ -193,10 +274,17 @@ export class WebGL {
       }
       gl.deleteSync(drawing.fence);
       this.#drawing = null;
-      this.cost = (performance.now() - drawing.began) / fine ** 2;
+      if (share >= TELLING) this.cost = (performance.now() - drawing.began) / share;
     };
     setTimeout(look, 0);
   }
+}
+
+/** All that colours follow from, but the values. */
+function lookOf(style) {
+  const { palette, contrast, density, offset, equalise, slope, edges, inside, insideColour, background, cyclic } =
+    style;
+  return [palette, contrast, density, offset, equalise, slope, edges, inside, insideColour, background, cyclic];
 }
 
 /** A bound texture without filtering. */
