@@ -8,14 +8,22 @@ from llvmlite import ir
 from llvmlite.binding import ffi
 from numba.core import types
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import register_pass
 from numba.core.event import install_recorder
+from numba.core.typed_passes import NativeLowering
 from numba.core.types import float64, int64
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import register_jitable
 
 __all__ = [
+    "Compiler",
     "FunctionCache",
+    "InlinedCode",
+    "LinkedCode",
+    "NativeLowering",
     "compiler_locks",
     "float64",
     "install_recorder",
@@ -24,11 +32,28 @@ __all__ = [
     "ir",
     "keep_compiled",
     "register_jitable",
+    "register_pass",
     "types",
 ]
 
 intrinsic: Any = _intrinsic
 """As numba's, whose annotations have its callers pass the typing context too."""
+
+
+class LinkedCode(JITCodeLibrary):
+    """Code of a function that becomes part of its callers' and never runs by itself: no machine code is made of it."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+        self._verify_declare_only_symbols()  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+
+class InlinedCode(LinkedCode):
+    """The same of a function that is inlined wherever it is called: it is optimised there."""
+
+    def _optimize_final_module(self) -> None:
+        pass
 
 
 def keep_compiled(compiled: Any, cache: FunctionCache) -> None:

@@ -9,21 +9,30 @@ import sys
 import pytest
 
 PROGRAM = """
-import resource, signal, sys
-from mandeldask.fractal.escape.arithmetic.jit import kernel
+import gc, resource, signal, sys
+from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
+
+@inlined
+def times(x, n):
+    return n * x
+
+@inner
+def twice(x):
+    return times(x, 2)
 
 @kernel
 def doubled(x):
-    return 2 * x
+    return twice(x)
 
 @kernel
 def tripled(x):
-    return 3 * x
+    return times(x, 3)
 
 if "full" in sys.argv:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))  # writing more is an OSError, as on a full disk
 print(doubled(21), tripled(14))
+assert twice(21) == 42 and gc.isenabled()
 print(sum(doubled.stats.cache_hits.values()), file=sys.stderr) if "hits" in sys.argv else None
 """
 

@@ -1,7 +1,7 @@
 """How kernels are compiled: what Python calls, and what only kernels call.
 
 For every function numba compiles a wrapper for Python and one for C, which takes longer than many of ours do. Nobody
-calls them from C, and what only kernels call stays an ordinary function for Python.
+calls them from C, and what only kernels call stays an ordinary function for Python: it is linked into them, no more.
 
 Where an argument is None, numba leaves out the branches that this rules out: of kernels for fields, nobody waits for
 more than what was asked for. Branches must say `is None` or `is not None` of an argument for that.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
+from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
 from mandeldask.internals.numba_names import FunctionCache, keep_compiled, register_jitable
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-inner = register_jitable(error_model="numpy", no_cfunc_wrapper=True)
+inner = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler)
 """Compiles into the kernels that call it."""
 
-contracted = register_jitable(error_model="numpy", no_cfunc_wrapper=True, fastmath={"contract"})
+contracted = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, fastmath={"contract"})
 """As `inner`, where a product and a sum may round once instead of twice."""
 
-inlined = register_jitable(error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
+inlined = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, forceinline=True)
 """Compiles into the very loops of the kernels that call it, which a call would keep from being vectorised."""
 
 
@@ -59,7 +60,7 @@ class _Kept(FunctionCache):
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile what Python calls; kept on disk with all that it calls, where that can be."""
-    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
     try:
         keep_compiled(compiled, _Kept(function))

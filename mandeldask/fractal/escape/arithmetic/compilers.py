@@ -1,0 +1,69 @@
+"""How numba compiles our functions: those that only kernels call become part of the kernels, and nothing else.
+
+numba would make machine code of each of them, with a wrapper for Python, and do so again for all that it calls. The
+code of kernels is the same without.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.internals.numba_names import Compiler, InlinedCode, LinkedCode, NativeLowering, register_pass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LinkedLowering(NativeLowering):
+    """Makes LLVM's code of a function for what calls it."""
+
+    _name = "mandeldask_linked_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        code = InlinedCode if state.flags.forceinline else LinkedCode
+        state.library = code(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags = state.flags.copy()
+        state.flags.no_compile = True
+        state.flags.no_cpython_wrapper = True
+        state.flags.no_cfunc_wrapper = True
+        super().run_pass(state)
+        stand_in = object().__dir__  # numba finds the code by a built-in function, of which each has its own
+        state.targetctx.insert_user_function(stand_in, state.cr.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=stand_in)
+        return True
+
+
+class LinkedCompiler(Compiler):
+    """Compiles what only kernels call."""
+
+    def define_pipelines(self) -> Any:
+        """Return numba's own passes, with another for the last but one."""
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [
+                (_LinkedLowering if step is NativeLowering else step, says) for step, says in pipeline.passes
+            ]
+        return pipelines
+
+
+class KernelCompiler(Compiler):
+    """Compiles what Python calls."""
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile without looking for garbage meanwhile, which takes a tenth of the time and finds next to none."""
+        with _uncollected():
+            return super().compile_extra(func)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
