@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from mandeldask.web.browser.items import as_size
+from mandeldask.web.browser.html import addresses
+from mandeldask.web.browser.items import Item, as_size
 from web_server import serving
 
 TREES = {
@@ -139,3 +140,9 @@ def test_keys_open_their_own_trees_only():
 
 def test_sizes_are_as_people_write_them():
     assert [as_size(count) for count in (0, 1023, 1024, 150 * 2**20)] == ["0 B", "1,023 B", "1.0 KiB", "150 MiB"]
+
+
+def test_a_group_that_is_an_image_has_a_link_to_vizarr():
+    attrs = {"ome": {"version": "0.5", "multiscales": [{"name": "cells", "axes": [], "datasets": [{"path": "0"}]}]}}
+    found = [addresses("http://here/", "./", "cells", "", Item("cells", is_group=True, attrs=of)) for of in (attrs, {})]
+    assert ["source=http%3A%2F%2Fhere%2Fzarr%2Fv3%2Fcells<" in text for text in found] == [True, False]

@@ -171,6 +171,8 @@ def addresses(base: str, root: str, path: str, image: str, item: Item) -> str:
         levels = f"{base}zarr/v3/{image}.zarr"
         lines.append(("OME-Zarr", levels))
         lines.append(("vizarr", vizarr_link(levels)))
+    elif item.is_group and item.kind == "image":
+        lines.append(("vizarr", vizarr_link(v3)))
     rows = "".join(f"<dt>{name}</dt><dd><pre>{escape(text)}</pre></dd>" for name, text in lines)
     section = f'<section class="addresses" {data({"base": base, "root": root})}>'
     return f"{section}<h2>Open it elsewhere</h2><dl>{rows}</dl></section>"
