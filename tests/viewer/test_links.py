@@ -104,8 +104,9 @@ def test_a_hostile_link_gives_a_notice_and_the_rest_of_the_view(page, server):
     for name in ("toString", "__proto__", "constructor", "density", "iterations", "julia", "level"):
         assert name in notice
     assert page.evaluate("[window.hacked ?? 0, document.querySelectorAll('#notice *').length]") == [0, 0]
-    for re, width in (("1" * 30_000, "0.01"), (f"-0.{'7' * 19_000}", "0.01"), ("-0.75", "1e99999"), ("0x10", "1e-")):
-        page.evaluate("(hash) => { location.hash = hash; }", f"re={re}&im=0.1&width={width}")
+    for rest in (f"&re={'1' * 30_000}", f"&re=-0.{'7' * 19_000}&width=0.01", "&re=-0.75&width=1e99999",
+                 "&re=-0.75&level=-1e300", f"&re=0&level=0.{'3' * 19_000}", "&re=0x10&width=1e-"):  # fmt: skip
+        page.evaluate("(hash) => { location.hash = hash; }", f"im=0.1{rest}")
         settle(page)
     assert page.failures == []
 

@@ -20,6 +20,7 @@ import {
 import { View } from "../numbers/view.js";
 
 const WIDTH_DIGITS = 12;
+const [DEEPEST, WIDEST] = [-100_000, 256]; // scales that a link may ask for: past all that any server shows
 const SPARE_DIGITS = 6; // of a View that no pixel shows
 const OLD_LEVEL_0 = Math.log2(5) - 59; // log2 of the spacing of level 0 of the pyramid that old links mean
 
@@ -109,13 +110,17 @@ function parsedPositive(text) {
   }
 }
 
+/** The scale of a width or an old level; undefined where there is neither, or no number that a float holds. */
 function scaleOf(width, level, source, screen) {
   const unit = source.unit ?? 0;
-  if (width && width.p > 0n) return snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit);
+  if (width && width.p > 0n) return bounded(snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit));
   if (!level) return undefined;
   const number = Number(level.p) / Number(level.q);
-  return source.kind === "plane" ? number + OLD_LEVEL_0 : number;
+  if (Number.isNaN(number)) return undefined;
+  return bounded(source.kind === "plane" ? number + OLD_LEVEL_0 : number);
 }
+
+const bounded = (scale) => Math.min(Math.max(scale, DEEPEST), WIDEST);
 
 /** Digits of a width are few: take a scale that is next to a round one for that. */
 function snapped(scale) {
