@@ -20,7 +20,7 @@ import {
 import { View } from "../numbers/view.js";
 
 const WIDTH_DIGITS = 12;
-const [DEEPEST, WIDEST] = [-100_000, 256]; // scales that a link may ask for: past all that any server shows
+const [DEEPEST, WIDEST] = [-4500, 256]; // scales that a link may ask for: deeper ones no URL of a place has room for
 const SPARE_DIGITS = 6; // of a View that no pixel shows
 const OLD_LEVEL_0 = Math.log2(5) - 59; // log2 of the spacing of level 0 of the pyramid that old links mean
 
