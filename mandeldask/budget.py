@@ -1,7 +1,7 @@
 """What a computation may cost: callers allow seconds, and kernels state their estimate before they begin.
 
 It lies below every layer and travels in the context, as `cancellation` does and for the same reason: a server must be
-able to bound whatever reaches a kernel, through xarray and dask, whichever tree it was asked for.
+able to bound every call of a kernel, also those through xarray and dask, for every tree.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def export(  # noqa: PLR0913  the public names of an export
     progress : callable, bool, "lines" or None
         Called with (chunks done, chunks in all) or, if it takes one argument, with an `Amount` that also has pixels,
         bytes, seconds and the seconds left; True for a bar of chunks and pixels a second, bytes and the time left;
-        None for a bar in a terminal or a notebook; "lines" for that, or else a line on standard error now and then.
+        None for a bar in a terminal or a notebook; "lines" for that, otherwise a line on standard error now and then.
     announce : callable, optional
         Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
     storage_options : dict, optional

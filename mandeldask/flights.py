@@ -1,4 +1,4 @@
-"""Single flight: callers that ask for a value that is being computed wait for it, in threads and event loops alike."""
+"""Single flight: callers that ask for a value that is being computed wait for it, in threads and in event loops."""
 
 from __future__ import annotations
 

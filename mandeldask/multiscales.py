@@ -25,7 +25,7 @@ OME_KEYS: Final = frozenset(
 """Attributes that OME-Zarr 0.4 has among the others, and 0.5 in `ome`."""
 
 _VERSIONED: Final = ("image-label", "plate", "well")
-"""Objects that have a version of their own in 0.4, besides each of the multiscales."""
+"""Objects that have a version of their own in 0.4, in addition to each of the multiscales."""
 
 
 _PREFIXES: Final = (

@@ -92,7 +92,7 @@ def paint(
 ) -> NDArray[np.uint8]:
     """Return RGB bytes, shape ``(*values.shape, 3)``, of values by a table of `STEPS` colours.
 
-    Only square roots, sums and products, which IEEE 754 rounds alike everywhere.
+    Only square roots, sums and products, which IEEE 754 rounds in the same way on every machine.
     """
     outside = values < inside  # False for NaN
     scaled = np.where(outside, values, 0).astype(np.float64) / unit

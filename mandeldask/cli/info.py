@@ -58,7 +58,7 @@ def info(
     allow_huge: AllowHuge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show what is in files and folders and what is left out and why, or else the levels of a pyramid.
+    """Show what is in files and folders and what is left out and why, or the levels of a pyramid.
 
     **Examples:**
 

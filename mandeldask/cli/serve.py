@@ -200,7 +200,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve files and folders, or else a pyramid, as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
+    """Serve files and folders, or a pyramid, as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
 
     **Examples:**
 

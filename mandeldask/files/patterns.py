@@ -62,7 +62,7 @@ class Stack:
     pattern: Pattern
     """How they are named."""
     labels: tuple[tuple[str, ...], ...]
-    """What stands for each dimension, in the order of numbers, or else of letters."""
+    """What stands for each dimension, ordered by number where all are numbers, otherwise by letter."""
     files: tuple[str, ...]
     """Their names, the last dimension fastest; "" where there is none."""
 

@@ -23,7 +23,7 @@ _INTEGER_PIXELS = 16
 """Pixels of a tile that integers may have to answer; 4 were seen, and each may start again with more bits."""
 
 _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
-"""Seconds that a pixel takes whatever `maxiter`, by whether there is a reference orbit."""
+"""Seconds that a pixel takes at any `maxiter`, by whether there is a reference orbit."""
 
 _TIP = -2
 """Near c = -2, |z| exceeds 2 by less than float64 resolves, so fields need big integers there."""

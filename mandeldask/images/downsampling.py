@@ -53,7 +53,7 @@ def method(name: str, dtype: np.dtype[Any], axes: Sequence[int], missing: Any = 
     axes : sequence of int
         The axes that are halved.
     missing : optional
-        The value that stands for missing elements, besides NaN; they are left out of means and modes.
+        The value that stands for missing elements, in addition to NaN; they are left out of means and modes.
 
     Raises
     ------

@@ -53,7 +53,7 @@ class Source(Protocol):
 
     @property
     def missing(self) -> Any:
-        """The value that stands for missing elements, besides NaN; None if there is none."""
+        """The value that stands for missing elements, in addition to NaN; None if there is none."""
 
     @property
     def fingerprint(self) -> str:

@@ -30,7 +30,7 @@ _CHANNELS: Final = frozenset({"c", "channel", "channels", "band", "bands", "s", 
 _DEPTH: Final = frozenset({"z", "depth", "lev", "level", "altitude", "height"})
 
 _PLANES: Final = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
-"""Names of rows and columns, which are the plane wherever they are."""
+"""Names of rows and columns, the two axes of the image plane, in any position."""
 
 _SAID: Final = {
     "mean": "means of 2 elements along each axis, rounded once from exact sums",

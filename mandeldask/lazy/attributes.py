@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def axis_attributes(dim: str, variable: str) -> Mapping[str, Any]:
-    """Return the attributes of a coordinate, besides its exact positions.
+    """Return the attributes of a coordinate, without its exact positions.
 
     Examples
     --------

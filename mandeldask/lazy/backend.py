@@ -30,7 +30,7 @@ class MandeldaskBackendEntrypoint(BackendEntrypoint):
     Notes
     -----
     With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it asks the engine for anything, so
-    those are for levels of up to about 2^30 pixels along an axis: no engine can refuse them sooner. `open_pyramid`
+    those are for levels of up to about 2^30 pixels along an axis: no engine can refuse them earlier. `open_pyramid`
     with its own `chunks`, or `.chunk()` of an opened level, answers at once at every level.
     """
 

@@ -1,4 +1,4 @@
-"""A grid as dask arrays: one `map_blocks` layer over one picklable function, whatever the number of blocks."""
+"""A grid as dask arrays: one `map_blocks` layer over one picklable function, for any number of blocks."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side], tile: int 
 
     A lone field is one `map_blocks` layer. Several share a layer whose blocks are dicts, so that one kernel call
     serves them all when they are computed together. Names follow from the content: the same pixels in the same blocks
-    have the same keys, wherever the arrays were made.
+    have the same keys in every process.
     """
     dtypes = kernel.dtypes
     chunks = blocks_of(grid.shape, sides)

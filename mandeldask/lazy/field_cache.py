@@ -1,4 +1,4 @@
-"""All fields of a window from one kernel call: kept for a reader who asks for another field of the same pixels."""
+"""All fields of a window from one kernel call: kept for readers of other fields of the same pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEPT_BYTES = 2**26
 
 
 class _Window:
-    """The fields of one window, each given out once: who gets it may write to it."""
+    """The fields of one window, each given out once: its reader may write to it."""
 
     def __init__(self, fields: Mapping[str, NDArray[Any]]) -> None:
         self.nbytes = sum(pixels.nbytes for pixels in fields.values())

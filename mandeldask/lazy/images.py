@@ -180,7 +180,7 @@ def _chunks(image: xr.DataArray) -> tuple[int, ...]:
 
 
 def _missing(image: xr.DataArray) -> Any:
-    """Return the value that stands for missing elements, besides NaN."""
+    """Return the value that stands for missing elements, in addition to NaN."""
     value = image.attrs.get("_FillValue", image.attrs.get("missing_value"))
     return None if value is None else image.dtype.type(value)
 

@@ -109,7 +109,7 @@ class LazyPixels(LazilyIndexedArray):
     __slots__ = ()
 
     def transpose(self, order: Sequence[int]) -> Any:
-        """Return the array with its axes in another order, computed no sooner than this one."""
+        """Return the array with its axes in another order, computed as lazily as this one."""
         return _Transposed(self) if tuple(order) == (1, 0) else self
 
     def __getitem__(self, indexer: ExplicitIndexer) -> Any:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mandeldask.lazy.pixels import Pixels
 
 MAX_PIXELS = 2**31
-"""Pixels that one read may ask for: more is taken for an oversight, whatever memory there is."""
+"""Pixels that one read may ask for: more is taken for an oversight, even where memory would suffice."""
 
 COPIES = 2
 """Times that a dask result is in memory: as blocks, and as the array that they are joined to."""

@@ -209,7 +209,7 @@ class Catalog:
         return {f"{url}/{path}": reason for url, below in found for path, reason in below.items()}
 
     def pinned(self, name: str, number: int) -> str:
-        """Return the name of a tree with the fingerprint of what it is: a URL that caches may keep for ever.
+        """Return the name of a tree with the fingerprint of what it is: a URL that caches may keep forever.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Catalog:
         """
         fingerprint = _lasting(self._views[number, name])
         if not fingerprint:
-            msg = f"the tree {name} may change, so no URL of it can be kept for ever"
+            msg = f"the tree {name} may change, so no URL of it can be kept forever"
             raise ValueError(msg)
         return f"{name}-{fingerprint[:FINGERPRINT_DIGITS]}"
 

@@ -53,7 +53,7 @@ def below(scope: Scope) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """ASGI app: one app for all paths below a prefix, whatever characters they hold, and another for the rest."""
+    """ASGI app: one app for all paths below a prefix, with any characters, and another for the rest."""
 
     prefix: str
     """Such as ``/zarr``."""

@@ -65,7 +65,7 @@ def _file(path: str) -> File:
 
 @cache
 def _page(folder: str) -> File:
-    """Return the page: files below `folder` by URLs that caches may keep for ever, modules asked for at once."""
+    """Return the page: files below `folder` by URLs that caches may keep forever, modules preloaded."""
     pinned = f"{folder}{VIEWER.fingerprint()}/"
     modules = [name for name in VIEWER.files() if name.endswith(".js") and not _is_late(name)]
     preloads = "".join(f'<link rel="modulepreload" href="{pinned}{name}" />\n    ' for name in sorted(modules))

@@ -129,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Answer the request after those before it, and keep on reading: who goes must be noticed."""
+        """Answer the request after those before it, and go on reading, to notice when the client disconnects."""
         self._in_head, self._fed = False, 0
         if self._deaf:
             return

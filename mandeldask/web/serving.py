@@ -81,7 +81,7 @@ class Handle:
         name : str, optional
             Name of a tree; the first one by default.
         pinned : bool
-            With the tree's fingerprint in its name: caches may keep for ever what is below that URL.
+            With the tree's fingerprint in its name: caches may keep forever what is below that URL.
 
         Raises
         ------

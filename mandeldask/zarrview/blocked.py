@@ -30,7 +30,7 @@ BLOCK_LIMIT = 2**30
 have more than `BLOCK_BYTES` the last is kept."""
 
 ENTRY_BYTES = 300
-"""What Python needs to keep a block besides its elements."""
+"""What Python needs to keep a block in addition to its elements."""
 
 
 def _cost(block: NDArray[Any]) -> int:

@@ -119,7 +119,7 @@ def _checked(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _fields(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a packed struct, cast field by field: numpy casts structs in the order of fields, whatever their names."""
+    """Return a packed struct, cast field by field: numpy casts structs by the order of fields, not by names."""
     if block.dtype.names != dtype.names:
         raise _another(block.dtype, dtype)
     whole = np.empty(block.shape, dtype)

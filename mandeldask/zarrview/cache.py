@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DEFAULT_BYTES = 2**30
 
 ENTRY_BYTES = 400
-"""What Python needs to keep a tile besides its bytes: a uniform tile is 280 bytes of gzip, and a cache of them alone
+"""What Python needs to keep a tile, without its bytes: a uniform tile is 280 bytes of gzip, and a cache of them alone
 would otherwise take more than twice its bound."""
 
 

@@ -50,7 +50,7 @@ class Chunk:
     keep: bool = True
     """Whether its bytes may be kept: not if the source cannot say which version they are of."""
     is_fixed: bool = False
-    """Whether its key means this chunk for ever."""
+    """Whether its key means this chunk forever."""
     media_type: str = "application/octet-stream"
 
 

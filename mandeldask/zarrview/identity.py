@@ -53,7 +53,7 @@ def identity(data: Any) -> str:
     """Return the identity of an array's content.
 
     Arrays in memory are identified by their elements, xarray's lazy wrappers by what they wrap. Other arrays promise
-    by a `__dask_tokenize__` to be what it says, for ever, as lazily indexed pyramids do. A dask array's own says its
+    by a `__dask_tokenize__` to be what it says, forever, as lazily indexed pyramids do. A dask array's own says its
     name only, which anyone may choose, and which stays as it is when a file changes: its functions must promise.
     """
     if isinstance(data, np.ma.MaskedArray):

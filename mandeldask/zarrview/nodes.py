@@ -56,7 +56,7 @@ class Array:
     shape: tuple[int, ...]
     """Elements along each dimension; 0 is a size too."""
     dtype: np.dtype[Any]
-    """Type of the elements. It becomes little-endian, and structs packed, whatever `read` returns."""
+    """Type of the elements. It becomes little-endian, and structs packed, also where `read` returns others."""
     read: Read = field(repr=False)
     """Reads a window. It runs in the calling thread, may be called by several at once, and should pickle.
 
@@ -238,7 +238,7 @@ _loaded: set[str] = set()
 
 
 def load_families(kind: type) -> bool:
-    """Import the registrations for `kind`'s packages, or else its protocols; return whether there were new ones."""
+    """Import the registrations for `kind`'s packages, otherwise its protocols; return whether there were new ones."""
     packages = {base.__module__.partition(".")[0] for base in kind.__mro__} & FAMILIES.keys()
     protocols = {name for name in FAMILIES if name.startswith("__") and hasattr(kind, name)}
     modules = {FAMILIES[name] for name in packages} - _loaded or {FAMILIES[name] for name in protocols} - _loaded

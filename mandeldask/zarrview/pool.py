@@ -1,4 +1,4 @@
-"""Threads that compute chunks: who comes next, and a bound on how many chunks may wait for one."""
+"""Threads that compute chunks: in which order, and a bound on how many chunks may wait for one."""
 
 from __future__ import annotations
 

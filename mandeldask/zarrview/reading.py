@@ -30,7 +30,7 @@ Coords = tuple[int, ...]
 class Reader:
     """Computes chunks in threads of its own.
 
-    Not in asyncio's: they are zarr's too, and a store that waits in them for zarr waits for ever.
+    Not in asyncio's: they are zarr's too, and a store that waits in them for zarr waits forever.
 
     Parameters
     ----------

@@ -226,7 +226,7 @@ class ZarrView:
         return self._finder.names(path, may_open=True)
 
     def held_bytes(self) -> int:
-        """Return about what the view takes in memory, besides chunks, once all its nodes have been asked for."""
+        """Return about what the view takes in memory, without chunks, once all its nodes have been asked for."""
         written = self._finder.written(self._tree.root)
         return NODE_BYTES * written.nodes + 2 * sum(len(document.content) for document in written.documents.values())
 

@@ -31,7 +31,7 @@ MOST_POINTS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Misiurewicz:
-    """A point at which the critical orbit is preperiodic: the set looks alike at all scales around it."""
+    """A point at which the critical orbit is preperiodic: around it the set looks the same at all scales."""
 
     preperiod: int
     """Least m with z_m periodic, where z_0 = 0."""

@@ -68,7 +68,7 @@ _SEEDS = (
 """Name, centre and radius of discs that hold a minibrot."""
 
 _DEPTHS = ("1e-3", "1e-10", "1e-30", "1e-100")
-"""Widths of pictures around Misiurewicz points, which look alike at all of them."""
+"""Widths of pictures around Misiurewicz points, which look the same at all of them."""
 
 _TIPS = {
     (2, 2): _DEPTHS,
@@ -121,12 +121,12 @@ def _spirals() -> Iterator[Site]:
         center = _refined(point.center, preperiod, period, as_fraction(widths[-1], "width"))
         for width in widths:
             name = f"M({preperiod},{period}), {width} wide"
-            about = f"Misiurewicz point: alike at every scale, by the factor {abs(point.multiplier):.3g}"
+            about = f"Misiurewicz point: the same at every scale, by the factor {abs(point.multiplier):.3g}"
             yield Site(name, center, as_fraction(width, "width"), about)
 
 
 def _embedded() -> Iterator[Site]:
-    """Yield minibrots next to i, ever deeper: each is the nucleus of least period in a small disc around i."""
+    """Yield minibrots next to i, each the nucleus of least period in a disc around i, in smaller and smaller discs."""
     for depth in ("1e-3", "1e-6", "1e-12", "1e-25", "1e-50", "1e-100", "1e-200"):
         found = nucleus("1j", depth)
         if found is not None:

@@ -295,7 +295,7 @@ _STAGES = (
 )
 
 PLAN = checked(_STAGES)
-"""Every stage, from cheap to strong; the last answers whatever is open."""
+"""Every stage, from cheap to strong; the last answers all that is open."""
 
 
 def run(tile: Tile) -> None:

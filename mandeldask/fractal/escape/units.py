@@ -21,7 +21,7 @@ class Unit:
     """In plane units."""
 
     def __dask_tokenize__(self) -> tuple[str, str]:
-        """Return what equal units share, whatever their digits."""
+        """Return what equal units share, written with any number of digits."""
         return self.name, as_key(self.size)
 
 

@@ -119,7 +119,7 @@ def _row(item: Item, prefix: str, thumbnail: Mapping[str, str]) -> str:
 
 
 def _picture(item: Item, thumbnail: Mapping[str, str]) -> str:
-    """Return where a script draws a member small, or else a sign for its kind."""
+    """Return where a script draws a thumbnail of a member, otherwise a sign for its kind."""
     if not thumbnail:
         return f'<span class="glyph {item.kind}" aria-hidden="true"></span>'
     return f'<canvas class="thumb" width="96" height="64" aria-hidden="true" {data(thumbnail)}></canvas>'

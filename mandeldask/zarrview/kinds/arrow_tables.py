@@ -41,7 +41,7 @@ class Slices:
 
 @runtime_checkable
 class Stream(Protocol):
-    """Anything that speaks Arrow: a frame or a series of polars, of DuckDB, of whatever comes."""
+    """Anything that speaks Arrow: a frame or a series of polars, of DuckDB, of any other library."""
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Return a capsule of an ArrowArrayStream."""

@@ -260,7 +260,7 @@ def _since_1970(variable: xr.Variable) -> xr.Variable:
 
 
 def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
-    """Return the chunks that the variable's encoding asks for, or else those that suit how it is computed or read.
+    """Return the chunks that the variable's encoding asks for, otherwise those that suit how it is computed or read.
 
     Backends note the chunks of their files, for each dimension by name. Their other notes (`chunks`, `chunksizes`)
     are of the array as it was in the file, and selecting and transposing do not change them.

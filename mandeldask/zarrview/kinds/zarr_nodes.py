@@ -44,7 +44,7 @@ def _openers(tree: zarr.Group) -> dict[str, Callable[[], Any]]:
 
 
 async def _names(tree: zarr.Group) -> list[str]:
-    """Return the names below a group that have a document, whatever it says."""
+    """Return the names below a group that have a document, valid or not."""
     prototype, prefix = default_buffer_prototype(), f"{tree.path}/".lstrip("/")
     documents = ("zarr.json",) if tree.metadata.zarr_format == 3 else (".zarray", ".zgroup")  # noqa: PLR2004
     names = [name async for name in tree.store.list_dir(tree.path)]

@@ -1,4 +1,4 @@
-"""Forks wait until no thread compiles: a child would find numba's and LLVM's locks taken for ever, and LLVM half done.
+"""Forks wait until no thread compiles: in a child, numba's and LLVM's locks would stay taken forever.
 
 Where a thread compiles for longer than `WAIT_S`, the process forks all the same, and the child says that it cannot
 compute.

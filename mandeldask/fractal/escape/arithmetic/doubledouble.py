@@ -2,7 +2,7 @@
 
 The error bounds of `add` and `multiply` are those of Joldes, Muller and Popescu (ACM TOMS 44, 2017),
 https://doi.org/10.1145/3121432, rounded up. Multiply-adds stand where they are written and nowhere else, so that every
-machine rounds alike.
+machine rounds in the same way.
 """
 
 from __future__ import annotations

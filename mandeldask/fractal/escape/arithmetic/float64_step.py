@@ -1,7 +1,7 @@
 """One step of z^2 + c in float64, the bounds it carries, and what they decide: Lemmas 3, 4 and 14.
 
 Written for numbers; a loop of it over lanes is vectorised. z and c are kept doubled, which saves what would double them
-at every step. The order of operations is fixed, multiply-adds included, so that every machine rounds alike.
+at every step. The order of operations is fixed, multiply-adds included, so that every machine rounds in the same way.
 """
 
 from __future__ import annotations

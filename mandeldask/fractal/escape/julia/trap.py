@@ -1,4 +1,4 @@
-"""Discs around the attracting cycle of c, if it has one, that the recurrence maps into each other: who enters stays.
+"""Discs around the attracting cycle of c, if it has one, that the recurrence maps into each other: orbits stay.
 
 If f^p maps a disc into itself, orbits that reach it, or an image of it, are bounded; outside |z| <= 2 none is bounded,
 since |c| <= 2. How the discs were found needs no proof.

@@ -108,7 +108,7 @@ def value_at(model: WindowModel, t: tuple[int, int], t_bits: int, bits: int) -> 
 
 
 class _Walker:
-    """A polynomial on its way."""
+    """A polynomial after some iterations."""
 
     def __init__(self, center: Point, c: Point, bits: int, exponent: int, trap: NDArray[Any]) -> None:
         self.n, self.bits, self.unit, self.stays = 0, bits, _KEPT_BITS - exponent, False

@@ -282,7 +282,7 @@ def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fie
 
 @inner
 def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, fields):
-    """Put pixel `i` with dz = Z + dz into place `k` of a pool; Z may be wrong by `error` besides its rounding."""
+    """Put pixel `i` with dz = Z + dz into place `k` of a pool; `error` bounds that of Z, without its rounding."""
     larger = max(z_exponent, exponent)
     if error > 0.0:
         larger = max(larger, error_exponent)

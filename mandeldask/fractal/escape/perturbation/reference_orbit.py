@@ -180,7 +180,7 @@ def _keep_quiet(work: Work, done: int) -> None:
 
 
 class _Walker:
-    """An orbit on its way: the recurrence in integers, and the bound on what its roundings did."""
+    """An orbit after some iterations: the recurrence in integers, and the bound on what its roundings did."""
 
     def __init__(self, orbit: ReferenceOrbit) -> None:
         self.before, self.m, self.ended = orbit, len(orbit), orbit.ended

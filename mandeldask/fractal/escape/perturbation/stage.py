@@ -1,7 +1,7 @@
 """The stage for pixels too close together for float64: perturbation of reference orbits.
 
 After C. Heiland-Allen, "Deep zoom theory and practice" (2021), and Zhuoran's rebasing, with a bound on every error, so
-that a pixel is answered only where its count is proven, whatever the reference.
+that a pixel is answered only where its count is proven, for every reference.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def answer_by_perturbation(tile: Tile) -> None:
 
 
 def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
-    """Return the open pixel amid those that lived longest: references that outlive pixels serve them best."""
+    """Return an open pixel in the middle of those that stayed longest: long references serve best."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     oldest = lived >= np.quantile(lived, 0.9)
     row, col = np.median(rows[oldest]), np.median(cols[oldest])

@@ -2,7 +2,7 @@
 
 If f_c^p maps a closed disc B into its interior, B holds a fixed point of f_c^p that attracts B (Schwarz), and an
 attracting cycle draws in the critical point 0 (Fatou): the orbit of 0 is bounded, so c is in the Mandelbrot set and its
-count is `maxiter`, whatever that is. Ball arithmetic proves the inclusion for every c of a disc at once; how B was
+count is `maxiter`, for any `maxiter`. Ball arithmetic proves the inclusion for every c of a disc at once; how B was
 found (nearest returns, Newton's method) needs no proof.
 """
 
@@ -77,7 +77,7 @@ def _trial_radius(cx: float, cy: float, rho: float, x: float, y: float, period: 
     """Return a radius for which `_returns_inside` is likely to hold, or 0 where none is.
 
     A disc of radius R returns with about ``a R + q R^2 + k rho``: it shrinks for R between roughly
-    ``k rho / (1 - a)`` and ``(1 - a) / q``. Their geometric mean is inside wherever an inside is.
+    ``k rho / (1 - a)`` and ``(1 - a) / q``. Their geometric mean is between them wherever anything is.
     """
     a, q, k, u, v = 1.0, 0.0, 0.0, x, y
     for _ in range(period):

@@ -25,7 +25,7 @@ _COST = 64
 """Iterates of a pixel among many in lockstep that take the time of one step here."""
 
 _CREDIT = 1 << 14
-"""Steps allowed before the first success, besides 1/32 of what iterating on would take."""
+"""Steps allowed before the first success, in addition to 1/32 of what iterating on would take."""
 
 
 def answer_by_attracting_cycle(tile: Tile) -> None:

@@ -1,7 +1,7 @@
 """The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
 
 A quad-tree of blocks, largest first. A block is a disc of c, of which may be proven that all of it escapes after the
-same count, or stays for `maxiter` iterates, or (a cycle) for ever. A block that fails is split only where a disc of the
+same count, or stays for `maxiter` iterates, or (a cycle) forever. A block that fails is split only where a disc of the
 smallest size in its middle does not fail: along the edge of the set little can be proven, and trying must cost little.
 What a formula proves is not tried.
 """

@@ -1,4 +1,4 @@
-/** The page of an array: as an image, a line, text, or one value, whatever suits it. */
+/** The page of an array: as an image, a line, text, or one value, by its shape and dtype. */
 
 import { element } from "./dom.js";
 import { firstLimits, mapOf } from "./limits.js";
@@ -144,7 +144,7 @@ async function firstLook(picture, part) {
   return { at, mode, channels, part };
 }
 
-/** Coordinates along each axis, where an array beside this one has them. */
+/** Coordinates along each axis, where an array of the same group has them. */
 async function coordinates(picture, place, server) {
   const { zarr } = place.dataset;
   const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays in its group

@@ -1,4 +1,4 @@
-/** All that scripts put into a page, wherever it is shown. */
+/** Everything that scripts put into a page. */
 
 import { showAddresses } from "./addresses.js";
 import { showArray } from "./array.js";

@@ -1,5 +1,5 @@
 /**
- * Values as the painters take them: one unsigned 32-bit number a pixel, fixed point, whatever the array's dtype.
+ * Values as the painters take them: one unsigned 32-bit number a pixel, fixed point, for arrays of any dtype.
  *
  * Escape times count in 1/256 from -4 on. The top of the range is for pixels without an escape.
  */

@@ -46,7 +46,7 @@ export class Demand {
     return level.key === this.source.level(view).key ? null : { level, view: fine, screen: double };
   }
 
-  /** Load a request: a tile's contents, or null where it improved a tile at hand. */
+  /** Load a request: a tile's contents, or null where it improved a tile that is loaded already. */
   async load({ improves, ...request }, signal) {
     const asked = improves ? "period" : this.field;
     const { width, height, ...job } = await this.#located(request, asked);

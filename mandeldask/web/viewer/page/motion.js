@@ -1,7 +1,7 @@
 /** Moves from one view to another over time: eased zooms, flights to far places, and steady dives. */
 
 const GLIDE_MS = 240;
-const FLIGHT_S = 9; // the longest flight, whatever the depth
+const FLIGHT_S = 9; // the longest flight, at any depth
 const LEAST_RATE = 3; // levels a second
 const NEAR = 0.35; // of a screen: closer, a flight goes down
 

@@ -1,5 +1,5 @@
 /**
- * The colour of a pixel from its encoded value and those beside it. This is the definition: `webgl.js` says the same in
+ * The colour of a pixel from its encoded value and those next to it. This is the definition: `webgl.js` says the same in
  * GLSL, and the tests compare the two.
  */
 
@@ -84,7 +84,7 @@ function light(value, [left, right, up, down], reach, { slope, edges }) {
   return -slope * fade * (across * LIGHT[0] + along * LIGHT[1]) - edges * Math.exp(-0.5 * distance);
 }
 
-/** Encoded values from one pixel to the next, as well as the two beside it tell. */
+/** Encoded values from one pixel to the next, estimated from its two neighbours. */
 function difference(value, before, after) {
   const [back, ahead] = [before < PROVEN, after < PROVEN];
   if (back && ahead) return (after - before) / 2;

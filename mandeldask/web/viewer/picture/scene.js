@@ -1,4 +1,4 @@
-/** What a view shows: which tiles it needs, and what is drawn of those at hand. Knows no canvas. */
+/** What a view shows: which tiles it needs, and what is drawn of those that are loaded. Knows no canvas. */
 
 const COARSER = 9; // levels up to look for a stand-in
 const FINER = 2; // levels down that stand in, when zooming out
