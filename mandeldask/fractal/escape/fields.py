@@ -21,25 +21,25 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.limits import WORST
 
 FAR_OUT = 2.0**24
-"""An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): the limits above lie within 2^-24 of what it says."""
+"""An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): its values are within 2^-24 of the limits above."""
 ROUNDING: ErrorBound = 2.0**-49
-"""More than a float64 step of z or dz/dc loses, relative to its terms."""
+"""Bound on the rounding error of a float64 step of z or dz/dc, relative to its terms."""
 
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 
 _LOG2_OF_E = 1.4426950408889634
 _HALF_ROOT = 0x3FE6A09E667F3BCD
-"""The bits of 0.7071: numbers are split into a power of two and what is at least that."""
+"""The bits of 0.7071: numbers are split into a power of two and a factor of at least that."""
 _TWO_TO_52 = 0x4330000000000000
-"""The bits of 2^52, to which the bits of an integer add up as it does."""
+"""The bits of 2^52: an integer added to them gives the float64 of 2^52 plus that integer."""
 
 
 @inlined
 def log2(value):
     """Return the binary logarithm of a positive normal number to 2^-24: the same on every machine, unlike libm's.
 
-    In operations on integers that every vector unit has.
+    It uses integer operations that every vector unit has.
     """
     bits = np.float64(value).view(np.int64) - _HALF_ROOT
     exponent = np.int64(((bits >> 52) + 1024 & 2047) | _TWO_TO_52).view(np.float64) - (2.0**52 + 1024.0)
@@ -58,7 +58,7 @@ def smooth(n, m):
 
 @inlined
 def tolerated(n):
-    """Return what `WORST` may be where only `smooth` is given: to 10^-5 of itself."""
+    """Return the limit in place of `WORST` if only `smooth` is given: to 10^-5 of itself."""
     return WORST * min(max(1.0, 0.25 * n), 128.0) ** 2
 
 
@@ -85,7 +85,7 @@ def bounds_after(square, c2, g_x, g_y, r, q, spacing):
 
 @inner
 def smooth_at(n, x, y, r, c_x, c_y, worst):
-    """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN where r proves too little."""
+    """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN if r is too large."""
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
     while square <= far_out and r * r < square:  # next to -2 an orbit may seem to stay
@@ -100,8 +100,8 @@ def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing, worst, worst
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 
     ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent; r and q bound
-    the errors of z_n and of g; `worst` and `worst_slope` are what the squares of their relative errors may be far out.
-    NaN where they do not prove the fields.
+    the errors of z_n and of g; `worst` and `worst_slope` are the largest squares of their relative errors far out.
+    NaN if the fields are not proven.
     """
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y

@@ -24,7 +24,7 @@ MOST_MULTI_DOUBLE = 4096
 """Open pixels up to which double-double is tried down to `FINEST_DIRECT`."""
 
 FEWEST_FOR_REFERENCE = 8
-"""Open pixels from which on a reference orbit costs less than exact integers, where double-double was tried before."""
+"""Least number of open pixels for which a reference orbit costs less than exact integers, after double-double."""
 
 EARLY_ITERATIONS = 1024
 """Iterations after which trying to prove that a pixel never escapes costs less than iterating on."""
@@ -33,7 +33,7 @@ LEAST_CYCLE_EXTENT = 2.0**-50
 """Extent below which a grid is one point to float64, so that the quad-tree has tried its cycle already."""
 
 LEAST_MINIBROT_STEPS = 1 << 25
-"""Iterations times open pixels from which on a search for a minibrot pays: finding a nucleus takes milliseconds."""
+"""Least iterations times open pixels for which a search for a minibrot pays: finding a nucleus takes milliseconds."""
 
 FAR_OUT_EXPONENT = 64
 """log2|c| past which z_1 = c is far out itself, and fields follow from its logarithm."""
@@ -54,20 +54,20 @@ REFINED_STEP_S = 12e-9
 """Seconds of a step around a reference in double-double: decides between that and a further reference orbit."""
 
 WORST = 2.0**-30
-"""Square of the greatest relative error of z far out for which a field is given."""
+"""Square of the greatest relative error of z, far out, with which a field is written."""
 WORST_SLOPE = 2.0**-28
-"""The same of dz/dc: the two together leave `distance` a ten-thousandth."""
+"""The same for dz/dc: together they allow `distance` an error of a ten-thousandth."""
 
 _SMOOTH_SHARE, _CLOSEST = 1.0, 2.0**-6
 _DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
-"""Relative errors of z and dz/dc that a tolerance of one allows, and the greatest that is allowed at all."""
+"""Relative errors of z and dz/dc for a tolerance of 1, and the greatest that are allowed."""
 
 
 def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[float, float]:
-    """Return the squares of the relative errors of z and of dz/dc for which `fields` are given.
+    """Return the squares of the relative errors of z and of dz/dc with which `fields` may be written.
 
-    The second is infinite where no derivative is needed. With `tolerance`, `smooth` is known to half of what that
-    says, in iterations, and `distance` to half of it, relatively.
+    The second is infinite where no derivative is needed. With `tolerance`, the error of `smooth` is at
+    most half of it, in iterations, and that of `distance`, relatively, too.
     """
     worst, worst_slope = [], inf
     if "smooth" in fields:

@@ -1,7 +1,7 @@
 """The plan: every stage that answers pixels, in order, with its condition, its cost and its proof, as one table.
 
 `Mandelbrot` runs it, `cost` estimates by it, and the table of docs/explanation/exactness.md is `table()`. A stage is
-named by a string, since importing one loads numba.
+named by a string, since its import loads numba.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Situation(NamedTuple):
-    """All that a stage's condition may depend on."""
+    """The data on which a stage's condition may depend."""
 
     spacing: float
     """Distance of neighbouring pixels, the larger of rows and columns."""
@@ -49,7 +49,7 @@ class Situation(NamedTuple):
         )
 
     def now(self, tile: Tile) -> Situation:
-        """Return the situation of the same tile after another stage: the grid is not measured again."""
+        """Return the situation of the same tile after another stage, without measuring the grid again."""
         return self._replace(open=tile.open.size, fields=tile.wants_orbits, has_reference=tile.has_reference)
 
 
@@ -67,7 +67,7 @@ def reach_of(grid: Grid) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of a `Situation`, and the words for it; conditions combine with ``&`` and ``|``."""
+    """A test of a `Situation`, and its description; conditions combine with ``&`` and ``|``."""
 
     text: str
     holds: Callable[[Situation], bool]
@@ -87,17 +87,17 @@ HAS_REFERENCE = Condition("a reference orbit is loaded", lambda now: now.has_ref
 
 
 def spacing_from(least: float) -> Condition:
-    """Return the condition that pixels are at least so far apart."""
+    """Return the condition that the spacing is at least `least`."""
     return Condition(f"spacing ≥ 2^{log2(least):.0f}", lambda now: now.spacing >= least)
 
 
 def finer_than(most: float) -> Condition:
-    """Return the condition that pixels are at most so far apart."""
+    """Return the condition that the spacing is at most `most`."""
     return Condition(f"spacing ≤ 2^{log2(most):.0f}", lambda now: now.spacing <= most)
 
 
 def extent_from(least: float) -> Condition:
-    """Return the condition that the grid is at least so wide or high."""
+    """Return the condition that the grid's longer side is at least `least`."""
     return Condition(f"grid ≥ 2^{log2(least):.0f} wide", lambda now: now.extent >= least)
 
 
@@ -107,22 +107,22 @@ def reaching(exponent: int) -> Condition:
 
 
 def longer_than(iterations: int) -> Condition:
-    """Return the condition that `maxiter` is greater than that."""
+    """Return the condition that `maxiter` is greater than `iterations`."""
     return Condition(f"maxiter > {iterations}", lambda now: now.maxiter > iterations)
 
 
 def pixels_from(least: int) -> Condition:
-    """Return the condition that at least so many pixels are open."""
+    """Return the condition that at least `least` pixels are open."""
     return Condition(f"≥ {least} pixels open", lambda now: now.open >= least)
 
 
 def pixels_up_to(most: int) -> Condition:
-    """Return the condition that at most so many pixels are open."""
+    """Return the condition that at most `most` pixels are open."""
     return Condition(f"≤ {most} pixels open", lambda now: now.open <= most)
 
 
 def steps_from(least: int) -> Condition:
-    """Return the condition that the open pixels may take at least so many iterations in all."""
+    """Return the condition that the open pixels together may take at least `least` iterations."""
     return Condition(f"open pixels × maxiter ≥ 2^{log2(least):.0f}", lambda now: now.open * now.maxiter >= least)
 
 
@@ -139,17 +139,17 @@ class Stage:
     """A row of the plan."""
 
     name: str
-    """As `Mandelbrot.report` has it."""
+    """Its name in `Mandelbrot.report`."""
     function: str
-    """``module:function`` within this package; the function takes the tile. Empty: the stage named `within` runs it."""
+    """``module:function`` within this package; the function takes the tile. Empty if the stage `within` runs it."""
     condition: Condition
-    """When the stage is tried, where pixels are open."""
+    """When the stage is tried, if pixels are open."""
     answers: str
-    """Which pixels it answers, and by what."""
+    """Which pixels it answers, and how."""
     proof: str
-    """Where docs/explanation/ proves its answers: page and anchor."""
+    """The proof of its answers in docs/explanation/: page and anchor."""
     seconds: tuple[float, float] = (0.0, 0.0)
-    """Seconds of one core that an iteration of a pixel takes, for counts and with fields, stages before it included.
+    """Seconds of one core for an iteration of a pixel, for counts and with fields, earlier stages included.
 
     Half as much again as the most that `benchmarks/cost.py` measured; 0 where the stage does not iterate pixels.
     """
@@ -158,9 +158,9 @@ class Stage:
     """Whether the stage writes distances in the tile's unit, not in plane units."""
 
     def try_on(self, tile: Tile, before: Situation | None = None) -> None:
-        """Answer the open pixels of `tile` that the stage can prove, if any is open and its condition holds.
+        """Answer the open pixels of `tile` that the stage can prove, if there are any and its condition holds.
 
-        `before` is the situation of the tile at any stage before; it saves measuring the grid again.
+        `before` is the situation of the tile at an earlier stage; it saves measuring the grid again.
         """
         if not tile.open.size or self.within:
             return
@@ -169,14 +169,14 @@ class Stage:
             self.run(tile)
 
     def run(self, tile: Tile) -> None:
-        """Answer the open pixels of `tile` that the stage can prove, whether its condition holds or not."""
+        """Answer the open pixels of `tile` that the stage can prove, without testing its condition."""
         module, _, function = self.function.partition(":")
         tile.stage = self.name
         getattr(import_module(f"mandeldask.fractal.escape.{module}"), function)(tile)
 
 
 def checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Return `stages` if the first and the last are what the others rely on.
+    """Return `stages` if the first and the last are as the others require.
 
     Raises
     ------
@@ -309,7 +309,7 @@ def run(tile: Tile) -> None:
 
 
 def main_stage(spacing: float) -> Stage:
-    """Return the stage that iterates most pixels at a spacing, where they live to the cap."""
+    """Return the stage that iterates most pixels at a spacing, if their orbits reach the cap."""
     name = "float64" if spacing >= limits.FLOAT64_ENOUGH else "perturbation"
     return next(stage for stage in PLAN if stage.name == name)
 

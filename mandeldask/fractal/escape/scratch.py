@@ -1,4 +1,4 @@
-"""Memory that a thread keeps for its next computation: lent to one at a time."""
+"""Memory that a thread keeps for its next computation, lent to one computation at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Scratch(Generic[T]):
-    """One value a thread, so that fresh memory need not be had again: that costs milliseconds, page by page.
+    """One value for each thread, which saves allocating fresh memory: that costs milliseconds.
 
-    A computation that begins while another of its thread has the value, in a signal handler or a finalizer, gets one of
-    its own.
+    A computation that starts while another of its thread uses the value, in a signal handler or a finalizer, gets a new
+    one.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Scratch(Generic[T]):
 
     @contextmanager
     def lent(self, fits: Callable[[T], bool], make: Callable[[], T]) -> Iterator[T]:
-        """Give the block the value that this thread kept, if it `fits`, or one that `make` makes; then keep that."""
+        """Lend the block the value that this thread kept, if it `fits`, or a new one from `make`; then keep it."""
         kept = vars(self._local).pop("value", None)  # taken away: that is the mark
         value = make() if kept is None or not fits(kept) else kept
         try:

@@ -1,7 +1,7 @@
 """Tile: the workspace that the stages of one computation share while they answer its pixels.
 
 A stage answers the pixels whose value it can prove and leaves the others open; stages run from cheap to strong, and
-the last one can prove anything. So no stage needs to know another, and none has to guess.
+the last one can prove anything. So no stage depends on another.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 
 
 _KEPT = 1 << 20
-"""Pixels of the largest tile whose space is kept for the next."""
+"""Pixels of the largest tile whose memory is kept for the next."""
 
 _ALL_MARKED = 0x0101010101010101
 """Bit pattern of eight consecutive True bytes: one comparison tests eight marks."""
 
 
 class Space(NamedTuple):
-    """What a tile of `size` pixels needs in any case, to be used by one tile at a time."""
+    """The memory that every tile of `size` pixels needs, used by one tile at a time."""
 
     counts: NDArray[np.uint32]
     """Space for the counts, shape (size,)."""
     pixels: NDArray[np.int64]
     """All pixels, 0 to size - 1."""
     open: NDArray[np.int64]
-    """Space for those that the first stage leaves open."""
+    """Space for the pixels that the first stage leaves open."""
     rest: NDArray[np.int64]
-    """Space for a list that a stage makes for itself."""
+    """Space for a list of a stage."""
 
     @classmethod
     def fresh(cls, size: int) -> Self:
@@ -80,7 +80,7 @@ class Tile:
     maxiter: int
     """Greatest escape count."""
     space: Space
-    """What is kept for the next tile."""
+    """Memory that is kept for the next tile."""
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
     smooth: NDArray[np.float64] | None
@@ -90,23 +90,23 @@ class Tile:
     period: NDArray[np.uint32] | None
     """Periods of attracting cycles, or None."""
     worst: tuple[float, float]
-    """Squares of the relative errors of z and dz/dc for which fields are given, as `limits.worst_for` has them."""
+    """Squares of the relative errors of z and dz/dc with which fields may be written, from `limits.worst_for`."""
     unit: Fraction
     """The unit of distances, in plane units."""
     open: NDArray[np.int64]
     """Pixels that no stage has answered yet, ascending."""
     needs_more_precision: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """Pixels that float64 orbits are not good enough for, ascending: longer ones would not be either."""
+    """Pixels for which float64 orbits are not accurate enough, ascending."""
     stage: str = ""
-    """Name of the stage that works on it."""
+    """Name of the running stage."""
     has_reference: bool = False
-    """Whether a stage has loaded a reference orbit for it."""
+    """Whether a stage has loaded a reference orbit for the tile."""
     prepared: Any = None
     """The frame, positions and series that the stages in `direct` compute once (`direct.prepared_tile`)."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)
-    """Stages without the GIL poll its flag, and raise by its `check`."""
+    """Stages without the GIL poll its flag; its `check` raises."""
 
     @classmethod
     def blank(
@@ -120,7 +120,7 @@ class Tile:
     ) -> Self:
         """Return a Tile with every pixel open, in `space` of its size if that is given.
 
-        `unit` is that of distances; without it the grid's own. `tolerance` is how wrong fields may be.
+        `unit` is that of distances, by default the grid's own. `tolerance` bounds the error of fields.
         """
         size = grid.im.size * grid.re.size
         space = space or Space.fresh(size)
@@ -140,7 +140,7 @@ class Tile:
 
     @property
     def wants_orbits(self) -> bool:
-        """Whether the count alone is no answer for a pixel that escapes."""
+        """Whether a pixel that escapes needs more than its count."""
         return self.smooth is not None or self.distance is not None
 
     def take_unit(self) -> None:
@@ -149,19 +149,19 @@ class Tile:
             self.put_distances(slice(None), self.distance, 1 / self.unit)
 
     def put_distances(self, pixels: Any, distances: NDArray[Any], unit: Fraction) -> None:
-        """Write `distances`, each so many times `unit` of the tile's units, at `pixels`: an index or a slice."""
+        """Write `distances`, in units of `unit` of the tile's unit, at `pixels`: an index or a slice."""
         if self.distance is not None:
             with np.errstate(over="ignore"):
                 scaled = distances.astype(np.float64) * as_factor(unit)
             self.distance[pixels] = np.minimum(scaled, np.finfo(np.float32).max)
 
     def close(self, proven: NDArray[np.bool_], part: str = "") -> None:
-        """Take out of `open` the pixels ``open[proven]``, credited to the stage, or to that `part` of it.
+        """Remove the pixels ``open[proven]`` from `open`, reported under the stage, or under that `part` of it.
 
         Raises
         ------
         mandeldask.cancellation.Cancelled
-            If the computation was cancelled: what a stage left half done must not count as answered.
+            If the computation was cancelled: pixels of an interrupted stage must not count as answered.
         """
         self.cancellation.check()
         before = self.open.size
@@ -172,7 +172,7 @@ class Tile:
 
 
 def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], room: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return those of `pixels` that are not marked, in `room` of their size; all of them as they are."""
+    """Return those of `pixels` that are not marked, in `room` of their size; `pixels` itself if none is marked."""
     words = marks[: marks.size // 8 * 8].view(np.int64)
     left: NDArray[np.int64] = room[: _leave(pixels, marks, words, room)] if marks.any() else pixels
     return left
@@ -180,7 +180,7 @@ def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], room: NDArray[
 
 @kernel
 def _leave(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
-    """Write to `left` what is not marked; return how many. Most marks are like their neighbours: eight are a word."""
+    """Write the pixels that are not marked to `left`; return how many. Eight marks are tested at a time."""
     size = 0
     for word in range(words.size):
         if words[word] != _ALL_MARKED:

@@ -13,15 +13,15 @@ _FINEST = Fraction(1, 2**100)
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What `distance` is measured in."""
+    """The unit of `distance`."""
 
     name: str
-    """As the attribute ``units`` has it."""
+    """Its name in the attribute ``units``."""
     size: Fraction = field(repr=False)  # digits past 4300 have no repr
-    """In plane units."""
+    """Its size in plane units."""
 
     def __dask_tokenize__(self) -> tuple[str, str]:
-        """Return what equal units share, written with any number of digits."""
+        """Return a value that is equal for equal units, with any number of digits."""
         return self.name, as_key(self.size)
 
 

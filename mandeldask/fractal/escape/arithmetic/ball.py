@@ -13,10 +13,10 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 
 ROUNDING: ErrorBound = 2.0**-48
-"""More than what rounding moves the middle by in one step while |z|, |c| <= 2.5: at most 26.1 units of 2^-53."""
+"""Bound on the rounding error of the middle in one step, for |z|, |c| <= 2.5: at most 26.1 units of 2^-53."""
 
 OUTWARD: ErrorBound = 1.0 + 2.0**-48
-"""More than the relative rounding of |z|, of the radius and of a comparison together (some 10 units of 2^-53)."""
+"""Factor above 1 that covers the rounding of |z|, of the radius and of a comparison (some 10 units of 2^-53)."""
 
 
 @inner

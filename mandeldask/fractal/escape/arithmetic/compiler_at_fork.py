@@ -1,7 +1,7 @@
 """Forks wait until no thread compiles: in a child, numba's and LLVM's locks would stay taken forever.
 
-Where a thread compiles for longer than `WAIT_S`, the process forks all the same, and the child says that it cannot
-compute.
+If a thread compiles for longer than `WAIT_S`, the process forks nevertheless, and kernels in the child raise an
+error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import threading
 
 WAIT_S = 120.0
-"""Seconds that a fork waits for compilers at most; the largest kernel takes a minute on a slow machine."""
+"""Longest time, in seconds, that a fork waits for compilers; the largest kernel takes a minute on a slow machine."""
 
 _held: list[threading.RLock] = []
 

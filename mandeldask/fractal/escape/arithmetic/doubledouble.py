@@ -1,7 +1,7 @@
 """Double-double arithmetic: numbers of 106 bits as unevaluated sums ``high + low`` of two float64.
 
 The error bounds of `add` and `multiply` are those of Joldes, Muller and Popescu (ACM TOMS 44, 2017),
-https://doi.org/10.1145/3121432, rounded up. Multiply-adds stand where they are written and nowhere else, so that every
+https://doi.org/10.1145/3121432, rounded up. The compiler adds no multiply-adds to those written here, so that every
 machine rounds in the same way.
 """
 
@@ -13,7 +13,7 @@ from mandeldask.internals.numba_names import float64, intrinsic
 
 @intrinsic
 def fma(_context, _a, _b, _c):
-    """Return ``a * b + c``, rounded once: an instruction where the machine has it, else a call of the C library."""
+    """Return ``a * b + c``, rounded once: one instruction if the machine has it, otherwise a call of the C library."""
 
     def generate(_context, builder, _signature, arguments):
         return builder.fma(*arguments)
@@ -23,7 +23,7 @@ def fma(_context, _a, _b, _c):
 
 @inlined
 def two_sum(a, b):
-    """Return ``a + b`` rounded, and exactly what the rounding lost."""
+    """Return ``a + b`` rounded, and its rounding error, exactly."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
@@ -38,7 +38,7 @@ def fast_two_sum(a, b):
 
 @inlined
 def two_product(a, b):
-    """Return ``a * b`` rounded, and exactly what the rounding lost, unless it underflows."""
+    """Return ``a * b`` rounded, and its rounding error, exactly unless it underflows."""
     product = a * b
     return product, fma(a, b, -product)
 
@@ -61,7 +61,7 @@ def multiply(a_high, a_low, b_high, b_low):
 def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
     """Return ``z^2 + c`` as ``x, x_low, y, y_low``, with an error below 2^-97 for ``|z|, |c| <= 2.1``.
 
-    The high parts are multiplied and added exactly, all that this leaves is added up, and the sum is split once.
+    The high parts are multiplied and added exactly. The remaining terms are added up, and the sum is split once.
     """
     xx, xx_low = two_product(x, x)
     yy, yy_low = two_product(y, y)

@@ -1,7 +1,8 @@
-"""One step of z^2 + c in float64, the bounds it carries, and what they decide: Lemmas 3, 4 and 14.
+"""One step of z^2 + c in float64, the error bounds it carries, and the test that uses them: Lemmas 3, 4 and 14.
 
-Written for numbers; a loop of it over lanes is vectorised. z and c are kept doubled, which saves what would double them
-at every step. The order of operations is fixed, multiply-adds included, so that every machine rounds in the same way.
+The functions take scalars; a loop of them over lanes is vectorised. The variables hold 2z and 2c, which saves a
+multiplication by 2 at every step. The order of operations is fixed, multiply-adds included, so that every machine
+rounds in the same way.
 """
 
 from __future__ import annotations
@@ -11,27 +12,27 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined
 
 SCALE = 256.0
-"""S / r^2, r being the bound for the doubled z; also 1 / (4 kappa), kappa = 2^-10 being the loss allowed for bounding
+"""S / r^2, where r bounds the error of 2z; also 1 / (4 kappa), where kappa = 2^-10 is the loss accepted for bounding
 the square of a sum."""
 STEPS = 8
-"""Steps after which S has to be multiplied by `GROWTH` again."""
+"""Number of steps after which S is multiplied by `GROWTH` again."""
 GROWTH: ErrorBound = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
-"""What S is multiplied by before `STEPS` steps, which then do without it."""
+"""Factor on S before `STEPS` steps, in place of a smaller factor at each of them."""
 _NOISE: ErrorBound = SCALE * 1025.0 * GROWTH * 2.0**-106
 """256 (1 + 1/kappa) u^2, growth included."""
 ROUNDING: ErrorBound = 300.0 * _NOISE
-"""What is added to S at every step, and so the least S; times |2z|^2 it is more than what rounding loses inside."""
+"""Added to S at every step, and so the least S; times |2z|^2 it bounds the rounding error inside |z| = 2."""
 FAR_ROUNDING: ErrorBound = 4.0 * _NOISE
-"""What has to be added to S, times |2z|^4, after a step from outside."""
+"""Added to S, times |2z|^4, after a step from outside."""
 DERIVATIVE_GROWTH: ErrorBound = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
-"""The same for the bound of the derivative, whose kappa is 2^-6."""
+"""The same for the derivative's bound, with kappa = 2^-6."""
 DERIVATIVE_SHARE: ErrorBound = 0.525 * DERIVATIVE_GROWTH
-"""What Q is multiplied by to bound the square of an error of dz/dc: 8 (1 + 1/kappa) / 1024, 1 + kappa for the step that
-`slope_square` is used twice, and a sixtieth more for what rounding loses."""
+"""Factor on Q that bounds the squared error of dz/dc: 8 (1 + 1/kappa) / 1024, times 1 + kappa since `slope_square` is
+used for two steps, and a sixtieth more for rounding."""
 _LEAST_SLOPE: ErrorBound = 2.0**-6
-"""What is added to |dz/dc|^2: it covers the part of a rounding that does not grow with dz/dc."""
+"""Added to |dz/dc|^2: it covers the part of the rounding error that does not grow with dz/dc."""
 _ADDED: ErrorBound = 66.0
-"""More than 1 + 1/kappa: what adding 1 to dz/dc adds to the bound of its square."""
+"""Above 1 + 1/kappa: the share of the added 1 in the bound on the square of dz/dc."""
 
 
 @inlined
@@ -68,5 +69,5 @@ def _square(x, y):
 
 @inlined
 def unsure(m, s):
-    """Whether the exact iterate may be on the other side of |z| = 2 than one with ``|2z|^2 = m``."""
+    """Whether the exact iterate may be on the other side of |z| = 2 from the computed one, for which ``|2z|^2 = m``."""
     return not ((m - 16.0) * (m - 16.0) * 100.0 > (m + 16.0) * s)

@@ -1,7 +1,8 @@
 """Memory in which many numbers are advanced side by side: one vector, in which a row begins at a constant.
 
-Only with constants does the compiler see that rows are apart, and vectorises. A module declares its rows once, as a
-`Layout`, and takes their offsets as module constants; `tests/fractal/escape/arithmetic/test_layout.py` compares them.
+The compiler vectorises only if the offsets of rows are constants, which show that rows do not overlap. A module
+declares its rows once, as a `Layout`, and takes their offsets as module constants;
+`tests/fractal/escape/arithmetic/test_layout.py` compares them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Layout:
         return cls(tuple(names.split()), stride)
 
     def then(self, names: str) -> Self:
-        """Return these rows and others behind them."""
+        """Return a layout of these rows, followed by others."""
         return type(self)((*self.names, *names.split()), self.stride)
 
     def renamed(self, **names: str) -> Self:
@@ -78,7 +79,7 @@ class Layout:
 
 @inner
 def workspace(size):
-    """Return `size` zeros that begin at a cache line: vectors across two lines take twice the time."""
+    """Return `size` zeros, aligned to a cache line: a vector that crosses two lines takes twice the time."""
     raw = np.zeros(size + 8)
     skip = -(raw.ctypes.data // 8) % 8
     return raw[skip : skip + size]

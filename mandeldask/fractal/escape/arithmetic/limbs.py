@@ -1,4 +1,4 @@
-"""Numbers of many limbs: unsigned 64-bit digits, least first, of which the last is the whole part.
+"""Numbers of many limbs: unsigned 64-bit digits, least significant first. The last is the integer part.
 
 A number of n limbs is ``sum a[i] 2^(64 (i - n + 1))``, a magnitude; signs are kept apart, 0 or 1. The unit is the last
 fractional digit, 2^(-64 (n - 1)).

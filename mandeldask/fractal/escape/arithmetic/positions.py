@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 FAR = 2**20
-"""Positions are clipped to this: farther out they say only that they are far out."""
+"""Positions are clipped to this: no stage needs more of those farther out."""
 
 POSITION_ERROR = 2.0**-100
-"""More than |high + low - position|, for positions within 8 of 0."""
+"""Bound on |high + low - position|, for positions within 8 of 0."""
 
 _SPLIT = 2.0**27 + 1
 
@@ -68,7 +68,7 @@ def _is_far(value: Fraction, exponent: int) -> bool:
 
 
 def _scaled(value: Fraction, exponent: int) -> tuple[int, int]:
-    """Return numerator and denominator of ``value / 2**exponent``, not reduced, which takes longer than the rest."""
+    """Return numerator and denominator of ``value / 2**exponent``, not reduced, which would be slow."""
     return value.numerator << max(0, -exponent), value.denominator << max(0, exponent)
 
 
@@ -78,7 +78,7 @@ def clipped(value: Fraction) -> Fraction:
 
 
 def _two_sum(a: float | NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return ``a + b`` rounded, and exactly what the rounding lost."""
+    """Return ``a + b`` rounded, and its rounding error, exactly."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)

@@ -1,4 +1,4 @@
-"""Powers of two, and the exponents of float64, by their bits: calls of the C library would cost a pixel its time."""
+"""Powers of two, and the exponents of float64, by their bits: faster than calls of the C library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mandeldask.internals.numba_names import float64, int64, intrinsic
 
 @intrinsic
 def _as_float(_context, _bits):
-    """Return the float64 of 64 bits."""
+    """Return the float64 that has these 64 bits."""
 
     def generate(context, builder, _signature, arguments):
         return builder.bitcast(arguments[0], context.get_value_type(float64))

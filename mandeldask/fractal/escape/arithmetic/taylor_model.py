@@ -1,8 +1,8 @@
 """Discs of c iterated in lockstep: the iterates of a disc as a polynomial in c with an error bound.
 
 On the disc ``c = c0 + rho t``, ``|t| <= 1``, ``z_n = b_0 + b_1 t + ... + b_8 t^8 + e`` with ``|e| <= ERROR``. Squaring
-the polynomial iterates the whole disc. Sixteen discs share a workspace, a row for each number, so that vectors advance
-them. Bounds: Lemmas 6 and 7.
+the polynomial iterates the whole disc. Sixteen discs share a workspace with a row for each number, so that vector
+instructions advance them. Bounds: Lemmas 6 and 7.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RE, IM = _COEFFICIENTS.offsets[: DEGREE + 1], _COEFFICIENTS.offsets[DEGREE + 1 :
 """Rows of the real and of the imaginary parts of b_0 ... b_8, float64 each."""
 STATE = _COEFFICIENTS.then("LOW_X LOW_Y ERROR SPREAD REACH")
 LOW_X, LOW_Y, ERROR, SPREAD, REACH = STATE.rows("LOW_X LOW_Y ERROR SPREAD REACH")
-"""What b_0 is more than its float64; the bound on e; bounds on ``|z - b_0|`` and on ``|z|`` without e."""
+"""Low part of b_0; the bound on e; bounds on ``|z - b_0|`` and on ``|z|`` without e."""
 _STATE = STATE.size
 """Rows of one iterate; those of the next follow."""
 ROWS = STATE.then(" ".join(f"NEXT_{name}" for name in STATE.names)).then("_CX _CX_LOW _CY _CY_LOW")
@@ -32,25 +32,25 @@ _CX, _CX_LOW, _CY, _CY_LOW = ROWS.rows("_CX _CX_LOW _CY _CY_LOW")
 SIZE = ROWS.size
 """Numbers in a workspace."""
 OUT = 2
-"""What `judge` says of a disc that may not be within |z| <= 2."""
+"""Verdict of `judge` on a disc that may not be within |z| <= 2."""
 
 _COEFFICIENT_ERROR: ErrorBound = 2.0**-48
 """Each coefficient is a sum of at most 5 complex products, rounded 10 times in a part, each time by 2^-53 of it."""
 _CENTER_ERROR: ErrorBound = 2.0**-95
-"""More than a double-double step with |z| <= 4 loses, the error of c0 included."""
+"""Bound on the error of a double-double step with |z| <= 4, the error of c0 included."""
 _SHIFT_ERROR: ErrorBound = 2.0**-47
-"""What the polynomial of a part loses, times SPREAD of the whole."""
+"""Bound on the rounding error of the polynomial of a part, per SPREAD of the whole."""
 _HANDOVER_ERROR: ErrorBound = 2.0**-47
-"""What evaluating the polynomial loses, per SPREAD."""
+"""Bound on the rounding error of an evaluation, per SPREAD."""
 _HANDOVER_MIDDLE: ErrorBound = 2.0**-51
-"""What adding b_0 without its low part loses."""
+"""Bound on the error of adding b_0 without its low part."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the rounding of a bound."""
+"""Factor above 1 that covers the rounding of a bound."""
 
 
 @inner
 def begin(w, k, center):
-    """Let disc `k` be at z_0 = 0, its middle at `center`: high and low parts of x and y."""
+    """Set disc `k` to z_0 = 0, with its middle at `center`: high and low parts of x and y."""
     for row in range(0, _STATE, DISCS):
         w[row + k] = 0.0
     w[_CX + k], w[_CX_LOW + k], w[_CY + k], w[_CY_LOW + k] = center
@@ -58,7 +58,7 @@ def begin(w, k, center):
 
 @inner
 def shift(whole, j, w, k, dx, dy, shrink, center):
-    """Let disc `k` be the part of disc `j` of `whole` with its middle at ``t = dx + i dy``, `shrink` times as large."""
+    """Set disc `k` to the part of disc `j` of `whole` with its middle at ``t = dx + i dy``, `shrink` times as large."""
     begin(w, k, center)
     re, im = w[RE[0] + k : IM[0] : DISCS], w[IM[0] + k : LOW_X : DISCS]  # b_0 begins at 0
     for i in range(1, DEGREE + 1):
@@ -107,7 +107,7 @@ def numbers(w, k):
 
 @inner
 def handed_over(w, k):
-    """Return the bound on what an evaluation of disc `k` is wrong by at a pixel, rounding included."""
+    """Return a bound on the error of an evaluation of disc `k` at a pixel, rounding included."""
     return w[ERROR + k] + _HANDOVER_ERROR * w[SPREAD + k] + _HANDOVER_MIDDLE
 
 
@@ -169,9 +169,9 @@ def advance(w, rho):
 
 @inner
 def judge(w, used, tolerance, events):
-    """Write for each of `used` discs what is wrong with the next iterate: not known well enough (1), or OUT.
+    """Write for each of `used` discs why it stops before the next iterate: its error is too large (1), or OUT.
 
-    Returns of how many something is.
+    Returns the number of discs that stop.
     """
     count = 0
     for k in range(used):
@@ -184,7 +184,7 @@ def judge(w, used, tolerance, events):
 
 @inner
 def go_on(w):
-    """Take the next iterate of all discs for the present one."""
+    """Replace the present iterate of all discs by the next."""
     for k in range(_STATE):
         w[k] = w[_STATE + k]
 

@@ -32,7 +32,7 @@ def as_triple(value: Fraction) -> NDArray[np.float64]:
 def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, cy_low, cy_lowest):
     """Return ``z^2 + c`` as six parts, with an error below 2^-145 for ``|z|, |c| <= 2.1``.
 
-    Exact are the products that reach above 2^-106, and the sums of those that reach above 2^-53.
+    Products above 2^-106 are exact, and so are the sums of those above 2^-53.
     """
     xx, xx_low = two_product(x, x)
     yy, yy_low = two_product(y, y)
@@ -63,7 +63,7 @@ def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, c
 
 @inlined
 def _sum(a, b, c, d):
-    """Return the sum of four, and the sum of what its roundings lost."""
+    """Return the sum of four numbers, and the sum of its rounding errors."""
     total, first = two_sum(a, b)
     total, second = two_sum(total, c)
     total, third = two_sum(total, d)

@@ -1,7 +1,7 @@
-"""Products and quotients of whole numbers of any length, in pieces: none keeps other threads waiting for 5 ms.
+"""Products and quotients of integers of any length, in pieces, so that other threads wait less than 5 ms.
 
 An operation on Python's integers holds the GIL, and cannot be cancelled, until it is done. Here every piece is short,
-and the cancellation flag is looked at between two.
+and the cancellation flag is checked between two.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def quotient(a: int, b: int) -> int:
 
 
 def scaled(value: Fraction, bits: int) -> int:
-    """Return `value` in units of 2^-bits, wrong by less than two units: no more of long fractions is read than needed.
+    """Return `value` in units of 2^-bits, to less than two units: only the needed digits of long fractions are read.
 
     Examples
     --------

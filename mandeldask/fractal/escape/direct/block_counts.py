@@ -1,7 +1,7 @@
 """Counts of the pixels of a block, decided by the block's polynomial while its iterates are on both sides of |z| = 2.
 
-A block is 4 by 4 cells of 4 by 4 pixels. Of a cell, the polynomial in its middle is looked at, and how far the cell can
-reach from there; where that does not decide its side, the polynomial at each of its pixels. Bounds:
+A block is 4 by 4 cells of 4 by 4 pixels. A cell is tested by the polynomial in its middle and a bound on how far its
+iterates reach from there. If that does not decide its side, the polynomial is evaluated at each of its pixels. Bounds:
 docs/explanation/exactness.md.
 """
 
@@ -33,31 +33,31 @@ _REACH = 4.0
 _TAU = 0.7072
 """Bound on |t| in a block."""
 _ROUNDING: ErrorBound = 2.0**-44
-"""More than evaluating polynomial and slope loses, times SPREAD + 1."""
+"""Bound on the rounding error of polynomial and slope, per SPREAD + 1."""
 ROWS = Layout.of("_TX _TY _X _Y _DX _DY _NEAREST _FARTHEST _AX _AY _LEAVES", CELLS)
 _TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = ROWS.offsets
-"""Rows of what `look` works in: of cells, t of the middle, iterate and slope there, bounds on |z| in the cell; of the
-pixels of one cell, t from its middle, and which leave now."""
+"""Rows of the workspace of `look`. For cells: t of the middle, iterate and slope there, bounds on |z| in the cell. For
+the pixels of one cell: t from its middle, and which leave now."""
 
 
 class Room(NamedTuple):
-    """What `look` works in, for as many blocks as there are discs."""
+    """The workspace of `look`, for as many blocks as there are discs."""
 
     cells: NDArray[np.float64]
-    """Where cells lie in a block and what the last look saw, in rows."""
+    """Positions of cells in a block and results of the last look, in rows."""
     states: NDArray[np.int64]
     """States of the cells of each block, shape (blocks, cells)."""
     pending: NDArray[np.float64]
-    """Which of their pixels are inside still, where the cell is not done: shape (blocks, cells, pixels)."""
+    """Which of their pixels are still inside, if the cell is not done: shape (blocks, cells, pixels)."""
 
 
 class Answers(NamedTuple):
-    """Where counts go that are known, of a tile that lies in a frame of whole blocks."""
+    """Output for proven counts of a tile that lies in a frame of whole blocks."""
 
     counts: NDArray[np.uint32]
     """Shape (height * width,)."""
     known: NDArray[np.bool_]
-    """Which were written, likewise."""
+    """Which of them were written, same shape."""
     shape: tuple[int, int]
     """Height and width of the tile."""
     before: tuple[int, int]
@@ -65,11 +65,11 @@ class Answers(NamedTuple):
 
 
 NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
-"""For those who want no counts."""
+"""For callers that need no counts."""
 
 
 def room(dtx: float, dty: float) -> Room:
-    """Return new room, for blocks whose pixels are `dtx` and `dty` apart in t."""
+    """Return a new workspace, for blocks whose pixels are `dtx` and `dty` apart in t."""
     cells = np.zeros(ROWS.size)
     row, col = np.divmod(np.arange(CELLS), SIDE)
     for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
@@ -81,7 +81,7 @@ def room(dtx: float, dty: float) -> Room:
 
 @inner
 def begin(room, k):
-    """Let all of block `k` be inside."""
+    """Mark all of block `k` as inside."""
     for i in range(CELLS):
         room.states[k, i] = _WHOLE
         for j in range(CELLS):
@@ -147,7 +147,7 @@ def _look_at_pixels(r, i, pending, error):
 
 @inner
 def _write_all(answers, top, left, count):
-    """Write the count of all pixels of a cell, as far as they are in the tile: most counts are written here."""
+    """Write the count of all pixels of a cell, where they are in the tile: most counts are written here."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
@@ -164,7 +164,7 @@ def _write_all(answers, top, left, count):
 
 @inner
 def _write(answers, top, left, r, count):
-    """Write the count of the pixels of a cell that leave, as far as they are in the tile."""
+    """Write the count of the pixels of a cell that leave, where they are in the tile."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
@@ -176,7 +176,7 @@ def _write(answers, top, left, r, count):
 
 @inner
 def finish(room, k, corners, count, answers):
-    """Write `count` for the pixels of block `k` that are inside still."""
+    """Write `count` for the pixels of block `k` that are still inside."""
     for i in range(CELLS):
         if room.states[k, i] != _DONE:
             for j in range(CELLS):

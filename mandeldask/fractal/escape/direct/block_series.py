@@ -1,8 +1,8 @@
-"""The iterates that the pixels of a block have in common, once for the block: a polynomial in c with an error bound.
+"""Series approximation: the first iterates of all pixels of a block as one polynomial in c with an error bound.
 
-A block's disc is iterated as far as the error stays below a tolerance and no pixel can leave |z| <= 2. Pixels then
-start there: fewer iterations, and an orbit as accurate as if the start were exact. Where only counts are wanted, it is
-iterated on, to settle whole cells of the block. Bounds: Lemmas 6 to 8.
+A block's disc is iterated until the error exceeds a tolerance or a pixel may leave |z| <= 2. Pixels start from there:
+they need fewer iterations, and their orbits are as accurate as from an exact start. If only counts are wanted, the disc
+is iterated further, which decides whole cells of the block. Bounds: Lemmas 6 to 8.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _RATIO = 4
 _PARENT = _RATIO * BLOCK
 """Pixels along a parent."""
 TOLERANCE = 2.0**-44
-"""The error E at which a block stops: far below a pixel's share of |z|, so that no answer depends on it."""
+"""The error E at which a block stops: far below the difference between pixels, so that no answer depends on it."""
 COARSE = 2.0**-36
-"""The same where only counts are wanted: double-double takes the pixels that this leaves open."""
+"""The same if only counts are wanted: double-double answers the pixels that this leaves open."""
 SHORT = 2.0**-32
-"""The same where orbits are so short that these are few."""
+"""The same for orbits so short that these pixels are few."""
 _PARENT_SHARE = 2.0**-4
 """Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
 _SOON = 8
@@ -45,7 +45,7 @@ class Series(NamedTuple):
     """Polynomials of the blocks of a tile, arrays with one row for each block, row-major."""
 
     n: NDArray[np.int64]
-    """Index of the iterate that the polynomial is; z_1 ... z_n lie within |z| <= 2 for every pixel of the block."""
+    """Index n of the polynomial's iterate; z_1 ... z_n lie within |z| <= 2 for every pixel of the block."""
     real: NDArray[np.float64]
     """Real parts of b_0 ... b_8, shape (blocks, 9)."""
     imag: NDArray[np.float64]
@@ -69,25 +69,25 @@ class _Task(NamedTuple):
 
 
 class _Ends(NamedTuple):
-    """Discs as they are where they stop."""
+    """The state of discs when they stop."""
 
     discs: NDArray[np.float64]
     """As `taylor_model` has them."""
     n: NDArray[np.int64]
-    """Indices of these iterates."""
+    """Indices of their iterates."""
     full: NDArray[np.bool_]
-    """Whether they stop since a pixel may leave |z| <= 2."""
+    """Whether they stop because a pixel may leave |z| <= 2."""
 
 
 class _Room(NamedTuple):
-    """What the blocks of a tile are iterated in, sixteen at a time."""
+    """The workspace in which the blocks of a tile are iterated, sixteen at a time."""
 
     discs: NDArray[np.float64]
     """As `taylor_model` has them."""
     going: NDArray[np.bool_]
     """Which of them have not stopped."""
     unsettled: NDArray[np.bool_]
-    """Which of them have pixels to be answered."""
+    """Which of them have open pixels."""
     events: NDArray[np.int64]
     """Space for verdicts on them."""
     wholes: _Ends
@@ -99,7 +99,7 @@ class _Room(NamedTuple):
     corners: NDArray[np.int64]
     """First row and first column of each."""
     cells: block_counts.Room
-    """What is known of their cells."""
+    """The states of their cells."""
 
 
 def frame(grid: Grid) -> tuple[Grid, int, int]:
@@ -166,7 +166,7 @@ def start(
 
 
 def _room(steps: tuple[float, float]) -> _Room:
-    """Return new room for blocks of pixels so far apart."""
+    """Return a new workspace for blocks with these distances of pixels."""
     discs, rho = taylor_model.DISCS, radius(*steps)
     return _Room(
         workspace(taylor_model.SIZE),
@@ -212,7 +212,7 @@ def _start(task, room, parents, wanted, starts):
 
 @inner
 def _begin_parents(task, room, parents):
-    """Let the discs be `parents`, at z_0."""
+    """Set the discs to `parents`, at z_0."""
     cols = task.re.shape[1] // _PARENT
     for k in range(parents.size):
         row, col = parents[k] // cols * _PARENT, parents[k] % cols * _PARENT
@@ -221,7 +221,7 @@ def _begin_parents(task, room, parents):
 
 @inner
 def _begin_blocks(task, room, whole, parent, wanted):
-    """Let the discs be the wanted blocks of a parent, where that stopped; return how many they are."""
+    """Set the discs to the wanted blocks of a parent, at its last iterate; return their number."""
     cols = task.re.shape[1] // BLOCK
     rho, used = radius(*task.steps), 0
     for i in range(_RATIO):
@@ -246,9 +246,9 @@ def _center(task, row, col):
 
 @inner
 def _follow(task, room, ends, used, n, rho, tolerance, settles):
-    """Iterate the discs from the iterate n on, each as far as it goes, and write to `ends` where they stop.
+    """Iterate the discs from iterate n, each as far as possible, and write to `ends` their states when they stop.
 
-    Where it `settles`, they are blocks, and iterated on until their pixels are answered.
+    With `settles`, they are blocks, and are iterated further until their pixels are answered.
     """
     w, going, unsettled, cells = room.discs, room.going, room.unsettled, room.cells
     for k in range(used):
@@ -278,7 +278,7 @@ def _follow(task, room, ends, used, n, rho, tolerance, settles):
 
 @inner
 def _end(w, ends, k, n, full):
-    """Write that disc `k` stops at the iterate n."""
+    """Record that disc `k` stops at iterate n."""
     taylor_model.keep(w, k, ends.discs)
     ends.n[k], ends.full[k] = n, full
 

@@ -1,8 +1,8 @@
-"""The stage for fields well outside the set: pixels of a block that leave together go side by side until far out.
+"""The stage for fields well outside the set: pixels of a block that leave together are iterated together until far out.
 
-There a block's series lasts until its pixels leave, and they leave within a few iterations of each other. So what is
-known of all of them at once, the bounds too, need not be carried by each: a step takes five operations, nine with the
-derivative, and nothing branches on a single pixel. Bounds: Lemma 16.
+There a block's series is valid until its pixels leave, all within a few iterations. So bounds are carried once for the
+block, not for each pixel: a step takes five operations, nine with the derivative, and no branch depends on a single
+pixel. Bounds: Lemma 16.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
 
 _TOLERANCE = 2.0**-32
-"""Error at which a block's series stops: the flight doubles it, relatively, at every step."""
+"""Error at which a block's series stops: every step outside doubles it, relatively."""
 _SQUARE = 4
-"""Blocks along a square of them, of which one is tried first: along the set's edge few separate."""
+"""Side of a square of blocks of which one is tried first: near the set's edge, few succeed."""
 _WATCHED = 8
 """Iterations in which all pixels of a block have to leave."""
 _APART = 2.0**20
 """Modulus at which a pixel is too far ahead of those that are still inside."""
 _LARGEST = 2.0**200
-"""More than the modulus of any iterate."""
+"""Bound on the modulus of every iterate."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 
 LANES = block_series.BLOCK**2
 ROWS = Layout.of("X Y CX CY DX DY SURELY MAYBE TX TY", LANES + 8)
@@ -66,7 +66,7 @@ def answer_exterior_fields(tile: Tile) -> None:
 
 @kernel
 def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, flag):
-    """Answer what can be answered of the blocks whose pixels escape together."""
+    """Answer those blocks whose pixels escape together."""
     w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
     _spread(w, steps[0] / rho, steps[1] / rho)
     for block in range(starts.n.size):
@@ -86,7 +86,7 @@ def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, fla
 
 @inner
 def _spread(w, dtx, dty):
-    """Write to TX and TY where lanes lie in a block, row by row, in units of its radius."""
+    """Write the positions of lanes in a block to TX and TY, row by row, in units of its radius."""
     for i in range(LANES):
         w[TX + i] = (i % block_series.BLOCK - block_series.BLOCK // 2) * dtx
         w[TY + i] = (i // block_series.BLOCK - block_series.BLOCK // 2) * dty
@@ -112,7 +112,7 @@ def _enter(w, b, rho, re, im, derivative):
 
 @inner
 def _leave(w, n, error, rho, c, maxiter, derivative, worst):
-    """Advance lanes from the iterate n until all are far out; return which iterate that is, 0 if nothing is proved.
+    """Advance lanes from iterate n until all are far out; return the index of that iterate, 0 if nothing is proven.
 
     r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
     """
@@ -154,7 +154,7 @@ def _relative_after(t, c, p, e, f):
 
 @inner
 def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
-    """Return how many steps take lanes far out, or -1 where the fields are not proved then.
+    """Return the number of steps until all lanes are far out, or -1 if the fields are not proven then.
 
     For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.
     """
@@ -173,7 +173,7 @@ def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
 
 @inner
 def _watch(w, margin, derivative):
-    """Advance lanes by an iteration, count it where it is inside, and return how many may not have left."""
+    """Advance lanes by an iteration, count it for lanes inside, and return how many may not have left."""
     low, high, size = 16.0 - margin, 16.0 + margin, 0
     if derivative is not None:
         _differentiate(w)
@@ -189,7 +189,7 @@ def _watch(w, margin, derivative):
 
 @inner
 def _advance(w, steps, derivative):
-    """Advance lanes by so many iterations."""
+    """Advance lanes by that many iterations."""
     for _ in range(steps):
         if derivative is not None:
             _differentiate(w)
@@ -228,7 +228,7 @@ def _measure(w, n, smooths, distances):
 
 @inner
 def _write(w, n, corner, answers, smooths, distances):
-    """Write what is proved of the lanes that lie in the tile; the block has its corner at that row and column."""
+    """Write what is proven for the lanes that lie in the tile; the block begins at that row and column."""
     (top, left), (height, width) = corner, answers.shape
     first, size = max(0, -left), min(block_series.BLOCK, width - left) - max(0, -left)
     for row in range(max(0, -top), min(block_series.BLOCK, height - top)):
@@ -246,7 +246,7 @@ def _write(w, n, corner, answers, smooths, distances):
 
 @inner
 def _write_row(lanes, n, pixel, size, answers, smooths, distances):
-    """Write so many pixels of a row, in loops that are vectorised: slices have no index below 0."""
+    """Write that many pixels of a row, in vectorised loops: indices are never negative."""
     counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
     for i in range(size):
         counts[i] = np.uint32(np.int32(n + lanes[SURELY + i]))

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
 
 _ESCAPE_SHARE = 2.0**-4
-"""Share of the allowed relative error that may be used up at the escape radius; the rest is for the last steps."""
+"""Share of the allowed relative error that may be used up at the escape radius; the last steps add the rest."""
 _DISTANCE = lanes.WATCHED.renamed(DX="DISTANCE")["DISTANCE"]
-"""Of lanes that are far out, the row that held a derivative holds the distance."""
+"""For lanes that are far out, the row of a derivative holds the distance."""
 _PROVEN, _LONGER, _UNSURE = range(3)
 """Verdicts on a pixel; LONGER means that it takes more iterations."""
 _LONG_BATCHES = 4
-"""Batches of steps between two checks of long orbits; shorter ones would spend too many steps being watched."""
+"""Batches of steps between two checks of long orbits; with fewer, too many steps would be watched ones."""
 _BATCH = 64
 """Refill when this many lanes are free: fewer would cost more for each pixel, more would leave lanes idle."""
 
 
 class _Places(NamedTuple):
-    """Where pixels are, as the kernels need it."""
+    """Positions of pixels in the form that kernels need."""
 
     re: NDArray[np.float64]
     """Positions of the columns of whole blocks."""
@@ -94,7 +94,7 @@ def _start(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArra
 
 @kernel
 def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
-    """Send `pixels` through the lanes: those that come are watched for a batch, like those that leave."""
+    """Send `pixels` through the lanes: new ones are watched for a batch, like those that leave."""
     w, watched, vacancies, order, done, flags = room
     batches = 1 if limit <= EARLY_ITERATIONS else _LONG_BATCHES
     active = alive = following = clock = size = 0
@@ -137,9 +137,9 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
 
 @inner
 def _enter(starts, places, pixels, i, w, size, derivative):
-    """Append pixel `i` and those after it in its row and block, where the block's series ends.
+    """Append pixel `i` and those after it in its row and block, at the end of the block's series.
 
-    Returns how many these are, and the block.
+    Returns their number, and the block.
     """
     re, im, width, rho = places.re, places.im, places.width, places.rho
     above, left = places.before
@@ -183,7 +183,7 @@ def _run_length(pixels, i, most):
 
 @inner
 def _measure(w, size, maxiter, smooths, distances, worst):
-    """Fly lanes far out and write their fields; make unsure those whose orbit is not known well enough."""
+    """Iterate lanes until far out and write their fields; mark as unsure those whose orbit is not accurate enough."""
     lanes.to_escape_radius(w, size, distances)
     for i in range(size):
         m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
@@ -221,7 +221,7 @@ def _measure(w, size, maxiter, smooths, distances, worst):
 
 @inner
 def _write(w, order, size, maxiter, counts, verdicts):
-    """Write the counts that were proved of the lanes listed in `order`, and the verdicts on the others."""
+    """Write the proven counts of the lanes listed in `order`, and the verdicts on the others."""
     for k in range(size):
         i = lanes.index(order[k])
         pixel, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]

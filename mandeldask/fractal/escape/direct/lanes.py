@@ -30,40 +30,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LANES = 512
-"""Pixels in flight: what a step reads and writes fits the first-level cache."""
+"""Pixels iterated at a time: the memory of a step fits the first-level cache."""
 MOST_ESCAPE_STEPS = 48
-"""Steps within which lanes that left reach the escape radius: near c = -2 they move slowly at first."""
+"""Most steps from |z| = 2 to the escape radius: near c = -2 orbits move slowly at first."""
 ESCAPE_SQUARE = 64.0
 """Squared escape radius, of 2z: past it relative errors no longer grow, and error bounds are not carried."""
 REMAINING = 3  # steps from there take any lane far out
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
-"""What half a batch of steps pays in advance."""
+"""Factor on S before half a batch of steps."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
-"""What two steps of the flight pay in advance: they may be few, or many."""
+"""Factor on S before two steps outside, whose number is not known in advance."""
 VACANT = -1e18
 """BORN of a free slot."""
 
 _ROWS = Layout.of("X Y S CX CY BORN PIXEL DX DY Q", LANES + 16)
 X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q = _ROWS.offsets
-"""BORN is the clock's time at z_0; of lanes that are watched, the count before the batch."""
+"""BORN is the clock at z_0; for watched lanes, the count before the batch."""
 FLYING = _ROWS.then("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
 OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = FLYING.offsets[10:]  # of unchecked lanes: as before the batch
 WATCHED = _ROWS.then("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
 INSIDE, NEAREST, UNSURE, ESCAPE_STEPS, KNOWN, SMOOTH = WATCHED.rows("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
-"""Of lanes that are watched: how many iterates of the batch are within |z| <= 2, the least distance of |z|^2 from 4,
-whether an iterate may be on either side, steps up to the escape radius; far out: is the error small enough, and smooth.
+"""For watched lanes: number of iterates of the batch within |z| <= 2, least distance of |z|^2 from 4, whether an
+iterate may be on either side, steps up to the escape radius; far out: whether the error is small enough, and smooth.
 """
 _INDEX = 2**40 - 1  # a mask that an index passes unchanged
 
 
 class Room(NamedTuple):
-    """What one computation works in."""
+    """The workspace of one computation."""
 
     lanes: NDArray[np.float64]
     watched: NDArray[np.float64]
     """Lanes that are watched step by step."""
     vacancies: NDArray[np.int64]
-    """Vacant places: where some lanes are alive, ``LANES - alive``."""
+    """Free slots: if some lanes are alive, ``LANES - alive``."""
     order: NDArray[np.int64]
     done: NDArray[np.int64]
     flags: NDArray[np.int64]
@@ -71,7 +71,7 @@ class Room(NamedTuple):
 
 
 def room() -> Room:
-    """Return new room, all places vacant."""
+    """Return a new workspace with all slots free."""
     vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
     vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
     return Room(workspace(FLYING.size), workspace(WATCHED.size), vacancies, order, done, flags)
@@ -79,13 +79,13 @@ def room() -> Room:
 
 @inlined
 def index(value):
-    """Return `value` as an index that the compiler sees is not one from the end: looking costs more than the access."""
+    """Return `value` as an index that the compiler knows to be non-negative: a check costs more than the access."""
     return int(value) & _INDEX
 
 
 @inner
 def advance(w, active, batches, derivative):
-    """Advance lanes by `batches` times STEPS iterations, unchecked; keep what they were in the OLD rows."""
+    """Advance lanes by `batches` times STEPS unchecked iterations; back up their state in the OLD rows."""
     if derivative is not None:
         _advance_slopes(w, active, batches)
         return
@@ -100,7 +100,7 @@ def advance(w, active, batches, derivative):
 
 @inlined
 def _advanced(x, y, s, cx, cy):
-    """Return z and S half a batch of steps later: a longer chain keeps processors waiting, a shorter one memory."""
+    """Return z and S half a batch of steps later: longer chains wait for arithmetic, shorter ones for memory."""
     s *= _HALF_GROWTH
     for _ in range(STEPS // 2):
         x, y, s = iterate(x, y, s, cx, cy)
@@ -129,7 +129,7 @@ def _advance_slopes(w, active, batches):
 
 @inner
 def look(w, active, last, order, flags):
-    """Write to `order` the lanes that are not surely inside, or were born too long ago to go on; return how many.
+    """Write to `order` the lanes that are not surely inside or have reached the cap; return their number.
 
     `order` and `flags` are of `Room`.
     """
@@ -147,7 +147,7 @@ def look(w, active, last, order, flags):
 
 @inner
 def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative):
-    """Append the lanes listed in `order` to `watched`, as they were before the batch; their places are vacant."""
+    """Append the lanes listed in `order`, rolled back to before the batch, to `watched`; their slots become free."""
     for k in range(leaving):
         i, j = index(order[k]), size + k
         vacancies[LANES - alive + k] = i
@@ -163,9 +163,9 @@ def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
 
 @inner
 def watch(w, size):
-    """Advance lanes by STEPS iterations, looking at every iterate, and count those within |z| <= 2.
+    """Advance lanes by STEPS iterations, check every iterate, and count those within |z| <= 2.
 
-    S stays what it is for the first iterate outside: no later one has to be known to be there.
+    S stays that of the first iterate outside: no later one needs to be proven outside.
     """
     for i in range(size):
         w[INSIDE + i], w[NEAREST + i] = -1.0, 16.0
@@ -182,7 +182,7 @@ def watch(w, size):
 
 @inlined
 def _watched(x, y, s, cx, cy, inside, nearest):
-    """Look at an iterate and return the next, with what was seen so far."""
+    """Check an iterate and return the next, with the results so far."""
     inside, nearest = _seen(x, y, inside, nearest)
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     return next_x, next_y, next_s if x * x + y * y <= 16.0 else s, inside, nearest
@@ -190,7 +190,7 @@ def _watched(x, y, s, cx, cy, inside, nearest):
 
 @inner
 def _conclude(w, size):
-    """Look at the last iterate of lanes that were watched."""
+    """Check the last iterate of watched lanes."""
     for i in range(size):
         w[INSIDE + i], nearest = _seen(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
         w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
@@ -198,7 +198,7 @@ def _conclude(w, size):
 
 @inlined
 def _seen(x, y, inside, nearest):
-    """Look at an iterate: return how many were within |z| <= 2 so far, and how near one came to the circle."""
+    """Check an iterate: return how many were within |z| <= 2 so far, and the least distance from the circle."""
     m = x * x + y * y
     return inside + (1.0 if m <= 16.0 else 0.0), min(nearest, abs(m - 16.0))
 
@@ -218,7 +218,7 @@ def separate(w, size, limit, order, flags, done):
 
 @inner
 def join(w, order, going, clock, watched, vacancies, alive, derivative):
-    """Move the watched lanes listed in `order` to vacant places, as of `clock`; return the end of the places taken."""
+    """Move the watched lanes listed in `order` to free slots, as of `clock`; return the end of the slots used."""
     end = 0
     for k in range(going):
         i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
@@ -235,7 +235,7 @@ def join(w, order, going, clock, watched, vacancies, alive, derivative):
 
 @inner
 def close(w, active, order, vacancies, alive, derivative):
-    """Move lanes from the end to vacant places, so that the first `alive` are all."""
+    """Move lanes from the end to free slots, so that the first `alive` slots are used."""
     free = 0
     for i in range(alive):
         order[index(free)] = i
@@ -334,7 +334,7 @@ def to_far_out(w, size, derivative):
 
 @inlined
 def _onward(x, y, s, cx, cy, steps):
-    """Return the next iterate, its S and the steps done; past the escape radius, the same again."""
+    """Return the next iterate, its S and the steps done; past the escape radius, all unchanged."""
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     m = x * x + y * y
     on, next_s = m <= ESCAPE_SQUARE, next_s + FAR_ROUNDING * m * m

@@ -1,7 +1,8 @@
 """The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
 
-Like `lanes`, with 106 and 159 bits: a batch of steps runs unchecked, a lane not surely inside after it leaves as it was
-before, and those that left are followed together, looked at after every step. Lemmas 10 to 12 have the bounds.
+Like `lanes`, with 106 and 159 bits: a batch of steps runs unchecked. A lane that is not surely inside afterwards
+is rolled back and leaves; those that left are iterated together, with a check after every step. Bounds: Lemmas 10 to
+12.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 _DOUBLED: ErrorBound = 2.0**-97
-"""More than a double-double step with |z| <= 2.1 loses, the error of c included."""
+"""Bound on the error of a double-double step with |z| <= 2.1, the error of c included."""
 _TRIPLED: ErrorBound = 2.0**-145
-"""The same of a triple-double step."""
+"""The same for a triple-double step."""
 _SLOPE: ErrorBound = 2.0**-49
-"""More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
+"""Bound on the rounding error of a float64 step of dz/dc, per |z dz/dc| + 1."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 _MOST = 2.0**-10
-"""A bound past which nothing is decided any more."""
+"""An error bound that decides nothing."""
 LANES = 64
-"""Pixels in flight."""
+"""Pixels iterated at a time."""
 STEPS = 16
 """Iterations of a batch."""
 
 _ROW = 2 * LANES + 8
-"""A row has places for lanes that left to gather until they are worth a loop."""
+"""A row has room for lanes that left, until they are enough for a loop."""
 _STATE = Layout.of("X X_LOW X_LOWEST Y Y_LOW Y_LOWEST R DX DY Q", _ROW)
 X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = _STATE.offsets
-"""What a step changes."""
+"""Rows that a step changes."""
 _OLD = _STATE.size
 """Offset from a row to its backup from before the batch."""
 ROWS = _STATE.then(" ".join(f"OLD_{name}" for name in _STATE.names)).then(
@@ -54,11 +55,11 @@ CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = ROWS.o
 _SIZE = ROWS.size
 LEFT = ROWS.renamed(BORN="N")
 N = LEFT["N"]
-"""Of lanes that left: the iterations done."""
+"""For lanes that left: the iterations done."""
 
 
 class Begun(NamedTuple):
-    """Orbits of one c that begin at z_0, or later; `positions` are their starts then, one for each pixel."""
+    """Orbits of one c that begin at z_0, or at a later iterate; `positions` are the starts, one for each pixel."""
 
     c_x: NDArray[np.float64]
     """Parts of c, as many as positions have."""
@@ -81,7 +82,7 @@ def answer_in_triple_double(tile: Tile) -> None:
 
 
 def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the positions of those `pixels` that occur, shape (3, size); the others are not computed."""
+    """Return the positions of the rows or columns of `pixels`, shape (3, size); others are not computed."""
     triples = np.zeros((3, axis.size))
     for i in set(pixels.tolist()):
         triples[:, i] = as_triple(clipped(axis[i]))
@@ -89,7 +90,7 @@ def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None) -> None:
-    """Answer by double-double where `tripled` is None, else by triple-double: `re` and `im` have as many rows."""
+    """Answer by double-double if `tripled` is None, otherwise by triple-double: `re` and `im` have as many rows."""
     tile.close(proven(tile, re, im, None, tripled, tile.maxiter))
 
 
@@ -101,7 +102,7 @@ def proven(
     tripled: Literal[True] | None,
     maxiter: int,
 ) -> NDArray[np.bool_]:
-    """Write what can be proven of the open pixels by up to `maxiter` iterations; return of which that is all.
+    """Write what can be proven for the open pixels by up to `maxiter` iterations; return which of them are done.
 
     Without `begun` orbits begin at 0, and `re` and `im` are the positions of columns and rows.
     """
@@ -137,7 +138,7 @@ def _run(w, gone, re, im, begun, tripled, maxiter, pixels, counts, smooths, dist
 
 @inner
 def _enter(re, im, begun, pixels, following, clock, w, active):
-    """Append the next pixels, at 0 or where they have `begun`; return how many are active, and the next to come."""
+    """Append the next pixels, at 0 or at their start in `begun`; return the numbers of active lanes and of the next."""
     while following < pixels.size and active < LANES:
         for at in range(0, _OLD, _ROW):
             w[at + active] = 0.0
@@ -180,7 +181,7 @@ def _advance(w, active, tripled, derivative, added):
 
 @inner
 def _look(w, active, first):
-    """Mark as GOING the lanes surely inside, and born too late to be done in the next batch."""
+    """Mark as GOING the lanes that are surely inside and do not reach the cap in the next batch."""
     for i in range(active):
         gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
         w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0
@@ -188,7 +189,7 @@ def _look(w, active, first):
 
 @inner
 def _leave(w, active, gone, size, clock):
-    """Move the other lanes, as they were before, to `gone` and close the gaps; return how many are here and there."""
+    """Move the other lanes, rolled back, to `gone` and close the gaps; return the numbers of lanes in both."""
     for i in range(active - 1, -1, -1):
         if w[GOING + i] == 0.0:
             active -= 1
@@ -203,7 +204,7 @@ def _leave(w, active, gone, size, clock):
 
 @inner
 def _finish(w, size, maxiter, tripled, added, pixels, counts, smooths, distances, worst, proven):
-    """Follow the lanes that left to their ends, and write what is proven."""
+    """Iterate the lanes that left to their ends, and write what is proven."""
     while _stay(w, size, maxiter):
         _move(w, size, tripled, distances, added)
     if smooths is not None or distances is not None:
@@ -216,7 +217,7 @@ def _finish(w, size, maxiter, tripled, added, pixels, counts, smooths, distances
 
 @inner
 def _stay(w, size, maxiter):
-    """Mark as GOING the lanes surely inside and not at the cap; return whether any is. COUNT: what is proven, or -1."""
+    """Mark as GOING the lanes surely inside and below the cap; return whether any is. COUNT: a proven count, or -1."""
     count = 0
     for i in range(size):
         gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
@@ -268,7 +269,7 @@ def _move(w, size, tripled, derivative, added):
 
 @inner
 def _write(w, i, pixel, maxiter, counts, smooths, distances, worst):
-    """Write what is proven of a lane, if that is all that was asked for; return whether it is."""
+    """Write the results of a lane if all that was requested is proven; return whether it is."""
     count = w[COUNT + i]
     if (
         (smooths is not None or distances is not None)
@@ -328,7 +329,7 @@ def _error(x, y, r, rounding):
 
 @inlined
 def _differentiate(x, y, r, dx, dy, q, added):
-    """Return the next dz/dc, or without what is `added` dz/dz_0, in float64, and the bound q on its error."""
+    """Return the next dz/dc (dz/dz_0 if nothing is `added`) in float64, and the bound q on its error."""
     modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
     q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
     return (x + x) * dx - (y + y) * dy + added, (x + x) * dy + (y + y) * dx, q

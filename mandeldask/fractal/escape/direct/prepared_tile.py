@@ -1,4 +1,4 @@
-"""What the direct stages need to know of a tile, computed once and handed on: positions, blocks and their series."""
+"""The data of a tile that the direct stages share, computed once: positions, blocks and their series."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class PreparedTile:
     before: tuple[int, int]
     """Rows and columns of the frame before the tile's first."""
     starts: block_series.Series | None = None
-    """Series from which pixels are iterated; of the blocks with pixels that were open when it was computed."""
+    """Series from which pixels are iterated, for the blocks that had open pixels when it was computed."""
 
     @classmethod
     def of(cls, grid: Grid) -> Self:
-        """Return what is known of a tile before it is computed."""
+        """Return the data of a tile, not computed yet."""
         frame, above, left = block_series.frame(grid)
         steps = as_pair(grid.re.step)[0], as_pair(grid.im.step)[0]
         return cls(positions(frame.re), positions(frame.im), steps, frame.shape, (above, left))
@@ -55,7 +55,7 @@ class PreparedTile:
 
 
 def prepared(tile: Tile) -> PreparedTile:
-    """Return what is known of `tile`, computed by the first stage that asks."""
+    """Return the data of `tile`, computed by the first stage that needs it."""
     found: PreparedTile = tile.prepared or PreparedTile.of(tile.grid)
     tile.prepared = found
     return found

@@ -1,8 +1,8 @@
 """The last resort: the exact escape count of one point, in fixed point with as many bits as it takes.
 
 A complex number is kept as ``(x, y)`` in units of 2^-p with a bound ``e`` (same units) on ``|z_kept - z_exact|``.
-Where a comparison with 2 stays open the orbit is computed again with more bits: compiled up to
-`limb_orbit.MOST_BITS` of them, in whole numbers of Python or GMP past that.
+If a comparison with 2 stays open, the orbit is computed again with more bits: compiled up to
+`limb_orbit.MOST_BITS` of them, in integers of Python or GMP beyond.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FEWEST_BITS = 192
-"""Fractional bits to begin with, unless more are known to be needed: the stages before this one had 159."""
+"""Fractional bits to begin with, if no more are known to be needed: earlier stages have 159."""
 
 _WORD = 64
 
 _WHOLE_INSIDE = 13
-"""Gaussian integers with |z| <= 2: an orbit that is inside for longer repeats itself."""
+"""Number of Gaussian integers with |z| <= 2: an orbit of them that stays longer repeats itself."""
 
 _NEAR = 4
-"""A |re c| or |im c| up to this is what compiled orbits take."""
+"""Largest |re c| or |im c| for compiled orbits."""
 
 _LOOK_BITS = 1 << 15
-"""Bits that an orbit works through between two looks at the cancellation flag, about: below 2 ms."""
+"""Approximate number of bits processed between two checks of the cancellation flag: below 2 ms."""
 
 _FAR_OUT_BITS = 24
 """As `fields.FAR_OUT`: |z|^2 > 2^24 (1 + |c|^2)."""
 _GOOD_BITS = 20
-"""Bits of z and dz/dc that fields are computed from."""
+"""Bits of z and dz/dc from which fields are computed."""
 
 
 _ORIGIN = Point(Fraction(0), Fraction(0))
@@ -51,11 +51,11 @@ class Orbit(NamedTuple):
     """z_0: exact, as c is."""
     c: Point
     by_c: bool = True
-    """Whether the pixel is c, so that dz_n/d(pixel) is dz_n/dc; else it is dz_n/dz_0."""
+    """Whether the pixel is c, so that dz_n/d(pixel) is dz_n/dc; otherwise it is dz_n/dz_0."""
 
     @property
     def pixel(self) -> Point:
-        """What of it the pixel is."""
+        """Which of its numbers the pixel is."""
         return self.c if self.by_c else self.start
 
     @property
@@ -68,7 +68,7 @@ class Orbit(NamedTuple):
 
     @property
     def slope(self) -> Slope:
-        """How the derivative begins."""
+        """The start of the derivative."""
         return Slope() if self.by_c else Slope(2.0 * float(self.start.re), 2.0 * float(self.start.im), 0.0)
 
 
@@ -98,7 +98,7 @@ def escape_count(c: Point, maxiter: int) -> int:
 
 
 def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tuple[int, float, float] | None]:
-    """Return the escape count of `c`, and what its potential is computed from where `fields` and it escapes.
+    """Return the escape count of `c`; with `fields`, if it escapes, also the data for its potential.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tup
 def decided(
     orbit: Orbit, maxiter: int, bits: int, is_tie: Callable[[Point, int, int], bool], *, fields: bool
 ) -> tuple[int, tuple[int, float, float] | None]:
-    """Return what `escape` does for an orbit, with as many bits as it takes; ``is_tie(pixel, n, bits)`` proves ties."""
+    """Return what `escape` returns for an orbit, with enough bits; ``is_tie(pixel, n, bits)`` proves ties."""
     inside, bits = 0, -(-bits // _WORD) * _WORD
     while True:
         followed = _followed(orbit, maxiter, bits, inside, fields)
@@ -151,17 +151,17 @@ def _whole_count(c: Point, maxiter: int) -> int:
 
 
 def steps_between_looks(bits: int) -> int:
-    """Return the iterations with `bits` fractional bits between two looks at the cancellation flag."""
+    """Return the number of iterations with `bits` fractional bits between two checks of the cancellation flag."""
     return _LOOK_BITS // bits + 1
 
 
 def _may_be_a_tie(followed: Followed, bits: int) -> bool:
-    """Only a ball much smaller than the question can be suspected of a tie."""
+    """Only a ball much smaller than the distances in question suggests a tie."""
     return followed.undecided > 0 and followed.error < -bits / 2
 
 
 def _more(bits: int) -> int:
-    """Return the bits to try after `bits`: a half more, and twice as many where orbits are not compiled."""
+    """Return the bits to try after `bits`: half as many more, or twice as many if orbits are not compiled."""
     return min(-(-bits * 3 // (2 * _WORD)) * _WORD, MOST_BITS) if bits < MOST_BITS else 2 * bits
 
 
@@ -178,7 +178,7 @@ def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) 
 
 
 def _counted(orbit: Orbit, maxiter: int, bits: int, inside: int) -> Followed:
-    """Count with `bits` fractional bits, as far as they decide."""
+    """Count with `bits` fractional bits, until they no longer decide."""
     (x, y), (cx, cy) = _parts(orbit.first, bits), _parts(orbit.c, bits)
     four, error, modulus = 4 << bits, 4, 0
     cancellation, look = current(), steps_between_looks(bits)
@@ -234,6 +234,6 @@ def _parts(point: Point, bits: int) -> tuple[Any, Any]:
 
 
 def _root(square: Any) -> Any:
-    """Return more than the root of a whole number, by less than 2^-60 of it."""
+    """Return an upper bound on the root of an integer, relatively within 2^-60 of it."""
     shift = max(0, square.bit_length() - 2 * _WORD) // 2 * 2
     return integer(isqrt(int(square >> shift)) + 1) << (shift // 2)

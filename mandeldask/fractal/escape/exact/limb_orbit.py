@@ -1,4 +1,4 @@
-"""The orbit of one point in fixed point of up to 8192 bits, compiled: what the doubled kernels leave goes here.
+"""The orbit of one point in fixed point of up to 8192 bits, compiled: for pixels that triple-double leaves open.
 
 A complex number is kept as two magnitudes of `limbs` and their signs, with a bound on its error in units of the last
 digit, ``error 2^exponent``. docs/explanation/exactness.md derives the bounds.
@@ -22,48 +22,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_BITS = 8192
-"""The most fractional bits: past them whole numbers of Python or GMP are no slower."""
+"""The most fractional bits: beyond, integers of Python or GMP are no slower."""
 
 _WORD = 64
 """Bits of a limb."""
 _LOOKS = 256
-"""Iterations between two looks at the cancellation flag: some three milliseconds at worst."""
+"""Iterations between two checks of the cancellation flag: at most about three milliseconds."""
 _OUTWARD = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 _GOOD = 2.0**-20
-"""The relative error of z and dz/dc that fields are computed from."""
+"""Largest relative error of z and dz/dc from which fields are computed."""
 SLOPELESS = 2.0**-200
-"""A slope below this says that a distance is past what float32 holds; at z_0 = 0 and where that comes to, it is 0."""
+"""With a slope below this, the distance is beyond the range of float32; at z_0 = 0 and its images the slope is 0."""
 _SLOPE = 2.0**-48
-"""More than a float64 step of dz/dc loses, per |z dz/dc| + 1."""
+"""Bound on the rounding error of a float64 step of dz/dc, per |z dz/dc| + 1."""
 _RENORM = 500
 """Powers of two by which an error is rescaled before it overflows."""
 _CLEAR = 2.0**-20
-"""Farther from the circle, |z|^2 is compared with 4 in float64."""
+"""At this distance from the circle and more, |z|^2 is compared with 4 in float64."""
 _NOTHING = 2.0**-900
-"""More than what underflow takes from a modulus."""
+"""Bound on the error of a modulus by underflow."""
 _LEAST = 2.0**-1000
-"""Put in place of a power of two that underflows, where bounds are scaled."""
+"""Replaces a power of two that underflows, where bounds are scaled."""
 
 _INSIDE, _OUTSIDE, _UNSURE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How far an orbit was decided."""
+    """How much of an orbit was decided."""
 
     count: int | None
-    """The escape count; None where the bits do not decide it, or not the fields that were wanted."""
+    """The escape count; None if the bits do not decide it, or not the fields that were wanted."""
     undecided: int
     """The iterate that is not decided; 0 if none, or if only the fields are not good enough."""
     error: float
     """log2 of the bound on the error of that iterate."""
     potential: tuple[int, float, float] | None
-    """Where fields were wanted and the orbit left: n, ``log2 |z_n|^2`` and ``log2 |dz_n/dc|^2``, far out."""
+    """If fields were wanted and the orbit escaped: n, ``log2 |z_n|^2`` and ``log2 |dz_n/dc|^2``, far out."""
 
 
 class Slope(NamedTuple):
-    """dz_1/d(pixel), and what every step adds to it: 1 where the pixel is c, 0 where it is z_0."""
+    """dz_1/d(pixel), and what every step adds to it: 1 if the pixel is c, 0 if it is z_0."""
 
     x: float = 1.0
     """Real part, wrong by less than 2^-50 of the modulus."""
@@ -92,7 +92,7 @@ def follow(
     inside : int
         Iterates up to this are known to be inside.
     slope : Slope or None
-        Where an orbit that leaves is to be followed until it is far out: how its derivative begins.
+        The start of the derivative, if an orbit that escapes is to be iterated until it is far out.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
 
 @inner
 def _side(zz, room, modulus, radius, error, exponent):
-    """Return on which side of the circle an iterate is; `zz` is its |z|^2, too small by up to two units a limb."""
+    """Return the side of the circle on which an iterate is; `zz` is its |z|^2, too small by up to two units a limb."""
     size, slack = zz.size, (2.0 * modulus + radius) * radius * _OUTWARD
     square_of_z = _plain(zz, 0, size)
     if square_of_z + slack < 4.0 - _CLEAR:
@@ -210,7 +210,7 @@ def _side(zz, room, modulus, radius, error, exponent):
 
 @inner
 def _plain(a, sign, size):
-    """Return a number as float64, relatively wrong by less than 2^-51, or 0 where that underflows."""
+    """Return a number as float64 with a relative error below 2^-51, or 0 if that underflows."""
     value, limb = leading(a)
     value *= power(_WORD * (limb - size + 1))
     return -value if sign else value

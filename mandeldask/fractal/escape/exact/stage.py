@@ -1,4 +1,4 @@
-"""The last stage: pixel by pixel in arithmetic that can prove anything, for the few that the stages before left."""
+"""The last stage: single pixels in arithmetic of any precision, for the few that earlier stages leave open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _SPARE_BITS = 32
-"""Fractional bits past those that distinguish pixels: orbits that escape lose no more than about these."""
+"""Fractional bits beyond those that distinguish pixels: about as many as an escaping orbit loses."""
 
 
 def answer_in_integers(tile: Tile) -> None:
@@ -28,7 +28,7 @@ def answer_in_integers(tile: Tile) -> None:
 
 
 def answer_each(tile: Tile, counted: Callable[[Point, int], tuple[int, tuple[int, float, float] | None]]) -> None:
-    """Answer every open pixel of `tile` by what `counted` says, as `escape` does, of it and the bits to begin with."""
+    """Answer every open pixel of `tile` by ``counted(pixel, bits)``, whose result is that of `escape`."""
     bits = max(FEWEST_BITS, _SPARE_BITS - exponent_of(min(abs(tile.grid.re.step), abs(tile.grid.im.step))))
     for pixel in tile.open.tolist():
         tile.cancellation.check()

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _PRIME = 2**61 - 1
-"""What does not hold modulo this does not hold."""
+"""An equation that fails modulo this prime is false."""
 
 _LATEST = 64
-"""Numbers of 2^this bits are never written out."""
+"""log2 of a number of bits: longer numbers are never computed."""
 
 _SHARE = 16
-"""Bits that a proof may take for each bit that orbits of this precision have."""
+"""Bits that a proof may take for each bit of the orbit's precision."""
 
 
 def is_proven_tie(c: Point, n: int, bits: int) -> bool:
-    """Return whether ``|z_n| = 2`` can be proven by about as much work as `bits` fractional bits are.
+    """Return whether ``|z_n| = 2`` can be proven with about the work of an orbit of `bits` fractional bits.
 
     With c = a/q (Gaussian integer a, integer q), z_n = A_n / q^(2^(n-1)) where A_1 = a and
     A_{n+1} = A_n^2 + a q^(2^n - 1), so that |z_n| = 2 means |A_n|^2 = 4 q^(2^n). These numbers double in length with

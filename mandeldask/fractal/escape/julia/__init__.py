@@ -1,1 +1,1 @@
-"""Julia sets: the same recurrence for one c, a pixel being its z_0; what holds of the stages for the Mandelbrot set."""
+"""Julia sets: the same recurrence for one c, where a pixel is z_0, and the stages that apply to it."""

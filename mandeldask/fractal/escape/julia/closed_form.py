@@ -1,4 +1,4 @@
-"""Counts that follow from exact rationals: orbits that stay on a line or in a cycle, and those that leave soon."""
+"""Counts that exact rationals decide: orbits that stay on a line or in a cycle, and those that escape soon."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _LONGEST = 4096
-"""Bits of the numbers up to which an orbit is followed exactly."""
+"""Bits of the numbers up to which an orbit is computed exactly."""
 _STEPS = 64
-"""Iterations that it is followed for at most."""
+"""Most iterations of such an orbit."""
 
 
 def known_count(z: Point, c: Point, maxiter: int) -> int | None:
-    """Return the count of the orbit of `z` where exact arithmetic tells it soon; None says nothing.
+    """Return the count of the orbit of `z` if exact arithmetic decides it soon; None if not.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def known_count(z: Point, c: Point, maxiter: int) -> int | None:
 
 
 def _stays(z: Point, c: Point) -> bool:
-    """Whether a formula says that the orbit is bounded.
+    """Whether a formula proves that the orbit is bounded.
 
     For real c in [-2, 1/4] the interval [-b, b], ``b = (1 + sqrt(1 - 4c)) / 2``, is mapped into itself: real z in it
     stay, and so do those of the imaginary axis that come to it. For c = 0 the disc of radius 1 does.

@@ -1,7 +1,7 @@
-"""Float64 orbits of one c in lockstep lanes: the step and the bound S of the Mandelbrot set's, with other beginnings.
+"""Float64 orbits of one c in lockstep lanes: step and bound S as for the Mandelbrot set, with other starts.
 
-A block of steps runs unchecked. A lane surely inside after it was inside all along; one in a disc of the trap never
-leaves; any other repeats the block alone, and is checked after every step.
+A block of steps runs unchecked. A lane that is surely inside afterwards was inside all the time. One in a disc of the
+trap never leaves. Any other repeats the block alone, with a check after every step.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LANES = 128
-"""Pixels in flight."""
+"""Pixels iterated at a time."""
 _ROW = LANES + 8
 X, Y, S, GX, GY, F = range(0, 6 * _ROW, _ROW)
-"""z doubled, S, dz/d(pixel), and the bound F on its relative error."""
+"""2z, S, dz/d(pixel), and the bound F on its relative error."""
 _OLD = 6 * _ROW
-"""What they were before the block."""
+"""Their values before the block."""
 N, PIXEL = 12 * _ROW, 13 * _ROW
 SIZE = 14 * _ROW
 
 _FAR = 4.1**2
-"""|2z|^2 past which z_0 is surely outside, and no step from it is done."""
+"""|2z|^2 beyond which z_0 is surely outside, and no step is done."""
 _LEAST_S = ROUNDING
-"""S of z_0: it allows for an error of 2^-45."""
+"""S of z_0, for an error of 2^-45."""
 _SETTLED = 2.0**-32
-"""S up to which a lane may be found in the trap: an error of 2^-21."""
+"""Largest S of a lane that is tested for the trap: an error of 2^-21."""
 SLACK: ErrorBound = 2.0**-18
 """Twice that error, as z is doubled, and more than the distance from a disc's middle is rounded by."""
 _CHECKED = 4
-"""Discs that are looked at after a block of steps, about."""
+"""Approximate number of discs tested after a block of steps."""
 LOST: ErrorBound = 2.0**-50
-"""More than rounding changes dz/d(pixel) by in a step, relatively."""
+"""Bound on the relative rounding error of dz/d(pixel) in a step."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 
 
 class Beginnings(NamedTuple):
-    """Where orbits begin, by pixel: within 2^-46."""
+    """Starts of the orbits, by pixel: within 2^-46."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -60,7 +60,7 @@ class Beginnings(NamedTuple):
 
 @kernel
 def follow(w, begin, c, trap, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
-    """Write what is proven of `pixels`, and of which that is all to `proven`; `trap` has rows x, y, radius."""
+    """Write the proven results of `pixels`, and which are complete to `proven`; `trap` has rows x, y, radius."""
     active = following = block = 0
     stride = 1 + trap.shape[1] // _CHECKED
     while not flag[0]:
@@ -123,7 +123,7 @@ def _advance(w, active, c, derivative):
 
 @inlined
 def differentiate(x, y, s, gx, gy, f):
-    """Return the next dz/d(pixel), 2z times it, and the bound on its relative error: z is doubled, S of its error."""
+    """Return 2z times dz/d(pixel), the next one, and the bound on its relative error; z and S as in lanes."""
     e = sqrt(s / (x * x + y * y)) * (2.0**-4 * _OUTWARD)
     return x * gx - y * gy, x * gy + y * gx, ((1.0 + e) * f + e + LOST) * _OUTWARD
 
@@ -142,7 +142,7 @@ def _is_trapped(w, i, trap):
 
 @inner
 def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
-    """Follow lane `i` from before the block to its end; return whether all that is wanted is proven and written."""
+    """Iterate lane `i` from before the block to its end; return whether all results are proven and written."""
     x, y, s, n, sure = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
     gx, gy, f = w[_OLD + GX + i], w[_OLD + GY + i], w[_OLD + F + i]
     for _ in range(STEPS):
@@ -166,7 +166,7 @@ def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
 
 @inner
 def _write_fields(w, i, x, y, r, n, c, pixel, smooths, distances, worst):
-    """Write the fields that are wanted, from the doubled z_n and a bound on its error, if they are proven; say so."""
+    """Write the wanted fields, from 2 z_n and a bound on its error, if they are proven; return whether they are."""
     if smooths is None and distances is None:
         return True
     x, y, r = 0.5 * x, 0.5 * y, 0.5 * r

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _FAR_OUT_EXPONENT = 18
-"""log2|z_0| past which z_0 is far out itself, as |c| <= 2."""
+"""log2|z_0| beyond which z_0 is far out itself, as |c| <= 2."""
 _START_ERROR = 2.0**-44
-"""More than evaluating the polynomial, or its slope, in float64 loses of the moduli of its terms."""
+"""Bound on the rounding error of the polynomial, or its slope, in float64, relative to the moduli of its terms."""
 _BITS = 200
 """Bits after the point of starts in several float64."""
 _PART_ERRORS = {2: 2.0**-100, 3: 2.0**-148}
-"""More than what is wrong with starts of so many parts."""
+"""Bound on the error of starts of that many parts."""
 
 
 def answer(tile: Tile, c: Point) -> None:
@@ -65,7 +65,7 @@ def answer(tile: Tile, c: Point) -> None:
 
 
 def _answer_in_float64(tile: Tile, c: Point, model: WindowModel, trap: NDArray[Any]) -> None:
-    """Answer what float64 lanes prove."""
+    """Answer the pixels that float64 lanes prove."""
     known = np.zeros(tile.open.size, np.bool_)
     distances = None if tile.distance is None else np.zeros(tile.counts.size)
     float64_lanes.follow(
@@ -76,7 +76,7 @@ def _answer_in_float64(tile: Tile, c: Point, model: WindowModel, trap: NDArray[A
 
 
 def _beginnings(tile: Tile, model: WindowModel) -> Beginnings:
-    """Return where the open pixels begin."""
+    """Return the starts of the open pixels."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     tx, ty = (
         positions(axis, middle, model.exponent)[0]
@@ -115,7 +115,7 @@ def _polynomial(terms: list[complex], t: NDArray[np.complex128]) -> NDArray[np.c
 
 
 def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[True] | None) -> None:
-    """Answer what double-double, or triple-double, proves."""
+    """Answer the pixels that double-double, or triple-double, proves."""
     parts = 3 if tripled else 2
     x, y = _starts(tile, model, parts)
     slopes = np.zeros((3, tile.open.size))
@@ -133,7 +133,7 @@ def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[
 
 
 def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return z_n at the open pixels as sums of so many float64, shape (parts, pixels)."""
+    """Return z_n at the open pixels as sums of that many float64, shape (parts, pixels)."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     bits = _BITS + 60
     tx, ty = (
@@ -160,7 +160,7 @@ def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.floa
 def _close(
     tile: Tile, model: WindowModel, known: NDArray[np.bool_], distances: NDArray[Any] | None, before: int
 ) -> None:
-    """Close what is known; `before` iterations are not in the numbers, and distances are by the model's unit."""
+    """Close the proven pixels; counts lack the first `before` iterations, and distances are in the model's unit."""
     pixels = tile.open[known]
     if before:
         tile.counts[pixels] += np.uint32(before)

@@ -1,7 +1,7 @@
 """Discs around the attracting cycle of c, if it has one, that the recurrence maps into each other: orbits stay.
 
 If f^p maps a disc into itself, orbits that reach it, or an image of it, are bounded; outside |z| <= 2 none is bounded,
-since |c| <= 2. How the discs were found needs no proof.
+since |c| <= 2. How the discs are found needs no proof.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _SETTLING = 4096
 """Iterations after which the orbit of 0 is near its cycle."""
 _LONGEST = 1024
-"""Greatest period that is looked for."""
+"""Greatest period that is tried."""
 _NEWTON_STEPS = 12
 _RADII = [2.0 ** (-k / 4) for k in range(72)]
-"""Radii that are tried, the largest first; below 2^-18 a disc is no use to float64 lanes."""
+"""Radii that are tried, the largest first; below 2^-18 a disc is too small for float64 lanes."""
 
 
 @lru_cache(maxsize=64)
 def trap_of(c: Point) -> NDArray[np.float64]:
-    """Return discs that no orbit leaves for good: rows x, y and radius, shape (3, period); (3, 0) if none is proven.
+    """Return discs to which orbits always return: rows x, y and radius, shape (3, period); (3, 0) if none is proven.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def _cycle(c: complex) -> list[complex]:
 
 
 def _period(c: complex, z: complex) -> int:
-    """Return after how many iterations z comes back, 0 if it does not."""
+    """Return the number of iterations after which z comes back, 0 if it does not."""
     image, nearest, period = z, 2.0**-12, 0
     for n in range(1, _LONGEST + 1):
         image = image * image + c
@@ -82,7 +82,7 @@ def _period(c: complex, z: complex) -> int:
 
 
 def _images(c: complex, z: complex, radius: float, period: int) -> NDArray[np.float64] | None:
-    """Return the discs that the one around `z` is mapped into, itself first, if the last lies inside the first."""
+    """Return the images of the disc around `z`, itself first, if the last lies inside the first."""
     discs, r, first = np.empty((3, period)), radius, z
     for n in range(period):
         discs[:, n] = z.real, z.imag, r

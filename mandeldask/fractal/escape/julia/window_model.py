@@ -1,8 +1,8 @@
-"""The first iterates of all pixels of a window at once, as one polynomial in whole numbers.
+"""The first iterates of all pixels of a window, as one polynomial with integer coefficients.
 
 A pixel is ``z_0 = center + 2^exponent t`` with |t| < 0.7072 and ``z_n = Z + p_1 t + ... + p_8 t^8 + e``. As c is the
-same for all, pixels of any depth drift apart until float64 tells them: there the polynomial ends, and orbits of their
-own begin.
+same for all, the orbits of pixels at any depth separate until float64 distinguishes them. There the polynomial ends,
+and each pixel has its own orbit.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 DEGREE = 8
 """Terms of the polynomial."""
 LARGEST = -8
-"""log2 of the greatest sum of their moduli with which pixels are handed over."""
+"""log2 of the greatest sum of their moduli at which pixels are handed over."""
 _SMALLEST = -17
-"""log2 of the radius of a window from which on its pixels begin at z_0."""
+"""log2 of the radius of a window from which its pixels start at z_0."""
 ERROR_BITS = 150
-"""e is below 2^-this where the polynomial ends."""
+"""e is below 2^-ERROR_BITS where the polynomial ends."""
 _KEPT_BITS = 200
-"""Bits of the largest coefficient, to 20 more or less."""
+"""Bits of the largest coefficient, to within 20."""
 _Z_BITS = 256
 """Fractional bits of Z as a factor."""
 _MODULUS_BITS = 60
 """Fractional bits of moduli."""
 _LOST = 32
-"""Units of a coefficient, more than a step drops and what is wrong with c add to e."""
+"""Units of a coefficient that bound what the truncation of a step and the error of c add to e."""
 _LOOKS = 64
-"""Steps between two looks at the cancellation flag."""
+"""Steps between two checks of the cancellation flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class WindowModel:
     n: int
     center: Point
     exponent: int
-    """log2 of what t is in units of."""
+    """log2 of the unit of t."""
     z: tuple[int, int]
     """Z in units of 2^-bits."""
     bits: int
@@ -57,7 +57,7 @@ class WindowModel:
     """p_1, p_2, ... in units of 2^-unit."""
     unit: int
     stays: bool
-    """Whether no pixel escapes within the cap."""
+    """Whether no pixel escapes up to the cap."""
 
     @property
     def height(self) -> int:
@@ -66,7 +66,7 @@ class WindowModel:
 
 
 def window_model(grid: Grid, c: Point, maxiter: int, trap: NDArray[Any]) -> WindowModel:
-    """Return the polynomial of `grid` for as many iterates as it serves, none for windows that are not deep.
+    """Return the polynomial of `grid` for as many iterates as possible, none for windows that are not deep.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def fixed_position(axis: Axis, pixel: int, middle: Fraction, exponent: int, bits
 
 
 def value_at(model: WindowModel, t: tuple[int, int], t_bits: int, bits: int) -> tuple[int, int]:
-    """Return z_n at t, given in units of 2^-t_bits, in units of 2^-bits: wrong by 2 units and 24 of a coefficient."""
+    """Return z_n at t, given in units of 2^-t_bits, in units of 2^-bits, within 2 units and 24 of a coefficient."""
     (tx, ty), (x, y) = t, (0, 0)
     for px, py in reversed(model.terms):
         x, y = x + px, y + py
@@ -119,7 +119,7 @@ class _Walker:
         self.trap = trap
 
     def step(self) -> bool:
-        """Go on to the next iterate; return False, and stay, where the polynomial would not serve there."""
+        """Go to the next iterate; return False, and stay, if the polynomial would not be accurate there."""
         sizes = [abs(x) + abs(y) for x, y in self.terms]
         modulus, radius = self._modulus(), self._short(sum(sizes))
         growth = 2 * (modulus + radius) + self._short(self.error)
@@ -139,7 +139,7 @@ class _Walker:
         return False
 
     def _squares(self, sizes: list[Any]) -> tuple[list[tuple[Any, Any]], Any]:
-        """Return the square of the polynomial without Z, and a bound on what is left out past `DEGREE`."""
+        """Return the square of the polynomial without Z, and a bound on its terms beyond `DEGREE`."""
         count = len(sizes)
         if 2 * sum(sizes).bit_length() <= self.unit:
             return [], integer(1)
@@ -166,7 +166,7 @@ class _Walker:
         return terms
 
     def _rescale(self) -> None:
-        """Keep the largest coefficient at `_KEPT_BITS`, about."""
+        """Round coefficients so that the largest has about `_KEPT_BITS`."""
         length = max(max(abs(x), abs(y)).bit_length() for x, y in self.terms)
         shift = length - _KEPT_BITS
         if shift > 20:
@@ -179,7 +179,7 @@ class _Walker:
             self.unit -= shift
 
     def _serves(self) -> bool:
-        """Whether e is small, the terms too, and all is surely inside; notes whether it `stays`."""
+        """Whether e and the terms are small, and all pixels are surely inside; sets `stays`."""
         radius = self._short(sum(abs(x) + abs(y) for x, y in self.terms)) + self._short(self.error)
         small = radius >> (_MODULUS_BITS + LARGEST) == 0 and self.error >> max(0, self.unit - ERROR_BITS) == 0
         if not (small and self._modulus() + radius < 2 << _MODULUS_BITS):
@@ -194,11 +194,11 @@ class _Walker:
         return bool((((discs[0] - x) ** 2 + (discs[1] - y) ** 2) ** 0.5 + radius < discs[2] - 2.0**-40).any())
 
     def _modulus(self) -> Any:
-        """Return more than |Z|, in units of 2^-_MODULUS_BITS."""
+        """Return an upper bound on |Z|, in units of 2^-_MODULUS_BITS."""
         x, y = (abs(part) >> (self.bits - _MODULUS_BITS) for part in self.z)
         return integer(isqrt(int((x + 1) ** 2 + (y + 1) ** 2)) + 1)
 
     def _short(self, value: Any) -> Any:
-        """Return a number of units in units of 2^-_MODULUS_BITS, rounded up."""
+        """Return a coefficient in units of 2^-_MODULUS_BITS, rounded up."""
         down = self.unit - _MODULUS_BITS
         return (value >> down) + 1 if down >= 0 else value << -down

@@ -1,7 +1,7 @@
-"""Bilinear approximation (BLA): many steps of a delta orbit as one, ``dz' = A dz + B dc``, while ``|dz| < R``.
+"""Bilinear approximation (BLA): many steps of a delta orbit in one, ``dz' = A dz + B dc``, while ``|dz| < R``.
 
 Steps of a reference orbit are merged in a tree (Zhuoran 2021; C. Heiland-Allen, "Deep zoom theory and practice"), with
-radii so small that what the squares would have added is below a rounding: Lemma 26.
+radii so small that the omitted squares are below the rounding error: Lemma 26.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.perturbation.delta_step import CIRCLE
 
 BASE = 3
-"""Steps covered by an entry of the lowest row, as a power of two: fewer would cost memory and gain little."""
+"""log2 of the steps that an entry of the lowest row covers: fewer would cost memory and gain little."""
 
 _RADIUS_BITS: ErrorBound = 53.0
-"""dz must be smaller than 2^-53 |2 Z|: then the square that is left out is below a rounding of the linear term."""
+"""dz must be smaller than 2^-53 |2 Z|: then the omitted square is below the rounding error of the linear term."""
 
 NEVER = -(2.0**60)
-"""The logarithm of a radius within which nothing lies."""
+"""The logarithm of a radius that excludes every dz."""
 
 _LARGEST = 2.0**300
 _SMALLEST = 2.0**-200
-"""Moduli of A and B that leave the error bound, a square, room in float64."""
+"""Largest moduli of A and B for which the error bound, a square, does not overflow."""
 
 
 class Bilinear(NamedTuple):
@@ -35,7 +35,7 @@ class Bilinear(NamedTuple):
     maps: np.ndarray
     """Rows Re A, Im A, Re B, Im B, and a bound on |B| that grows like it but without cancellation."""
     radius: np.ndarray
-    """log2 of R, rounded down; `NEVER` where the entry is of no use."""
+    """log2 of R, rounded down; `NEVER` if the entry cannot be used."""
     first: np.ndarray
     """Index of the first entry of each row, and one past the last of all."""
 
@@ -98,7 +98,7 @@ def _single(z_x, z_y):
 
 @inner
 def _merged(x, y, dc_most):
-    """Return the entry of doing `x`, then `y`."""
+    """Return the entry of `x` followed by `y`."""
     ax_x, ax_y, bx_x, bx_y, bx_most, x_radius = x
     ay_x, ay_y, by_x, by_y, by_most, y_radius = y
     a_x, a_y = ay_x * ax_x - ay_y * ax_y, ay_x * ax_y + ay_y * ax_x
@@ -119,10 +119,10 @@ def _merged(x, y, dc_most):
 
 @inner
 def longest_skip(radius, first, z_x, z_y, m, most, exponent):
-    """Return the index of the entry that leaps the furthest from m, for pixels below ``most * 2**exponent``.
+    """Return the index of the entry with the most steps from m, for pixels below ``most * 2**exponent``.
 
     Returns its number of steps too: 0 if there is none. It must end inside the circle: then no pixel has escaped
-    underway, since an orbit that has left only grows.
+    before, since the modulus of an escaped orbit only grows.
     """
     if m == 0 or (m - 1) & ((1 << BASE) - 1) or not most > 0.0:
         return 0, 0

@@ -1,4 +1,4 @@
-"""The iterates that blocks of pixels have in common, at any depth: polynomials in c around a reference orbit.
+"""Series approximation at any depth: iterates of blocks of pixels as polynomials in c around a reference orbit.
 
 On the disc ``c = c_0 + rho t`` of a block, ``z_n = Z_m + 2^E (b_0 + a_1 t + ... + a_5 t^5)`` up to 2^E times an error.
 Sixteen blocks that share m and E advance together, each in a lane of a workspace: Lemma 25.
@@ -18,15 +18,15 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
 
 _FITS = 2.0**-34
-"""What a step may drop past degree 5, per sum of the coefficients: far below a pixel's share of the block."""
+"""Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
 _COEFFICIENT_ERROR: ErrorBound = 2.0**-49
-"""Per what a step adds up to coefficients, as in `taylor_model`."""
+"""Bound on the rounding error of coefficients, per sum of the terms of a step, as in `taylor_model`."""
 _CENTER_ERROR: ErrorBound = 2.0**-98
-"""More than a double-double step loses, per (2 |2 Z + dz| + |Z|) |b_0| and per |dc|, as in `delta_doubledouble`."""
+"""Bound on the error of a double-double step, per (2 |2 Z + dz| + |Z|) |b_0| and |dc|, as in `delta_doubledouble`."""
 SHIFT_ERROR: ErrorBound = 2.0**-46
-"""What evaluating a polynomial or moving its middle loses, per sum of the coefficients."""
+"""Bound on the rounding error of evaluating a polynomial or moving its middle, per sum of the coefficients."""
 _REBASE_ERROR: ErrorBound = 2.0**-100
-"""What Z is wrong by, and what adding dz to it in double-double loses, per sum of the moduli."""
+"""Bound on the error of Z and of adding dz to it in double-double, per sum of the moduli."""
 _CIRCLE = 2.0 - 2.0**-30
 """All pixels of a block stay below this."""
 _OUT = 2.0 + 2.0**-30
@@ -36,7 +36,7 @@ LANES = 16
 _ROW = LANES + 4
 STATE = Layout.of("X X_LOW Y Y_LOW E A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y", _ROW)
 X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets
-"""What a step changes."""
+"""Rows that a step changes."""
 _STATE = len(STATE.names)
 OLD = STATE.size
 """Offset from a row to its backup from before the last step."""
@@ -44,15 +44,15 @@ ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
     "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED WHAT"
 )
 DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[30:]
-"""dc, the iterations done at m = 0, where the block is, a bound on |dz - b_0|, what the last step dropped, and what
-becomes of the block."""
+"""dc, the iterations done at m = 0, the place of the block, a bound on |dz - b_0|, a bound on the terms that the last
+step dropped, and the verdict on the block."""
 SIZE = ROWS.size
 GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
-"""What becomes of a block; LASTS comes to maxiter inside."""
+"""Verdicts on a block; LASTS: it reaches maxiter inside."""
 
 RECORDS = Layout(tuple(f"KEPT_{name}" for name in STATE.names), 1).then("BROW BCOL BSIDE BN0 BM BEXPONENT")
 BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[15:]
-"""Of a block that waits, in one record: its state, and where it is."""
+"""The record of a block that waits: its state and its place."""
 RECORD = RECORDS.size
 
 
@@ -73,7 +73,7 @@ def largest(w, active):
 
 @inner
 def rescale(w, active, factor):
-    """Multiply lanes by a power of two: they are kept far from where float64 ends."""
+    """Multiply lanes by a power of two, so that they neither overflow nor underflow."""
     for row in range(0, OLD, _ROW):
         for i in range(active):
             w[row + i] *= factor
@@ -90,7 +90,7 @@ def remember(w):
 
 @inner
 def replace(w, i, last):
-    """Put lane `last` into the place of lane `i`."""
+    """Move lane `last` to slot `i`."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = w[row + last]
 
@@ -146,7 +146,7 @@ def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mos
 
 @inner
 def look(w, active, z_x, z_y, scale, at_end, left):
-    """Write to WHAT what becomes of each lane at Z, `left` iterations before maxiter; return how many go on."""
+    """Write the verdict on each lane at Z, `left` iterations before maxiter, to WHAT; return how many go on."""
     going = 0
     for i in range(active):
         x, y, spread = scale * w[X + i], scale * w[Y + i], w[SPREAD + i]
@@ -163,7 +163,7 @@ def look(w, active, z_x, z_y, scale, at_end, left):
 
 @inner
 def keep(w, i, m, exponent, side, record):
-    """Write lane `i`, as it was before its last step, into `record`."""
+    """Write lane `i`, rolled back by one step, into `record`."""
     for row in range(_STATE):
         record[row] = w[OLD + row * _ROW + i]
     record[BROW], record[BCOL], record[BSIDE] = w[ROW + i], w[COL + i], side
@@ -189,7 +189,7 @@ def _spread(record):
 
 @inner
 def spread_before(w, i):
-    """Return the same sum of lane `i` before its last step."""
+    """Return the same sum for lane `i` before its last step."""
     total = 0.0
     for row in range(OLD + A1X, 2 * OLD, _ROW):
         total += abs(w[row + i])
@@ -215,7 +215,7 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 
 @inner
 def shift(w, i, tx, ty, shrink):
-    """Let lane `i` be the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
+    """Set lane `i` to the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
     w[E + i] = w[E + i] * (1.0 + 2.0**-40) + SHIFT_ERROR * w[SPREAD + i]
     x, y = value(w, A1X, i, tx, ty)
     w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
@@ -247,7 +247,7 @@ def value(w, first, i, tx, ty):
 
 @inner
 def is_apart(w, i, z_x, z_y, scale):
-    """Return whether lane `i`, before its last step at Z, gained nothing by the reference."""
+    """Return whether lane `i`, before its last step at Z, no longer gained by the reference."""
     x, y = scale * w[OLD + X + i], scale * w[OLD + Y + i]
     z2 = (z_x + x) ** 2 + (z_y + y) ** 2
     return 2.0 ** (2 * NEAR_ZERO) < z2 < APART * (x * x + y * y)

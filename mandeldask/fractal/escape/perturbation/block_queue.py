@@ -1,7 +1,7 @@
-"""Blocks of pixels at any depth: followed as polynomials, cut where these no longer fit, and handed over as pixels.
+"""Blocks of pixels at any depth: iterated as polynomials, divided when these become inaccurate, handed over as pixels.
 
-A block whose polynomial no longer fits is cut into sixteen; one that must be rebased goes on at m = 0; the smallest
-hand their pixels over, each at an iterate of its own, with a bound on its error: docs/explanation/exactness.md.
+A block whose polynomial is no longer accurate is divided into sixteen; one that must be rebased continues at m = 0; the
+smallest hand over their pixels, each at its own iterate and with a bound on its error: docs/explanation/exactness.md.
 """
 
 from __future__ import annotations
@@ -70,15 +70,15 @@ if TYPE_CHECKING:
 SIDE = 16
 """Pixels along the smallest blocks."""
 _PARTS = 4
-"""Blocks along each side of a block that is cut."""
+"""Blocks along each side of a block that is divided."""
 _LARGEST = SIDE * _PARTS**2
 """Pixels along the largest."""
 _DEEP, _TINY = -450, -150
-"""Exponents below which dz^2 is negligible against 2 Z dz, and below which Z = 0 needs an exponent of its own."""
+"""Exponents below which dz^2 is negligible against 2 Z dz, and below which Z = 0 needs its own exponent."""
 
 
 class Frame(NamedTuple):
-    """Where the blocks are, relative to the reference in units of 2^exponent."""
+    """Positions of the blocks, relative to the reference in units of 2^exponent."""
 
     re: np.ndarray
     """Columns of whole blocks, high and low, shape (2, width)."""
@@ -88,9 +88,9 @@ class Frame(NamedTuple):
     most: float
     """The greatest |dc|."""
     step_x: float
-    """From a column to the next."""
+    """Distance between columns."""
     step_y: float
-    """From a row to the next."""
+    """Distance between rows."""
 
 
 def hand_over(
@@ -105,9 +105,9 @@ def hand_over(
     fields: NDArray[np.float64] | None,
     flag: NDArray[np.uint8],
 ) -> tuple[int, int]:
-    """Write every wanted pixel where its block's polynomial ends: into `count_and_proven`, `later` or `pool`.
+    """Write each wanted pixel, where its block's polynomial ends, to `count_and_proven`, `later` or `pool`.
 
-    Into `later`, as ``dz = z`` at m = 0, go those that have left the reference; into `pool` those still close to it.
+    `later` takes pixels that have left the reference, as ``dz = z`` at m = 0; `pool` those that are still close to it.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def side_for(shape: tuple[int, int]) -> int:
 def _advance_all(
     w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, count_and_proven, fields, flag
 ):
-    """Advance the blocks in `rebased` until each is cut, rebased, handed over or answered; `hand_over` says the rest.
+    """Advance the blocks in `rebased` until each is divided, rebased, handed over or answered; see `hand_over`.
 
     Returns the numbers of pixels in `pool` and in `later`.
     """
@@ -271,7 +271,7 @@ def _load_rebased(w, waiting, size, exponent, side, frame):
 
 @inner
 def _load_parts(w, parent, side, rho, wanted, frame):
-    """Cut `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
+    """Divide `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
     active = 0
     for part in range(_PARTS**2):
         row = int(parent[BROW]) + part // _PARTS * side
@@ -288,7 +288,7 @@ def _load_parts(w, parent, side, rho, wanted, frame):
 
 @inner
 def _place(w, i, row, col, side, n0, frame):
-    """Write where lane `i` is."""
+    """Write the place of lane `i`."""
     middle_row, middle_col = row + side // 2, col + side // 2
     w[DCX + i], w[DCX_LOW + i] = frame.re[0, middle_col], frame.re[1, middle_col]
     w[DCY + i], w[DCY_LOW + i] = frame.im[0, middle_row], frame.im[1, middle_row]
@@ -308,7 +308,7 @@ def _answer(w, i, side, wanted, count, count_and_proven):
 
 @inner
 def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
-    """Put the pixels of lane `i`, as it was before its last step, into `pool` as Z + dz at m; return the new size."""
+    """Append the pixels of lane `i`, rolled back by one step, to `pool` as Z + dz at m; return the new size."""
     scale = 1.0
     if z_x or z_y:
         scale, exponent = power(exponent), 0

@@ -1,8 +1,8 @@
-"""Delta orbits in double-double, in lanes of their own pace, for the pixels that float64 leaves open.
+"""Delta orbits in double-double, for the pixels that float64 leaves open; each lane has its own index.
 
-The recurrence, rebasing and decisions are those of `delta_step` and `delta_groups`. r is carried as it is, with a bound
-q on the error of the derivative g. All lanes do an ordinary step in loops that vectorise; a lane that is done, must be
-rebased or rescaled, or stands at a zero of the reference, is handled alone before.
+The recurrence, rebasing and decisions are those of `delta_step` and `delta_groups`. r itself is carried,
+not its square, with a bound q on the error of the derivative g. All lanes do an ordinary step in vectorised loops. A
+lane that is done, must be rebased or rescaled, or is at a zero of the reference, is handled alone before.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mandeldask.fractal.escape.perturbation.delta_step import MARGIN
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 _STEP: ErrorBound = 2.0**-98
-"""More than a step loses, per (2 |2 Z + dz| + |Z|) |w| and per |dc|; Z is wrong by 2^-103 of its modulus at most."""
+"""Bound on the error of a step, per (2 |2 Z + dz| + |Z|) |w| and |dc|; that of Z is at most 2^-103 of its modulus."""
 _SLOPE: ErrorBound = 2.0**-49
-"""More than a float64 step of g loses, per |z g| and per what is added."""
+"""Bound on the rounding error of a float64 step of g, per |z g| and per the added term."""
 _REFERENCE: ErrorBound = 2.0**-100
-"""What a Z of two float64 is wrong by and what adding dz to it loses, per sum of the moduli; Z alone: 2^-103."""
+"""Bound on the error of Z as two float64 and of adding dz to it, per sum of the moduli; Z alone: 2^-103."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""More than the roundings of a bound itself."""
+"""Factor above 1 that covers the rounding of a bound itself."""
 _MOST_W = 2.0**80
 """|w|^2 is kept below this and above its inverse."""
 _LOOK = 64
@@ -41,11 +41,11 @@ _PIXELS = Layout.of("X X_LOW Y Y_LOW R GX GY Q SCALE DC_SCALE DC_X DC_X_LOW DC_Y
 X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = (
     _PIXELS.offsets
 )
-"""What a step changes, and what it needs to know of the pixel: N iterations done, the index M into the reference,
-dz = w 2^EXPONENT, and which PIXEL it is."""
+"""Rows that a step changes, and those of the pixel: N iterations done, the index M into the reference,
+dz = w 2^EXPONENT, and the index PIXEL."""
 ROWS = _PIXELS.then("REF_X REF_X_LOW REF_Y REF_Y_LOW ZX ZX_LOW ZY ZY_LOW CALL")
 REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = ROWS.offsets[18:]
-"""Z, z and CALL (must it be attended to?) at this iteration."""
+"""Z, z and CALL (must the lane be handled alone?) at this iteration."""
 SIZE = ROWS.size
 
 
@@ -74,7 +74,7 @@ def follow_refined(w, orbit, place, maxiter, count_and_proven, fields, flag):
 
 @inner
 def _enter(w, i, place, pixel):
-    """Put a pixel at z_0 = 0 into lane `i`."""
+    """Set lane `i` to a pixel at z_0 = 0."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = 0.0
     w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
@@ -85,7 +85,7 @@ def _enter(w, i, place, pixel):
 
 @inner
 def _set_exponent(w, i, exponent, dc_exponent):
-    """Say in which units lane `i` is."""
+    """Set the units of lane `i`."""
     w[EXPONENT + i] = exponent
     w[SCALE + i] = power(exponent) if exponent > DEEP else 0.0
     w[DC_SCALE + i] = power(dc_exponent - exponent)
@@ -93,7 +93,7 @@ def _set_exponent(w, i, exponent, dc_exponent):
 
 @inner
 def _gather(w, active, x, x_low, y, y_low):
-    """Fetch the Z of every lane; call those at the end of the reference."""
+    """Load the Z of every lane; mark as CALL those at the end of the reference."""
     last = x.size - 1
     for i in range(active):
         m = int(w[M + i])
@@ -103,7 +103,7 @@ def _gather(w, active, x, x_low, y, y_low):
 
 @inner
 def _look(w, active, maxiter):
-    """Find every z, and CALL the lanes for which an ordinary step is not all; return whether there are any."""
+    """Compute every z, and CALL the lanes that need more than an ordinary step; return whether there are any."""
     calls = 0
     for i in range(active):
         scale = w[SCALE + i]
@@ -123,14 +123,14 @@ def _look(w, active, maxiter):
 
 @inlined
 def _doubt(r):
-    """Return how far |z|^2 must be from 4 to decide the side, where the error of z is at most `r`."""
+    """Return the least distance of |z|^2 from 4 that decides the side, if the error of z is at most `r`."""
     error = r + MARGIN
     return error * (4.0 + error)
 
 
 @inner
 def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
-    """Do with lane `i` what must be done before its next ordinary step; return False where there is none."""
+    """Handle lane `i` before its next ordinary step; return False if it has none."""
     last = orbit.x.size - 1
     while True:
         _rescale(w, i, place.exponent)
@@ -172,7 +172,7 @@ def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
 
 @inner
 def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
-    """Return |z|^2 - 4 of lane `i` near the circle, in its units, and how wrong it may be: infinitely elsewhere."""
+    """Return |z|^2 - 4 of lane `i` near the circle, in its units, and a bound on its error: infinite elsewhere."""
     edge = _found(orbit.edge_at, m)
     if orbit.edge_at[edge] != m:
         return 0.0, np.inf
@@ -182,7 +182,7 @@ def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
 
 @inner
 def _found(indices, m):
-    """Return the first place whose index is not before m; the last of the ascending `indices` never is."""
+    """Return the first position with an index of at least m; the last of the ascending `indices` always is."""
     low, high = 0, indices.size - 1
     while low < high:
         middle = (low + high) // 2
@@ -195,7 +195,7 @@ def _found(indices, m):
 
 @inner
 def _rescale(w, i, dc_exponent):
-    """Keep the w of lane `i` far from where float64 ends."""
+    """Rescale w of lane `i`, so that it neither overflows nor underflows."""
     largest = max(abs(w[X + i]), abs(w[Y + i]))
     if largest * largest > 0.25 * _MOST_W or 0.0 < largest * largest < 4.0 / _MOST_W:
         exponent = int(w[EXPONENT + i])
@@ -208,7 +208,7 @@ def _rescale(w, i, dc_exponent):
 
 @inner
 def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
-    """Let lane `i` start over with dz = z up to `lost`, in units of 2^exponent; its own are `factor` of these."""
+    """Rebase lane `i` to dz = z, with the error `lost`, in units of 2^exponent; its own units are `factor` of these."""
     for row in range(R, SCALE, _ROW):
         w[row + i] *= factor
     w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
@@ -221,7 +221,7 @@ def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
 
 @inner
 def _pass_zero(w, i, m, exponent, orbit, place, fields):
-    """Do a step of lane `i` past a Z that may be 0 or below float64, or let it start over there.
+    """Do a step of lane `i` from a Z that may be 0 or below the range of float64, or rebase it there.
 
     z and Z are taken in units of one power of two, so that neither Z nor dz is lost in the sum.
     """
@@ -300,13 +300,13 @@ def _step(w, active):
 
 @inlined
 def _lost(product, w, i):
-    """Return more than the roundings of a step of lane `i` lose, from |2 t w| + |Z w|."""
+    """Return a bound on the rounding error of a step of lane `i`, from |2 t w| + |Z w|."""
     return _STEP * (product + w[DC_SCALE + i] * (abs(w[DC_X + i]) + abs(w[DC_Y + i])))
 
 
 @inlined
 def _multiply_add(w, i, tx, tx_low, ty, ty_low):
-    """Replace the w of lane `i` by t w + dc: as `doubledouble.iterate`, with what is left added up and split once."""
+    """Replace w of lane `i` by t w + dc: as `doubledouble.iterate`, the low parts are added up and split once."""
     x, x_low, y, y_low, scale = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[DC_SCALE + i]
     xx, xx_low = dd.two_product(tx, x)
     yy, yy_low = dd.two_product(ty, y)
@@ -326,7 +326,7 @@ def _multiply_add(w, i, tx, tx_low, ty, ty_low):
 
 @inner
 def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, count_and_proven, fields):
-    """Write the fields of lane `i`, which has just escaped; where they are not proven, nor is the pixel."""
+    """Write the fields of lane `i`, which has just escaped; if they are not proven, the pixel stays open."""
     reach = power(place.exponent)
     n, r = w[N + i], w[SCALE + i] * w[R + i]
     c_x, c_y = c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i]

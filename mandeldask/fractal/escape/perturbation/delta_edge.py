@@ -1,4 +1,4 @@
-"""The side of the circle that a pixel is on where the reference is next to it: |Z|^2 - 4 is then known exactly.
+"""The side of the circle of a pixel whose reference is next to the circle: |Z|^2 - 4 is then known exactly.
 
 Lemma 21 derives the constant.
 """
@@ -13,12 +13,12 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import MARK, OPEN, OUT, STAY, S, X, Y
 
 _EDGE_ROUNDING: ErrorBound = 2.0**-48
-"""More than the roundings of |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 lose, per sum of the moduli."""
+"""Bound on the rounding error of |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2, per sum of the moduli."""
 
 
 @inner
 def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
-    """Decide more than `classify` did where Z is near the circle; `edge` is a row of those of `Orbit`."""
+    """Decide pixels that `classify` left open, for a Z near the circle; `edge` is a row of `Orbit`'s."""
     excess, error = edge_in_units(edge, exponent)
     per_u = (1.0 + 2.0**-40) / bound.u
     for i in range(count):
@@ -34,9 +34,9 @@ def decide_at_edge(w, count, z_x, z_y, scale, bound, edge, exponent):
 
 @inner
 def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
-    """Return |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 in units of dz, and how wrong it may be.
+    """Return |z|^2 - 4 = (|Z|^2 - 4) + 2 Re(Z* dz) + |dz|^2 in units of dz, and a bound on its error.
 
-    There ``dz = scale (x + iy)``; in these units too, `excess` is |Z|^2 - 4, and `error` bounds what is wrong with Z.
+    There ``dz = scale (x + iy)``; in these units too, `excess` is |Z|^2 - 4, and `error` bounds the error of Z.
     """
     w2 = x * x + y * y
     modulus = np.sqrt(w2)
@@ -49,7 +49,7 @@ def beyond_circle(x, y, r, z_x, z_y, scale, excess, error):
 
 @inner
 def edge_in_units(edge, exponent):
-    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent; `edge` is a row of those of `Orbit`."""
+    """Return |Z|^2 - 4 and the error of Z in units of 2^exponent; `edge` is a row of `Orbit`'s."""
     excess = edge[0] * power(int(edge[1]) - exponent)
     error, shift = edge[2], int(edge[3]) - exponent
     if error:

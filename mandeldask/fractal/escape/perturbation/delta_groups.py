@@ -1,9 +1,9 @@
-"""Groups of pixels that follow one reference orbit in step: leaps, safe steps, and looks at who must leave.
+"""Groups of pixels that follow one reference orbit together: bilinear leaps, safe steps, and checks which pixels leave.
 
 All pixels of a group share the index m into the reference, so that Z_m is one number for all of them. A pixel leaves
-when it escapes, when it reaches the cap, when its error grows past use, or when it must be rebased (|z| < |dz|): then
-it waits, with dz = z, for the next generation of groups, which starts at m = 0. One whose dz falls far behind the
-others' waits too, to go on from where it is.
+when it escapes, reaches the cap, has too large an error, or must be rebased (|z| < |dz|): then it waits, with dz = z,
+for the next generation of groups, which starts at m = 0. One whose dz becomes far smaller than the others' also waits,
+to continue from its present state.
 """
 
 from __future__ import annotations
@@ -64,20 +64,20 @@ DEEP = -450
 """Exponent of dz below which scale * w * w is negligible against 2 Z w, where |Z| >= 2^-300."""
 
 TINY_EXPONENT = -150
-"""Exponent of dz below which a step past |Z| < 2^-300 needs exponents of its own."""
+"""Exponent of dz below which a step from |Z| < 2^-300 needs its own exponents."""
 
 SPREAD = 64
-"""Binary orders of magnitude that dz may cover in a group when it begins."""
+"""log2 of the range of |dz| in a group when it begins."""
 
 _FAR_BEHIND = 100
-"""Orders of magnitude below the largest dz at which a pixel leaves the group, whose exponent serves it badly."""
+"""log2 of the ratio to the largest |dz| below which a pixel leaves the group, whose exponent is too large for it."""
 
 _SAFE = 2.0**-5
-"""|dz / Z| up to which steps are taken without a look."""
+"""Largest |dz / Z| for steps without a check."""
 
 
 def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
-    """Return the places of the first `size` pixels of `pool` as `follow` takes them: by m, then by the size of dz."""
+    """Return the order of the first `size` pixels of `pool` for `follow`: by m, then by the size of dz."""
     m, exponent = pool[:size, pixel_pool.M], pool[:size, pixel_pool.EXPONENT]
     # numpy sorts short numbers by digits; so far below the largest all are as good as 0
     below = np.maximum(exponent - exponent.max(initial=-np.inf), -(2.0**15)).astype(np.int16)
@@ -99,7 +99,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
     later : float64, shape (capacity, numbers by pixel)
         Another pool, for those that wait.
     waiting : int
-        How many wait there already.
+        Number of pixels that wait there already.
     whole, fields
         As `Answers` has them.
     slopes
@@ -108,7 +108,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
     Returns
     -------
     int
-        How many wait there now, each at the m of its row.
+        Number of pixels that wait there now, each at the m of its row.
     """
     orbit_x, orbit_y, tiny_at, edge_at = orbit.x, orbit.y, orbit.tiny_at, orbit.edge_at
     radius, first = table.radius, table.first
@@ -206,7 +206,7 @@ def _gather(w, pool, order, begin, place, fields):
 
 @inner
 def _deadline(w, count, maxiter):
-    """Return the m at which the first pixel comes to the cap, or one before it."""
+    """Return the m at which the first pixel reaches the cap, or one before it."""
     latest = 0.0
     for i in range(count):
         latest = max(latest, w[DONE + i])
@@ -215,7 +215,7 @@ def _deadline(w, count, maxiter):
 
 @inner
 def _next(indices, i, m):
-    """Return the first place from `i` on whose index is not before m; the last of `indices` never is."""
+    """Return the first position from `i` on with an index of at least m; the last of `indices` always is."""
     while indices[i] < m:
         i += 1
     return i
@@ -223,7 +223,7 @@ def _next(indices, i, m):
 
 @inner
 def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fields):
-    """Take out the pixels whose dz is far below the others', to wait at m; return how many stay and wait."""
+    """Move the pixels whose dz is far below the others' to the queue, at m; return (remaining, queued)."""
     for i in range(count - 1, -1, -1):
         size = max(abs(w[X + i]), abs(w[Y + i]), np.sqrt(w[S + i] / bound.u))
         shift = max(math.frexp(size)[1], dc_exponent - exponent)
@@ -237,7 +237,7 @@ def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fie
 
 @inner
 def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
-    """Do the `steps` steps of an entry of the table, whose row of `maps` is given; return the new bound on |w|."""
+    """Do the `steps` steps of a table entry, given its row of `maps`; return the new bound on |w|."""
     a_x, a_y, b_x, b_y, b_most = maps[0], maps[1], maps[2], maps[3], maps[4]
     if fields is not None:
         bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound)
@@ -251,7 +251,7 @@ def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields
 def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields):
     """Do the steps that `most` shows to be safe: no pixel can escape or need rebasing. Return m and the bound on |w|.
 
-    Stops where a leap may begin.
+    It stops where a table entry may be used.
     """
     last = orbit_x.size - 1
     start, end = m, m
@@ -284,7 +284,7 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
 
 @inner
 def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
-    """Do one step past Z = (z_x, z_y), of the derivatives too where they are followed."""
+    """Do one step from Z = (z_x, z_y), also of the derivatives if they are computed."""
     if fields is not None:
         advance_slope(w, count, z_x, z_y, scale, spacing, bound)
     advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound)
@@ -336,7 +336,7 @@ def _let_go(
 
 @inner
 def _exponent_past_zero(z_x, z_y, z_exponent, exponent, most, dc_exponent):
-    """Return the exponent after a step past a Z that float64 may not hold: of the largest of 2 Z dz, dz^2 and dc."""
+    """Return the exponent after a step from a Z that may underflow: that of the largest of 2 Z dz, dz^2 and dc."""
     after = dc_exponent
     if most > 0.0:
         w_exponent = math.frexp(most)[1]

@@ -1,4 +1,4 @@
-"""Delta orbits: many pixels' differences from one reference orbit, advanced together, with a bound on their error.
+"""Delta orbits: the differences of many pixels from one reference orbit, iterated together, with a bound on the error.
 
 A pixel's orbit is ``z = Z_m + dz``, and ``dz`` is kept as ``scale * w`` with one power of two for a whole group, so
 that float64 serves at any depth (K. I. Martin 2013, "Superfractalthing maths"; Zhuoran 2021 on rebasing). For every
@@ -19,52 +19,52 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, po
 from mandeldask.fractal.escape.perturbation import pixel_pool
 
 LINEAR: ErrorBound = 256.0 * 2.0**-106
-"""What the roundings of one step add to r^2 per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
+"""Rounding of one step in r^2, per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
 
 SQUARE: ErrorBound = 384.0 * 2.0**-106
-"""What the roundings of one step add to r^2 per |dz|^2 |w|^2."""
+"""Rounding of one step in r^2, per |dz|^2 |w|^2."""
 
 SKIP_ERROR: ErrorBound = 10.0 * 2.0**-53
-"""What a step inside a leap adds to r, per |A| |w| + |B| |dc|."""
+"""Error of a step of a bilinear approximation in r, per |A| |w| + |B| |dc|."""
 
 SLOPE: ErrorBound = 2.0**-93
-"""Four times the square of what the roundings of one step add to the error of g, per |z g| and per what is added."""
+"""Four times the squared rounding error of one step of g, per |z g| and per the added term."""
 
 FLOOR: ErrorBound = 2.0**-900
-"""More than any underflow, squared; added to S at every step."""
+"""Bound on the square of an underflow; added to S at every step."""
 
 _LEAST = 2.0**-450
-"""Lower limit for a rebased dz relative to its old scale, so that what underflowed stays below `FLOOR`."""
+"""Lower limit for a rebased dz relative to its old scale, so that its underflow stays below `FLOOR`."""
 
 _LEAST_PRODUCT: ErrorBound = 2.0**-1000
 """More than a product of two squares loses where it is below the range of float64."""
 
 MARGIN: ErrorBound = 2.0**-47
-"""More than what rounding does to |z| < 16 when it is compared with 2."""
+"""Bound on the rounding error of |z| < 16 when it is compared with 2."""
 
 _REBASE_ROUNDING: ErrorBound = 2.0**-50
-"""More than Z + dz loses when it is rounded, per sum of the moduli of all parts."""
+"""Bound on the rounding error of Z + dz, per sum of the moduli of all parts."""
 
 _PAST_ZERO: ErrorBound = 2.0**-47
-"""More than a step past a Z near 0 loses, per |Z w| + |dz w| and per |dc|."""
+"""Bound on the error of a step from a Z near 0, per |Z w| + |dz w| and per |dc|."""
 
 _PAST_ZERO_SLOPE = 2.0**-48
-"""Relative error of a Z near 0, twice. `_PAST_ZERO` or r^2 is always larger, so no test can miss it."""
+"""Twice the relative error of a Z near 0. `_PAST_ZERO` or r^2 is always larger, so no test can notice its absence."""
 
 CIRCLE = 2.0 - 2.0**-20
 """A bound on |z| below this proves that a pixel has not escaped."""
 
 NEAR_ZERO = -8
-"""Exponent of z up to which a pixel must be followed around a reference: kept as z it would be lost."""
+"""Exponent of z up to which a pixel needs a reference: z alone would lose its difference from others."""
 
 NEAR = 4.0**NEAR_ZERO
 """|z|^2 of the same."""
 
 APART = 2.0**8
-"""|z / dz|^2 below which a pixel no longer gains by its reference, if its plain orbit was not tried in vain."""
+"""|z / dz|^2 below which a pixel continues as a plain orbit, if that has not failed before."""
 
 STAY, OUT, REBASE, OPEN = 0.0, 1.0, 2.0, 3.0
-"""What is to become of a pixel at this iteration."""
+"""Verdicts on a pixel at this iteration."""
 
 GROUP = 512
 """Pixels in a group: what a step touches of them fits a level-1 cache of 32 KiB."""
@@ -74,14 +74,14 @@ _ROW = GROUP + 8
 
 ROWS = Layout.of("X Y GX GY S Q DC_X DC_Y LIMIT DONE PIXEL MARK", _ROW)
 X, Y, GX, GY, S, Q, DC_X, DC_Y, LIMIT, DONE, PIXEL, MARK = ROWS.offsets
-"""As in `pixel_pool.ROWS`, LIMIT being its APART; dc in the units of `Place`; and what becomes of the pixel."""
+"""As in `pixel_pool.ROWS`, LIMIT being its APART; dc in the units of `Place`; MARK is the verdict."""
 
 SIZE = ROWS.size
 """Numbers in a workspace."""
 
 
 class Bound(NamedTuple):
-    """Constants of the error bound for orbits of up to n steps: a step may lose the factor 1 + 1/n in S."""
+    """Constants of the error bound for orbits of up to n steps: a step may enlarge S by the factor 1 + 1/n."""
 
     kappa: float
     """1/n."""
@@ -90,13 +90,13 @@ class Bound(NamedTuple):
     u: float
     """S / r^2."""
     added: float
-    """S per squared rounding of one step."""
+    """S for one squared rounding of a step."""
     slack: float
-    """What the rounding of Z adds to |z|^2, per |Z|^2. Where errors are below |w|, `LINEAR` covers it."""
+    """Error of |z|^2 by the rounding of Z, per |Z|^2. If errors are below |w|, `LINEAR` covers it."""
 
 
 def bound_for(steps: int) -> Bound:
-    """Return the constants that lose the least for orbits of up to `steps` iterations."""
+    """Return the constants with the tightest bound for orbits of up to `steps` iterations."""
     kappa = 1.0 / max(16, steps)
     u = 0.5 * (1.0 + 1.0 / kappa)
     return Bound(
@@ -110,7 +110,7 @@ def bound_for(steps: int) -> Bound:
 
 @contracted
 def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
-    """Do one step of the first `count` pixels past Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
+    """Do one step of the first `count` pixels from Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
 
     Checks nothing; `scale` may be 0 where dz is too small to change Z.
     """
@@ -153,7 +153,7 @@ def advance_slope(w, count, z_x, z_y, scale, spacing, bound):
 
 @inner
 def classify(w, count, z_x, z_y, scale, bound, near):
-    """Mark what becomes of each pixel at Z; return how many do not simply stay: most often none.
+    """Write the verdict on each pixel at Z; return how many do not simply stay: usually none.
 
     A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
     ``|z|^2 + (4 + R) R <= 4`` and ``|z|^2 - (4 + R) R > 4``.
@@ -176,7 +176,7 @@ def classify(w, count, z_x, z_y, scale, bound, near):
 
 @contracted
 def grow_error(w, count, a_most, b_most, steps, dc_size, bound):
-    """Let errors grow by `steps` steps to come, of which ``a_most |w| + b_most |dc|`` bounds what becomes of w."""
+    """Let errors grow by the next `steps` steps, during which ``a_most |w| + b_most |dc|`` bounds |w|."""
     a2 = a_most * a_most
     # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: of many steps at once all may lose
     kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
@@ -190,7 +190,7 @@ def grow_error(w, count, a_most, b_most, steps, dc_size, bound):
 
 @contracted
 def bla_skip(w, count, a_x, a_y, b_x, b_y):
-    """Do many steps at once by the bilinear approximation w' = A w + B dc; `grow_error` before."""
+    """Do many steps by the bilinear approximation w' = A w + B dc; call `grow_error` before."""
     for i in range(count):
         x, y, d_x, d_y = w[X + i], w[Y + i], w[DC_X + i], w[DC_Y + i]
         w[X + i] = (a_x * x - a_y * y) + (b_x * d_x - b_y * d_y)
@@ -199,7 +199,7 @@ def bla_skip(w, count, a_x, a_y, b_x, b_y):
 
 @contracted
 def step_without_bound(w, count, z_x, z_y, scale, dc_scale):
-    """Do one step past Z = (z_x, z_y), without its bound: `grow_error` before."""
+    """Do one step from Z = (z_x, z_y), without its bound: call `grow_error` before."""
     z_x, z_y = 2.0 * z_x, 2.0 * z_y
     for i in range(count):
         x, y = w[X + i], w[Y + i]
@@ -210,7 +210,7 @@ def step_without_bound(w, count, z_x, z_y, scale, dc_scale):
 
 @contracted
 def two_steps_without_bound(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
-    """Do two steps, past Z and past the next one: half the traffic with memory."""
+    """Do two steps, from Z and from the next one: half the memory traffic."""
     z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y
     for i in range(count):
         x, y = w[X + i], w[Y + i]
@@ -238,7 +238,7 @@ def bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
 
 @inner
 def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
-    """Do as `classify` at a Z below the range of float64, where nothing escapes and dz may be larger than Z."""
+    """Do as `classify`, at a Z below the range of float64, where nothing escapes and dz may be larger than Z."""
     larger = max(z_exponent, exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
     for i in range(count):
@@ -249,7 +249,7 @@ def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
 
 @inner
 def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields):
-    """Do one step past a Z that may be 0 or below float64, from the scale 2^exponent to 2^after."""
+    """Do one step from a Z that may be 0 or underflow, from the scale 2^exponent to 2^after."""
     # z = 2^larger (zx, zy), so that neither Z nor dz is lost in the sum
     larger = max(exponent, z_exponent)
     w_factor, factor, dc_scale = (
@@ -282,7 +282,7 @@ def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fie
 
 @inner
 def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, fields):
-    """Put pixel `i` with dz = Z + dz into place `k` of a pool; `error` bounds that of Z, without its rounding."""
+    """Write pixel `i` with dz = Z + dz to slot `k` of a pool; `error` bounds that of Z, without its rounding."""
     larger = max(z_exponent, exponent)
     if error > 0.0:
         larger = max(larger, error_exponent)
@@ -306,7 +306,7 @@ def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_ex
 
 @inner
 def set_aside(w, i, pool, k, exponent, shift, bound, m, fields):
-    """Put pixel `i`, which stays at Z_m, into place `k` of a pool, its dz in units 2^shift larger."""
+    """Write pixel `i`, which stays at Z_m, to slot `k` of a pool, with dz in units 2^shift larger."""
     factor = power(-shift)
     pool[k, pixel_pool.X], pool[k, pixel_pool.Y], pool[k, pixel_pool.APART] = (
         w[X + i] * factor,
@@ -333,7 +333,7 @@ def moduli(w, count, bound):
 
 @inner
 def rescale(w, count, by):
-    """Multiply the pixels by 2^-by, for a scale that is multiplied by 2^by."""
+    """Multiply w of the pixels by 2^-by, for a scale multiplied by 2^by."""
     factor = power(-by)
     for row in range(X, DC_X, _ROW):
         for i in range(count):
@@ -342,6 +342,6 @@ def rescale(w, count, by):
 
 @inner
 def replace(w, i, last):
-    """Put pixel `last` into the place of pixel `i`."""
+    """Move pixel `last` to slot `i`."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = w[row + last]

@@ -1,8 +1,8 @@
-"""Nuclei as references: where a short orbit that returns to 0 serves as well as one of `maxiter` iterations.
+"""Nuclei as references: a short orbit that returns to 0 replaces one of `maxiter` iterations.
 
-A nucleus of period p is a C with Z_p = 0. One within reach shows by the size of the first Newton step from the middle
-that leads to it; R. Munafo calls the method "Newton-Raphson zooming", https://mrob.com/pub/muency/newtonraphsonzooming.html.
-Nothing is proven here and nothing has to be: no answer depends on which reference was chosen.
+A nucleus of period p is a C with Z_p = 0. One is near if the first Newton step from the middle to it is
+short; R. Munafo calls the method "Newton-Raphson zooming", https://mrob.com/pub/muency/newtonraphsonzooming.html.
+Nothing here needs proof: no answer depends on the choice of the reference.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LEAST_S = 0.05
-"""Seconds of a reference orbit that are worth a search."""
+"""Seconds of a reference orbit from which a search pays."""
 
 _SHARE = 16
 """A nucleus must have a period of at most a sixteenth of `maxiter`: finding it takes about ten times its period."""
 
 _MOST_STEPS = 24
-"""Newton steps; about ten take it from a bit to all."""
+"""Most Newton steps; about ten reach full precision from one bit."""
 
 _LOOK = 256
-"""Iterates of a slope alone between two looks at the cancellation flag."""
+"""Iterates of a slope alone between two checks of the cancellation flag."""
 
 _SETTLED_BITS = 150
-"""A last step shorter than 2^(this - bits) leaves less than 2^50 times less: Z_p is then 0 but for its own error."""
+"""log2 of the length, in units of 2^-bits, of a last Newton step: after it, Z_p is 0 up to its own error."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What a search found, to be shared."""
+    """The result of a search, to be shared."""
 
     nucleus: Point | None
 
 
 _MOST_KEPT = 4096
-"""Results of searches that are kept."""
+"""Number of search results that are kept."""
 
 nuclei: SharedCache[_Chosen] = SharedCache(_MOST_KEPT)
 
@@ -66,16 +66,16 @@ class _Slope(NamedTuple):
 
 
 def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | None:
-    """Return a nucleus closer than 2^reach to `center`, or None where there is none that saves much of an orbit.
+    """Return a nucleus closer than 2^reach to `center`, or None if none saves much of an orbit.
 
     Parameters
     ----------
     center : Point
-        The reference otherwise.
+        The reference if there is no nucleus.
     reach : int
         Pixels are closer than 2^reach to `center`.
     bits : int
-        Fractional bits that orbits are computed with; the nucleus has as many.
+        Fractional bits of orbits and of the nucleus.
     maxiter : int
         Iterations that the orbit of `center` would have.
     """
@@ -91,7 +91,7 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
 
 
 def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
-    """Return the nucleus of a period that Newton's method finds from `start`, or None where it finds none.
+    """Return the nucleus of a period that Newton's method finds from `start`, or None if it finds none.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
     period : int
         Of the nucleus, or a multiple.
     bits : int
-        Fractional bits that it is found to.
+        Fractional bits of the result.
     """
     key = start, period, bits
     return nuclei.extended(key, lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
@@ -119,7 +119,7 @@ def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
 
 
 def _points(center: Point, bits: int, most: int) -> Iterator[tuple[float, float]]:
-    """Yield Z_1, ..., Z_most; the orbit is computed no farther than twice what is taken."""
+    """Yield Z_1, ..., Z_most; at most twice the iterates taken are computed."""
     begin, length = 1, 256
     while begin <= most:
         orbit = orbit_of(center, bits, min(length, most))
@@ -130,7 +130,7 @@ def _points(center: Point, bits: int, most: int) -> Iterator[tuple[float, float]
 
 
 def _nucleus(start: Point, period: int, bits: int) -> Point | None:
-    """Return the nucleus that Newton's method finds from `start`, or None where it does not converge."""
+    """Return the nucleus that Newton's method finds from `start`, or None if it does not converge."""
     c_x, c_y = (fixed_point(part, bits) for part in start)
     last = None
     for _ in range(_MOST_STEPS):
@@ -148,7 +148,7 @@ def _nucleus(start: Point, period: int, bits: int) -> Point | None:
 
 
 def _newton_step(c_x: Any, c_y: Any, period: int, bits: int) -> tuple[Any, Any] | None:
-    """Return Z_period / (dZ_period/dC), in integers as C is, or None where there is none."""
+    """Return Z_period / (dZ_period/dC), in integers as C is, or None if it does not exist."""
     cancellation, look = current(), steps_between_looks(bits)
     drop = max(0, bits - 900)
     unit, slope = 2.0 ** (drop - bits), _Slope(0.0, 0.0, 0)

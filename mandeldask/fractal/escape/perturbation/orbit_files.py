@@ -1,6 +1,6 @@
 """Long reference orbits in a folder, for the processes of a machine: the first process that needs one computes it.
 
-The folder must be theirs alone, since what lies in it is unpickled.
+Nobody else may write to the folder, since its files are unpickled.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 MAX_BYTES = 512 << 20
-"""Bytes of orbits that stay in the folder."""
+"""Most bytes of orbits in the folder."""
 
 _DIGEST = 32
-"""Bytes of SHA-256 before each orbit: a file that was cut off or damaged is computed again."""
+"""Bytes of SHA-256 before each orbit: an orbit whose file is damaged is computed again."""
 
 _LOOK_S = 0.005
-"""Seconds between two looks whether another process is done, and at the cancellation flag."""
+"""Seconds between two checks whether another process is done, and of the cancellation flag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A source of orbits, as `orbit_source.coming_from` takes it, that looks into a folder first.
+    """A source of orbits for `orbit_source.coming_from` that reads a folder first.
 
-    Several processes that ask for an orbit at a time wait for one of them; where that one is killed, the next computes.
+    If several processes need an orbit at the same time, one computes it; if that one is killed, the next one does.
     """
 
     folder: Path
-    """Where the orbits lie."""
+    """The folder."""
 
     def __call__(self, center: Point, bits: int, length: int) -> ReferenceOrbit:
         """Return an orbit; parameters as those of `kept_orbit`."""
@@ -58,7 +58,7 @@ class Exchange:
         return kept_orbit(center, bits, length, lambda mine: self._fetched(self.folder / name, mine, length))
 
     def _fetched(self, path: Path, mine: ReferenceOrbit, length: int) -> ReferenceOrbit:
-        """Return the orbit at `path` or `mine`, extended if it must be, and then kept there."""
+        """Return the orbit at `path` or `mine`, extended if necessary and then written there."""
         with _alone(path.with_suffix(".lock")):
             there = _loaded(path, mine)
             longest = mine if there is None or len(there) < len(mine) else there
@@ -68,7 +68,7 @@ class Exchange:
             return orbit
 
     def _save(self, orbit: ReferenceOrbit, path: Path) -> None:
-        """Write an orbit whole or not at all; a full disk costs the others their share, not this one its answer."""
+        """Write an orbit completely or not at all; on a full disk it is returned without being shared."""
         content = pickle.dumps(orbit, pickle.HIGHEST_PROTOCOL)
         with suppress(OSError):
             with NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
@@ -83,7 +83,7 @@ class Exchange:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Drop the orbits written first where there are too many bytes, never the last."""
+        """Delete the oldest orbits while there are too many bytes, never the last one."""
         orbits = [path for path in self.folder.iterdir() if not path.suffix]
         held = 0
         for path in sorted(orbits, key=lambda orbit: orbit.stat().st_mtime_ns, reverse=True):
@@ -93,12 +93,12 @@ class Exchange:
 
 
 def shared_orbits(folder: str | os.PathLike[str]) -> Exchange:
-    """Return the exchange of a folder, which is made if it is not there.
+    """Return the exchange of a folder, which is created if it is missing.
 
     Raises
     ------
     ValueError
-        If others may write to it: what lies in it is unpickled.
+        If others may write to it: its files are unpickled.
     """
     path = Path(folder)
     try:
@@ -115,7 +115,7 @@ def shared_orbits(folder: str | os.PathLike[str]) -> Exchange:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time into the block. A killed one lets go; those that wait raise `Cancelled`."""
+    """Let one process at a time into the block. A killed process releases it; waiting ones may be cancelled."""
     try:
         file = path.open("w")
     except OSError:  # a folder that has gone, or is full, is of no use, and no fault of the orbit's
@@ -137,7 +137,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _loaded(path: Path, mine: ReferenceOrbit) -> ReferenceOrbit | None:
-    """Return the orbit at `path`; None where there is none, or what is there was not written by `_save` for `mine`."""
+    """Return the orbit at `path`; None if there is none, or if `_save` did not write it for `mine`."""
     try:
         raw = path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where reference orbits come from: this process keeps them, unless the context names another source."""
+"""The source of reference orbits: a cache of this process, unless the context sets another source."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES = 256 << 20
-"""Bytes of orbits that a process keeps."""
+"""Most bytes of orbits that a process keeps."""
 
 WORTH_SHARING_S = 0.05
-"""Seconds from which on computing an orbit twice is worse than asking another process for it."""
+"""Seconds of an orbit from which it is better requested from another process than computed twice."""
 
 Source = Callable[[Point, int, int], ReferenceOrbit]
-"""Returns the orbit of a point, with so many fractional bits, as long as asked or to where it ends before that."""
+"""Returns the orbit of a point, with that many fractional bits and of that length, if it does not end before."""
 
 orbits: SharedCache[ReferenceOrbit] = SharedCache(MAX_BYTES, lambda orbit: orbit.nbytes, name="orbits", keeps_last=True)
 
@@ -29,16 +29,16 @@ orbits: SharedCache[ReferenceOrbit] = SharedCache(MAX_BYTES, lambda orbit: orbit
 def kept_orbit(
     center: Point, bits: int, length: int, extend: Callable[[ReferenceOrbit], ReferenceOrbit] | None = None
 ) -> ReferenceOrbit:
-    """Return the orbit of `center` that this process keeps, begun or extended as it must be.
+    """Return the orbit of `center` that this process keeps, computed or extended if necessary.
 
     Parameters
     ----------
     center : Point
-        Where it begins, exact.
+        The point, exact.
     bits : int
-        Fractional bits to compute with.
+        Fractional bits of the computation.
     length : int
-        Iterations that it should have, if it does not end before.
+        Iterations of the orbit, if it does not end before.
     extend : callable, optional
         Returns such an orbit from a shorter one; by default it is computed here.
     """

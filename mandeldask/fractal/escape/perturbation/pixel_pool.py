@@ -1,4 +1,4 @@
-"""What the kernels at depth read and write: a reference orbit, where pixels are, how far they are, what was found."""
+"""What the kernels at depth read and write: a reference orbit, positions of pixels, their states and results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Orbit(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     x_low: np.ndarray
-    """What rounding took from `x`."""
+    """Rounding error of `x`."""
     y_low: np.ndarray
     tiny_at: np.ndarray
     """Indices of points below 2^-300, ascending, and one past the end."""
     tiny: np.ndarray
-    """Those points by row: x, y, and what rounding took from these, in units of 2^tiny_exponent."""
+    """Those points by row: x, y, and the rounding errors of both, in units of 2^tiny_exponent."""
     tiny_exponent: np.ndarray
     edge_at: np.ndarray
     """Indices of points near the circle of radius 2, ascending, and one past the end."""
@@ -42,23 +42,23 @@ class Orbit(NamedTuple):
 
 ROWS = Layout.of("X Y S APART EXPONENT DONE PIXEL M", 1)
 X, Y, S, APART, EXPONENT, DONE, PIXEL, M = ROWS.offsets
-"""What a pool holds of a pixel: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
+"""The state of a pixel in a pool: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
 of w; |z / dz|^2 below which the reference is left; iterations done at m = 0; the pixel's index in the tile; and m, the
 index into the reference."""
 SLOPED = ROWS.then("GX GY Q")
 GX, GY, Q = SLOPED.rows("GX GY Q")
-"""Where fields need it: dw/d(pixel), and the square of a bound on its error."""
+"""If fields need it: dw/d(pixel), and the square of a bound on its error."""
 _PLAIN, _SLOPED = ROWS.size, SLOPED.size
-"""Numbers by pixel without the derivative and with it: those of one are neighbours in memory, a cache line at best."""
+"""Numbers per pixel without and with the derivative: they are contiguous, if possible in one cache line."""
 _KEPT = 1 << 18
-"""Pixels of the largest pools that are kept: fresh memory costs a tile tens of milliseconds."""
+"""Pixels of the largest pools that are kept for reuse: fresh memory costs a tile tens of milliseconds."""
 
 _WRITTEN = 1 << 14
-"""Pixels written between two looks at the cancellation flag: into fresh memory."""
+"""Pixels written to fresh memory between two checks of the cancellation flag."""
 
 
 class Place(NamedTuple):
-    """Where the pixels are, relative to the reference."""
+    """Positions of pixels on a grid, relative to the reference."""
 
     dc_x: np.ndarray
     """Real parts of dc by column, in units of 2^exponent."""
@@ -76,7 +76,7 @@ class Place(NamedTuple):
 
 
 class DoubledPlace(NamedTuple):
-    """Where pixels are, relative to the reference."""
+    """Positions of single pixels, relative to the reference."""
 
     x: np.ndarray
     """Real parts of dc by pixel, shape (2, pixels), high and low, in units of 2^exponent."""
@@ -92,19 +92,19 @@ class DoubledPlace(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What was found, by pixel."""
+    """Results, by pixel."""
 
     count_and_proven: np.ndarray
-    """Row 0: the escape count, or the iterations done where it is not proven; row 1: whether it is proven."""
+    """Row 0: the escape count, or the iterations done if it is not proven; row 1: whether it is proven."""
     fields: np.ndarray | None
     """Rows smooth and distance, the latter in pixels; None if not wanted."""
 
 
 @contextmanager
 def lent_pools(size: int, *, slopes: bool) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Lend the block room for `size` pixels twice, shape (size, numbers by pixel).
+    """Lend the block two pools for `size` pixels, shape (size, numbers per pixel).
 
-    It is this thread's own, which the next call lends again, unless it is large or holds the derivatives, `slopes`.
+    The thread keeps them for its next call, unless they are large or hold the derivatives, `slopes`.
     """
     if slopes or size > _KEPT:
         width = _SLOPED if slopes else _PLAIN

@@ -1,7 +1,7 @@
 """Orbits that have left their reference, in plain lanes until they escape or come near 0 again.
 
-Nothing is gained by a reference while ``|dz|`` is no smaller than ``|z|``. Most pixels then escape soon; one that comes
-near 0 waits there to be rebased, and one that float64 cannot follow stays as it was.
+A reference gains nothing while ``|dz|`` is no smaller than ``|z|``. Most pixels then escape soon. One that comes near 0
+waits there to be rebased, and one whose error becomes too large keeps its earlier state.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
 
 LANES = 256
-"""Pixels in flight."""
+"""Pixels iterated at a time."""
 
 ROWS = Layout.of("X Y S CX CY BORN PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8)
 X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets
-"""NEAREST is the least |2z|^2 of a batch; of a lane that left, that of where it is."""
+"""NEAREST is the least |2z|^2 of a batch; for a lane that left, that of its present z."""
 SIZE = ROWS.size
 LEFT = ROWS.renamed(OLD_X="FOLLOWED")
 FOLLOWED = LEFT["FOLLOWED"]
-"""In the buffer of lanes that left, which need no backup: the iterations done there."""
+"""For lanes that left, which need no backup: the iterations done since."""
 _PROVEN = -1.0
-"""Marks a pixel of a pool, in place of how long it was followed."""
+"""Marks a pixel of a pool, in place of its iterations."""
 
 
 @kernel
 def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven, fields, worst, flag):
-    """Follow the first `size` pixels of `pool`, where they gain nothing by a reference; return how many are left in it.
+    """Iterate the first `size` pixels of `pool`, if a reference gains nothing for them; return how many remain in it.
 
-    Takes out those whose counts are proven, and moves others on to where they come near 0. `w` and `leavers` are
+    Removes those whose counts are proven, and advances others until they come near 0. `w` and `leavers` are
     workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row. Where `fields` are wanted,
     a count is proven only with its `smooth`.
     """
@@ -68,7 +68,7 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven,
 
 @inner
 def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
-    """Append the next pixels; return how many are active, and the next to come."""
+    """Append the next pixels; return the numbers of active lanes and of the next pixel."""
     while following < size and active < LANES:
         k = following
         following += 1
@@ -87,7 +87,7 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
 
 @inner
 def _advance(w, active):
-    """Advance lanes by a batch of steps, unchecked; keep what they were, and how near to 0 they came."""
+    """Advance lanes by a batch of unchecked steps; back up their state, and record their least distance from 0."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
         w[S + i] *= GROWTH
@@ -101,7 +101,7 @@ def _advance(w, active):
 
 @inner
 def _look(w, active, last):
-    """Mark as LEAVING the lanes not surely inside, those that were near 0, and those born too long ago to go on."""
+    """Mark as LEAVING the lanes not surely inside, those that were near 0, and those that have reached the cap."""
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
         stays = (m < 16.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
@@ -110,7 +110,7 @@ def _look(w, active, last):
 
 @inner
 def _leave(w, active, leavers):
-    """Move leaving lanes, as they were before, to `leavers`; return how many stay and how many leave."""
+    """Move leaving lanes, rolled back, to `leavers`; return how many stay and how many leave."""
     size = 0
     for i in range(active - 1, -1, -1):
         if w[LEAVING + i] > 0.0:
@@ -126,7 +126,7 @@ def _leave(w, active, leavers):
 
 @inner
 def _proven_count(w, i, clock, maxiter):
-    """Return the count of lane `i`, surely inside where it is and surely outside after that; else -1."""
+    """Return the count of lane `i` if it is surely inside now and surely outside after the next step; otherwise -1."""
     x, y, s = w[X + i], w[Y + i], w[S + i]
     n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
     m = x * x + y * y
@@ -150,7 +150,7 @@ def _smooth(w, i, n, worst):
 def _follow(w, size):
     """Advance lanes to the first of the next iterates that is near 0, or to the last within |z| <= 2.
 
-    Writes to FOLLOWED how far, and to NEAREST the |z|^2 that they have there.
+    Writes the number of steps to FOLLOWED, and |z|^2 there to NEAREST.
     """
     for i in range(size):
         w[S + i] *= GROWTH
@@ -170,7 +170,7 @@ def _follow(w, size):
 
 @inner
 def _put_back(w, i, clock, u, pool, k):
-    """Write lane `i`, near 0, to place `k` of the pool."""
+    """Write lane `i`, near 0, to slot `k` of the pool."""
     x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
     shift = exponent_above(max(abs(x), abs(y), 2.0**-60))
     factor = power(-shift)

@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
 
 _FAR = 2**40
-"""An index that no orbit reaches, and more than any exponent."""
+"""Larger than any index of an orbit and any exponent."""
 
 _LOOK = 4096
-"""Points of an orbit that are put into arrays between two looks at the cancellation flag."""
+"""Points of an orbit that are copied to arrays between two checks of the cancellation flag."""
 
 MAX_BYTES = 256 << 20
-"""Bytes of neighbourhoods that a process keeps."""
+"""Most bytes of prepared references that a process keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedReference:
-    """All that pixels with |dc| < 2^exponent need of one reference orbit."""
+    """A reference orbit and its tables, for pixels with |dc| < 2^exponent."""
 
     reference: ReferenceOrbit
     """The orbit."""
     exponent: int
-    """Reach in the plane, as a power of two."""
+    """log2 of the reach in the plane."""
     orbit: Orbit
     """The orbit as arrays for the kernels."""
     table: Bilinear
@@ -67,7 +67,7 @@ def prepared_reference_of(center: Point, exponent: int, finest: int, maxiter: in
     Parameters
     ----------
     center : Point
-        The reference, exact.
+        The point of the reference, exact.
     exponent : int
         All pixels are closer than 2^exponent to it.
     finest : int
@@ -134,12 +134,12 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
 
 
 def _column(values: Iterable[float], dtype: type = np.int64) -> NDArray[Any]:
-    """Return `values` as an array; looks at the cancellation flag, since next to -2 there are as many as iterations."""
+    """Return `values` as an array; it can be cancelled: next to -2 there are as many as iterations."""
     return np.fromiter(_watched(values), dtype)
 
 
 def _watched(values: Iterable[float]) -> Iterator[float]:
-    """Yield `values`, looking at the cancellation flag now and then."""
+    """Yield `values`, with checks of the cancellation flag."""
     cancellation = current()
     for i, value in enumerate(values):
         if i % _LOOK == 0:
@@ -148,10 +148,10 @@ def _watched(values: Iterable[float]) -> Iterator[float]:
 
 
 def _exponent(point: Tiny) -> int:
-    """Return the exponent of the larger part; that of 0 is below any other, so nothing is small against it."""
+    """Return the exponent of the larger part; that of 0 is below any other."""
     return max((part.exponent for part in (point.x, point.y) if part.mantissa), default=-_FAR)
 
 
 def _ldexp(value: Scaled, exponent: int) -> float:
-    """Return ``value * 2**exponent`` as a float, 0 far below the others."""
+    """Return ``value * 2**exponent`` as a float; far below the others it underflows to 0."""
     return ldexp(value.mantissa, max(value.exponent + exponent, -1000))

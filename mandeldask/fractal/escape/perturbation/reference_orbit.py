@@ -1,4 +1,4 @@
-"""Reference orbits: one orbit of `z^2 + c` in arbitrary precision, for thousands of pixels to be perturbed around.
+"""Reference orbits: one orbit of `z^2 + c` in arbitrary precision, around which thousands of pixels are perturbed.
 
 A complex number is kept as two integers in units of 2^-bits, and the kept orbit is rounded to float64. It carries a
 bound on its own error; the derivation is in docs/explanation/exactness.md.
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 TINY = 2.0**-300
-"""A |Z_m| below this is also kept with an exponent of its own."""
+"""A |Z_m| below this is also stored with its own exponent."""
 
 EDGE = 2.0**-20
-"""Where ||Z_m|^2 - 4| is below this, the difference is also kept, with an exponent of its own."""
+"""If ||Z_m|^2 - 4| is below this, the difference is also stored with its own exponent."""
 
 _TRUST = -106
-"""The greatest relative error of a Z_m before it is rounded to float64, as a power of two."""
+"""log2 of the greatest relative error of a Z_m before it is rounded to float64."""
 
 _SPARE_BITS = 202
-"""Bits of an orbit past those of its distance to the pixels: 106 of trust, and the closest returns to 0."""
+"""Bits of an orbit beyond those of its distance to the pixels: 106 of accuracy, and the closest returns to 0."""
 
 _LOOK_S = 0.001
-"""Seconds between two looks at the cancellation flag, to a factor of some two."""
+"""Seconds between two checks of the cancellation flag, to a factor of about two."""
 
 _COPIED = 1 << 16
-"""Iterations that are copied between two looks."""
+"""Iterations that are copied between two checks."""
 
 _LONG_S = 1.0
-"""Seconds from which on an orbit reports its progress."""
+"""Seconds from which an orbit reports its progress."""
 
 _ENTRIES = 16
-"""Points near 0 or the circle that are kept between two looks at most: each takes as long as some twenty others."""
+"""Most points near 0 or the circle that are stored between two checks: each takes as long as about twenty others."""
 
 _RENORM = 500
 """Powers of two by which the error bound is rescaled before it overflows."""
@@ -69,7 +69,7 @@ class Tiny(NamedTuple):
     x: Scaled
     y: Scaled
     x_low: Scaled
-    """What rounding took from `x`."""
+    """Rounding error of `x`."""
     y_low: Scaled
 
 
@@ -80,42 +80,42 @@ class Edge(NamedTuple):
     excess: Scaled
     """``|Z_m|**2 - 4``."""
     error: Scaled
-    """Bound on what is wrong with Z_m."""
+    """Bound on the error of Z_m."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceOrbit:
     """The orbit Z_0 = 0, Z_1 = C, ... of one exact point C, until it escapes, loses its precision or is long enough.
 
-    A value; `extended` returns a longer one. It pickles, so that one process can compute it for a cluster.
+    It is immutable; `extended` returns a longer one. It pickles, so that one process can compute it for a cluster.
     """
 
     center: Point
     """C, exact."""
     bits: int
-    """Fractional bits that the orbit is computed with."""
+    """Fractional bits of the computation."""
     x: NDArray[np.float64]
-    """Real parts of Z_0 ... Z_M. A Z_m with m < M is wrong by less than 2^-51.9 of its modulus, roundings included."""
+    """Real parts of Z_0 ... Z_M. The error of a Z_m with m < M is below 2^-51.9 of its modulus, rounding included."""
     y: NDArray[np.float64]
     """Imaginary parts."""
     x_low: NDArray[np.float64]
-    """What rounding took from `x`: with it a Z_m is wrong by less than 2^-103 of its modulus."""
+    """Rounding errors of `x`: with them the error of a Z_m is below 2^-103 of its modulus."""
     y_low: NDArray[np.float64]
-    """What rounding took from `y`."""
+    """Rounding errors of `y`."""
     tiny: tuple[Tiny, ...]
     """Every Z_m below `TINY`."""
     edge: tuple[Edge, ...]
-    """Every Z_m within `EDGE` of escaping."""
+    """Every Z_m within `EDGE` of the circle of radius 2."""
     error: Scaled
-    """Bound on what is wrong with Z_M before it was rounded, in plane units."""
+    """Bound on the error of Z_M before it was rounded, in plane units."""
     ended: bool
-    """Whether Z_M has escaped, returned to 0 or lost its precision, so that no longer orbit is of use."""
+    """Whether Z_M has escaped, returned to 0 or lost its precision, so that a longer orbit is of no use."""
     state: tuple[int, int]
     """Z_M in units of 2^-bits."""
 
     @classmethod
     def start(cls, center: Point, bits: int) -> Self:
-        """Return the orbit that is only Z_0 = 0, to be `extended`."""
+        """Return the orbit of Z_0 = 0 alone, to be `extended`."""
         zero, tiny = np.zeros(1), _tiny(0, 0, 0, 0)
         exact = Scaled(0.0, -bits)  # by its exponent all bounds are in units until they outgrow float64
         return cls(center, bits, zero, zero, zero, zero, (tiny,), (), exact, ended=False, state=(0, 0))
@@ -126,7 +126,7 @@ class ReferenceOrbit:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the orbit holds, about."""
+        """Approximate number of bytes of the orbit."""
         return 4 * int(self.x.nbytes) + 300 * (len(self.tiny) + len(self.edge)) + self.bits // 2
 
     def extended(self, length: int) -> ReferenceOrbit:
@@ -135,7 +135,7 @@ class ReferenceOrbit:
         Raises
         ------
         mandeldask.cancellation.Cancelled
-            If the computation was cancelled; it looks every few milliseconds.
+            If the computation was cancelled, which is checked every few milliseconds.
         """
         cancellation, seconds, steps = current(), iteration_seconds(self.bits), steps_between_looks(self.bits)
         work = Work("reference orbit", "iterations", length - len(self))
@@ -166,7 +166,7 @@ def iteration_seconds(bits: int) -> float:
 
 
 def steps_between_looks(bits: int) -> int:
-    """Return the iterations with `bits` fractional bits between two looks at the cancellation flag."""
+    """Return the number of iterations with `bits` fractional bits between two checks of the cancellation flag."""
     return int(_LOOK_S / iteration_seconds(bits)) + 1
 
 
@@ -176,11 +176,11 @@ def fixed_point(value: Fraction, bits: int) -> Any:
 
 
 def _keep_quiet(work: Work, done: int) -> None:
-    """Report nothing."""
+    """Ignore a report."""
 
 
 class _Walker:
-    """An orbit after some iterations: the recurrence in integers, and the bound on what its roundings did."""
+    """An orbit after some iterations: the recurrence in integers, and the bound on its rounding errors."""
 
     def __init__(self, orbit: ReferenceOrbit) -> None:
         self.before, self.m, self.ended = orbit, len(orbit), orbit.ended
@@ -193,10 +193,10 @@ class _Walker:
         self.edge: list[Edge] = []
 
     def walk(self, steps: int) -> None:
-        """Do up to `steps` iterations; fewer where many points are kept with an exponent of their own."""
+        """Do up to `steps` iterations; fewer if many points are stored with their own exponent."""
         bits = self.before.bits
         (x, y), (cx, cy), (error, exponent) = self.state, self.c, self.error
-        drop = max(0, bits - 900)  # what lies below changes a float by less than 2^-900
+        drop = max(0, bits - 900)  # smaller parts change a float by less than 2^-900
         unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
         modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
         entries, crowded = len(self.tiny) + len(self.edge) + _ENTRIES, False
@@ -204,7 +204,7 @@ class _Walker:
         put_x, put_y, put_x_low, put_y_low = (row.append for row in rows)
         for m in range(self.m + 1, self.m + steps + 1):
             x, y = (((x - y) * (x + y)) >> bits) + cx, ((x * y) >> (bits - 1)) + cy
-            error = 2.0000000000001 * modulus * error + lost  # the square of a trusted error is far below that
+            error = 2.0000000000001 * modulus * error + lost  # the square of an allowed error is far below that
             top_x, top_y = x >> drop, y >> drop
             zx, zy = float(top_x), float(top_y)
             put_x_low(float(top_x - integer(zx)) * unit)
@@ -231,10 +231,10 @@ class _Walker:
             if self.ended or crowded:
                 break
         self.m, self.state, self.error = m, (x, y), Scaled(error, exponent)
-        self.walked.append(np.array(rows))  # at once: all of a long orbit would take longer than a look may
+        self.walked.append(np.array(rows))  # now: a long orbit as a whole would take too long between two checks
 
     def orbit(self, cancellation: Cancellation) -> ReferenceOrbit:
-        """Return the orbit walked so far."""
+        """Return the orbit computed so far."""
         before, (x, y) = self.before, self.state
         rows, begun = np.empty((4, self.m + 1)), len(before) + 1
         for first in range(0, begun, _COPIED):
@@ -260,7 +260,7 @@ class _Walker:
 
 
 def _power(exponent: int) -> float:
-    """Return 2^exponent; more than that where float64 nears its end, since only bounds are scaled by it."""
+    """Return 2^exponent, or more where that would underflow, since only bounds are scaled by it."""
     return 2.0 ** min(max(exponent, -1000), 1000)
 
 
@@ -293,5 +293,5 @@ def _is_trusted(error: Scaled, modulus: Any) -> bool:
 
 
 def _is_whole(point: Point) -> bool:
-    """Whether a point is a Gaussian integer: its orbit is then kept without any rounding."""
+    """Whether a point is a Gaussian integer: its orbit is then exact."""
     return point.re.denominator == point.im.denominator == 1

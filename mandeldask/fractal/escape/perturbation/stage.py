@@ -1,7 +1,7 @@
 """The stage for pixels too close together for float64: perturbation of reference orbits.
 
-After C. Heiland-Allen, "Deep zoom theory and practice" (2021), and Zhuoran's rebasing, with a bound on every error, so
-that a pixel is answered only where its count is proven, for every reference.
+After C. Heiland-Allen, "Deep zoom theory and practice" (2021), and Zhuoran's rebasing, with a bound on every error:
+a pixel is answered only if its count is proven, for every reference.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _MOST_REFERENCES = 12
-"""Further references tried for the pixels that outlive the first."""
+"""Further references for the pixels whose orbits are longer than the first."""
 
 _REFINED = ", double-double"
-"""Part of the stage to which pixels are credited that double-double answers."""
+"""Part of the stage under which the pixels that double-double answers are reported."""
 
 
 def answer_by_perturbation(tile: Tile) -> None:
-    """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels that outlived it."""
+    """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels with longer orbits."""
     near = prepared_reference_for(tile.grid, tile.maxiter)
     tile.has_reference = True
     lived, refined = _answer_around(tile, near), False
@@ -74,16 +74,16 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 
 def _answer_around(tile: Tile, near: PreparedReference) -> NDArray[np.int64]:
-    """Answer what can be proven around one reference; return the iterations that each pixel still open was followed."""
+    """Answer what can be proven around one reference; return the iterations done for each pixel that stays open."""
     with lent_pools(tile.open.size, slopes=tile.distance is not None) as pools:
         return _close(tile, _followed(tile, near, *pools))
 
 
 def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
-    """Return what can be proven of the open pixels around one reference.
+    """Return what can be proven for the open pixels around one reference.
 
-    Pixels wait in a pool until they are followed around the reference in groups. Where no derivative is needed, they
-    begin where the polynomials of their blocks end, and end in plain lanes.
+    Pixels wait in a pool until they are iterated around the reference in groups. If no derivative is needed, they start
+    where the polynomials of their blocks end, and finish in plain lanes.
     """
     grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
     frame = _framed(grid, near)
@@ -151,7 +151,7 @@ def _wanted(tile: Tile) -> NDArray[np.bool_]:
 
 
 def _framed(grid: Grid, near: PreparedReference) -> Frame:
-    """Return where the blocks of `grid` are."""
+    """Return the positions of the blocks of `grid`."""
     side = side_for(grid.shape)
     height, width = (-(-size // side) * side for size in grid.shape)
     re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
@@ -161,7 +161,7 @@ def _framed(grid: Grid, near: PreparedReference) -> Frame:
 
 
 def _place(tile: Tile, near: PreparedReference, frame: Frame) -> Place:
-    """Return where the pixels are."""
+    """Return the positions of the pixels."""
     height, width = tile.grid.shape
     dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
     return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(tile.grid.re, near)), *tile.worst)
@@ -177,7 +177,7 @@ def _blank_answers(tile: Tile, size: int) -> Answers:
 
 
 def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
-    """Write what is proven into `tile`; return how long each of the other pixels was followed."""
+    """Write what is proven to `tile`; return the iterations done for each of the other pixels."""
     counts, proven = answers.count_and_proven[0], answers.count_and_proven[1] != 0
     which = slice(None) if proven.all() else proven
     pixels = tile.open[which]
@@ -193,7 +193,7 @@ def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
 
 
 def _refine(tile: Tile, near: PreparedReference) -> None:
-    """Answer what double-double can prove around the same reference."""
+    """Answer the pixels that double-double can prove around the same reference."""
     tile.cancellation.check()
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     reference, exponent = near.reference, near.exponent

@@ -1,7 +1,7 @@
 """The closed forms of `closed_form` for blocks and pixels of a grid, at any depth.
 
-Both polynomials are expanded around the grid's middle: the constant term is exact before it is rounded, the offsets are
-small, so float64 decides every pixel but those within some 2^-45 grid widths of an edge, however deep the grid lies.
+Both polynomials are expanded around the grid's middle. The constant term is exact before it is rounded and the offsets
+are small. So float64 decides every pixel, at any depth, except those within about 2^-45 grid widths of an edge.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 OUTSIDE, CARDIOID, DISC, UNDECIDED = range(4)
-"""Where a block may be; the period of a component is its number."""
+"""Positions of a block; the number of a component is its period."""
 
 _MARGIN: ErrorBound = 2.0**-47
-"""Relative to the sum of all terms' moduli: more than what 36 roundings of 2^-53 can add up to."""
+"""Bound on the sum of 36 roundings of 2^-53, relative to the sum of the moduli of all terms."""
 
 _SLACK = 1e-6
-"""More than float64 loses in a square root near 0."""
+"""Bound on the rounding error of a square root near 0."""
 
 
 class Components(NamedTuple):
-    """The main cardioid and the disc of period 2 as a grid sees them: polynomials of offsets from its middle."""
+    """The main cardioid and the disc of period 2 as polynomials of offsets from the middle of a grid."""
 
     unit: float
     """Unit of the offsets, a power of 2: no pixel's is beyond 1."""
@@ -46,17 +46,17 @@ class Components(NamedTuple):
     im: float
     """im c there."""
     cardioid_margin: float
-    """More than what rounding does to a value of the first polynomial, and to how far it changes over a block."""
+    """Bound on the rounding error of a value of the first polynomial, and of its change over a block."""
     disc_margin: float
-    """The same of the second."""
+    """The same for the second."""
 
 
 NOWHERE = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-"""No component at all; blocks are in units of the grid, and so are none of them inside."""
+"""No component, so that no block is inside one."""
 
 
 def components(middle: Point, exponent: int) -> Components:
-    """Return the components around the `middle` of a grid, `NOWHERE` if neither reaches to within the unit of it.
+    """Return the components around the `middle` of a grid; `NOWHERE` if neither is within the unit of it.
 
     The unit is 2^exponent, with `unit_exponent`.
     """
@@ -78,7 +78,7 @@ def components(middle: Point, exponent: int) -> Components:
 
 
 def unit_exponent(grid: Grid) -> int:
-    """Return the exponent of a power of 2 that offsets of pixels from the middle of `grid` do not exceed."""
+    """Return the exponent of a power of 2 that bounds the offsets of pixels from the middle of `grid`."""
     steps = ((axis.size * abs(axis.step.numerator), axis.step.denominator) for axis in (grid.re, grid.im))
     return max(extent.bit_length() - denominator.bit_length() + 1 for extent, denominator in steps)
 
@@ -98,7 +98,7 @@ def _clipped_index(axis: Axis, position: Fraction) -> Fraction:
 
 
 def _may_meet(c: complex, unit: float) -> bool:
-    """Whether either component may reach to within `unit` of `c` in both directions: certain only if False.
+    """Whether a component may be within `unit` of `c` in both directions: only False is certain.
 
     Multipliers of fixed points are 1 ± r, r = sqrt(1 - 4c). Where c moves by d <= 1.42 unit, -r or r moves by
     4 d / abs(r + r') at most, r' being the nearer of the new roots: below 6 unit / abs(r), and below 2 sqrt(d) too.
@@ -119,9 +119,9 @@ def _ratio(numerator: int, denominator: int, exponent: int) -> float:
 
 @inner
 def component_of(components: Components, u: float, v: float, reach: float) -> int:
-    """Return the component that all offsets within `reach` of u, v in both directions are inside of.
+    """Return the component that contains all offsets within `reach` of u, v in both directions.
 
-    `OUTSIDE` where all are outside of both.
+    `OUTSIDE` if all are outside of both.
     """
     s, f, g, q, a, a1, b, f_margin, g_margin = components
     f = _cardioid(u, v, s, f, q, a, b)
@@ -137,7 +137,7 @@ def component_of(components: Components, u: float, v: float, reach: float) -> in
 
 @inner
 def component_at(components: Components, u: float, v: float) -> int:
-    """Return the component that u, v is certainly inside of, else `OUTSIDE`."""
+    """Return the component that certainly contains u, v, otherwise `OUTSIDE`."""
     s, f, g, q, a, a1, b, f_margin, g_margin = components
     if _cardioid(u, v, s, f, q, a, b) < -f_margin:
         return CARDIOID

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _FEW_BITS = 64
-"""Fractional bits that decide nearly always."""
+"""Fractional bits that nearly always suffice."""
 
 _CARDIOID_BITS, _DISC_BITS = 10, 5
-"""More than both formulas change, as powers of two, where both parts of c, |c| <= 3, change by two units."""
+"""log2 of bounds on the change of both formulas when both parts of c, |c| <= 3, change by two units."""
 
 
 def known_period(c: Point) -> int | None:
-    """Return the period of the attracting cycle at `c` where a formula gives it.
+    """Return the period of the attracting cycle at `c` if a formula gives it.
 
-    0: `c` never escapes, and no cycle is known to attract. None says nothing: `c` may escape or not.
+    0: `c` never escapes, and no attracting cycle is known. None: no formula applies, and `c` may escape or not.
 
     Examples
     --------
@@ -45,8 +45,8 @@ def known_period(c: Point) -> int | None:
 def _sides(c: Point) -> tuple[int, int]:
     """Return for the cardioid and the disc -1 inside, 0 on the edge, 1 outside.
 
-    c is read to as many bits as that takes. Both formulas are whole numbers over 256 q^4, with q a common denominator:
-    once they are known better than that and may still be 0, they are.
+    As many bits of c are used as necessary. Both formulas are integers over 256 q^4, where q is a common denominator: a
+    value that is known to less than that, and may be 0, is 0.
     """
     bits, most = _FEW_BITS, 0
     while True:
@@ -64,7 +64,7 @@ def _side(value: int, error_bits: int) -> int:
 
 
 def _cardioid(x: Any, y: Any, bits: int) -> int:
-    """Return what is negative inside the main cardioid and 0 on its edge, in units of 2^(-4 bits)."""
+    """Return a value that is negative inside the main cardioid and 0 on its edge, in units of 2^(-4 bits)."""
     re = x - (1 << (bits - 2))
     square_of_im = product(y, y)
     square = product(re, re) + square_of_im
@@ -72,6 +72,6 @@ def _cardioid(x: Any, y: Any, bits: int) -> int:
 
 
 def _disc(x: Any, y: Any, bits: int) -> int:
-    """Return what is negative inside the disc of period 2 and 0 on its edge, in units of 2^(-2 bits)."""
+    """Return a value that is negative inside the disc of period 2 and 0 on its edge, in units of 2^(-2 bits)."""
     re = x + (1 << bits)
     return int(product(re, re) + product(y, y) - (1 << (2 * bits - 4)))

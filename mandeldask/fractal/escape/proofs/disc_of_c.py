@@ -1,4 +1,4 @@
-"""What can be proven of all c in one disc: a common count, or an attracting cycle of a common period."""
+"""Proofs for all c in one disc: a common count, or an attracting cycle of a common period."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FAILED, BROKEN, SPLIT, PROVEN = range(4)
 """Verdicts on a disc. BROKEN: too large; SPLIT: too large, but a smaller one in its middle can be answered."""
 
 PATIENCE = 1024
-"""Iterates after which a middle without escape or cycle says FAILED. Most cycles of period 100 show before."""
+"""Iterates after which a middle without escape or cycle gives FAILED. Most cycles of period 100 are found before."""
 
 _LONGEST = 1 << 16
-"""Iterates of one disc at most: below 1 ms, between two looks at the cancellation flag."""
+"""Most iterates of one disc: below 1 ms, since the cancellation flag is checked only between discs."""
 
 _ROUNDING: ErrorBound = 2.0**-46
-"""More than what rounding moves z and b by in one step while |z|, |c| <= 2.5 and |b|, rho <= 2: 68.1 units of 2^-53."""
+"""Bound on the rounding error of z and b in one step, for |z|, |c| <= 2.5 and |b|, rho <= 2: 68.1 units of 2^-53."""
 
 _FIRST_WINDOW = 8
 
@@ -26,7 +26,7 @@ _FIRST_WINDOW = 8
 def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
     """Return the verdict on the disc of c, its count, its period (0 if not proven), the steps taken, and the last z.
 
-    `probe` is the radius of the smallest disc worth a split, 0 to stop where the disc itself breaks. In windows of
+    `probe` is the radius of the smallest disc worth a split, 0 to stop when the disc itself breaks. In windows of
     doubling length, the nearest return to a window's first iterate is tried as a cycle if the orbit contracts until
     then.
     """

@@ -1,6 +1,6 @@
 """A stage for pixels whose orbits have run long without escaping: attracting cycles, proven pixel by pixel.
 
-To be run between a first stage of orbits, cut off after some hundred iterates, and the rest of them.
+It runs after a first stage of orbits that ends after some hundred iterates, and before the stages for longer ones.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 _COST = 64
-"""Iterates of a pixel among many in lockstep that take the time of one step here."""
+"""Iterates of a pixel in lockstep lanes that take as long as one step here."""
 
 _CREDIT = 1 << 14
-"""Steps allowed before the first success, in addition to 1/32 of what iterating on would take."""
+"""Steps allowed before the first success, in addition to 1/32 of those that iterating would take."""
 
 
 def answer_by_attracting_cycle(tile: Tile) -> None:
-    """Answer open pixels of `tile` whose orbits an attracting cycle draws in, while that is quicker than iterating."""
+    """Answer open pixels of `tile` whose orbits approach an attracting cycle, while that is faster than iterating."""
     c_x, c_y, rho = positions_of(tile, tile.open)
     periods = attracting_periods(c_x, c_y, rho, tile.maxiter, tile.cancellation.flag)
     tile.close(periods > 0)
@@ -38,7 +38,7 @@ def answer_by_attracting_cycle(tile: Tile) -> None:
 def periods_alone(
     c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, flag: NDArray[np.uint8]
 ) -> NDArray[np.uint32]:
-    """Return what `attracting_periods` does, each by its own orbit: none depends on which others are asked for."""
+    """Return the result of `attracting_periods`, each by its own orbit: no pixel's result depends on the others."""
     periods = np.zeros(c_x.size, np.uint32)
     _judge_each(c_x, c_y, rho, periods, flag)
     return periods
@@ -49,7 +49,7 @@ def attracting_periods(
 ) -> NDArray[np.uint32]:
     """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
 
-    Gives up where too few tests succeed to pay for their cost: orbits of up to `maxiter` iterates would be cheaper. The
+    It gives up if too few tests succeed to pay for their cost: orbits of up to `maxiter` iterates are then cheaper. The
     proof allows for an error of `rho` in every iterate, from any cause.
     """
     periods = np.zeros(c_x.size, np.uint32)
@@ -58,7 +58,7 @@ def attracting_periods(
 
 
 def positions_of(tile: Tile, pixels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return re c and im c of `pixels`, and how wrong they may be, in every iterate too."""
+    """Return re c and im c of `pixels`, and a bound on their error, also in every iterate."""
     im, re = _positions(tile.grid.im), _positions(tile.grid.re)
     rho = 2.0**-49 * float(np.max(np.abs(im)) + np.max(np.abs(re))) + 1e-300
     rows, cols = np.divmod(pixels, re.size)
@@ -67,7 +67,7 @@ def positions_of(tile: Tile, pixels: NDArray[np.int64]) -> tuple[NDArray[np.floa
 
 
 def _positions(axis: Axis) -> NDArray[np.float64]:
-    """Return the nearest float64 to every position; infinity, at which no orbit stays, beyond `FARTHEST_CYCLE`."""
+    """Return the nearest float64 to every position; infinity, where no orbit stays, beyond `FARTHEST_CYCLE`."""
     ends = abs(axis[0]), abs(axis[-1])
     if max(ends) > FARTHEST_CYCLE:
         return np.full(axis.size, np.inf)
@@ -77,7 +77,7 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
 
 @kernel
 def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
-    """Prove pixels, the last one's cycle first: neighbours share it more often than not."""
+    """Prove pixels, with the last pixel's cycle first: neighbours usually share it."""
     gain = maxiter // _COST
     credit, cycle, x, y = _CREDIT + c_x.size * gain // 32, 0, 0.0, 0.0
     for i in range(c_x.size):

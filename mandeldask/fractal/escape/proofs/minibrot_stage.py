@@ -1,8 +1,8 @@
 """Proofs that pixels inside a minibrot never escape: around its nucleus, p iterations are one of w' = w^2 + c'.
 
 With w = A z, where A is the slope of p - 1 iterations around the nucleus of period p, ``f_c^p`` becomes ``w^2 + K dc``
-up to an error that is bounded for all of |w| <= 2.5. A disc of w that returns into itself despite that error proves, as
-in `attracting_cycle`, that c is in the set: Lemma P4.
+up to an error that is bounded for all of |w| <= 2.5. A disc of w that returns into itself with that error proves, as in
+`attracting_cycle`, that c is in the set: Lemma P4.
 """
 
 from __future__ import annotations
@@ -33,42 +33,42 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _SHARE = 16
-"""As in `nucleus`: periods up to a sixteenth of `maxiter` are worth being found."""
+"""As in `nucleus`: periods up to a sixteenth of `maxiter` are searched."""
 
 _RETURNED = 2.0**-20
 """A reference that ends closer to 0 than this is the orbit of a nucleus."""
 
 _REACH = 2.5
-"""|w| up to which the error is bounded: as far as discs go in `attracting_cycle`."""
+"""|w| up to which the error is bounded: the largest of discs in `attracting_cycle`."""
 _MOST_C = 2.1
 """|c'| of pixels that are tried."""
 _PROBED = 37
 """One pixel of this many is tried first: if none is inside, few others are, and most tiles are outside."""
 _STEP: ErrorBound = 2.0**-49
-"""More than roundings of one step of A and B lose, per what is added up: 16 units of 2^-53, of which 6 are needed."""
+"""Bound on the rounding error of one step of A and B, per sum of the terms: 16 units of 2^-53; 6 are needed."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 _POSITION: ErrorBound = 2.0**-46
-"""More than rounding moves c', of at most `_MOST_C`, by."""
+"""Bound on the rounding error of c', of at most `_MOST_C`."""
 _GOOD = 2.0**-8
-"""An error above this leaves little to prove."""
+"""The largest error with which a proof is tried."""
 _LEAST_Z = 2.0**-900
-"""Points of the orbit below this are rounded too coarsely."""
+"""Points of the orbit below this have too large a rounding error."""
 _FLOOR = 2.0**-900
 _LARGE = 400
 """An exponent that makes any error too large."""
 
 
 class Renormalization(NamedTuple):
-    """The map w' = w^2 + c' that a minibrot is."""
+    """The map w' = w^2 + c' of a minibrot."""
 
     nucleus: Point
     slope: complex
     """c' = slope 2^exponent (c - nucleus)."""
     exponent: int
     error: float
-    """Bound on how far off w' is, for |w| <= 2.5 and |c'| <= 2.1."""
+    """Bound on the error of w', for |w| <= 2.5 and |c'| <= 2.1."""
     period: int
-    """Iterations of f_c that one of it is, where cycles near 0 surely come back to |w| <= 2.5 at no other; else 0."""
+    """Iterations of f_c in one of the map, if cycles near 0 surely return to |w| <= 2.5 only then; otherwise 0."""
 
 
 def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> None:
@@ -91,7 +91,7 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
 
 
 def periods_around(tile: Tile, point: Point, pixels: NDArray[np.int64], bits: int) -> NDArray[np.uint32]:
-    """Return the least periods that are proven for `pixels` by the minibrot that `point` is in, 0 where none is.
+    """Return the least periods proven for `pixels` by the minibrot that contains `point`, 0 where none is.
 
     Its period is that of one of the nearest returns of the orbit of `point` to 0.
     """
@@ -112,7 +112,7 @@ def periods_around(tile: Tile, point: Point, pixels: NDArray[np.int64], bits: in
 
 
 def _seen_from(tile: Tile, found: Renormalization) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return positions of columns and rows from the nucleus; None where no pixel can be near it."""
+    """Return positions of columns and rows from the nucleus; None if no pixel can be near it."""
     axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
     most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
     if most * Fraction(2) ** found.exponent > FAR:
@@ -156,9 +156,9 @@ def _nucleus_orbit(reference: ReferenceOrbit, maxiter: int) -> ReferenceOrbit | 
 
 
 def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:
-    """Return the map of the minibrot around the nucleus whose orbit is given, or None where its error is too large.
+    """Return the map of the minibrot around the nucleus of the given orbit, or None if its error is too large.
 
-    That is the case too where the orbit does not return to 0.
+    That is also the case if the orbit does not return to 0.
     """
     a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, apart = _follow(orbit.x, orbit.y, len(orbit))
     parts = (*_end(orbit), orbit.error, (lost, exponent))
@@ -182,9 +182,9 @@ def _ldexp(value: float, exponent: int) -> float:
 
 @kernel
 def _follow(z_x, z_y, period):
-    """Return A, B and the bound on what they leave of dz after `period` iterations, each with its exponent.
+    """Return A, B and a bound on the rest of dz after `period` iterations, each with its exponent.
 
-    Last, whether all iterates before that one are surely farther from 0 than |z| <= `_REACH` / |A| is.
+    The last value says whether all earlier iterates are surely outside of |z| <= `_REACH` / |A|.
 
     ``dz_period = A z^2 + B dc`` up to that bound, for |A z| <= `_REACH` and |A B dc| <= 1.01 `_MOST_C`.
     """

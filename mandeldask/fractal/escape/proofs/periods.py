@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
 
 MOST_MINIBROTS = 4
-"""Minibrots that are looked at for one tile."""
+"""Most minibrots that are tried for one tile."""
 MOST_IN_VAIN = 2
-"""Pixels that are in none, or whose cycle shows too late, after which no more are looked at."""
+"""Number of pixels without a proven cycle after which no more are tried."""
 
 
 def find_periods(tile: Tile) -> None:
-    """Write the period of every pixel that does not escape and that a cycle can be proven for; closes nothing.
+    """Write the period of every pixel that does not escape and whose cycle can be proven; it closes no pixel.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
 
-A quad-tree of blocks, largest first. A block is a disc of c, of which may be proven that all of it escapes after the
-same count, or stays for `maxiter` iterates, or (a cycle) forever. A block that fails is split only where a disc of the
-smallest size in its middle does not fail: along the edge of the set little can be proven, and trying must cost little.
-What a formula proves is not tried.
+A quad-tree of blocks, largest first. A block is a disc of c. The proof may be that all of it escapes after the same
+count, stays for `maxiter` iterates, or stays forever (a cycle). A block that fails is split only if a disc of the
+smallest size in its middle does not fail: near the edge of the set little can be proven, and tests must be cheap.
+Pixels that a formula proves are not tested.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
 
 
 def answer_by_quadtree(tile: Tile) -> None:
-    """Answer the pixels of `tile` that formulas prove and the blocks that discs prove.
+    """Answer the pixels of `tile` that formulas prove, and the blocks that discs prove.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def common_answer(grid: Grid, maxiter: int, *, escapes: bool) -> tuple[int, int]
     maxiter : int
         Greatest count.
     escapes : bool
-        Whether a count is an answer for pixels that escape.
+        Whether a count alone answers pixels that escape.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def common_answer(grid: Grid, maxiter: int, *, escapes: bool) -> tuple[int, int]
 
 
 def _placed(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
-    """Return what `_fill` must know of where the pixels are; None where they are too far away."""
+    """Return the positions of pixels for `_fill`; None if they are too far away."""
     middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
     frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
     if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) > FARTHEST_QUADTREE:
@@ -104,7 +104,7 @@ def _placed(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
 
 
 def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return room for all blocks, by row first row, end of rows, first column, end of columns: the first is all."""
+    """Return space for blocks: first row, end of rows, first column, end of columns. The first is the tile."""
     height, width = shape
     queue = np.empty((height * width // 4 + 64, 4), np.int64)
     queue[0] = 0, height, 0, width
@@ -172,7 +172,7 @@ def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, peri
     for row in range(top, bottom):
         start, stop = row * width + left, row * width + right
         _paint(proven, start, stop, 1)
-        if count < maxiter:  # else it is there already
+        if count < maxiter:  # otherwise it is already there
             _paint(counts, start, stop, count)
         if period.size:
             _paint(period, start, stop, cycle)
@@ -201,14 +201,14 @@ def _paint(values: Any, start: int, stop: int, value: Any) -> None:
 
 @inner
 def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
-    """Put a block behind `last`; return the new end."""
+    """Append a block after `last`; return the new end."""
     queue[last, 0], queue[last, 1], queue[last, 2], queue[last, 3] = top, bottom, left, right
     return last + 1
 
 
 @inner
 def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
-    """Put the halves or quarters of a block, as square as can be, behind `last`; return the new end."""
+    """Append the halves or quarters of a block, as square as possible, after `last`; return the new end."""
     rows, cols = bottom - top, right - left
     row_step = -(-rows // 2) if 2 * rows > cols else rows
     col_step = -(-cols // 2) if 2 * cols > rows else cols
@@ -220,7 +220,7 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
 
 @inner
 def _rounding(frame: tuple[float, float, float, float], shape: tuple[int, int]) -> float:
-    """Return how far a float64 position may be from that of the pixel."""
+    """Return a bound on the distance of a float64 position from the pixel."""
     im, im_step, re, re_step = frame
     return 2.0**-50 * (abs(im) + abs(re) + abs(im_step) * shape[0] + abs(re_step) * shape[1]) + 1e-300
 
