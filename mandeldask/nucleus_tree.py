@@ -2,7 +2,7 @@
 
     nucleus_re-0.75_im0.1_radius0.001
 
-A search is bound as every chunk is, by its client's share, its budget and its queue; it ends when the client leaves.
+A search has the limits of every chunk: its client's share, its budget and its queue; it ends when the client leaves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.atlas import Nucleus
 
 MOST_PERIOD = 50_000
-"""Greatest period that a server looks for."""
+"""Greatest period in a server's search."""
 
 _SPEC = re.compile(rf"nucleus_re(?P<re>{NUMBER})_im(?P<im>{NUMBER})_radius(?P<radius>{NUMBER})", re.ASCII)
 
@@ -59,7 +59,7 @@ class Disc:
 
     @property
     def seconds(self) -> float:
-        """Seconds that looking there takes at worst."""
+        """Longest time of a search there, in seconds."""
         bits = max(64, 64 - 2 * exponent_of(self.radius))
         growth: float = (bits / _LONG_BITS) ** _GROWTH
         return _TRIES * MOST_PERIOD * (_ITERATE_S + _LONG_S * growth)
@@ -119,7 +119,7 @@ def nucleus_tree(disc: Disc) -> Group:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Reads what is found in a disc."""
+    """Reads the result of the search in a disc."""
 
     disc: Disc
     """Where to look."""

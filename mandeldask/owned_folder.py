@@ -1,4 +1,4 @@
-"""A temporary folder of a process, which its children share, and which goes however the process ends."""
+"""A temporary folder of a process and its children, which is removed even if the process is killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NEW_S = 60.0
-"""Seconds in which a folder is left alone: its owner may be about to lock it."""
+"""Age in seconds below which a folder is never removed: its owner may be about to lock it."""
 
 
 @contextlib.contextmanager

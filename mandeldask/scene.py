@@ -55,7 +55,7 @@ class Scene:
     julia: str | None = None
     """The c of a Julia set; None for the Mandelbrot set."""
     edges: float = 0.0
-    """How dark points next to the set are, 0 to 1, by their distance to it."""
+    """How dark points near the set are, 0 to 1, by their distance to it."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,13 +65,13 @@ class Scene:
 
     @property
     def texts(self) -> dict[str, str]:
-        """What a PNG of it carries."""
+        """The text in a PNG of it."""
         said = {name: value for name, value in asdict(self).items() if name != "edges" or value}
         return {"Software": f"mandeldask {__version__}", TEXT: json.dumps(said)}
 
     @classmethod
     def of_file(cls, path: Path) -> Scene | None:
-        """Return what a PNG file says that it shows; None if it says nothing.
+        """Return the scene in the text of a PNG file; None if it has none.
 
         Raises
         ------

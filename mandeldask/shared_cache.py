@@ -1,4 +1,4 @@
-"""The one cache of the package: bounded in memory, and each value is computed once however many threads ask for it.
+"""The one cache of the package: bounded in memory; threads that need the same value share one computation.
 
 Caches with a name are bounded and cleared by users: `mandeldask.limit_caches`, `mandeldask.clear_caches`.
 """
@@ -62,7 +62,7 @@ class SharedCache(Generic[V]):
             _named.setdefault(name, WeakSet()).add(self)
 
     def renew(self) -> None:
-        """Let go of what threads hold that a forked child does not have; the values stay."""
+        """Release the locks of threads that a forked child does not have; the values stay."""
         self._lock = threading.RLock()
         self.flights.renew(self._lock)
 
@@ -147,11 +147,11 @@ class SharedCache(Generic[V]):
             return found.read()
 
     def extended(self, key: Hashable, fits: Callable[[V], bool], make: Callable[[V | None], V]) -> V:
-        """Return the value of `key` if it `fits`, else what `make` makes of it (or of None), and keep that.
+        """Return the value of `key` if it `fits`, otherwise what `make` returns for it (or for None), and keep that.
 
-        Threads that ask for a key in work wait for it, and extend it further where it does not fit them; where its
-        computation raises, the next of them computes. A signal handler or finalizer that asks within a computation of
-        its own thread computes for itself.
+        Threads that need a key that is being computed wait, and extend the value if it does not fit them. If its
+        computation raises, the next of them computes it. A signal handler or finalizer that interrupts the computation
+        in its own thread computes for itself.
 
         Raises
         ------

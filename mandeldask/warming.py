@@ -41,11 +41,11 @@ class Warmed:
 
 
 class Warming:
-    """Makes all levels of images, and stops between two reads when it is asked to.
+    """Makes all levels of images; it can be stopped between two reads.
 
-    What is made is remembered as if it had been asked for: by this process within bounds, and for longer if the trees
-    have a persistent cache. What is known already is not made again: a warming that was stopped goes on when it is
-    begun again.
+    Levels are kept as if a client had requested them: in this process within bounds, and on disk if the trees have a
+    persistent cache. Tiles that are kept are not made again: a warming that was stopped continues when it is started
+    again.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Warming:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait until nothing is read any more. To stop what was not begun, or has ended, is fine."""
+        """Stop, and wait until nothing is read any more. It may be called before the start and after the end."""
         self._cancellation.cancel()
         if self._thread.is_alive():
             self._thread.join()
@@ -175,7 +175,7 @@ def while_serving(
     workers: int,
     done: Callable[[Warmed], object] | None = None,
 ) -> Iterator[tuple[Callable[[], Application], Callable[[str], object]]]:
-    """Give what makes the application of a server, and what it calls once it runs, for a server that warms up.
+    """Lend a server that warms up a function that makes its application, and one to call once it runs.
 
     The levels are made by this process, from when the server runs until the block is left.
 

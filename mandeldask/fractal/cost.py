@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis, Grid
 
 _REFERENCES = 2
-"""Orbits as long as `maxiter` that a reference may come to: its own, and as much again to look for a nucleus."""
+"""Cost of a reference in orbits of `maxiter` iterations: its own, and the same for the search of a nucleus."""
 
 _INTEGER_PIXELS = 16
 """Pixels of a tile that integers may have to answer; 4 were seen, and each may start again with more bits."""
@@ -33,9 +33,9 @@ _FOLLOWED_S = 30e-6
 """Seconds of an iteration of such an orbit, in addition to ten of the reference's: it starts again with more bits."""
 
 _PERIOD_S = 20e-6
-"""Seconds that looking for a pixel's period takes."""
+"""Seconds of the search for a pixel's period."""
 _PERIOD_ORBITS = 12
-"""Orbits as long as `maxiter` that looking for minibrots around some pixels may come to."""
+"""Cost of the search for minibrots around some pixels, in orbits of `maxiter` iterations."""
 
 
 _MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
@@ -44,16 +44,16 @@ _MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of one core, where every pixel lives as long as the cap and nothing is leapt over or proved at once."""
+    """Seconds of one core, if every orbit reaches the cap, without leaps and proofs for blocks."""
 
     bits: int
-    """Bits of the reference orbit, 0 where there is none."""
+    """Bits of the reference orbit, 0 if there is none."""
     reference: float
     """Seconds for the reference orbit."""
     pixels: float
-    """Seconds for the pixels' own orbits, in float64 and its doubles."""
+    """Seconds for the pixels' own orbits, in float64, double-double and triple-double."""
     integers: float
-    """Seconds for the pixels that only integers can answer, a few but for fields next to -2."""
+    """Seconds for the pixels that only integers can answer: few, except for fields next to -2."""
 
     @property
     def seconds(self) -> float:
@@ -62,10 +62,10 @@ class Cost:
 
 
 def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> Cost:
-    """Return what computing `grid` may cost.
+    """Return an upper estimate of the cost of `grid`.
 
-    An upper estimate: 1.5 to 20 times what was measured at the places of `benchmarks/cost.py` where nearly all pixels
-    live to the cap, and up to 140 times where they escape early.
+    It is 1.5 to 20 times the measured time at the places of `benchmarks/cost.py` where nearly all orbits reach the cap,
+    and up to 140 times where they escape early.
     Seconds are those of one core with AVX2; kernels that have to be compiled first take up to a minute more, once.
 
     Parameters
@@ -75,7 +75,7 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     maxiter : int
         Their cap.
     fields : iterable of str
-        What is wanted of them.
+        The fields to compute.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""EscapeTime: what all kernels share that count the iterates of z^2 + c; each says how its pixels are answered."""
+"""EscapeTime: the common part of kernels that count iterates of z^2 + c; each defines how pixels are answered."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class EscapeTime(ABC):
     @property
     @abstractmethod
     def about(self) -> About:
-        """What it is, for people."""
+        """Title and names for people."""
 
     @abstractmethod
     def seconds(self, grid: Grid) -> float:

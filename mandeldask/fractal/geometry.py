@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Self, SupportsIndex
 
 _REACH = Fraction(2**1023)
-"""Greatest distance from 0 of what has coordinates."""
+"""Greatest distance from 0 of a grid with coordinates."""
 
 MAX_SIZE = 2**63 - 1
 """Pixels along a dimension that Python's `len`, numpy and xarray can count."""
@@ -67,7 +67,7 @@ class Axis:
         return self.start + self.step * (self.size - 1) / 2
 
     def index(self, position: Fraction) -> Fraction:
-        """Return where `position` lies in pixels from pixel 0: whole at a pixel, and outside the axis too."""
+        """Return `position` in pixels from pixel 0: an integer at a pixel; it may lie outside the axis."""
         return (position - self.start) / self.step
 
 
@@ -137,7 +137,7 @@ class Grid:
 
 
 def check_reach(middle: Fraction, extent: Fraction, name: str) -> None:
-    """Raise ValueError, naming `extent`, where float64 ends before `extent` plane units around `middle` do."""
+    """Raise ValueError that names `extent` if `extent` plane units around `middle` exceed the range of float64."""
     if abs(middle) + extent > _REACH:
         msg = f"{name} and center reach past {float(_REACH):.1e}: float64 has no coordinates there"
         raise ValueError(msg)

@@ -1,7 +1,7 @@
 """Ctrl-C: Python handles signals in the main thread only, and there not before a kernel returns.
 
-So a long computation asked for in the main thread runs in another, while the main thread waits for it. A process that
-ends by Ctrl-C also stops what its other threads compute, which Python would wait for: dask's, say.
+So a long computation that the main thread starts runs in another thread, while the main thread waits for it. A process
+that ends by Ctrl-C also stops computations of other threads, such as dask's, for which Python would wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _WORTHWHILE_S = 0.4
-"""Estimated seconds from which on a computation is handed to another thread."""
+"""Estimated seconds from which a computation runs in another thread."""
 
 _PATIENCE_S = 1.0
 """Seconds that Ctrl-C waits for a computation to stop: compiling a kernel takes longer, and goes on by itself."""
@@ -39,7 +39,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
     Raises
     ------
     KeyboardInterrupt
-        If that is what ended it, in the main thread.
+        If Ctrl-C ended it, in the main thread.
     """
     if seconds < _WORTHWHILE_S or threading.current_thread() is not threading.main_thread():
         return call()
@@ -68,7 +68,7 @@ def _calls() -> SimpleQueue[Callable[[], None]]:
 
 
 def _forget_calls() -> None:
-    """Let the next computation have a new thread: this one is busy, or a process that was forked has it not."""
+    """Use a new thread for the next computation: the old one is busy, or does not exist in a forked process."""
     global _queue  # noqa: PLW0603
     _queue = None
 
@@ -86,7 +86,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def stopped_at_the_end(cancellation: Cancellation) -> Iterator[None]:
-    """Have `cancellation` cancelled if the process ends by Ctrl-C inside the block."""
+    """Cancel `cancellation` if the process ends by Ctrl-C inside the block."""
     _running.add(cancellation)
     try:
         if _ending.is_set():
@@ -119,7 +119,7 @@ class _Outcome:
 
 
 def _stop_what_runs() -> None:
-    """Cancel all computations if Ctrl-C ends this process; otherwise it waits for them, as it should."""
+    """Cancel all computations if Ctrl-C ends this process; otherwise it waits for them."""
     kind = getattr(sys, "last_type", None)
     if isinstance(kind, type) and issubclass(kind, KeyboardInterrupt):
         _ending.set()

@@ -39,19 +39,19 @@ class Julia(EscapeTime):
     """
 
     c: Point = field(default=Point(Fraction(0), Fraction(0)), repr=False)  # digits past 4300 have no repr
-    """What is added at every step."""
+    """The constant c of the recurrence."""
 
     def __post_init__(self) -> None:
         EscapeTime.__post_init__(self)
         checked_julia(self.c, self.fields)
 
     def __dask_tokenize__(self) -> tuple[object, ...]:
-        """Return what equal kernels share, for any number of digits of c."""
+        """Return a value that is equal for equal kernels, for any number of digits of c."""
         return "julia", self.maxiter, self.fields, self.unit, self.tolerance, as_key(*self.c)
 
     @property
     def about(self) -> About:
-        """What it is, for people."""
+        """Title and names for people."""
         return About("julia", f"The Julia set of {shown_point(self.c)}", "z")
 
     def seconds(self, grid: Grid) -> float:

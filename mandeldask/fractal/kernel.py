@@ -1,4 +1,4 @@
-"""Kernel: all that the layers above know of a fractal, and what it says of itself to people."""
+"""Kernel: the interface of a fractal to the layers above, with its title and names for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What titles, names of trees and axes of plots are made of."""
+    """Words for titles, names of trees and axes of plots."""
 
     name: str
     """Name of a tree of it, as URLs have it: letters, digits and ``-``."""
@@ -27,11 +27,11 @@ class About:
 
 
 class Kernel(Protocol):
-    """All that the layers above know of fractals. It must pickle, and its dask token must be deterministic."""
+    """The interface of a fractal. It must pickle, and its dask token must be deterministic."""
 
     @property
     def about(self) -> About:
-        """What it is, for people."""
+        """Title and names for people."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class Kernel(Protocol):
 
     @property
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
-        """Attributes of fields: CF's `long_name` and `units`, and what else a reader must know; of none, if unknown."""
+        """Attributes of fields: CF's `long_name` and `units`, and others that readers need; none if unknown."""
         ...
 
     def select(self, *fields: str) -> Self:

@@ -1,4 +1,4 @@
-"""Which kernel computes what a pyramid or a window asks for."""
+"""The choice of the kernel for a pyramid or a window."""
 
 from __future__ import annotations
 

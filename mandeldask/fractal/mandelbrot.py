@@ -34,7 +34,7 @@ class Mandelbrot(EscapeTime):
 
     @property
     def about(self) -> About:
-        """What it is, for people."""
+        """Title and names for people."""
         return ABOUT
 
     def seconds(self, grid: Grid) -> float:
@@ -68,7 +68,7 @@ class Mandelbrot(EscapeTime):
         return {field: self._constant(field, values) for field in self.fields}
 
     def _constant(self, field: str, values: Mapping[str, float]) -> np.generic:
-        """Return one value as it is given out."""
+        """Return one value in the dtype of its field."""
         if field == "smooth" and self._packing is not None:
             packed: np.generic = self._packing.packed(np.array([np.nan]))[0]
             return packed

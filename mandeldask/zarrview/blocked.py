@@ -1,4 +1,4 @@
-"""Arrays that are read in blocks of their own: a block that serves many chunks is read once and kept for a while."""
+"""Arrays that are read in their own blocks: a block that holds many chunks is read once and kept for a while."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def shared_blocks() -> BlockCache:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Reads windows of an array out of whole blocks, each of which is read once for all who ask for it at a time.
+    """Reads windows of an array from whole blocks, each of which is read once for concurrent callers.
 
-    A block is read in the thread that asks first. Windows made of whole blocks are read directly and not kept: no
-    other chunk needs what they hold.
+    The first caller's thread reads a block. Windows made of whole blocks are read directly and not kept: no other chunk
+    needs them.
     """
 
     read: Read
@@ -75,9 +75,9 @@ class Blocked:
     block: tuple[int, ...]
     """Elements of a block along each dimension."""
     identity: str
-    """Identity of the content: equal only where every element is equal."""
+    """Identity of the content: equal only if every element is equal."""
     missing: Any = None
-    """What stands for masked elements."""
+    """The value for masked elements."""
     budget: BlockCache = field(default_factory=shared_blocks, repr=False, compare=False)
     """Where blocks are kept."""
 

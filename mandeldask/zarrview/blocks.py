@@ -1,4 +1,4 @@
-"""Blocks of elements: what sources hand over becomes exactly what was declared, or an error."""
+"""Blocks of elements: what sources return is converted to the declared shape and dtype, or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
     shape : tuple of int
         Elements along each dimension.
     dtype : dtype
-        What the metadata say, as `mandeldask.zarrview.dtypes.plain` returns it.
+        The dtype in the metadata, from `mandeldask.zarrview.dtypes.plain`.
     missing : scalar, optional
         What stands for masked elements.
 
@@ -39,7 +39,7 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
     ValueError
         If the shape differs, or elements are masked and `missing` is None or is an element itself.
     TypeError
-        If an element would not be what it was.
+        If an element would change.
 
     Examples
     --------
@@ -78,12 +78,12 @@ def _filled(elements: NDArray[Any], mask: NDArray[Any], dtype: np.dtype[Any], mi
 
 
 def is_read_as(numbers: NDArray[Any], missing: Any) -> bool:
-    """Return whether one of `numbers` is what stands for missing ones to readers, who compare them as float64."""
+    """Return whether one of `numbers` equals the value for missing ones in readers, which compare as float64."""
     return bool((numbers.astype(np.float64) == float(missing)).any())
 
 
 _FROM = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc", "S": "S"}
-"""Kinds of elements that may become others: never what may have a fraction whole numbers."""
+"""Kinds of elements that may be converted: never from numbers with fractions to integers."""
 
 
 def _cast(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -104,7 +104,7 @@ def _cast(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _checked(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return `block` as `dtype`; TypeError if an element would not be what it was."""
+    """Return `block` as `dtype`; TypeError if an element would change."""
     with np.errstate(all="ignore"):
         cast = block.astype(dtype, order="C")
         back = cast.real if dtype.kind == "c" and block.dtype.kind != "c" else cast
@@ -136,7 +136,7 @@ def _another(dtype: np.dtype[Any], declared_dtype: np.dtype[Any]) -> TypeError:
 
 
 def _text(block: NDArray[Any]) -> NDArray[Any]:
-    """Return text of any length; missing objects among it are empty."""
+    """Return text of any length; missing objects in it become empty."""
     text = np.dtypes.StringDType()
     if block.dtype.kind == "U":
         block = block.astype(block.dtype.newbyteorder("="), copy=False)  # numpy reads other orders as other characters

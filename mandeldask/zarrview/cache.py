@@ -28,7 +28,7 @@ class TileCache(SharedCache[bytes]):
     Parameters
     ----------
     max_bytes : int
-        Memory for encoded tiles, what Python needs for each counted in. A larger tile is not kept; 0 keeps none.
+        Memory for encoded tiles, with Python's overhead for each. A larger tile is not kept; 0 keeps none.
     directory : str, Path or Store, optional
         Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
         store of the tree and can hold one tree in one format only; a view of another refuses it.

@@ -62,7 +62,7 @@ class CacheFile:
     folder : Path
         On a disk of this machine: SQLite's log does not work over a network.
     max_bytes : int
-        Bytes on the disk, the log included; the tiles that were not used for longest go. A tile that would take more
+        Bytes on the disk, the log included; the least recently used tiles are removed. A tile that would take more
         than a sixteenth of them is not kept.
     """
 
@@ -76,7 +76,7 @@ class CacheFile:
         renewed_in_children(self)
 
     def renew(self) -> None:
-        """Leave what a forked child inherited: SQLite forbids to use or close a connection there."""
+        """Ignore an inherited connection in a forked child: SQLite forbids to use or close it there."""
         inherited = self._reader.is_open or self._writer.is_open
         for connection in (self._reader, self._writer):
             connection.renew(inherited=inherited)
@@ -119,7 +119,7 @@ class CacheFile:
             database.execute("UPDATE tiles SET used = ? WHERE key = ?", (time.time_ns(), key))
 
     def _lower(self, database: sqlite3.Connection) -> None:
-        """Make the file as small as it may be, in steps that let other processes in."""
+        """Make the file as small as its bound, in steps, between which other processes may write."""
         while _pages_in_use(database) > self._room:
             with _transaction(database):
                 count = _number(database, "SELECT count(*) FROM tiles")
@@ -149,7 +149,7 @@ class FileLocation:
     file: CacheFile
     """The file."""
     name: str
-    """Before all keys; it says which content and format they are of."""
+    """Prefix of all keys; it identifies content and format."""
 
     def __str__(self) -> str:
         return str(self.file)
@@ -163,7 +163,7 @@ class FileLocation:
         self.file.save(f"{self.name}/{key}", content)
 
     def claim(self, key: str, content: bytes) -> None:
-        """Keep a tile unless there is one."""
+        """Keep a tile unless its key exists."""
         if self.load(key) is None:
             self.save(key, content)
 
@@ -179,7 +179,7 @@ class _Connection:
         self.renew(inherited=False)
 
     def renew(self, *, inherited: bool) -> None:
-        """Begin with a free lock, and lend nothing where a fork `inherited` a connection."""
+        """Start with a free lock, and lend nothing if a fork `inherited` a connection."""
         self._lock = threading.Lock()
         self._inherited = inherited
 
@@ -214,7 +214,7 @@ class _Connection:
         self._file = self._now()
 
     def _now(self) -> tuple[int, int] | None:
-        """Return which file has the name now."""
+        """Return the identity of the file that has the name now."""
         try:
             found = self._path.stat()
         except FileNotFoundError:

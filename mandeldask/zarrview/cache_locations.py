@@ -27,10 +27,10 @@ MARK = "zarrview.json"
 
 
 class Location(Protocol):
-    """What a persistent cache needs; its methods raise an error where something is wrong with it."""
+    """The interface of a place for a persistent cache; its methods raise an error if the place is faulty."""
 
     marked: ClassVar[bool]
-    """Whether a mark there says whose tiles it holds; else their keys do."""
+    """Whether a mark there identifies its tiles; otherwise their keys do."""
 
     def load(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
@@ -51,7 +51,7 @@ class Folder:
 
     marked: ClassVar[bool] = True
     path: Path
-    """Where it is."""
+    """Its path."""
 
     def __str__(self) -> str:
         return str(self.path)
@@ -111,16 +111,16 @@ class StoreLocation:
         return str(self.store)
 
     def load(self, key: str) -> bytes | None:
-        """Return what the store has."""
+        """Return the bytes under `key` in the store, or None."""
         found = sync(self.store.get(key, default_buffer_prototype()), timeout=WAIT_S)
         return None if found is None else found.to_bytes()
 
     def save(self, key: str, content: bytes) -> None:
-        """Have the store keep it."""
+        """Write `content` to the store."""
         sync(self.store.set(key, _buffer(content)), timeout=WAIT_S)
 
     def claim(self, key: str, content: bytes) -> None:
-        """Have the store keep it if it has nothing there."""
+        """Write `content` to the store unless the key exists."""
         sync(self.store.set_if_not_exists(key, _buffer(content)), timeout=WAIT_S)
 
 

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHUNK_BYTES = 2**20
-"""Size of decoded chunks, at most, where nothing says how an array is divided."""
+"""Most bytes of decoded chunks, if nothing says how an array is divided."""
 
 LEAST_BYTES, MOST_BYTES = 2**16, 2**22
-"""Size of decoded chunks where a source only says in which blocks it computes or reads: small enough for a browser,
+"""Bytes of decoded chunks, if a source only gives the blocks in which it computes or reads: small enough for a browser,
 large enough for a request."""
 
 
@@ -52,8 +52,8 @@ def block_chunks(shape: tuple[int, ...], itemsize: int, blocks: Sequence[Sequenc
 def aligned_chunks(shape: Sequence[int], itemsize: int, block: Sequence[int]) -> tuple[int, ...]:
     """Return the chunks in which an array is shown that is read or computed in blocks.
 
-    They are the blocks if these have 64 KiB to 4 MiB, else parts or multiples of them: a chunk that is part of a block
-    lies in it wholly where its sides can be divided.
+    They are the blocks if these have 64 KiB to 4 MiB, otherwise parts or multiples of them: a chunk that is part of a
+    block lies in it completely if its sides can be divided.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def aligned_chunks(shape: Sequence[int], itemsize: int, block: Sequence[int]) ->
 
 
 def _part(side: int, *, whole: bool) -> int:
-    """Return a part of a block's side: half of one that nothing lies behind, else one that divides it if it can."""
+    """Return a part of a block's side: half of the array's only block, otherwise a divisor if there is one."""
     if not whole:
         for divisor in _DIVISORS:
             if side % divisor == 0:

@@ -50,14 +50,14 @@ class Reader:
         self._shards = Flights()
 
     def ask(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes | Seat[bytes]:
-        """Return the bytes of a chunk if they are in memory, else a place in the flight that makes them."""
+        """Return the bytes of a chunk if they are in memory, otherwise a place in the flight that computes them."""
         if chunk.stored.shard is None:
             return self._ask(chunk, chunk.coords)
         shard = chunk.identity, chunk.coords, repr(request)
         return self._shards.join(shard, partial(self._assembled, chunk, request))
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
-        """Return the bytes of a chunk or shard that `request` asks for, computed in this thread."""
+        """Return the bytes of a chunk or shard, or the part in `request`, computed in this thread."""
         if in_loop():  # codecs need a thread's loop to themselves
             elsewhere: Future[bytes] = self._pool.submit(self.read, chunk, request)
             return elsewhere.result()
@@ -69,7 +69,7 @@ class Reader:
         return self._part(chunk, found, request)
 
     async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
-        """Return the bytes of a chunk or shard that `request` asks for, computed in the reader's own threads."""
+        """Return the bytes of a chunk or shard, or the part in `request`, computed in the reader's own threads."""
         found = self.ask(chunk, request)
         if isinstance(found, Seat):
             with found:
@@ -77,7 +77,7 @@ class Reader:
         return self._part(chunk, found, request)
 
     async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
-        """Return what comes of a place that `ask` returned for a chunk."""
+        """Return the result of a place that `ask` returned for a chunk."""
         if self.persistent is not None and chunk.stored.shard is None:  # past a pool that may be busy computing
             key = chunk.identity, chunk.coords
             kept = await self._loading.get(key, partial(self._loaded, chunk), self._pool.side)
@@ -120,7 +120,7 @@ class Reader:
         return kept
 
     def _load(self, chunk: Chunk, accepts: Callable[[bytes], bool]) -> bytes | None:
-        """Return what the persistent cache holds of a chunk or shard, unless it is damaged."""
+        """Return a chunk or shard from the persistent cache, unless it is damaged."""
         raw = self.persistent.load(chunk.kept_as) if self.persistent is not None and chunk.stored.is_lasting else None
         if raw is None:
             return None
@@ -133,7 +133,7 @@ class Reader:
             self.persistent.save(chunk.kept_as, raw)
 
     def _assembled(self, chunk: Chunk, request: ByteRequest | None) -> bytes:
-        """Return the bytes of a shard that `request` asks for; its tiles are computed side by side."""
+        """Return the bytes of a shard, or the part in `request`; its tiles are computed in parallel."""
         shard = chunk.stored.shard
         assert shard is not None  # noqa: S101  for mypy
         plan = Plan.of(shard, chunk.coords, chunk.stored.encoder.length, request)

@@ -26,7 +26,7 @@ ABSENT = 2**64 - 1
 
 
 SHARD_BYTES = 2**26
-"""Size of the elements of a shard, at most, where its shape is chosen."""
+"""Most bytes of the elements of a shard, if its shape is chosen here."""
 
 
 def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...] | None:
@@ -62,7 +62,7 @@ class Shard:
 
     @classmethod
     def of(cls, codec: Any, shape: tuple[int, ...], shards: tuple[int, ...]) -> Shard:
-        """Return what zarr's sharding codec means for an array of `shape` in shards of the shape `shards`."""
+        """Return the layout of an array of `shape` in shards of the shape `shards`, for zarr's sharding codec."""
         counts = chunk_grid(shards, codec.chunk_shape)
         index = Encoder.of_index(counts, codec.index_codecs)
         location = codec.to_dict()["configuration"]["index_location"]
@@ -78,7 +78,7 @@ class Shard:
         ]
 
     def layout(self, lengths: Sequence[int | None]) -> Layout:
-        """Return where everything lies in a shard whose chunks have these lengths in bytes (None: not there)."""
+        """Return the byte ranges in a shard whose chunks have these lengths in bytes (None: missing)."""
         index_length = self.index.length or 0
         ends = list(accumulate((length or 0 for length in lengths), initial=index_length if self.index_first else 0))
         entries = [
@@ -114,7 +114,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything lies in a shard."""
+    """The byte ranges in a shard."""
 
     index: bytes
     """The encoded index."""
@@ -130,7 +130,7 @@ class Layout:
         return [place for place, (first, end) in enumerate(self.spans) if max(first, start) < min(end, stop)]
 
     def joined(self, chunks: Mapping[int, bytes], start: int, stop: int) -> bytes:
-        """Return the shard's bytes from `start` to `stop`, given the chunks needed for them."""
+        """Return the shard's bytes from `start` to `stop`, given the chunks in them."""
         pieces = [(self.spans[place][0], raw) for place, raw in chunks.items()]
         pieces = sorted([(self.index_start, self.index), *pieces])
         return b"".join(raw[max(0, start - offset) : max(0, stop - offset)] for offset, raw in pieces)
@@ -138,10 +138,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What must be computed for some bytes of a shard, and how the bytes are made of it.
+    """The chunks that some bytes of a shard need, and how these bytes are assembled.
 
-    Where all chunks have the same length the shard's layout is known beforehand: its index costs nothing and a range
-    only the chunks in it. Otherwise every chunk is needed.
+    If all chunks have the same length, the layout is known in advance: the index needs no chunk, and a range only the
+    chunks in it. Otherwise every chunk is needed.
     """
 
     shard: Shard
@@ -166,7 +166,7 @@ class Plan:
         return cls(shard, request, chunks, lengths, whole=len(chunks) == len(inside))
 
     def joined(self, chunks: Mapping[int, bytes]) -> bytes:
-        """Return the bytes that were asked for, given the needed chunks by place."""
+        """Return the requested bytes, given the needed chunks by their place."""
         lengths = self.lengths or [
             len(chunks[place]) if place in chunks else None for place in range(prod(self.shard.counts))
         ]

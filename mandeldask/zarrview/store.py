@@ -88,7 +88,7 @@ class ZarrViewStore(Store):
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Return what `get` does, computed in this thread."""
+        """Return the result of `get`, computed in this thread."""
         return _buffer(self.view.content_of(key, byte_range), prototype)
 
     async def get_partial_values(

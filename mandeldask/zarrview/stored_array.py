@@ -35,11 +35,11 @@ class StoredArray:
     metadata: Any
     """zarr-python's own metadata object."""
     chunks: tuple[int, ...]
-    """Elements of what one chunk key holds: a chunk, or a shard."""
+    """Shape of the content of one chunk key: a chunk, or a shard."""
     grid: tuple[int, ...]
     """Number of chunk keys along each dimension."""
     tile: tuple[int, ...]
-    """Elements of what is computed at a time: of a chunk, also of one within a shard."""
+    """Shape of a tile, which is computed at a time: a chunk, also one within a shard."""
     encoder: Encoder
     """Encodes a tile."""
     shard: Shard | None
@@ -51,7 +51,7 @@ class StoredArray:
 
     @classmethod
     def of(cls, array: Array, metadata: Any) -> StoredArray:
-        """Return `array` as its metadata say."""
+        """Return `array` as its metadata describe it."""
         codecs = codecs_of(metadata)
         chunks = tile = array.chunks
         shard = None
@@ -80,7 +80,7 @@ class StoredArray:
     def encode(self, block: Any, span: tuple[slice, ...]) -> bytes:
         """Return the bytes of a tile, given what the array's `read` returned for the elements `span` that it covers.
 
-        Everything that is encoded comes through here. Raises what `declared` does if it is not what was declared.
+        All encoding is done here. Raises what `declared` raises if shape or dtype differ from the metadata.
         """
         shape = tuple(span.stop - span.start for span in span)
         spec = self.encoder.spec
@@ -109,7 +109,7 @@ class _Recipe:
 
 @lru_cache(maxsize=256)
 def _created(recipe: _Recipe) -> Any:
-    """Return the metadata; not in zarr's own loop, which may be what asks, as when it names a store in a message."""
+    """Return the metadata; not in zarr's own loop, which may be the caller, as when it names a store in a message."""
     return run_apart(lambda: create_array(MemoryStore(), **recipe.options)).metadata
 
 

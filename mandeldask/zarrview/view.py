@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NODE_BYTES = 7000
-"""What Python needs for a node that was asked for, without the text of its documents; measured on places."""
+"""Memory of a requested node in Python, without the text of its documents; measured on places."""
 
 _chunk_digest = lru_cache(maxsize=4096)(digest)
 
@@ -43,8 +43,8 @@ CHANGING = "chunks of a tree that changes, by their identity"
 class ZarrView:
     """What a tree looks like as a Zarr store of one format: keys to metadata documents and chunks.
 
-    Nothing but `read` and `get` computes, and they compute one chunk. Members of the tree are opened when they are
-    asked for; those that have a version are opened again when it changes.
+    Only `read` and `get` compute, one chunk each. Members of the tree are opened on request, and again when their
+    version changes, if they have one.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class ZarrView:
     directory : str, Path, Store or FileLocation, optional
         Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
     refresh : float
-        Seconds for which the version of a node is believed before it is asked for again.
+        Seconds after which the version of a node is checked again.
     at : str
         Path of the root in a larger tree, after which dimensions without names are named.
 
@@ -129,14 +129,14 @@ class ZarrView:
         return self._finder.find(key, may_open=True)
 
     async def lookup(self, key: str) -> Entry | None:
-        """Return what `find` does; what would have to be opened or written is, in a thread, once for all who ask."""
+        """Return the result of `find`; a thread opens sources and writes documents, once for concurrent callers."""
         try:
             return self._finder.find(key, may_open=False)
         except NotAtHand:
             return await self._aside(("find", key), partial(self._finder.find, key, may_open=True))
 
     async def names_at(self, path: str) -> tuple[str, ...] | None:
-        """Return what `names` does, made in a thread where it takes more than a look."""
+        """Return the result of `names`, computed in a thread unless it is known."""
         try:
             return self._finder.names(path, may_open=False)
         except NotAtHand:
@@ -148,7 +148,7 @@ class ZarrView:
         return isinstance(root, Group) and name in root.members
 
     async def _aside(self, key: tuple[str, str], work: Callable[..., T]) -> T:
-        """Return what `work` returns, done in a thread, once for all who ask."""
+        """Return the result of `work`, computed in a thread, once for concurrent callers."""
         return await self._flights.get(key, work, self.pool.side)
 
     def etag(self, entry: Entry) -> str:
@@ -158,41 +158,41 @@ class ZarrView:
         return f'"{_chunk_digest(entry.identity, entry.coords)}"'
 
     def ask(self, chunk: Chunk) -> bytes | Seat[bytes]:
-        """Return the encoded bytes of a chunk if they are in memory, else a place in the flight that makes them.
+        """Return the encoded bytes of a chunk if they are in memory, otherwise a place in the flight for them.
 
         Leave the place, by a ``with`` block, and wait in it by `landed`.
         """
         return self._reader.ask(chunk)
 
     async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
-        """Return what comes of a place that `ask` returned."""
+        """Return the result of a place that `ask` returned."""
         return await self._reader.landed(chunk, seat)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
-        """Return the encoded bytes of a chunk, or those that `request` asks for, computed in this thread.
+        """Return the encoded bytes of a chunk, or the part in `request`, computed in this thread.
 
-        Raises whatever reading the source raises; failures are not kept.
+        Raises what reading the source raises; failures are not cached.
         """
         return self._reader.read(chunk, request)
 
     async def get(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
-        """Return what `read` does, computed in the view's own threads.
+        """Return the result of `read`, computed in the view's own threads.
 
-        However many ask at a time, it is computed once. When all who wait have been cancelled, so is the computation.
+        Concurrent callers share one computation. It is cancelled when all of them have been cancelled.
 
         Raises
         ------
         Busy
             If the pool's queue is full.
         Changed
-            If the source changed while it was read. Otherwise whatever reading the source raises.
+            If the source changed while it was read. Otherwise what reading the source raises.
         """
         return await self._reader.get(chunk, request)
 
     def content_of(self, key: str, request: ByteRequest | None = None) -> bytes | None:
-        """Return the bytes under `key`, or those that `request` asks for; None if there is no such key.
+        """Return the bytes under `key`, or the part in `request`; None if there is no such key.
 
-        A source that changes while it is read is read once more.
+        A source that changes while it is read is read again.
         """
         try:
             return self._content_of(key, request)
@@ -206,7 +206,7 @@ class ZarrView:
         return None if entry is None else requested(entry.content, request)
 
     async def content_at(self, key: str, request: ByteRequest | None = None) -> bytes | None:
-        """Return what `content_of` does, computed in the view's own threads."""
+        """Return the result of `content_of`, computed in the view's own threads."""
         try:
             return await self._content_at(key, request)
         except Changed:
@@ -221,12 +221,12 @@ class ZarrView:
     def names(self, path: str = "") -> tuple[str, ...] | None:
         """Return the documents and members right below the node at `path`, members with a slash; None if there is none.
 
-        No member is opened that the group's own documents do not hold.
+        It opens only members that are in the group's own documents.
         """
         return self._finder.names(path, may_open=True)
 
     def held_bytes(self) -> int:
-        """Return about what the view takes in memory, without chunks, once all its nodes have been asked for."""
+        """Return an estimate of the view's memory, without chunks, once all its nodes were requested."""
         written = self._finder.written(self._tree.root)
         return NODE_BYTES * written.nodes + 2 * sum(len(document.content) for document in written.documents.values())
 
@@ -256,14 +256,14 @@ class ZarrView:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing in the tree ever changes, as far as its groups may be opened to know."""
+        """Whether nothing in the tree ever changes, as far as its groups can be opened to check."""
         return self._finder.is_fixed
 
     @cached_property
     def fingerprint(self) -> str:
         """Depends on every document and every array's content; the same in every process where sources allow.
 
-        Of trees that change it says which tree it is, and not what it holds.
+        For trees that change it identifies the tree and not its content.
         """
         if not self.is_fixed:
             return digest(self.format.number, getattr(self.root, "fingerprint", "") or self._unique)
