@@ -1,13 +1,14 @@
 """How kernels are compiled: what Python calls, and what only kernels call.
 
-For every function numba compiles a wrapper for Python and one for C, which takes longer than many of ours do. Nobody
-calls them from C, and what only kernels call stays an ordinary function for Python: it is linked into them, no more.
+For every function numba compiles a wrapper for Python and one for C, which often takes longer than the function itself.
+No function here has a wrapper for C. Functions that only kernels call have none for Python and no machine code of
+their own: they are linked into the kernels.
 
-Where an argument is None, numba leaves out the branches that this rules out: of kernels for fields, nobody waits for
-more than what was asked for. Branches must say `is None` or `is not None` of an argument for that.
+If an argument is None, numba leaves out the branches that this rules out, so a kernel is compiled only for the fields
+that were requested. Such branches must test an argument by `is None` or `is not None`.
 
-Kernels copy and add up by loops: a slice that is set to another compiles the error message for unequal shapes with it,
-strings and all, for seconds.
+Kernels copy and sum in loops: an assignment between slices would also compile the error message for unequal shapes,
+which takes seconds.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 inner = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler)
-"""Compiles into the kernels that call it."""
+"""Compiles a function into the kernels that call it."""
 
 contracted = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, fastmath={"contract"})
-"""As `inner`, where a product and a sum may round once instead of twice."""
+"""As `inner`; a product and a sum may be fused and round once."""
 
 inlined = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, forceinline=True)
-"""Compiles into the very loops of the kernels that call it, which a call would keep from being vectorised."""
+"""Inlines a function into the loops of the kernels that call it; a call would prevent vectorisation."""
 
 
 class _Kept(FunctionCache):
-    """numba's files of compiled code, which help or stand aside: damaged, read-only or full, it is compiled again."""
+    """numba's files of compiled code. If they cannot be read or written, kernels are compiled again."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code for a signature, or None."""
@@ -59,7 +60,7 @@ class _Kept(FunctionCache):
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile what Python calls; kept on disk with all that it calls, where that can be."""
+    """Compile a function that Python calls; the code is cached on disk where possible, with all that it calls."""
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
     try:
@@ -70,7 +71,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _say(what: str) -> None:
-    """Say once what is wrong with kept kernels."""
+    """Warn once about cached kernels that cannot be read or written."""
     if not _said:
         log.warning("%s: they are compiled now, which may take a minute", what)
     _said.add(what)
