@@ -10,6 +10,11 @@ from mandeldask.web.browser.html import addresses
 from mandeldask.web.browser.items import Item, as_size
 from web_server import serving
 
+LEVELS = {
+    "axes": [{"name": name, "type": "space"} for name in "yx"],
+    "datasets": [{"path": "0/counts", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}],
+}
+
 TREES = {
     "photo": np.zeros((20, 30, 3), np.uint8),
     "nested": {
@@ -18,6 +23,12 @@ TREES = {
         "field": xr.Dataset({"t": (("y", "x"), np.eye(4), {"long_name": "<i>heat</i>", "units": "K"})}),
     },
     "many": {f"member {n}": np.zeros(n + 1) for n in range(250)},
+    "levels": xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs={"ome": {"version": "0.5", "multiscales": [LEVELS]}}),
+            "/0": xr.Dataset({"counts": (("y", "x"), np.zeros((2048, 1024), "u1"))}),
+        }
+    ),
     "table": pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}),
 }
 
@@ -77,6 +88,14 @@ def test_a_page_of_an_array_says_what_it_is_and_how_to_open_it(client):
     ):
         assert said in text
     assert 'data-levels="../../../zarr/v3/images/nested/field/t"' in text
+
+
+def test_no_levels_are_made_of_the_levels_of_an_image(client):
+    for page in ("/browse/levels/0/counts", "/browse/levels/0"):
+        text = client.get(page).text
+        assert "counts" in text
+        assert "/images/" not in text
+    assert client.get("/zarr/v3/levels/0/counts/zarr.json").status_code == 200
 
 
 def test_large_groups_are_searched_and_paged(client):

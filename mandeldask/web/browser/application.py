@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote
 
 from mandeldask.multiscales import dimensions
 from mandeldask.web.browser import html
-from mandeldask.web.browser.items import Item, item_at, members_of, names_in
+from mandeldask.web.browser.items import Item, is_in_levels, item_at, members_of, names_in
 from mandeldask.web.browser.searching import search
 from mandeldask.web.catalog import IMAGES
 from mandeldask.web.messages import Refusal, Reply, Request
@@ -92,7 +92,8 @@ class Browser:
         item = await item_at(found, found.key, names[-1] if names else "")
         if item is None:
             raise Refusal(404, "there is nothing of this name")
-        place = Place(found, tuple(names), root, base)
+        makes_levels = self.catalog.has_images and not await is_in_levels(found, found.key)
+        place = Place(found, tuple(names), root, base, makes_levels)
         if item.is_group:
             return await self._group(place, item, await names_in(found, found.key), query)
         return self._array(place, item, await _coordinates(place, item))
@@ -134,7 +135,8 @@ class Browser:
         values = {"zarr": f"{url}/{paths[0]}", "levels": url, "kind": "image", "coordinates": ""}
         return f'<section id="view" class="view" {html.data(values)}></section>'
 
-    def _thumbnail(self, place: Place, item: Item) -> dict[str, str]:
+    @staticmethod
+    def _thumbnail(place: Place, item: Item) -> dict[str, str]:
         """Return where the picture of a member is, for a script that draws it small; nothing if it is not drawn."""
         names = (*place.names, *item.name.split("/"))
         url = f"{place.root}zarr/v3/"
@@ -142,14 +144,10 @@ class Browser:
             return {}
         if item.is_group:  # an image that has levels of its own
             return {"levels": f"{url}{html.as_url(names)}"}
-        if item.is_large and self.catalog.has_images:
-            return {"levels": f"{url}{self._image(names)}"}
+        if item.is_large and place.makes_levels:
+            return {"levels": f"{url}{IMAGES}/{html.as_url(names)}"}
         read = item.nbytes if item.is_large else item.plane_nbytes
         return {"zarr": f"{url}{html.as_url(names)}"} if 0 < (read or 0) <= THUMBNAIL_BYTES else {}
-
-    def _image(self, names: Sequence[str]) -> str:
-        """Return the path of an array's levels below ``zarr/v3/``, if there are any."""
-        return f"{IMAGES}/{html.as_url(names)}" if self.catalog.has_images else ""
 
     @staticmethod
     def _rows(place: Place, items: Sequence[Item]) -> str:
@@ -165,9 +163,10 @@ class Browser:
         }
         return f'<section id="rows" class="rows" {html.data(data)}><h2>Rows</h2></section>'
 
-    def _array(self, place: Place, item: Item, coordinates: Sequence[str]) -> bytes:
+    @staticmethod
+    def _array(place: Place, item: Item, coordinates: Sequence[str]) -> bytes:
         """Return the page of an array."""
-        image = self._image(place.names) if item.draws else ""
+        image = f"{IMAGES}/{html.as_url(place.names)}" if item.draws and place.makes_levels else ""
         data = {
             "zarr": f"{place.root}zarr/v3/{place.zarr}",
             "levels": f"{place.root}zarr/v3/{image}" if image else "",
@@ -204,6 +203,8 @@ class Place:
     """Relative URL of the server's root."""
     base: str
     """URL of the server's root as the client sees it."""
+    makes_levels: bool
+    """Whether the server makes levels of images here."""
 
     @property
     def title(self) -> str:

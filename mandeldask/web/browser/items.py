@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mandeldask.images.levels import is_image, is_large_image
 from mandeldask.multiscales import dimensions
 from mandeldask.zarrview.entries import Document
+from mandeldask.zarrview.imaged import has_levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,6 +137,13 @@ async def members_of(found: Found, path: str, names: Sequence[str]) -> list[Item
     """Return the items of some members of the group at `path`; those that cannot be opened are left out."""
     items = [await item_at(found, f"{path}/{name}" if path else name, name) for name in names]
     return [item for item in items if item is not None]
+
+
+async def is_in_levels(found: Found, path: str) -> bool:
+    """Return whether the node at `path` is, or is in, an image that has its own levels: no others are made of it."""
+    names = path.split("/") if path else []
+    items = [await item_at(found, "/".join(names[:depth]), "") for depth in range(len(names) + 1)]
+    return any(item is not None and has_levels(item.attrs) for item in items)
 
 
 async def names_in(found: Found, path: str) -> list[str]:
