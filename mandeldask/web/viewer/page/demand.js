@@ -5,7 +5,8 @@ import { previews, tilesInSight } from "../picture/scene.js";
 
 const CHEAP_MS = 700; // tiles that take longer are not asked for twice as fine
 const SLOW_MS = 2500; // before those that take longer, a finer sketch is asked for
-const LATEST = 0.3; // part of the last tile in the pace
+const LATEST = 0.3; // part of the last tile or sketch in what is expected
+const LATER = 0.15; // part of the last tile in the pace
 
 export class Demand {
   #view; // of the last requests
@@ -16,7 +17,8 @@ export class Demand {
     this.loader = loader;
     this.field = source.fields.includes("smooth") ? "smooth" : source.fields[0];
     this.antialias = true;
-    this.pace = 0; // milliseconds that a tile takes, as far as the last ones tell
+    this.pace = 0; // milliseconds that a tile took lately
+    this.expected = 0; // the same, from sketches too
   }
 
   /**
@@ -30,7 +32,7 @@ export class Demand {
     this.#view = view;
     const level = this.source.level(view);
     const own = tilesInSight(view, level, screen, at);
-    const first = previews(view, level, screen, at, this.source, tiles, this.pace > SLOW_MS);
+    const first = previews(view, level, screen, at, this.source, tiles, this.expected > SLOW_MS);
     if (moving) return [...first, ...own];
     this.source.prepare(view, this.field);
     const here = own.map(({ key }) => tiles.get(key)).filter(Boolean);
@@ -62,10 +64,12 @@ export class Demand {
     return tile;
   }
 
-  /** Learn from the time of a tile, or of a sketch of one. */
+  /** Learn from the time of a tile, or of a sketch of one, which says only whether tiles are slow. */
   #took(milliseconds, pixels) {
     const [height, width] = this.source.level(this.#view).shape;
-    this.pace += LATEST * ((milliseconds * width * height) / pixels - this.pace);
+    const whole = (milliseconds * width * height) / pixels;
+    this.expected += LATEST * (whole - this.expected);
+    if (pixels >= width * height) this.pace += LATER * (milliseconds - this.pace);
   }
 
   async #located(request, field) {
