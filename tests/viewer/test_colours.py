@@ -17,6 +17,7 @@ from viewing import PROVEN, check, place, settle, show, values
 pytestmark = pytest.mark.external
 
 SEAHORSE = ("-0.7436438870371587", "0.1318259042053119")
+INSIDE = (5, 6, 14)
 START = place(*SEAHORSE, Fraction(2) ** -14)
 
 
@@ -46,6 +47,17 @@ def test_webgl_draws_what_the_definition_says(page, server, look):
     off = np.abs(drawn - picture(page)).max(axis=-1)
     assert (off <= 2).mean() > 0.998  # float32 against float64 where a palette is steep
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 500
+
+
+@pytest.mark.parametrize("antialias", ["off", "on"])
+def test_periods_have_colours_with_smooth_edges_too(page, server, antialias):
+    show(page, server, place("-0.5", "0", Fraction(1, 200), inside="period", antialias=antialias))
+    drawn = picture(page)
+    middle, disc = drawn[210, 320], drawn[210, 220]  # periods 1 and 2
+    assert min(middle.max(), disc.max()) > 60
+    assert not np.array_equal(middle, disc)
+    black = (drawn == INSIDE).all(axis=-1)
+    assert black.mean() < 0.01
 
 
 def test_a_picture_drawn_part_by_part_is_the_whole_picture(page, server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import servers
-from viewing import CAPPED, PATIENCE_MS, PROVEN, check, place, said, settle, show, state, until, values
+from viewing import CAPPED, PATIENCE_MS, PROVEN, SIZE, check, place, said, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -188,11 +189,13 @@ def test_a_picture_leads_back_to_its_place(page, server):
     show(page, server, place(*SEAHORSE, Fraction(2) ** -20, palette="lagoon"))
     seen = state(page)
     page.keyboard.press("s")
+    page.fill("#size", "1000")
     with page.expect_download() as saved:
         page.click("#save")
     path = saved.value.path()
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG")
+    assert struct.unpack(">II", content[16:24]) == (1000, round(1000 * SIZE["height"] / SIZE["width"]))
     show(page, server)
     page.evaluate(
         """(bytes) => {

@@ -35,9 +35,9 @@ export class Demand {
     const first = previews(view, level, screen, at, this.source, tiles, this.expected > SLOW_MS);
     if (moving) return [...first, ...own];
     this.source.prepare(view, this.field);
-    const here = own.map(({ key }) => tiles.get(key)).filter(Boolean);
-    if (here.length < own.length) return [...first, ...own];
-    return [...own, ...here.flatMap((tile) => this.#improvements(tile)), ...this.#finer(view, screen, at)];
+    if (!own.every(({ key }) => tiles.get(key))) return [...first, ...own];
+    const finer = this.#finer(view, screen, at);
+    return [...own, ...this.#proofs(own, tiles), ...finer, ...this.#proofs(finer, tiles)];
   }
 
   /** The level that smooths edges, twice as fine, and the view and screen that show it; null where none is wanted. */
@@ -78,10 +78,12 @@ export class Demand {
     return { ...job, width, height };
   }
 
-  /** What proves pixels of a tile to be inside. */
-  #improvements(tile) {
-    const { key, level, row, col } = tile;
-    return tile.proved ? [] : [{ key: `${key}~period`, improves: tile, level, row, col }];
+  /** What proves pixels of loaded tiles to be inside. */
+  #proofs(requests, tiles) {
+    return requests
+      .map(({ key }) => tiles.get(key))
+      .filter((tile) => tile && !tile.proved)
+      .map((tile) => ({ key: `${tile.key}~period`, improves: tile, level: tile.level, row: tile.row, col: tile.col }));
   }
 
   #finer(view, screen, at) {

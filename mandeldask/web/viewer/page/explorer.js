@@ -186,7 +186,8 @@ export class Explorer {
     }
     const fine = this.#motion ? null : this.demand.fineLevel(view, canvas);
     const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
-    if (!better?.every(({ tile }) => tile.level.key === fine.level.key)) painter.draw(drawn, 1, style);
+    const whole = better?.every(({ tile }) => tile.proved && tile.level.key === fine.level.key);
+    if (!whole) painter.draw(drawn, 1, style);
     else if (!painter.refine(better, style, REFINE_MS)) this.refresh();
   }
 

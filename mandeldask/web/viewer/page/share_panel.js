@@ -16,12 +16,14 @@ export function startSharing(page) {
   on("xarray", () => copy(xarray(explorer.view, source, canvas), "Python code"));
   on("zarr", () => copy(source.zarrUrl(explorer.view).url, "Zarr URL"));
   on("save", async () => {
-    const times = Number(element("size").value);
+    const { value } = element("size");
     const button = element("save");
     button.disabled = true;
     try {
       const { href } = new URL(hashOf(explorer.view), location.href);
-      const picture = await snapshot(page, times, (text) => notice(text, Number.POSITIVE_INFINITY));
+      const picture = await snapshot(page, value === "" ? canvas.width : Number(value), (text) =>
+        notice(text, Number.POSITIVE_INFINITY),
+      );
       saveBlob(await withLink(picture, href), "mandeldask.png");
       notice("Picture saved. Drop it on this page to come back here.", 5);
     } catch (error) {

@@ -1,21 +1,24 @@
-/** A picture of the view at several times its size, drawn by an explorer of its own. */
+/** A picture of the view at any size, drawn by an explorer of its own. */
 
 import { painterFor } from "../picture/painter.js";
 import { Explorer } from "./explorer.js";
 
+const LEAST_WIDTH = 16;
 const MOST_PIXELS = 2 ** 26;
 
 /**
  * @param page parts of the page
- * @param {number} times pixels of the picture to one of the screen, along each side
+ * @param {number} width pixels from left to right; the height follows the screen's
  * @param {(text: string) => void} tell
  * @returns {Promise<Blob>}
  */
-export async function snapshot({ explorer, loader, canvas }, times, tell) {
+export async function snapshot({ explorer, loader, canvas }, width, tell) {
+  if (!Number.isInteger(width) || width < LEAST_WIDTH)
+    throw new Error(`A picture has a whole number of pixels across, ${LEAST_WIDTH} at least.`);
+  const height = Math.max(1, Math.round((canvas.height * width) / canvas.width));
   const picture = document.createElement("canvas");
-  [picture.width, picture.height] = [canvas.width * times, canvas.height * times];
-  if (picture.width * picture.height > MOST_PIXELS)
-    throw new Error("A picture of that size does not fit in this browser.");
+  [picture.width, picture.height] = [width, height];
+  if (width * height > MOST_PIXELS) throw new Error("A picture of that size does not fit in this browser.");
   const { source, view } = explorer;
   await new Promise((resolve, reject) => {
     const events = {
@@ -32,7 +35,7 @@ export async function snapshot({ explorer, loader, canvas }, times, tell) {
     own.still = true;
     own.demand.field = explorer.demand.field;
     own.demand.antialias = explorer.demand.antialias;
-    own.go(view.zoom(view.scale - Math.log2(times)));
+    own.go(view.zoom(view.scale - Math.log2(width / canvas.width)));
   });
   return await new Promise((resolve, reject) =>
     picture.toBlob(

@@ -10,6 +10,7 @@ import { STEPS } from "./palettes.js";
 const FLAT = 0.03; // iterations a pixel: slopes below this fade out
 const STEEP = 2; // above this nothing can be made out, and the light fades too
 const GOLDEN = 0.61803398875; // of a turn between periods
+const DIM = 72; // the least light of a period, which the dark end of a palette would hide
 const LIGHT = [-0.6, -0.8]; // from the upper left
 const RING = Math.LN2; // 1 / (ln 2 · slope) is about the distance to the set, in pixels
 
@@ -57,7 +58,7 @@ function inside(value, x, y, { inside: how, insideColour, palette, offset }) {
     return insideColour.map((part, at) => Math.min(255, part + stripe * [0.7, 0.8, 1.3][at]));
   }
   if (value === UNKNOWN || how !== "period") return insideColour;
-  return inPalette(palette, (value - PROVEN) * GOLDEN + offset).map((part) => 0.75 * part);
+  return inPalette(palette, (value - PROVEN) * GOLDEN + offset).map((part) => DIM + (1 - DIM / 255) * 0.85 * part);
 }
 
 /** A colour in more (above 0) or less light. */

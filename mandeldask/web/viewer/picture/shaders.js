@@ -108,7 +108,7 @@ vec3 unescaped(uint value, ivec2 pixel) {
     return inside + stripe * vec3(0.7, 0.8, 1.3);
   }
   if (value == UNKNOWN || !periods) return inside;
-  return 0.75 * inPalette(fract(float(value - PROVEN) * 0.61803398875) + look.y);
+  return 72.0 + (1.0 - 72.0 / 255.0) * 0.85 * inPalette(fract(float(value - PROVEN) * 0.61803398875) + look.y);
 }
 
 vec3 underLight(vec3 rgb, float light) {
