@@ -39,6 +39,7 @@ export class Plane {
 
   #boost = 0;
   #pyramids = new Map(); // spec -> promise of an opened pyramid
+  #prepared = ""; // what was opened ahead last
   #reach = new Map(); // bits of a tile, band and boost -> levels that the server opens there
 
   /**
@@ -130,7 +131,7 @@ export class Plane {
     return this.julia === "";
   }
 
-  /** Open what a view may need next of a field. */
+  /** Open what a view may need next of a field, once: where that fails, tiles will say why. */
   prepare(view, field) {
     const { n } = this.level(view);
     const band = Math.floor((n - 1) / LEVELS);
@@ -138,8 +139,11 @@ export class Plane {
     const depth = (band + 1) * LEVELS;
     const extent = { m: 1n, e: WIDTH_BITS - depth };
     const [p, q] = view.cell(0, 0, extent, extent);
+    const key = [band, p, q, field, this.#boost].join();
+    if (key === this.#prepared) return;
+    this.#prepared = key;
     for (const bits of [SKETCH_BITS, TILE_BITS]) {
-      this.#opened(band + 1, p, q, 1, { bits, field }).catch(() => {}); // the tiles will say why
+      this.#opened(band + 1, p, q, 1, { bits, field }).catch(() => {});
     }
   }
 
