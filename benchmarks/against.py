@@ -1,6 +1,6 @@
 """Is a checkout slower than another? ``python benchmarks/against.py OLD NEW [--rounds 7]``: two checkouts' folders.
 
-Times tiles by two processes that take turns, CPU seconds of one core, and prints the ratio new / old of the least
+Times tiles by two processes that take turns, in CPU seconds, and prints the ratio new / old of the least
 times, for each kind of tile and as a geometric mean.
 """
 
@@ -27,9 +27,9 @@ for kernel, grid in tiles.values():
 print("ready", flush=True)
 for line in sys.stdin:
     kernel, grid = tiles[line.strip()]
-    start = time.thread_time()
+    start = time.process_time()
     kernel(grid)
-    print(time.thread_time() - start, flush=True)
+    print(time.process_time() - start, flush=True)
 """
 
 COUNTS, FIELDS = ["iterations"], ["iterations", "smooth", "distance"]
