@@ -91,7 +91,7 @@ def test_a_page_of_an_array_says_what_it_is_and_how_to_open_it(client):
 
 
 def test_no_levels_are_made_of_the_levels_of_an_image(client):
-    for page in ("/browse/levels/0/counts", "/browse/levels/0"):
+    for page in ("/browse/levels/0/counts", "/browse/levels/0", "/browse/levels?q=counts"):
         text = client.get(page).text
         assert "counts" in text
         assert "/images/" not in text

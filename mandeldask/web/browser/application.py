@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote
 
 from mandeldask.multiscales import dimensions
 from mandeldask.web.browser import html
-from mandeldask.web.browser.items import Item, is_in_levels, item_at, members_of, names_in
+from mandeldask.web.browser.items import Item, below, is_in_levels, item_at, members_of, names_in
 from mandeldask.web.browser.searching import search
 from mandeldask.web.catalog import IMAGES
 from mandeldask.web.messages import Refusal, Reply, Request
@@ -92,11 +92,11 @@ class Browser:
         item = await item_at(found, found.key, names[-1] if names else "")
         if item is None:
             raise Refusal(404, "there is nothing of this name")
-        makes_levels = self.catalog.has_images and not await is_in_levels(found, found.key)
-        place = Place(found, tuple(names), root, base, makes_levels)
+        place = Place(found, tuple(names), root, base)
         if item.is_group:
             return await self._group(place, item, await names_in(found, found.key), query)
-        return self._array(place, item, await _coordinates(place, item))
+        image = await self._image(found, found.key, names) if item.draws else ""
+        return _array(place, item, await _coordinates(place, item), image)
 
     async def _group(self, place: Place, item: Item, names: Sequence[str], query: dict[str, str]) -> bytes:
         """Return the page of a group, or of the server itself."""
@@ -107,7 +107,7 @@ class Browser:
         number = min(max(1, int(query["page"]) if query.get("page", "").isdecimal() else 1), pages)
         shown = chosen[(number - 1) * ROWS : number * ROWS]
         items = await members_of(place.found, place.found.key, shown)
-        thumbnails = {each.name: self._thumbnail(place, each) for each in items}
+        thumbnails = {each.name: await self._thumbnail(place, each) for each in items}
         prefix = f"{place.root}browse/{''.join(quote(name, safe='') + '/' for name in place.names)}"
         table = html.table_of(items, prefix, thumbnails)
         body = [
@@ -135,8 +135,7 @@ class Browser:
         values = {"zarr": f"{url}/{paths[0]}", "levels": url, "kind": "image", "coordinates": ""}
         return f'<section id="view" class="view" {html.data(values)}></section>'
 
-    @staticmethod
-    def _thumbnail(place: Place, item: Item) -> dict[str, str]:
+    async def _thumbnail(self, place: Place, item: Item) -> dict[str, str]:
         """Return where the picture of a member is, for a script that draws it small; nothing if it is not drawn."""
         names = (*place.names, *item.name.split("/"))
         url = f"{place.root}zarr/v3/"
@@ -144,10 +143,15 @@ class Browser:
             return {}
         if item.is_group:  # an image that has levels of its own
             return {"levels": f"{url}{html.as_url(names)}"}
-        if item.is_large and place.makes_levels:
-            return {"levels": f"{url}{IMAGES}/{html.as_url(names)}"}
+        if item.is_large and (image := await self._image(place.found, below(place.found.key, item.name), names)):
+            return {"levels": f"{url}{image}"}
         read = item.nbytes if item.is_large else item.plane_nbytes
         return {"zarr": f"{url}{html.as_url(names)}"} if 0 < (read or 0) <= THUMBNAIL_BYTES else {}
+
+    async def _image(self, found: Found, path: str, names: Sequence[str]) -> str:
+        """Return where the server makes levels of the array at `path`, below ``zarr/v3/``; "" if it makes none."""
+        made = self.catalog.has_images and not await is_in_levels(found, path)
+        return f"{IMAGES}/{html.as_url(names)}" if made else ""
 
     @staticmethod
     def _rows(place: Place, items: Sequence[Item]) -> str:
@@ -163,33 +167,6 @@ class Browser:
         }
         return f'<section id="rows" class="rows" {html.data(data)}><h2>Rows</h2></section>'
 
-    @staticmethod
-    def _array(place: Place, item: Item, coordinates: Sequence[str]) -> bytes:
-        """Return the page of an array."""
-        image = f"{IMAGES}/{html.as_url(place.names)}" if item.draws and place.makes_levels else ""
-        data = {
-            "zarr": f"{place.root}zarr/v3/{place.zarr}",
-            "levels": f"{place.root}zarr/v3/{image}" if image else "",
-            "type": item.type_name,
-            "coordinates": " ".join(quote(name, safe="") for name in coordinates),
-            "kind": "text" if item.kind == "column" and not item.is_number else item.kind,
-            "name": place.title,
-        }
-        shape = " × ".join(f"{size:,} {dim}".strip() for size, dim in item.sides) or "one value"
-        facts = {"Shape": shape, "Type": item.type_name, "Chunks": " × ".join(map(str, item.chunks)), "Size": item.size}
-        rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
-        body = [
-            html.breadcrumbs(place.root, place.names),
-            '<main class="array">',
-            f'<section id="view" class="view" {html.data(data)}>',
-            "<noscript><p>Drawing it needs JavaScript.</p></noscript></section>",
-            f'<section class="about"><h1>{escape(place.title)}</h1><dl class="facts">{rows}</dl></section>',
-            html.attributes_of(item.attrs),
-            html.addresses(place.base, place.root, place.zarr, image, item),
-            "</main>",
-        ]
-        return html.page(f"{place.title} · mandeldask", place.root, _folder(), "\n".join(body), SCRIPT)
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -203,8 +180,6 @@ class Place:
     """Relative URL of the server's root."""
     base: str
     """URL of the server's root as the client sees it."""
-    makes_levels: bool
-    """Whether the server makes levels of images here."""
 
     @property
     def title(self) -> str:
@@ -215,6 +190,32 @@ class Place:
     def zarr(self) -> str:
         """Its path below ``zarr/v3/``."""
         return html.as_url(self.names)
+
+
+def _array(place: Place, item: Item, coordinates: Sequence[str], image: str) -> bytes:
+    """Return the page of an array."""
+    data = {
+        "zarr": f"{place.root}zarr/v3/{place.zarr}",
+        "levels": f"{place.root}zarr/v3/{image}" if image else "",
+        "type": item.type_name,
+        "coordinates": " ".join(quote(name, safe="") for name in coordinates),
+        "kind": "text" if item.kind == "column" and not item.is_number else item.kind,
+        "name": place.title,
+    }
+    shape = " × ".join(f"{size:,} {dim}".strip() for size, dim in item.sides) or "one value"
+    facts = {"Shape": shape, "Type": item.type_name, "Chunks": " × ".join(map(str, item.chunks)), "Size": item.size}
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
+    body = [
+        html.breadcrumbs(place.root, place.names),
+        '<main class="array">',
+        f'<section id="view" class="view" {html.data(data)}>',
+        "<noscript><p>Drawing it needs JavaScript.</p></noscript></section>",
+        f'<section class="about"><h1>{escape(place.title)}</h1><dl class="facts">{rows}</dl></section>',
+        html.attributes_of(item.attrs),
+        html.addresses(place.base, place.root, place.zarr, image, item),
+        "</main>",
+    ]
+    return html.page(f"{place.title} · mandeldask", place.root, _folder(), "\n".join(body), SCRIPT)
 
 
 async def _coordinates(place: Place, item: Item) -> list[str]:

@@ -133,9 +133,14 @@ async def item_at(found: Found, path: str, name: str) -> Item | None:
     return Item.of(name, json.loads(entry.content)) if isinstance(entry, Document) else None
 
 
+def below(path: str, name: str) -> str:
+    """Return the path of a member of the group at `path`."""
+    return f"{path}/{name}" if path else name
+
+
 async def members_of(found: Found, path: str, names: Sequence[str]) -> list[Item]:
     """Return the items of some members of the group at `path`; those that cannot be opened are left out."""
-    items = [await item_at(found, f"{path}/{name}" if path else name, name) for name in names]
+    items = [await item_at(found, below(path, name), name) for name in names]
     return [item for item in items if item is not None]
 
 

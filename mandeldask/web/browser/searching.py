@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mandeldask.web.browser.items import item_at, names_in
+from mandeldask.web.browser.items import below, item_at, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,6 +59,6 @@ async def search(found: Found, names: Iterable[str], wanted: str) -> Matches:
 
 async def _below(found: Found, path: str) -> Sequence[str]:
     """Return the names in the member at `path`: none if it is an array, or cannot be opened."""
-    key = f"{found.key}/{path}" if found.key else path
+    key = below(found.key, path)
     item = await item_at(found, key, path)
     return await names_in(found, key) if item is not None and item.is_group else ()

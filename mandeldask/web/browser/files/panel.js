@@ -127,26 +127,23 @@ function mapControls(look, choose) {
     ...Object.keys(MAPS).map((name) => element("option", { value: name }, name)),
   );
   select.value = channel.map;
-  const turn = element("input", {
+  return element("div", {}, labelled("Colours", select), labelled("Inverted", box(channel, "inverted", choose)));
+}
+
+/** A check box for a property of a channel. */
+function box(channel, name, changed) {
+  const input = element("input", {
     type: "checkbox",
-    checked: channel.inverted,
+    checked: channel[name],
     change: () => {
-      channel.inverted = turn.checked;
-      choose();
+      channel[name] = input.checked;
+      changed();
     },
   });
-  return element("div", {}, labelled("Colours", select), labelled("Inverted", turn));
+  return input;
 }
 
 function channelControls(view, channel, index, update) {
-  const active = element("input", {
-    type: "checkbox",
-    checked: channel.active,
-    change: () => {
-      channel.active = active.checked;
-      update();
-    },
-  });
   const color = element("input", {
     type: "color",
     value: `#${channel.color}`,
@@ -160,7 +157,7 @@ function channelControls(view, channel, index, update) {
     "fieldset",
     { class: "channel" },
     element("legend", {}, channel.label),
-    element("div", { class: "line" }, labelled("Shown", active), color),
+    element("div", { class: "line" }, labelled("Shown", box(channel, "active", update)), color),
     ...limitControls(view, channel, index, update),
   );
 }
