@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import urlencode
 
 import matplotlib as mpl
 import numpy as np
+
+SIZE = {"width": 1200, "height": 900}
+IDLE = "#view[data-state=idle]"
+
+
+def shown(tab, address, path, wait=IDLE, **state):
+    """Open a page in the state that a link of it says."""
+    tab.goto(f"{address}/browse/{path}" + (f"#{urlencode(state)}" if state else ""))
+    tab.wait_for_selector(wait)
 
 
 def pixels(tab):
