@@ -8,6 +8,7 @@ from zarr.codecs import BloscCodec, ZstdCodec
 
 from browsed import DEEP, FIELD, HEIGHT, LABELS, PARTS, PHOTO, TREES, WAVES
 from browsing import SIZE, expected, mapped, pixels, shown
+from viewing import until
 from web_server import serving
 
 pytestmark = [
@@ -43,7 +44,7 @@ def test_parts_of_complex_numbers_and_fields_of_structs_are_drawn(tab, server):
         seen = pixels(tab)
         np.testing.assert_array_equal(seen, expected(mapped(values, low, high, "gray"), seen, columns, rows), part)
     tab.get_by_label("Part").select_option("height")
-    tab.wait_for_function("() => location.hash.includes('viridis') && !location.hash.includes('part=')")
+    until(tab, "() => location.hash.includes('viridis') && !location.hash.includes('part=')")
     shown(tab, server, "points")
     assert tab.locator("tbody tr").nth(1).inner_text().split("\t")[2:] == ["ab", "1"]
 

@@ -10,6 +10,7 @@ import pytest
 
 from browsed import THIN
 from browsing import IDLE, expected, mapped, pixels, shown
+from viewing import until
 
 pytestmark = [
     pytest.mark.external,
@@ -28,7 +29,7 @@ def test_a_link_holds_the_whole_state(tab, server):
     tab.locator(".channel input[type=number]").first.fill("77")
     tab.locator(".channel input[type=number]").first.press("Enter")
     tab.locator(".channel input[type=checkbox]").last.uncheck()
-    tab.wait_for_function("location.hash.includes('ch1')")
+    until(tab, "location.hash.includes('ch1')")
     tab.wait_for_timeout(400)
     tab.wait_for_selector(IDLE)
     before, link = pixels(tab), tab.url
@@ -83,12 +84,12 @@ def test_tables_are_pages_of_rows(tab, server):
     assert tab.locator("#rows tbody tr").count() == 50
     tab.get_by_label("Page", exact=True).fill("3")
     tab.get_by_label("Page", exact=True).press("Enter")
-    tab.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 20")
+    until(tab, "document.querySelectorAll('#rows tbody tr').length === 20")
     assert tab.locator("#rows tbody tr").last.inner_text().split("\t") == ["119", "119", "row <119>", "29.75"]
     link = tab.url
     tab.goto("about:blank")
     tab.goto(link)
-    tab.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 20")
+    until(tab, "document.querySelectorAll('#rows tbody tr').length === 20")
 
 
 def test_a_link_holds_the_part_of_a_line(tab, server):
@@ -96,7 +97,7 @@ def test_a_link_holds_the_part_of_a_line(tab, server):
     for name, value in (("From element", "4000"), ("Elements", "200")):
         tab.get_by_label(name).fill(value)
         tab.get_by_label(name).press("Enter")
-    tab.wait_for_function("location.hash === '#from=4000&count=200'")
+    until(tab, "location.hash === '#from=4000&count=200'")
     link = tab.url
     tab.goto("about:blank")
     tab.goto(link)
