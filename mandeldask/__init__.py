@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal import atlas as atlas
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
-    from mandeldask.lazy.images import pyramid as pyramid
+    from mandeldask.image_pyramid import pyramid as pyramid
     from mandeldask.lazy.tree import open_pyramid as open_pyramid
     from mandeldask.lazy.window import window as window
     from mandeldask.notebook.widget import view as view
@@ -49,7 +49,7 @@ _MODULES = {
     "limit_caches": "mandeldask.cache_control",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
-    "pyramid": "mandeldask.lazy.images",
+    "pyramid": "mandeldask.image_pyramid",
     "render": "mandeldask.picture",
     "serve": "mandeldask.app",
     "suggest_maxiter": "mandeldask.fractal.suggest_maxiter",

@@ -7,7 +7,6 @@ import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
@@ -22,10 +21,9 @@ from mandeldask.lazy.described import described
 from mandeldask.lazy.origin import origin_of
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.cache import TileCache
-from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.formats import V2, V3, Format
 from mandeldask.zarrview.imaged import PYRAMIDS, Making, with_levels
-from mandeldask.zarrview.kept_levels import kept_in
+from mandeldask.zarrview.kept_levels import kept_in_folder
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node
 from mandeldask.zarrview.view import ZarrView
 
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
     from mandeldask.exports.targets import Target
     from mandeldask.lazy.described import WindowLike
     from mandeldask.progress import Amount
-
-CACHE_BYTES = 10 * 2**30
-"""What a folder of levels takes on the disk, by default as that of a server."""
 
 MAX_ELEMENTS = 2**40
 """Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
@@ -201,7 +196,7 @@ def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
     if method not in PYRAMIDS:
         msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {method!r}"
         raise ValueError(msg)
-    return Making(method, None if folder is None else kept_in(CacheFile(Path(folder), CACHE_BYTES)))
+    return Making(method, None if folder is None else kept_in_folder(folder))
 
 
 def _check_reachable(target: Target, executor: Executor | None) -> None:

@@ -190,7 +190,7 @@ def _group(variables: Mapping[str, xr.Variable]) -> Node:
 
 def _image() -> Node:
     """Return an image of five dimensions with two levels, as OME-Zarr."""
-    from mandeldask.lazy.images import pyramid  # noqa: PLC0415  dask, which no other array here needs
+    from mandeldask.image_pyramid import pyramid  # noqa: PLC0415  dask, which no other array here needs
 
     values = (numbers(IMAGE) % 251).astype("uint8")
     rule = "n % 251, n being the number at level 0; of level 1, which takes every second row and column, too"

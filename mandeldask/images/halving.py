@@ -89,6 +89,10 @@ class Halvings:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.source, self.levels, self._block)
 
+    def kept_by(self, kept: Kept) -> Halvings:
+        """Return the same, its tiles kept for longer."""
+        return Halvings(self.source, self.levels, self._block, kept)
+
     def read(self, level: int, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of a window of a level, from 1.
 

@@ -120,8 +120,9 @@ class ImageLevels:
 
     def attributes_of(self, level: int, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the attributes of a level's array, given those of the finest."""
-        factors = {self.dims[axis]: 2.0**level for axis in self.halved}
-        return coarser_attributes(attrs, self.dims, self.shape_of(level), factors) if level else dict(attrs)
+        names = self.names or self.dims
+        factors = {names[axis]: 2.0**level for axis in self.halved}
+        return coarser_attributes(attrs, names, self.shape_of(level), factors) if level else dict(attrs)
 
     def attributes(self, name: str, channels: Sequence[Channel] = ()) -> dict[str, Any]:
         """Return the attributes of the group of levels, for both formats; level k's array is ``<k>/<name>``."""

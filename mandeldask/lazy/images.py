@@ -1,8 +1,8 @@
-"""pyramid: any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
+"""Any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -18,8 +18,7 @@ from mandeldask.images.tiling import TILE
 from mandeldask.internals.xarray_names import content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-    from typing import Literal
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,61 +70,38 @@ class LevelBlock:
         return normalize_token((type(self).__name__, source.fingerprint, repr(self.halvings.levels), self.level))
 
 
-def pyramid(
-    array: Any,
-    method: Literal["mean", "stride", "mode"] = "mean",
+def tree_of_levels(
+    given: xr.DataArray,
+    found: ImageLevels,
+    identity: str,
     *,
-    axes: Sequence[int | str] | None = None,
     name: str | None = None,
+    keeping: Callable[[Halvings], Halvings] | None = None,
 ) -> xr.DataTree:
     """Return the levels of an array as groups "0" (the array), "1", ..., nothing of them computed.
 
-    Every level is made from the next finer one. What is needed of an array to make a level is remembered, so that its
-    elements are read once for all levels, whichever are computed first. The coarsest level has at most 512 elements
-    along the axes that are halved.
-
     Parameters
     ----------
-    array : DataArray, or an array of numpy, dask or zarr
-        With two axes of space or three. Its axes come in OME-Zarr's order: time, channels and others, then space.
-    method : {"mean", "stride", "mode"}
-        Means, rounded once from exact sums, half to even, without NaN and missing values (the `_FillValue` of the
-        array's attributes or encoding); every second element; or the most frequent value, for labels: of several the
-        least.
-    axes : sequence of int or str, optional
-        The axes that are halved, two or three, by place or name; by default the last two that are no channels.
+    given : DataArray
+        The array.
+    found : ImageLevels
+        The order of its axes, and how its levels are made.
+    identity : str
+        Of its content: equal only where every element is equal.
     name : str, optional
         Name of the array in each group; the array's own, or "image".
-
-    Returns
-    -------
-    DataTree
-        The root has the attributes of OME-Zarr and zarr-conventions for both formats. Coordinates along halved axes
-        are those of the middle of each cell, or of its first element for "stride"; positions that are evenly spaced
-        are the scale of the image.
-
-    Raises
-    ------
-    ValueError
-        If the array has fewer than two dimensions, or `axes` or `method` are none.
-    TypeError
-        If its elements have no mean.
-
-    Examples
-    --------
-    >>> tree = pyramid(np.arange(1500 * 2000, dtype="u4").reshape(1500, 2000))
-    >>> tree["2/image"].shape, int(tree["1/image"][0, 0])
-    ((375, 500), 1000)
+    keeping : callable, optional
+        Takes what makes the levels, and returns that which keeps what it makes.
     """
-    given = as_data_array(array)
-    found = image_levels(given.shape, tuple(map(str, given.dims)), axes, method)
     image = given.transpose(*(given.dims[axis] for axis in found.order))
-    levels = image_levels(
-        image.shape, found.dims, [found.dims[axis] for axis in found.halved], method, **_placed(image)
-    )
+    levels = replace(found, order=tuple(range(image.ndim)), **_placed(image, found.dims))
+    if not {"y", "x"} & set(image.coords):
+        levels = levels.for_viewers()
+    image = _renamed(image, levels.dims)
     label = str(name or given.name or "image")
-    source = Plain(image, _chunks(image), _missing(image), tokenize(image.variable))
+    source = Plain(image, _chunks(image), missing_of(image), identity)
     halvings = Halvings(source, levels)
+    halvings = halvings if keeping is None else keeping(halvings)
     datasets = {str(level): xr.Dataset({label: _level(image, halvings, level)}) for level in range(levels.count)}
     channels = channels_of(levels, source, source, label) if isinstance(content_of(image.variable), np.ndarray) else []
     root = xr.Dataset(attrs=levels.attributes(label, channels))
@@ -155,19 +131,32 @@ def as_data_array(array: Any) -> xr.DataArray:
     return xr.DataArray(xr.Variable(dims, lazy))  # which has no name, as a dask array has
 
 
-def _placed(image: xr.DataArray) -> dict[str, Any]:
-    """Return the scale, origin and units of the dimensions that have evenly spaced coordinates, and the placement."""
+def _renamed(image: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
+    """Return an array with other names of its dimensions; coordinates keep theirs, and select as before."""
+    names = {old: new for old, new in zip(image.dims, dims, strict=True) if old != new}
+    if any(new in image.coords and image.coords[new].dims != (old,) for old, new in names.items()):
+        return image
+    renamed = image.swap_dims(names)
+    for name in names.keys() & image.xindexes.keys():
+        renamed = renamed.set_xindex([name])
+    return renamed
+
+
+def _placed(image: xr.DataArray, names: Sequence[str]) -> dict[str, Any]:
+    """Return the scale, origin and units of the dimensions that have evenly spaced coordinates, and the placement.
+
+    They are by the names that the levels have for the dimensions.
+    """
     scale: dict[str, float] = {}
     origin: dict[str, float] = {}
     units: dict[str, str] = {}
-    for dim in map(str, image.dims):
-        spaced = regular(image[dim].values) if dim in image.coords and axis_type(dim) != "channel" else None
+    for given, dim in zip(image.dims, names, strict=True):
+        spaced = regular(image[given].values) if given in image.coords and axis_type(dim) != "channel" else None
         if spaced is not None:
             origin[dim], scale[dim] = spaced
-            unit = unit_of(image[dim].attrs.get("units"))
+            unit = unit_of(image[given].attrs.get("units"))
             units |= {dim: unit} if unit else {}
-    dims = tuple(map(str, image.dims))
-    placement = None if origin else placement_of(image.attrs, dims[-2:], image.shape[-2:])
+    placement = None if origin else placement_of(image.attrs, tuple(names[-2:]), image.shape[-2:])
     return {"scale": scale, "origin": origin, "units": units, "placement": placement}
 
 
@@ -179,7 +168,7 @@ def _chunks(image: xr.DataArray) -> tuple[int, ...]:
     return tuple(preferred.get(dim, TILE if at >= image.ndim - 2 else 1) for at, dim in enumerate(image.dims))
 
 
-def _missing(image: xr.DataArray) -> Any:
+def missing_of(image: xr.DataArray) -> Any:
     """Return the value that stands for missing elements, in addition to NaN."""
     value = image.attrs.get("_FillValue", image.attrs.get("missing_value"))
     return None if value is None else image.dtype.type(value)
@@ -202,7 +191,11 @@ def _level(image: xr.DataArray, halvings: Halvings, level: int) -> xr.DataArray:
         meta=np.empty((0,) * len(shape), image.dtype),
         name=f"level-{tokenize(block)}",
     )
-    return xr.DataArray(data, _coords(image, levels, level), image.dims, attrs=levels.attributes_of(level, image.attrs))
+    attrs = levels.attributes_of(level, image.attrs)
+    made = xr.DataArray(data, _coords(image, levels, level), image.dims, attrs=attrs)
+    for name in image.xindexes.keys() & made.coords.keys() - made.xindexes.keys():
+        made = made.set_xindex([name])
+    return made
 
 
 def _coarser_grid(coordinate: xr.DataArray, levels: ImageLevels, level: int) -> xr.DataArray:
@@ -218,20 +211,24 @@ def _coarser_grid(coordinate: xr.DataArray, levels: ImageLevels, level: int) -> 
 
 
 def _coords(image: xr.DataArray, levels: ImageLevels, level: int) -> dict[Hashable, Any]:
-    """Return the coordinates of a level: those of no halved dimension as they are, along one those of its cells."""
+    """Return the coordinates of a level: those of no halved dimension as they are, along one those of its cells.
+
+    Coordinates of several dimensions, one of which is halved, are left out.
+    """
     halved = {levels.dims[axis] for axis in levels.halved}
     kept: dict[Hashable, Any] = {
         name: _coarser_grid(coordinate, levels, level)
         for name, coordinate in image.coords.items()
         if not halved & set(map(str, coordinate.dims))
     }
-    for dim in halved & {str(name) for name in image.coords}:
-        coordinate = image[dim]
+    for name, coordinate in image.coords.items():
+        if name in kept or coordinate.ndim > 1:
+            continue
         starts = np.arange(0, coordinate.size, 2**level)
         if levels.method == "mean" and coordinate.dtype.kind in "uif":
             lengths = np.diff([*starts, coordinate.size])
             values = np.add.reduceat(coordinate.values.astype(np.float64), starts) / lengths
         else:
             values = coordinate.values[starts]
-        kept[dim] = (dim, values, coordinate.attrs)
+        kept[name] = (coordinate.dims, values, coordinate.attrs)
     return kept

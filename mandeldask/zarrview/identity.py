@@ -32,7 +32,7 @@ def digest(*items: object) -> str:
     """
     hashed = blake2b(digest_size=16)
     for item in items:
-        raw = item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogatepass")
+        raw = item if isinstance(item, (bytes, memoryview)) else str(item).encode("utf-8", "surrogatepass")
         hashed.update(len(raw).to_bytes(8, "little"))
         hashed.update(raw)
     lasting = all(is_lasting(item) for item in items if isinstance(item, str))
@@ -49,17 +49,18 @@ def is_lasting(identity: str) -> bool:
     return not (identity.endswith(PROCESS) and len(identity) == _LENGTH)
 
 
-def identity(data: Any) -> str:
-    """Return the identity of an array's content.
+def identity(data: Any, hashed_bytes: float = HASHED_BYTES) -> str:
+    """Return the identity of an array's content; that of larger ones than `hashed_bytes` is unique.
 
     Arrays in memory are identified by their elements, xarray's lazy wrappers by what they wrap. Other arrays promise
     by a `__dask_tokenize__` to be what it says, forever, as lazily indexed pyramids do. A dask array's own says its
     name only, which anyone may choose, and which stays as it is when a file changes: its functions must promise.
     """
     if isinstance(data, np.ma.MaskedArray):
-        return digest("masked", identity(np.ma.getdata(data)), identity(np.ma.getmaskarray(data)))
+        parts = np.ma.getdata(data), np.ma.getmaskarray(data)
+        return digest("masked", *(identity(part, hashed_bytes) for part in parts))
     if isinstance(data, np.ndarray):
-        return _of_elements(data)
+        return _of_elements(data, hashed_bytes)
     if hasattr(data, "__dask_graph__"):
         return _of_graph(data)
     return _of_promise(data) if hasattr(data, "__dask_tokenize__") else _of_wrapper(data)
@@ -116,14 +117,15 @@ def _is_mapped(data: Any) -> bool:
     return False
 
 
-def _of_elements(data: np.ndarray[Any, Any]) -> str:
-    if data.nbytes > HASHED_BYTES or _is_mapped(data):
+def _of_elements(data: np.ndarray[Any, Any], hashed_bytes: float = HASHED_BYTES) -> str:
+    if data.nbytes > hashed_bytes or _is_mapped(data):
         return unique()
     if data.dtype.kind in "OT":  # their bytes are pointers
         return _of_texts(data)
     if data.dtype.hasobject:
         return unique()
-    return digest(repr(data.dtype), data.shape, np.ascontiguousarray(data).tobytes())
+    elements = np.ascontiguousarray(data).reshape(-1).view(np.uint8).data if data.nbytes else b""
+    return digest(repr(data.dtype), data.shape, elements)
 
 
 def _of_texts(data: np.ndarray[Any, Any]) -> str:

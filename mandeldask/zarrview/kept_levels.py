@@ -6,29 +6,51 @@ import json
 import zlib
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numcodecs import Blosc
 
+from mandeldask.zarrview.cache_file import CacheFile
+from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.persistent_cache import PersistentCache
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from mandeldask.zarrview.cache_file import CacheFile
+    from mandeldask.images.halving import Halvings
 
 State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
 """What marks a cache of them, with the number of this format."""
 
+FOLDER_BYTES = 10 * 2**30
+"""What a folder takes on the disk, by default as that of a server."""
+
 
 def kept_in(file: CacheFile) -> PersistentCache:
     """Return the cache of levels in a file of tiles."""
     return PersistentCache(file.below("levels"), CONTENT, ())
+
+
+def kept_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
+    """Return the cache of levels in a folder: the one that a server with this cache folder has, of its default size."""
+    return kept_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
+
+
+def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
+    """Return halvings that keep their tiles; as they are if other processes cannot know what they are made of."""
+    source = halvings.source
+    if persistent is None or not is_lasting(source.fingerprint):
+        return halvings
+    made = halvings.levels.method, halvings.tiling
+    identity = digest(CONTENT, source.fingerprint, source.dtype, repr(source.missing), *made)
+    return halvings.kept_by(KeptLevels(persistent, identity))
 
 
 @dataclass(frozen=True, slots=True)

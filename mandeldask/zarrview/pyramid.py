@@ -16,8 +16,8 @@ from mandeldask.zarrview.blocked import BLOCK_LIMIT, in_blocks
 from mandeldask.zarrview.blocks import declared
 from mandeldask.zarrview.chunking import MOST_BYTES, aligned_chunks
 from mandeldask.zarrview.described import Described
-from mandeldask.zarrview.identity import digest, is_lasting, unique
-from mandeldask.zarrview.kept_levels import CONTENT, KeptLevels
+from mandeldask.zarrview.identity import digest, unique
+from mandeldask.zarrview.kept_levels import keeping
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
@@ -135,11 +135,7 @@ def pyramid(
 def halvings_of(finest: Array, levels: ImageLevels, persistent: PersistentCache | None = None) -> Halvings:
     """Return what makes the levels of an array, its axes in their order."""
     source = replace(finest, fingerprint=_identity(finest))
-    halvings = Halvings(source, levels, finest.block)
-    if persistent is None or not is_lasting(source.fingerprint):
-        return halvings
-    identity = digest(CONTENT, source.fingerprint, finest.dtype, repr(finest.missing), levels.method, halvings.tiling)
-    return Halvings(source, levels, finest.block, KeptLevels(persistent, identity))
+    return keeping(Halvings(source, levels, finest.block), persistent)
 
 
 def _declared(array: Array) -> Array:

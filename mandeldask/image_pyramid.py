@@ -1,0 +1,104 @@
+"""pyramid: any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from mandeldask.images.levels import image_levels
+from mandeldask.internals.xarray_names import content_of
+from mandeldask.lazy.images import as_data_array, missing_of, tree_of_levels
+from mandeldask.zarrview.identity import digest, is_lasting
+from mandeldask.zarrview.identity import identity as identity_of
+from mandeldask.zarrview.kept_levels import keeping, kept_in_folder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from typing import Literal
+
+    import xarray as xr
+
+
+def pyramid(  # noqa: PLR0913  the public names of a pyramid
+    array: Any,
+    method: Literal["mean", "stride", "mode"] = "mean",
+    *,
+    axes: Sequence[int | str] | None = None,
+    name: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    identity: str | None = None,
+) -> xr.DataTree:
+    """Return the levels of an array as groups "0" (the array), "1", ..., nothing of them computed.
+
+    Every level is made from the next finer one. What is needed of an array to make a level is remembered, so that its
+    elements are read once for all levels, whichever are computed first. The coarsest level has at most 512 elements
+    along the axes that are halved.
+
+    Parameters
+    ----------
+    array : DataArray, or an array of numpy, dask or zarr
+        With two axes of space or three. Its axes come in OME-Zarr's order: time, channels and others, then space.
+    method : {"mean", "stride", "mode"}
+        Means, rounded once from exact sums, half to even, without NaN and missing values (the `_FillValue` of the
+        array's attributes or encoding); every second element; or the most frequent value, for labels: of several the
+        least.
+    axes : sequence of int or str, optional
+        The axes that are halved, two or three, by place or name; by default the last two that are no channels.
+    name : str, optional
+        Name of the array in each group; the array's own, or "image".
+    cache_dir : str or path, optional
+        Folder on a disk of this machine where what levels are made of is kept, for the next process too; it may be a
+        server's. Threads of this process use it, other processes of dask do not.
+    identity : str, optional
+        A name for the content of the array, which must change whenever the content does. Arrays in memory need none.
+        With `cache_dir`, arrays that are read or computed from elsewhere do, because nothing else says whether they
+        are what they were: the path, size and time of a file will do.
+
+    Returns
+    -------
+    DataTree
+        The root has the attributes of OME-Zarr and zarr-conventions for both formats. Rows and columns are named y and
+        x, because viewers open nothing else; coordinates keep their names, and select by them. Those along halved axes
+        are of the middle of each cell, or of its first element for "stride"; positions that are evenly spaced
+        are the scale of the image.
+
+    Raises
+    ------
+    ValueError
+        If the array has fewer than two dimensions, or `axes` or `method` are none, or if levels shall be kept of an
+        array whose content has no name.
+    TypeError
+        If it is no array, or its elements have no mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tree = pyramid(np.arange(1500 * 2000, dtype="u4").reshape(1500, 2000))
+    >>> tree["2/image"].shape, int(tree["1/image"][0, 0])
+    ((375, 500), 1000)
+    """
+    given = as_data_array(array)
+    found = image_levels(given.shape, tuple(map(str, given.dims)), axes, method)
+    keep = None if cache_dir is None else partial(keeping, persistent=kept_in_folder(cache_dir))
+    content = digest(_identity(given, identity, lasting=keep is not None), repr(missing_of(given)), found.order)
+    return tree_of_levels(given, found, content, name=name, keeping=keep)
+
+
+def _identity(array: xr.DataArray, said: str | None, *, lasting: bool) -> str:
+    """Return the identity of an array's content; raise ValueError if it must mean something to other processes."""
+    if said is not None:
+        if not isinstance(said, str) or not said:
+            msg = f"identity must be text that names the content of the array, not {said!r}"
+            raise ValueError(msg)
+        return digest("given", said, array.shape, array.dtype)
+    content = content_of(array.variable)
+    found = identity_of(content, inf) if lasting else identity_of(content)
+    if lasting and not is_lasting(found):
+        msg = (
+            f"cache_dir keeps levels of arrays whose content has a name, and this one ({type(content).__name__}) may "
+            "have other content next time: give identity=, such as the path, size and time of the file it is read from"
+        )
+        raise ValueError(msg)
+    return found
