@@ -44,6 +44,8 @@ def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -
         return  # an export that did not end, or an array
     paths = _arrays_below(target.read(found[0])) if found else set()
     strangers = paths - {planned.path for planned in arrays}
+    if not paths and Record(target, "").mark() is not None:
+        return  # another export began between the two looks
     if strangers or not paths:
         what = f"{min(strangers)}, which is not in this tree (write both)" if strangers else "which no export wrote"
         msg = f"target {target} holds something else, {what}: {_CHOOSE}"
@@ -63,17 +65,19 @@ def _arrays_below(raw: bytes | None) -> set[str]:
 
 def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> None:
     """Raise ValueError if chunks of another content, or of an unknown one, are in the place of an array."""
-    found, wanted = Record(target, planned.path).mark(), planned.mark
-    place = planned.path or "/"
-    if found is not None and found.content == wanted.content and resume:
-        return
-    if found is not None:
+    record, wanted, place = Record(target, planned.path), planned.mark, planned.path or "/"
+    found = record.mark()
+    if found is None:
+        if not _holds_anything(target, planned):
+            return
+        found = record.mark()  # another export may have begun between the two looks
+    if found is None:
+        msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
+        raise ValueError(msg)
+    if found.content != wanted.content or not resume:
         differs = _differences(found.facts, wanted.facts)
         other = f"other content ({differs})" if resume else "chunks already, and resume is off,"
         msg = f"target {target} holds {other} at {place}: {_CHOOSE}"
-        raise ValueError(msg)
-    if any(name not in _DOCUMENTS for name, _ in _first(target, planned)) or _has_documents(target, planned):
-        msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
         raise ValueError(msg)
 
 
@@ -98,12 +102,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
 
 
-def _first(target: Target, planned: PlannedArray) -> list[tuple[str, int | None]]:
-    """Return a key below an array's path, if there is one."""
-    return [entry for entry, _ in zip(target.sizes(planned.path), range(8), strict=False)]
-
-
-def _has_documents(target: Target, planned: PlannedArray) -> bool:
+def _holds_anything(target: Target, planned: PlannedArray) -> bool:
+    """Return whether there are chunks or documents in the place of an array."""
+    few = zip(target.sizes(planned.path), range(8), strict=False)
+    if any(name not in _DOCUMENTS for (name, _), _ in few):
+        return True
     prefix = f"{planned.path}/" if planned.path else ""
     return any(target.read(prefix + name) is not None for name in planned.format.document_names(planned.stored.array))
 

@@ -26,9 +26,6 @@ MOST = 256
 AHEAD = 4
 """Batches on their way for every worker."""
 
-WAITING = 2
-"""Threads more than CPUs: while some wait for the disk to take what they wrote, as many compute as there are CPUs."""
-
 WORKERS_ELSEWHERE = 64
 """Workers that an executor other than threads is taken to have."""
 
@@ -78,13 +75,13 @@ def write_all(
     part : (int, int)
         Which share of it: (k, n) is share k, counted from 0, of n.
     executor : Executor or None
-        Where; threads of this process by default, some more than it has CPUs.
+        Where; by default, as many threads of this process as it has CPUs.
     report : callable
         Called in this thread with what each batch wrote.
     announce : callable, optional
         Called with what is left once a sample was written; what it raises ends the export.
     """
-    threads = (os.cpu_count() or 1) + WAITING
+    threads = os.cpu_count() or 1  # more of them wait for the disk at once, and cost more CPU time than that saves
     pool = executor or ThreadPoolExecutor(threads, "export")
     ahead = AHEAD * (threads if isinstance(pool, ThreadPoolExecutor) else WORKERS_ELSEWHERE)
     with cancellable(Cancellation()) as cancellation:

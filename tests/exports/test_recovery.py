@@ -22,6 +22,7 @@ from zarr.storage import FsspecStore, MemoryStore, ZipStore
 import mandeldask as md
 from mandeldask.exports import local_target
 from mandeldask.exports.local_target import LocalTarget
+from mandeldask.exports.record import Record
 from mandeldask.fractal.escape.perturbation import orbit_files
 
 
@@ -127,6 +128,24 @@ def test_two_exports_of_one_target_at_once_end_equal(tree, tmp_path):
     for one in both:
         one.join()
     assert_complete(tree, target, [2, 3])
+
+
+def test_an_export_that_begins_between_two_looks_at_its_target_is_not_refused(tree, tmp_path, monkeypatch):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        md.export(tree, tmp_path / "out.zarr", levels=[4], progress=interrupt)
+    real, seen = Record.mark, set()
+
+    def late(record):
+        missed = record.path not in seen
+        seen.add(record.path)
+        return None if missed else real(record)
+
+    monkeypatch.setattr(Record, "mark", late)
+    md.export(tree, tmp_path / "out.zarr", levels=[4])
+    assert_complete(tree, tmp_path / "out.zarr", [4])
 
 
 def test_parts_need_no_coordinator(tree, tmp_path):
