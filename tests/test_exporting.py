@@ -165,8 +165,8 @@ def test_codecs_are_passed_on(tree, tmp_path):
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({"levels": [50]}, "levels must be out of 0, 1"),
-        ({"levels": []}, "levels must be out of"),
+        ({"levels": [50]}, "levels must be among 0, 1"),
+        ({"levels": []}, "levels must be among"),
         ({}, "0/iterations has 3e\\+26 elements"),
         ({"levels": [39], "zarr_format": 4}, "zarr_format must be 2 or 3"),
     ],

@@ -1,4 +1,4 @@
-"""The accessor `mandel`: what a pyramid, and the windows of its levels, can do beyond xarray's own methods."""
+"""The xarray accessor `mandel`: methods of a pyramid and of the arrays in its windows."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 @xr.register_datatree_accessor("mandel")  # type: ignore[no-untyped-call]
 @dataclass(frozen=True)
 class TreeAccessor:
-    """`tree.mandel`, of the root of a pyramid: opened here, or read back from what was written."""
+    """`tree.mandel`: the accessor of a pyramid's root, whether the pyramid was opened here or read from a file."""
 
     tree: xr.DataTree
 
     @property
     def pyramid(self) -> Pyramid:
-        """What the tree shows. Raises ValueError if it is no pyramid."""
+        """The Pyramid that the tree represents. Raises ValueError if the tree is not a pyramid."""
         return pyramid_of(self.tree.attrs)
 
     def levels(self, levels: Iterable[int], zarr_format: Literal[2, 3] | None = None) -> xr.DataTree:
-        """Return the tree of some levels; its metadata describes these and no others.
+        """Return a tree with some of the levels only; its metadata describes exactly these levels.
 
         Parameters
         ----------
         levels : iterable of int
             Levels to keep.
         zarr_format : {2, 3}, optional
-            Give the root the attributes that this format should have, for `DataTree.to_zarr`. Without it they are
-            kept for both, as ``zarr_v2`` and ``zarr_v3``.
+            Give the root the attributes of this format, for `DataTree.to_zarr`. By default the root has those of both
+            formats, as ``zarr_v2`` and ``zarr_v3``.
 
         Raises
         ------
@@ -66,16 +66,16 @@ class TreeAccessor:
         width: RationalLike | None = None,
         shape: tuple[int, int] = (TILESIZE, TILESIZE),
     ) -> xr.Dataset:
-        """Return the pixels around `center` from the coarsest level that has `shape` of them there.
+        """Return the pixels around `center`, from the coarsest level that has at least `shape` pixels there.
 
         Parameters
         ----------
         center : str, complex or (re, im), optional
-            The middle; the pyramid's own by default.
+            Centre of the window; by default the pyramid's centre.
         width : str, Decimal, Fraction, int or float, optional
-            Plane units across; the pyramid's own by default.
+            Width of the window in plane units; by default the pyramid's width.
         shape : (int, int)
-            Pixels (height, width) wanted: the window has as many at least, and less than twice as many each way. Its
+            Smallest (height, width) in pixels. The window has at least this size and less than twice of it. Its
             height in plane units is ``width * shape[0] / shape[1]``.
 
         Returns
@@ -121,17 +121,17 @@ class TreeAccessor:
 @xr.register_dataarray_accessor("mandel")  # type: ignore[no-untyped-call]
 @dataclass(frozen=True)
 class DataArrayAccessor:
-    """`array.mandel`, of a field in a window."""
+    """`array.mandel`: the accessor of one field of a window."""
 
     array: xr.DataArray
 
     @property
     def plot(self) -> PlotAccessor:
-        """Plots to scale: `plot()` for an image, x across and y up; `plot.imshow`, `.pcolormesh`, `.contour`, ..."""
+        """Plots with equal scales: `plot()` for an image, x across and y up; `plot.imshow`, `.contour`, ..."""
         return PlotAccessor(self.array)
 
     def compute(self, *, progress: Report | bool | None = None) -> xr.DataArray:
-        """Return the pixels, computed with a bar that says how much is left; Ctrl-C stops it within milliseconds.
+        """Compute the pixels and show a progress bar; Ctrl-C stops the computation within milliseconds.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class DataArrayAccessor:
         Raises
         ------
         MemoryError
-            If they do not fit: select a window first.
+            If the pixels do not fit into memory: select a window first.
         """
         label = f"{' x '.join(map(str, self.array.shape))} pixels"
         with reporting(label, progress=progress) as report, stoppable_threads(report):
@@ -149,6 +149,6 @@ class DataArrayAccessor:
 
 
 def _side(rows: slice, cols: slice, maxiter: int) -> int:
-    """Return pixels along a block: for short tasks, but no more blocks than dask can take."""
+    """Return the block size in pixels: tasks are short, but there are no more blocks than dask can handle."""
     longest: int = max(rows.stop - rows.start, cols.stop - cols.start)
     return max(task_side(TILESIZE, maxiter), -(-longest // MAX_BLOCKS))

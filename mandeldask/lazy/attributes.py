@@ -1,4 +1,4 @@
-"""What people and plots read of each coordinate: CF's `long_name`."""
+"""The label of each coordinate in plots and tables: CF's attribute `long_name`."""
 
 from __future__ import annotations
 

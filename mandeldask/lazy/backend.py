@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SCHEME = "mandelbrot:"
-"""What names of pyramids start with."""
+"""Prefix of the names of pyramids."""
 
 _INTEGERS = {"levels", "tilesize", "maxiter"}
 _TEXTS = {"center", "width", "julia"}
@@ -25,13 +25,13 @@ class MandeldaskBackendEntrypoint(BackendEntrypoint):
     """Opens ``mandelbrot:name=value,...`` with the names that `Pyramid` takes; fields are joined by ``+``.
 
     All levels are lazily indexed arrays. With ``chunks={}`` xarray makes dask arrays of those with at most 256 tiles
-    along an axis; deeper ones stay in one block, of which windows can be computed and the whole is refused.
+    along an axis; deeper ones stay in one block: windows of it can be computed, the whole block is refused.
 
     Notes
     -----
-    With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it asks the engine for anything, so
-    those are for levels of up to about 2^30 pixels along an axis: no engine can refuse them earlier. `open_pyramid`
-    with its own `chunks`, or `.chunk()` of an opened level, answers at once at every level.
+    With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it calls the engine. So use these for
+    levels of up to about 2^30 pixels along an axis only: no engine can refuse larger ones earlier. `open_pyramid` with
+    its own `chunks`, or `.chunk()` of an opened level, answers at once at every level.
     """
 
     description = "The Mandelbrot set, exact at every level, computed where it is read"
@@ -50,7 +50,7 @@ class MandeldaskBackendEntrypoint(BackendEntrypoint):
         Raises
         ------
         ValueError
-            If the name does not make sense, or no group or none of the pyramid's is given.
+            If the name is malformed, or if `group` is missing or is not a level of the pyramid.
         """
         groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables)
         path = "/" + str("" if group is None else group).strip("/")
@@ -113,7 +113,7 @@ def _keyword(part: str) -> tuple[str, Any]:
 
 
 def _prefer_chunks(dataset: xr.Dataset) -> None:
-    """Give xarray the tiles of levels that dask can take."""
+    """Set the preferred chunks of each level that dask can handle to its tiles."""
     for variable in dataset.data_vars.values():
         sides: Mapping[Any, int] = dict(zip(variable.dims, variable.encoding["chunks"], strict=True))
         if all(-(-variable.sizes[dim] // side) <= MAX_BLOCKS for dim, side in sides.items()):

@@ -1,4 +1,4 @@
-"""A grid as dask arrays: one `map_blocks` layer over one picklable function, for any number of blocks."""
+"""Make dask arrays of a grid: one `map_blocks` layer over one picklable function, for any number of blocks."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ if TYPE_CHECKING:
     from mandeldask.fractal.kernel import Kernel
 
 MAX_BLOCKS = 256
-"""Blocks along an axis up to which a dask array is safe to *use*: reductions and overlaps enumerate all of them
+"""Greatest number of blocks along an axis: dask's reductions and overlaps enumerate all blocks
 (30 ms at 256², 0.5 s at 1024², 14 s and 2 GiB at 4096²; https://github.com/dask/dask/issues/8570)."""
 
 TASK_ITERATIONS = 2**29
-"""Iterations of one dask task at most: about a second, since a running task cannot be cancelled."""
+"""Greatest number of iterations in one dask task, about a second: dask cannot cancel a running task."""
 
 MOST_GROWN = 2048
-"""Pixels along a block that is larger than a tile: tasks cost a cluster 4 ms each, a tile less than one."""
+"""Greatest block size in pixels. Blocks larger than a tile save overhead: a task costs a cluster 4 ms, a tile less
+than 1 ms."""
 
 FEWEST_GROWN = 8
-"""Blocks along the longer axis that larger ones leave at least, for as many processes to share."""
+"""Smallest number of blocks along the longer axis after growing, so that as many processes can work."""
 
 Side = int | tuple[int, ...]
 """Pixels along the blocks of an axis: one number for all but the last, or a number for each."""
 
 TILESIZE = 512
-"""Pixels along a block where no pyramid says it."""
+"""Default block size in pixels, for grids without a pyramid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The function that dask maps over blocks: it knows the whole grid, so the graph holds nothing else."""
+    """The function that dask maps over blocks. It contains the whole grid, so the graph needs no other data."""
 
     kernel: Kernel
     """Computes the pixels."""
-    grid: Grid = field(repr=False)  # dask asks for this object's repr, which digits past 4300 have not
-    """Where all the pixels are."""
+    grid: Grid = field(repr=False)  # dask calls repr() here, which fails for integers above 4300 digits
+    """Positions of all pixels."""
     sides: tuple[Side, Side]
     """Pixels along the blocks of rows and of columns."""
     field: str | None
-    """The field to return; None for a dict of all."""
+    """The field to return; None for a dict of all fields."""
 
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
@@ -66,11 +67,11 @@ class Blocks:
 def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side], tile: int | None = None) -> dict[str, da.Array]:
     """Return a dask array for each field of `kernel`, in blocks of `sides` pixels along rows and columns.
 
-    With `tile`, windows of it are computed in squares of that many pixels.
+    With `tile`, windows of an array are computed in square tiles of that many pixels a side.
 
-    A lone field is one `map_blocks` layer. Several share a layer whose blocks are dicts, so that one kernel call
-    serves them all when they are computed together. Names follow from the content: the same pixels in the same blocks
-    have the same keys in every process.
+    One field alone is one `map_blocks` layer. Several fields share a layer whose blocks are dicts, so that one kernel
+    call computes all of them. Names are made from the content: the same pixels in the same blocks have the same keys in
+    every process.
     """
     dtypes = kernel.dtypes
     chunks = blocks_of(grid.shape, sides)
@@ -85,7 +86,7 @@ def dask_arrays(grid: Grid, kernel: Kernel, sides: tuple[Side, Side], tile: int 
 
 
 def _tiled(grid: Grid, kernel: Kernel, tile: int, field: str) -> da.Array:
-    """Return one of the arrays in blocks of `tile` pixels."""
+    """Return the array of one field in blocks of `tile` pixels."""
     return dask_arrays(grid, kernel, (tile, tile))[field]
 
 
@@ -95,7 +96,7 @@ def blocks_along(shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, .
 
 
 def task_side(tilesize: int, maxiter: int, least: int = 32) -> int:
-    """Return `tilesize`, halved while it stays whole and its tile could take longer than about a second.
+    """Return `tilesize`, halved while it is even and a tile of that size could take more than about a second.
 
     Examples
     --------
@@ -109,9 +110,9 @@ def task_side(tilesize: int, maxiter: int, least: int = 32) -> int:
 
 
 def auto_side(shape: tuple[int, int], tilesize: int, maxiter: int) -> int:
-    """Return what `chunks="auto"` stands for: `task_side`, doubled while blocks are many and each short.
+    """Return the block size for `chunks="auto"`: `task_side`, doubled while there are many short tasks.
 
-    Arrays of more than `MAX_BLOCKS` tiles along an axis keep their tiles: they are read through windows.
+    Arrays of more than `MAX_BLOCKS` tiles along an axis are not changed: users read them through windows.
 
     Examples
     --------
@@ -131,7 +132,7 @@ def auto_side(shape: tuple[int, int], tilesize: int, maxiter: int) -> int:
 
 
 def _map_blocks(function: Any, name: str, dtype: np.dtype[Any], *arrays: da.Array, **keywords: Any) -> da.Array:
-    """Map without dask's trial call of `function`, under a name that its content determines."""
+    """Call `da.map_blocks` without dask's trial call of `function`, with a name made from the content."""
     token = tokenize(function, *(array.name for array in arrays))
     mapped: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         function, *arrays, name=f"{name}-{token}", dtype=dtype, meta=np.empty((0, 0), dtype), **keywords
@@ -140,7 +141,7 @@ def _map_blocks(function: Any, name: str, dtype: np.dtype[Any], *arrays: da.Arra
 
 
 def blocks_of(shape: tuple[int, int], sides: tuple[Side, Side], most: int | None = None) -> tuple[tuple[int, ...], ...]:
-    """Return the pixels of every block along each axis; with `most`, of so many equal ones at most."""
+    """Return the sizes of all blocks along each axis; with `most`, list at most that many blocks of equal size."""
     return tuple(_sizes(size, side, most) for size, side in zip(shape, sides, strict=True))
 
 
@@ -153,7 +154,7 @@ def _sizes(size: int, side: Side, most: int | None) -> tuple[int, ...]:
 
 
 def _span(side: Side, block: int) -> slice:
-    """Return the pixels of a block along one axis."""
+    """Return the slice of pixels of a block along one axis."""
     if isinstance(side, tuple):
         start = sum(side[:block])
         return slice(start, start + side[block])

@@ -1,4 +1,4 @@
-"""Kernel calls of a bounded size: what a task of dask or a read asks for is computed piece by piece."""
+"""Kernel calls of bounded size: the pixels of a dask task or of a read are computed piece by piece."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.kernel import Kernel
 
 CALL_SIDE = 1024
-"""Side, in pixels, of what one kernel call computes at most: bounds memory and the time until Ctrl-C is heard."""
+"""Greatest side, in pixels, of one kernel call. It bounds the memory and the time until Ctrl-C takes effect."""
 
 
 def run_in_calls(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
     """Return what `kernel` computes on `grid`, arrays of its shape (height, width).
 
-    It takes the memory of one call, and theirs.
-
-    A cancellation is seen in every call, as in a call for the whole.
+    Besides the result it needs the memory of one call only. Every call checks for cancellation.
     """
     if max(grid.shape) <= CALL_SIDE:
         return run_kernel(kernel, grid)

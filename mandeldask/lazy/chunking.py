@@ -1,4 +1,4 @@
-"""What `chunks` asks for, in any of dask's forms: pixels along the blocks of each axis."""
+"""Read the argument `chunks`, in any of dask's forms, as block sizes along each axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ AxisChunks = int | Literal["auto"] | tuple[int, ...] | None
 """Pixels along the blocks of one axis: one number, -1 or None for all in one, "auto", or a number for each block."""
 
 ChunksLike: TypeAlias = AxisChunks | Sequence[AxisChunks] | Mapping[Any, AxisChunks]
-"""One for both axes, a pair (rows, columns), or a dict by dimension or axis; what a dict leaves out is one block."""
+"""One value for both axes, a pair (rows, columns), or a dict by dimension or axis. An axis that is missing in a dict
+has one block."""
 
 DIMS = ("y", "x")
 """Names of the dimensions: rows, then columns."""
@@ -25,20 +26,20 @@ class Division:
     """How a grid is divided."""
 
     side: int
-    """Pixels along a tile: a Zarr chunk, where dask chunks do not say otherwise."""
+    """Tile size in pixels. It is also the Zarr chunk size, unless the dask chunks set another one."""
     sides: tuple[Side, Side] | None
     """Pixels along the dask blocks of each axis; None for lazily indexed arrays at every size."""
     tile: int | None = None
-    """Pixels along the tiles that dask blocks are made of, where these are larger."""
+    """Tile size inside larger dask blocks; None where a block is one tile."""
 
     @classmethod
     def of(cls, chunks: Any, shape: tuple[int, int], side: int, maxiter: int) -> Division:
-        """Return the division that `chunks` asks for, in tiles of `side` pixels; tasks are to be short at `maxiter`.
+        """Return the division for `chunks`, with tiles of `side` pixels; with "auto" tasks are short at `maxiter`.
 
         Raises
         ------
         ValueError, TypeError
-            If `chunks` makes no sense.
+            If `chunks` is not valid.
         """
         tile, auto = task_side(side, maxiter), auto_side(shape, side, maxiter)
         is_grown = isinstance(chunks, str) and auto > tile
@@ -51,16 +52,16 @@ def block_sides(chunks: Any, shape: tuple[int, int], auto: int) -> tuple[Side, S
     Parameters
     ----------
     chunks : ChunksLike
-        What was asked for; None for lazily indexed arrays.
+        The argument of the user; None for lazily indexed arrays.
     shape : (int, int)
         Pixels (height, width).
     auto : int
-        What "auto" stands for.
+        Block size for "auto".
 
     Raises
     ------
     ValueError, TypeError
-        If `chunks` is no such thing, or has sizes that do not add up to the pixels of an axis.
+        If `chunks` is not valid, or has sizes that do not add up to the pixels of an axis.
 
     Examples
     --------
@@ -74,13 +75,13 @@ def block_sides(chunks: Any, shape: tuple[int, int], auto: int) -> tuple[Side, S
 
 
 def can_be_listed(shape: tuple[int, int], sides: tuple[Side, Side]) -> bool:
-    """Whether dask can list such blocks, and each can be computed at once."""
+    """Return whether dask can list the blocks and each block can be computed at once."""
     most = [max(side) if isinstance(side, tuple) else min(side, size) for side, size in zip(sides, shape, strict=True)]
     return max(map(len, blocks_of(shape, sides, MAX_BLOCKS + 1))) <= MAX_BLOCKS and most[0] * most[1] <= MAX_PIXELS
 
 
 def _by_axis(chunks: Any) -> tuple[Any, Any]:
-    """Return what is asked of each axis."""
+    """Return the entry of `chunks` for each axis."""
     if isinstance(chunks, dict):
         unknown = [name for name in chunks if isinstance(name, bool) or name not in {*DIMS, 0, 1}]
         if unknown:
@@ -90,7 +91,7 @@ def _by_axis(chunks: Any) -> tuple[Any, Any]:
         return y, x
     if isinstance(chunks, (tuple, list)):
         if len(chunks) != len(DIMS):
-            msg = f"chunks must say the rows and columns of a block, not {len(chunks)} numbers: {_shown(chunks)}"
+            msg = f"chunks must give the rows and columns of a block, not {len(chunks)} numbers: {_shown(chunks)}"
             raise ValueError(msg)
         return chunks[0], chunks[1]
     return chunks, chunks
@@ -113,7 +114,7 @@ def _side(asked: Any, size: int, auto: int) -> Side:
 
 
 def _number(asked: Any, least: int) -> int:
-    """Return a number of pixels, or raise naming it."""
+    """Return `asked` as a number of pixels. The error quotes it."""
     if isinstance(asked, bool) or not hasattr(asked, "__index__"):
         msg = f'chunks must be pixels along a block, -1 for all, "auto", a pair or dict of these, or None: {asked!r}'
         raise TypeError(msg) if not isinstance(asked, str) else ValueError(msg)
@@ -125,6 +126,6 @@ def _number(asked: Any, least: int) -> int:
 
 
 def _shown(asked: Any) -> str:
-    """Return what was asked for, or its beginning."""
+    """Return the repr of `asked`, shortened to a line."""
     text = repr(asked)
     return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  a line's worth

@@ -1,7 +1,7 @@
-"""Kernels on the workers of a dask cluster, which compute each long reference orbit once and send it to one another.
+"""Run kernels on the workers of a dask cluster, which compute each long reference orbit once and share it.
 
-Every worker knows which of them computes an orbit: the one that its point names by rendezvous hashing. So nothing has
-to be agreed upon, kept by the scheduler or cleaned up; where workers come or go, an orbit is computed again at worst.
+Rendezvous hashing of its point selects the worker that computes an orbit, so every worker knows it. The workers need no
+agreement, no state in the scheduler and no cleaning up. When workers join or leave, an orbit may be computed again.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 PIECE_S = 0.5
-"""Seconds that an orbit is computed for at a request: it goes on only while someone asks on."""
+"""Seconds of computing per request for an orbit: it continues only while workers repeat their requests."""
 
 
 def run_kernel(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
-    """Return what `kernel` computes on `grid`; on a worker, orbits come from where the cluster computes them."""
+    """Return what `kernel` computes on `grid`; on a dask worker, reference orbits come from the cluster."""
     with _shared_orbits():
         return kernel(grid)
 
@@ -45,8 +45,8 @@ def _shared_orbits() -> AbstractContextManager[None]:
 
 
 def _worker() -> Any:
-    """Return the worker that this thread computes a task for, or None."""
-    distributed = sys.modules.get("distributed")  # not loaded: this is no worker
+    """Return the dask worker whose task this thread runs, or None."""
+    distributed = sys.modules.get("distributed")  # not imported: this process is not a worker
     if distributed is None:
         return None
     try:
@@ -56,7 +56,7 @@ def _worker() -> Any:
 
 
 def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> ReferenceOrbit:
-    """Return an orbit, from the worker that computes it for all; from this one where it is short, or that one gone."""
+    """Return an orbit from its owning worker; compute it here if it is short or if the owner has left."""
     if length * iteration_seconds(bits) < WORTH_SHARING_S:
         return kept_orbit(center, bits, length)
     from distributed import get_client  # noqa: PLC0415  an extra
@@ -70,30 +70,30 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
     while orbit is None:
         cancellation.check()
         there = client.nthreads()
-        if owner not in there:  # at first, and where it has gone: asking it would take distributed half a minute
+        if owner not in there:  # a request to a worker that has left would take half a minute
             owner = _owner(there, center, bits)
         if owner == worker.address:
             return kept_orbit(center, bits, length)
         try:
             orbit = client.run(_advanced_in_thread, center, bits, length, workers=[owner])[owner]
-        except OSError:  # it goes just now
+        except OSError:  # the owner has just left
             return kept_orbit(center, bits, length)
     return orbit
 
 
 def _owner(addresses: Iterable[str], center: Point, bits: int) -> str:
-    """Return the worker that computes an orbit."""
+    """Return the address of the worker that computes an orbit."""
     point = as_key(*center)
     return max(addresses, key=lambda address: sha256(f"{address} {bits} {point}".encode()).digest())
 
 
 async def _advanced_in_thread(center: Point, bits: int, length: int) -> ReferenceOrbit | None:
-    """Return `_advanced`, without holding up the event loop of this worker."""
+    """Call `_advanced` in a thread, so that it does not block the event loop of this worker."""
     return await asyncio.to_thread(_advanced, center, bits, length)
 
 
 def _advanced(center: Point, bits: int, length: int) -> ReferenceOrbit | None:
-    """Return the orbit that this process keeps once it is long enough; compute a piece of it and return None before."""
+    """Extend the orbit that this process keeps by one piece; return it when it is long enough, else None."""
     piece = int(PIECE_S / iteration_seconds(bits)) + 1
     orbit = kept_orbit(center, bits, min(length, len(kept_orbit(center, bits, 0)) + piece))
     return orbit if orbit.ended or len(orbit) >= length else None

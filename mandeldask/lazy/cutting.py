@@ -1,4 +1,4 @@
-"""Parts of a pyramid by place: the pixels of each level around a point, and where they begin."""
+"""Cut a place out of a pyramid: the pixels of each level around a point, and the first of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pixels_around(grid: Grid, center: Point, across: Fraction, down: Fraction) -
     Raises
     ------
     ValueError
-        If there are none.
+        If there are no such pixels.
     """
     rows = _between(grid.im, center.im + down / 2, center.im - down / 2)
     cols = _between(grid.re, center.re - across / 2, center.re + across / 2)
@@ -47,16 +47,16 @@ def windows_of(pyramid: Pyramid, levels: Iterable[int], place: PlaceLike) -> dic
     Parameters
     ----------
     pyramid : Pyramid
-        What is cut.
+        The pyramid to cut.
     levels : iterable of int
-        Its levels.
+        Levels to cut.
     place : str or (center, width)
         A link or file that names a place and its width, or the middle and the plane units across.
 
     Raises
     ------
     ValueError, TypeError
-        If it names no square, or one without pixels on a level.
+        If `place` is not a square, or if a level has no pixels in it.
     """
     center, width = square_of(place)
     return {level: pixels_around(pyramid.grid(level), center, width, width) for level in levels}
@@ -68,7 +68,7 @@ def square_of(place: PlaceLike) -> tuple[Point, Fraction]:
     Raises
     ------
     ValueError, TypeError
-        If it has no width.
+        If the place has no width.
     """
     if isinstance(place, str):
         found = as_place(place)
@@ -81,12 +81,12 @@ def square_of(place: PlaceLike) -> tuple[Point, Fraction]:
 
 
 def as_window(text: str) -> str | tuple[str, str] | dict[str, slice]:
-    """Return the window that a text means: pixels, ``"y=0:512,x=256:768"``, a centre and a width, or a link.
+    """Read a window from text: pixels (``"y=0:512,x=256:768"``), a centre and a width, or a link.
 
     Raises
     ------
     ValueError
-        If it means none of them.
+        If the text is none of these.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def as_window(text: str) -> str | tuple[str, str] | dict[str, slice]:
 
 
 def translations(windows: Mapping[int, Pixels]) -> dict[int, tuple[int, int]]:
-    """Return where the first pixel of each level lies, in pixels of the first level, from its first pixel."""
+    """Return the position of each level's first pixel, in pixels of the first level, relative to its first pixel."""
     first = next(iter(windows))
     (top, left) = (part.start for part in windows[first])
     return {
@@ -114,6 +114,6 @@ def translations(windows: Mapping[int, Pixels]) -> dict[int, tuple[int, int]]:
 
 
 def _between(axis: Axis, first: Fraction, last: Fraction) -> slice:
-    """Return the pixels from `first` on, before `last`, that the axis has."""
+    """Return the pixels of the axis from `first` (included) to `last` (excluded)."""
     start, stop = (-(-place.numerator // place.denominator) for place in (axis.index(first), axis.index(last)))
     return slice(max(0, start), min(max(0, stop), axis.size))

@@ -1,4 +1,4 @@
-"""A tree as an export writes it: some of its levels, described as what they are, and read without dask."""
+"""Prepare a tree for an export: select levels and a window, correct the metadata, and read without dask."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ WindowLike: TypeAlias = "Mapping[str, slice] | PlaceLike"
 def described(
     tree: Any, levels: Iterable[int | str] | None, window: WindowLike | None, also: Iterable[str] = ()
 ) -> Any:
-    """Return what of `tree` is written.
+    """Return the part of `tree` that an export writes.
 
     Parameters
     ----------
     tree : any tree
-        What was given.
+        The tree to export.
     levels : iterable of int or str, or None
-        Groups of its root; all by default.
+        Groups of its root; by default all.
     window : mapping of str to slice, str, (center, width) or None
-        Pixels along each dimension; or, of a pyramid, a square of the plane, by a link or its middle and width. Each
-        level is cut to its pixels in the square, and the multiscales say where.
+        Pixels along each dimension; or, for a pyramid, a square of the plane: a link, or its centre and width. Each
+        level is cut to its pixels in the square, and the multiscales metadata state their position.
     also : iterable of str
-        Levels that are there already, and stay.
+        Levels that the target has already; they are kept.
 
     Raises
     ------
@@ -71,24 +71,24 @@ def described(
     if numbers:
         root.attrs = dict(describing(tree.attrs, numbers, windows))
     if windows is not None:
-        del root.attrs["mandeldask"]  # from which the whole pyramid would be made
+        del root.attrs["mandeldask"]  # it describes the whole pyramid
     elif window is not None:
         root.attrs = {name: value for name, value in root.attrs.items() if name not in {*FORMATS, "mandeldask"}}
     return xr.DataTree.from_dict({"/": root, **groups}, name=tree.name)
 
 
 def _as_pixels(tree: Any, window: WindowLike | None) -> Mapping[str, slice] | None:
-    """Return a window of pixels; raise TypeError if it is a place, where there is no plane."""
+    """Return `window` if it gives pixels; raise TypeError if it is a place, since `tree` is not a pyramid."""
     if window is None or isinstance(window, Mapping):
         return window
-    msg = f"a window by place needs a pyramid, which a {type(tree).__name__} without its attributes is not"
+    msg = f"a window by place needs a pyramid; this {type(tree).__name__} has no attributes of one"
     raise TypeError(msg)
 
 
 def _cut(
     tree: Any, levels: Iterable[int | str] | None, window: Mapping[str, slice] | None, side: int | None = None
 ) -> Any:
-    """Return a window of a Dataset or array, its pixels lazily indexed where they are ours."""
+    """Return a window of a Dataset or array, with lazily indexed pixels where this package computes them."""
     if levels is not None:
         msg = f"levels need a tree of groups, not a {type(tree).__name__}"
         raise ValueError(msg)
@@ -97,17 +97,17 @@ def _cut(
     if window is None:
         return tree
     if not isinstance(tree, (xr.Dataset, xr.DataArray)):
-        msg = f"a window needs named dimensions, which a {type(tree).__name__} has not"
+        msg = f"a window needs named dimensions; a {type(tree).__name__} has none"
         raise TypeError(msg)
     unknown = [dim for dim in window if dim not in tree.dims]
     if unknown:
-        msg = f"window must name dimensions out of {', '.join(map(str, tree.dims))}, not {unknown[0]!r}"
+        msg = f"window must name dimensions among {', '.join(map(str, tree.dims))}, not {unknown[0]!r}"
         raise ValueError(msg)
     return tree.isel(dict(window))
 
 
 def _undasked(variable: xr.Variable, side: int | None) -> xr.Variable:
-    """Return pixels of ours lazily indexed, so that one call of the kernel answers all fields of a chunk."""
+    """Return pixels of this package as lazily indexed ones, so that one kernel call computes all fields of a chunk."""
     data = content_of(variable)
     if not isinstance(data, GuardedArray) or data.pixels is None:
         return variable

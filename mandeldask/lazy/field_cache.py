@@ -1,4 +1,4 @@
-"""All fields of a window from one kernel call: kept for readers of other fields of the same pixels."""
+"""Keep all fields of one kernel call, for later reads of the other fields of the same pixels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mandeldask.fractal.kernel import Kernel
 
 KEPT_BYTES = 2**26
-"""Memory for windows of which some field was not asked for yet (64 MiB)."""
+"""Memory for windows with a field that was not read yet (64 MiB)."""
 
 
 class _Window:
-    """The fields of one window, each given out once: its reader may write to it."""
+    """The fields of one window. Each is returned once, so its reader may modify it."""
 
     def __init__(self, fields: Mapping[str, NDArray[Any]]) -> None:
         self.nbytes = sum(pixels.nbytes for pixels in fields.values())
@@ -30,14 +30,14 @@ class _Window:
 
 
 class FieldCache:
-    """Kernel calls whose fields are taken one by one, as xarray loads the variables of a Dataset.
+    """Cache of kernel calls whose fields are read one by one, as xarray loads the variables of a Dataset.
 
-    A call computes all fields of the kernel. They are kept until all were taken, or until newer ones need the memory.
+    A call computes all fields of the kernel. They are kept until each was read, or until newer ones need the memory.
 
     Parameters
     ----------
     max_bytes : int
-        What may be kept.
+        Memory limit.
     """
 
     def __init__(self, max_bytes: int = KEPT_BYTES, name: str = "") -> None:

@@ -1,8 +1,8 @@
 """PixelIndex: an exact xarray index of pixels that lie on an Axis.
 
-xarray's own `RangeIndex` computes in float64: at 2^59 pixels its `sel` is off by up to 77 of them, and it takes windows
-5000 pixels apart for equal. Here positions are rationals, so labels select the pixel they name and different places
-never align.
+xarray's own `RangeIndex` computes in float64: at 2^59 pixels its `sel` is off by up to 77 pixels, and windows 5000
+pixels apart compare equal. Here positions are rationals: a label selects exactly its pixel, and windows of different
+places never align.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class PixelIndex(CoordinateTransformIndex):
-    """Labels are exact plane positions; a window of a PixelIndex is a PixelIndex.
+    """Index whose labels are exact plane positions; a window of a PixelIndex is a PixelIndex.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ class PixelIndex(CoordinateTransformIndex):
         return type(self)(axis, self.dim, self.name)
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
-        """Return the coordinate; its attributes say exactly where the pixels lie."""
+        """Return the coordinate; its attributes give the exact positions of the pixels."""
         ((name, created),) = super().create_variables(variables).items()
         labels: Any = PixelLabels(self.transform, name)
         exact = {"exact_origin": as_text(self.axis.start), "exact_spacing": as_text(self.axis.step)}
         return {name: LabelVariable(created.dims, labels, {**created.attrs, **exact}, created.encoding, fastpath=True)}
 
     def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
-        """Return the index of evenly spaced pixels; None where they are not, or only one is picked."""
+        """Return the index of the picked pixels; None if they are not evenly spaced, or if there is only one."""
         indexer = indexers[self.dim]
         if isinstance(indexer, slice):
             return self._with(self.axis[indexer])
@@ -101,7 +101,7 @@ class PixelIndex(CoordinateTransformIndex):
         return self._with(Axis(self.axis[int(pixels[0])], self.axis.step * step, pixels.size))
 
     def sel(self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None) -> IndexSelResult:
-        """Return the pixels of labels: one, a closed interval, or an array of them."""
+        """Return the pixels for one label, a closed interval or an array of labels."""
         ((_, label),) = labels.items()
         if isinstance(label, slice):
             if method is not None:
@@ -124,12 +124,12 @@ class PixelIndex(CoordinateTransformIndex):
         return isinstance(other, PixelIndex) and self.axis == other.axis
 
     def join(self, other: Self, how: str = "inner") -> Self:
-        """Return the pixels that both windows have, or either.
+        """Return the pixels that are in both windows, or in either.
 
         Raises
         ------
         ValueError
-            If the windows are of different places or levels, or an outer join would have a gap.
+            If the windows show different places or levels, or if an outer join would have a gap.
         """
         theirs = self._offset_of(other)
         if how == "inner":
@@ -143,12 +143,12 @@ class PixelIndex(CoordinateTransformIndex):
         return self._with(Axis(start, self.axis.step, max(0, last - first)))
 
     def reindex_like(self, other: Self) -> dict[Hashable, Any]:
-        """Return where in this index each pixel of `other` is; -1 where it is not.
+        """Return the position in this index of each pixel of `other`; -1 for pixels that it does not have.
 
         Raises
         ------
         MemoryError
-            If either is as long as a deep level: xarray would list the pixels of both.
+            If one of them is too long: xarray would list the pixels of both.
         """
         longest = max(self.axis.size, other.axis.size)
         if longest > MAX_LABELS:
@@ -161,7 +161,7 @@ class PixelIndex(CoordinateTransformIndex):
         return {self.dim: np.where((places >= 0) & (places < self.axis.size), places, -1)}
 
     def _offset_of(self, other: PixelIndex) -> int:
-        """Return the pixel of this axis at which `other` starts."""
+        """Return the pixel of this axis that is the first of `other`."""
         offset = self.axis.index(other.axis.start)
         if self.axis.step != other.axis.step or offset.denominator != 1:
             msg = (
@@ -173,7 +173,7 @@ class PixelIndex(CoordinateTransformIndex):
 
     @classmethod
     def concat(cls, indexes: Sequence[Self], dim: Hashable, positions: Iterable[Iterable[int]] | None = None) -> Self:
-        """Return the index of windows that follow each other.
+        """Return the index of adjacent windows, in order.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class PixelIndex(CoordinateTransformIndex):
         return first._with(Axis(first.axis.start, first.axis.step, size))  # noqa: SLF001
 
     def roll(self, shifts: Mapping[Any, int]) -> Self | None:
-        """Return the same index for a roll by nothing, else none: rolled pixels are not evenly spaced."""
+        """Return the same index for a roll by zero, else None: rolled pixels are not evenly spaced."""
         return self if not self.axis.size or shifts[self.dim] % self.axis.size == 0 else None
 
     def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:

@@ -1,8 +1,8 @@
 """Lazily indexed pixels for xarray. The one module that knows xarray's semi-private indexing interface.
 
 xarray's own `LazilyIndexedArray` is lazy for slices only: vectorised and transposed access list every index of the
-array, 4 EiB at 2^59 pixels. The subclass here answers both from the slices. `tests/lazy/test_indexing.py` holds a
-canary for the names this module imports.
+array, 4 EiB at 2^59 pixels. The subclass here computes both from the slices. `tests/lazy/test_indexing.py` tests the
+names that this module imports.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ __all__ = ["IndexSelResult", "LazyPixels", "PixelArray", "PixelLabels", "pixels_
 
 
 class PixelLabels(CoordinateTransformIndexingAdapter):
-    """Coordinates that a transform computes; the repr shows the first, the second and the last in one line.
+    """Coordinates that a transform computes, with a short repr: the first, the second and the last.
 
-    xarray's own line computes as many as fit: more than half the time that a tree of 50 levels takes to show.
+    xarray's own repr computes as many as fit on a line: more than half of the time to show a tree of 50 levels.
     """
 
     def _repr_inline_(self, max_width: int) -> str:
@@ -67,12 +67,12 @@ class PixelLabels(CoordinateTransformIndexingAdapter):
 
 
 class PixelArray(BackendArray):
-    """One field of a grid, as xarray's backends give arrays to xarray.
+    """One field of a grid, as an xarray BackendArray.
 
     Parameters
     ----------
     pixels : Pixels
-        Where the values come from.
+        Source of the values.
     """
 
     __slots__ = ("dtype", "pixels", "shape")
@@ -83,7 +83,7 @@ class PixelArray(BackendArray):
         self.dtype = pixels.dtype
 
     def __getitem__(self, key: ExplicitIndexer) -> Any:
-        """Return the pixels of `key`, computed now in this thread."""
+        """Return the pixels of `key`, computed in this thread."""
         if isinstance(key, VectorizedIndexer):
             rows, cols = key.tuple
             return read_points(self.pixels.read, self.shape, (rows, cols), self.dtype)
@@ -104,12 +104,12 @@ class PixelArray(BackendArray):
 
 
 class LazyPixels(LazilyIndexedArray):
-    """`LazilyIndexedArray` that stays lazy under vectorised and transposed access to any size."""
+    """A `LazilyIndexedArray` that stays lazy for vectorised and transposed access, at any size."""
 
     __slots__ = ()
 
     def transpose(self, order: Sequence[int]) -> Any:
-        """Return the array with its axes in another order, computed as lazily as this one."""
+        """Return the array with its axes in another order, also lazy."""
         return _Transposed(self) if tuple(order) == (1, 0) else self
 
     def __getitem__(self, indexer: ExplicitIndexer) -> Any:
@@ -129,21 +129,21 @@ class LazyPixels(LazilyIndexedArray):
         return LazilyVectorizedIndexedArray(self.array, VectorizedIndexer(tuple(np.broadcast_arrays(*points))))
 
     def constant(self) -> np.generic | None:
-        """Return the value of all elements, if it is known without computing them that they have one; else None."""
+        """Return the common value of all elements if it is known without computing them, else None."""
         if self.ndim != 2 or not all(isinstance(key, slice) for key in self.key.tuple):  # noqa: PLR2004  rows and columns
             return None
         pixels: Pixels = self.array.pixels
         return replace(pixels, grid=pixels.grid[self.key.tuple]).constant()
 
     def __dask_tokenize__(self) -> Any:
-        # not its repr, which leaves the middle of long lists of pixels out
+        # not its repr, which omits the middle of long lists
         return self.array.__dask_tokenize__(), normalize_token(self.key.tuple)
 
 
 def pixels_of(variable: Variable) -> Pixels | None:
-    """Return what a variable would compute, if it is a window of lazily indexed pixels with both dimensions."""
+    """Return the Pixels of a variable if it is a two-dimensional window of lazily indexed pixels, else None."""
     data = content_of(variable)
-    while isinstance(data, (MemoryCachedArray, CopyOnWriteArray)):  # what xarray wraps backends' arrays in
+    while isinstance(data, (MemoryCachedArray, CopyOnWriteArray)):  # xarray's wrappers of backend arrays
         data = data.array
     if not isinstance(data, LazyPixels) or not all(isinstance(key, slice) for key in data.key.tuple):
         return None
@@ -193,7 +193,7 @@ class _Transposed(ExplicitlyIndexedNDArrayMixin):
 
 
 def _check_bounds(indexer: ExplicitIndexer, shape: tuple[int, ...]) -> None:
-    """Raise IndexError where xarray would count from the end twice."""
+    """Raise IndexError for an index that is out of range: xarray would count from the end twice."""
     for key, size in zip(indexer.tuple, shape, strict=True):
         if not isinstance(key, slice):
             from_start(key, size)
@@ -209,7 +209,7 @@ def _reversed(indexer: ExplicitIndexer) -> tuple[Any, ...]:
 
 
 def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDArray[Any], ...]:
-    """Return `indexer` with arrays for slices, their dimensions last as numpy would have them."""
+    """Return `indexer` with its slices as arrays; their dimensions come last, as in numpy."""
     slices = [axis for axis, key in enumerate(indexer.tuple) if isinstance(key, slice)]
     lengths = {axis: len(range(shape[axis])[indexer.tuple[axis]]) for axis in slices}
     points = np.broadcast_shapes(*(key.shape for axis, key in enumerate(indexer.tuple) if axis not in lengths))
@@ -226,7 +226,7 @@ def _as_arrays(indexer: VectorizedIndexer, shape: tuple[int, ...]) -> tuple[NDAr
 
 
 def _compose(own: slice | NDArray[Any], picked: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the pixels of the whole axis that `picked` means after the index `own`."""
+    """Return positions `picked`, which count within the index `own`, as positions along the whole axis."""
     if isinstance(own, slice):
         pixels = range(size)[own]
         return np.asarray(pixels.start + picked * pixels.step)

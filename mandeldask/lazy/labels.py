@@ -1,4 +1,4 @@
-"""From coordinate labels to pixels of an Axis: exact for text and rationals, as displayed for floats."""
+"""Find pixels of an Axis by labels: text and rationals are exact; a float means a displayed coordinate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METHODS = {
     "backfill": math.ceil,
     "bfill": math.ceil,
 }
-"""How a place between two pixels becomes a pixel, by pandas' names."""
+"""How to round a position between two pixels, by pandas' names."""
 
 
 def pixel_at(axis: Axis, label: Any, method: str | None = None, tolerance: Any = None) -> int:
@@ -30,18 +30,18 @@ def pixel_at(axis: Axis, label: Any, method: str | None = None, tolerance: Any =
     Parameters
     ----------
     label : str, Decimal, Fraction, int or float
-        Text and rationals mean what they say. A float stands for the pixel whose float64 coordinate it is.
+        Text and rationals are exact. A float selects the pixel that has this float64 coordinate.
     method : {"nearest", "pad", "ffill", "backfill", "bfill"}, optional
-        Which pixel to take for a place between two.
+        Which pixel to select for a position between two.
     tolerance : str, Decimal, Fraction, int or float, optional
-        Plane units that the pixel may be away.
+        Greatest distance of the pixel, in plane units.
 
     Raises
     ------
     KeyError
         If there is no such pixel, or if several share the float.
     ValueError
-        If `method` is unknown, or a tolerance comes without one.
+        If `method` is unknown, or if a tolerance is given without a method.
     """
     at = axis.index(as_fraction(label, "label"))
     if method is None:
@@ -63,12 +63,12 @@ def pixel_at(axis: Axis, label: Any, method: str | None = None, tolerance: Any =
 def pixels_between(axis: Axis, labels: slice) -> slice:
     """Return the pixels of the closed interval between two labels, in the order of the axis.
 
-    The labels may come in either order: rows count downwards, and few remember which end is which.
+    The labels may have either order, since rows count downwards.
 
     Raises
     ------
     TypeError
-        If the slice's step is no integer.
+        If the step of the slice is not an integer.
     """
     ascending = axis if axis.step > 0 else axis[::-1]
     ends = [label for label in (labels.start, labels.stop) if label is not None]
@@ -96,7 +96,7 @@ def _exact(axis: Axis, label: Any, at: Fraction) -> int:
 
 
 def _bisect(side: Callable[..., int], axis: Axis, label: Any) -> int:
-    """Return the number of pixels before `label`, as if on the list of coordinates."""
+    """Return the number of pixels before `label`, by bisection."""
     as_displayed = isinstance(label, float)
     value = label if as_displayed else as_fraction(label, "label")
     return side(range(axis.size), value, key=lambda i: float(axis[i]) if as_displayed else axis[i])

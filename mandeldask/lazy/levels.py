@@ -1,4 +1,4 @@
-"""A grid of any size as lazy xarray variables: dask where its blocks can be listed, lazily indexed where not."""
+"""Make lazy xarray variables of a grid: dask arrays if dask can list the blocks, else lazily indexed arrays."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[str, Any]) -> xr.Dataset:
-    """Return every field of `kernel` on `grid` as a Dataset, nothing of it computed.
+    """Return every field of `kernel` on `grid` as a Dataset, without computing it.
 
     Parameters
     ----------
     grid : Grid
-        Where the pixels are.
+        Positions of the pixels.
     kernel : Kernel
         Computes the fields.
     division : Division
-        How it is divided. What dask could not list, or not compute a block of, is lazily indexed.
+        How the grid is divided. It is lazily indexed if dask cannot list its blocks or compute one of them.
     attrs : mapping
         Attributes of the Dataset.
     """
@@ -55,9 +55,10 @@ def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[st
 
 
 def _unused(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> dict[str, int]:
-    """Return the encoding of counts for Zarr v3: a fill value that none has, if there is one.
+    """Return the Zarr v3 encoding of counts: a fill value that no count has, if there is one.
 
-    Some viewers (OpenLayers, zarr-layer) show what equals it as transparent. A cap of 255 needs every value of uint8.
+    Some viewers (OpenLayers, zarr-layer) show pixels with this value as transparent. With maxiter 255 counts use every
+    value of uint8.
     """
     if dtype.kind != "u" or "maxiter" not in attrs or "scale_factor" in attrs:
         return {}

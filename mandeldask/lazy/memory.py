@@ -1,4 +1,4 @@
-"""How much memory a read may take: too much is refused before anything is computed."""
+"""Limit the memory of a read: larger reads are refused before anything is computed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from mandeldask.lazy.pixels import Pixels
 
 MAX_PIXELS = 2**31
-"""Pixels that one read may ask for: more is taken for an oversight, even where memory would suffice."""
+"""Greatest number of pixels in one read. A larger read is most likely a mistake, even if it fits into memory."""
 
 COPIES = 2
-"""Times that a dask result is in memory: as blocks, and as the array that they are joined to."""
+"""Copies of a dask result in memory: the blocks, and the array that joins them."""
 
 _SMALL = 2**26
-"""Bytes that are read without a look at the memory, which costs 30 microseconds."""
+"""Reads below this number of bytes skip the check of free memory, which takes 30 microseconds."""
 
 _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -34,7 +34,7 @@ _LIMITS = (
 
 
 def check_read(shape: tuple[int, ...], itemsize: int = 1, *, copies: int = 1, limit: int = MAX_PIXELS) -> None:
-    """Refuse to read an array of `shape` that is too large for one read or for the memory that is free.
+    """Raise MemoryError if an array of `shape` is too large for one read or for the free memory.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ def check_read(shape: tuple[int, ...], itemsize: int = 1, *, copies: int = 1, li
     itemsize : int
         Bytes of an element.
     copies : int
-        Times that the elements are in memory at once.
+        Number of copies of the elements that are in memory at once.
     limit : int
         Greatest number of elements.
 
     Raises
     ------
     MemoryError
-        If it is too large; the message says what to do.
+        If the array is too large; the message tells the user how to read less.
     """
     elements = math.prod(shape)
     if elements > limit:
@@ -61,7 +61,7 @@ def check_read(shape: tuple[int, ...], itemsize: int = 1, *, copies: int = 1, li
 
 
 def free_bytes() -> float:
-    """Return the bytes that this process can still allocate; infinity where the system does not say."""
+    """Return the bytes that this process can still allocate; infinity if the system does not report them."""
     return min(_free_of_system(), *(_free_of_group(limit, used) for limit, used in _LIMITS))
 
 
@@ -71,7 +71,7 @@ def _free_of_system() -> float:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         pass
-    try:  # systems without /proc: what is there, since they do not say what is free
+    try:  # without /proc: all memory, since the free memory is unknown
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return math.inf
@@ -93,29 +93,29 @@ def _message(shape: tuple[int, ...], reason: str) -> str:
 
 
 class GuardedArray(da.Array):
-    """A dask array that refuses to be computed as a whole where it does not fit into memory.
+    """A dask array that raises MemoryError if it is computed as a whole and does not fit into memory.
 
-    What is made of it, such as windows and reductions, is a plain dask array. Where its blocks are larger than tiles,
-    windows are made of tiles, so that they compute no more than they would without such blocks.
+    Windows, reductions and other results of it are plain dask arrays. If blocks are larger than tiles, windows consist
+    of tiles, so that they compute no pixels in vain.
     """
 
     __slots__ = ("pixels", "tiled")
     pixels: Pixels | None
-    """What it computes; None for a copy that was pickled."""
+    """The pixels that it computes; None after unpickling."""
     tiled: Callable[[], da.Array] | None
-    """Returns the same pixels in tiles; None where these are the blocks, and for a copy that was pickled."""
+    """Returns the same pixels in tiles; None if blocks are tiles, and after unpickling."""
 
     @classmethod
     def of(
         cls, array: da.Array, pixels: Pixels | None = None, tiled: Callable[[], da.Array] | None = None
     ) -> GuardedArray:
-        """Return `array`, guarded."""
+        """Return `array` as a GuardedArray."""
         guarded: GuardedArray = cls(array.dask, array.name, array.chunks, dtype=array.dtype, meta=example_of(array))
         guarded.pixels, guarded.tiled = pixels, tiled
         return guarded
 
     def __getitem__(self, index: Any) -> da.Array:
-        """Return a window, of tiles."""
+        """Return a window, made of tiles."""
         tiled = getattr(self, "tiled", None)
         whole = isinstance(index, tuple) and all(isinstance(one, slice) and one == slice(None) for one in index)
         picked: da.Array = super().__getitem__(index) if tiled is None or whole else tiled()[index]  # type: ignore[no-untyped-call]
@@ -123,12 +123,12 @@ class GuardedArray(da.Array):
 
     @property
     def vindex(self) -> Any:
-        """Points, of tiles."""
+        """Pointwise indexing, made of tiles."""
         tiled = getattr(self, "tiled", None)
         return super().vindex if tiled is None else tiled().vindex
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Return how blocks become an array. dask asks before it computes anything.
+        """Return the function that joins the blocks. dask calls this before it computes anything.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Multiscale metadata of a Pyramid: OME-Zarr for both formats, zarr-conventions for v3, exact positions as text.
+"""Write the multiscale metadata of a Pyramid: OME-Zarr (v2, v3), zarr-conventions (v3), exact positions as text.
 
-Attributes named ``zarr_v2`` and ``zarr_v3`` belong to that format alone: code that writes or serves a format merges
-its own into the other attributes and drops the other's. The two cannot share a place: OME 0.4 says that `multiscales`
-is a list, zarr-conventions that it is an object.
+Attributes named ``zarr_v2`` and ``zarr_v3`` belong to one format: code that writes or serves a format merges its own
+into the common attributes and drops the other's. They cannot be merged into one: `multiscales` is a list in OME 0.4 and
+an object in zarr-conventions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 OME_V2_VERSIONS = (V2_VERSION, "0.1")
-"""OME-Zarr versions for Zarr v2; 0.1 is what the vizarr notebook wrote."""
+"""OME-Zarr versions for Zarr v2; the vizarr notebook wrote 0.1."""
 
 
 def root_attributes(  # noqa: PLR0913, PLR0917  all that the attributes depend on
@@ -35,27 +35,27 @@ def root_attributes(  # noqa: PLR0913, PLR0917  all that the attributes depend o
     title: str | None = None,
     windows: Mapping[int, Pixels] | None = None,
 ) -> dict[str, Any]:
-    """Return the attributes of a pyramid's root, of JSON's types.
+    """Return the attributes of a pyramid's root, as JSON values.
 
     Parameters
     ----------
     pyramid : Pyramid
-        What to describe.
+        The pyramid to describe.
     ome : {"0.4", "0.1"}
-        OME-Zarr version of the v2 attributes; v3 has 0.5.
+        OME-Zarr version for Zarr v2; Zarr v3 always has 0.5.
     levels : sequence of int, optional
-        The levels that are there, finest first; all by default. Scales are relative to the first of them.
+        Levels that exist, finest first; by default all. Scales are relative to the first of them.
     fields : sequence of str, optional
-        Names of the arrays in each level, the one that viewers show first; the pyramid's fields by default.
+        Names of the arrays in each level; viewers show the first. By default the pyramid's fields.
     title : str
-        What the levels are, for people; what the pyramid's kernel says by default.
+        Title of the image; by default the title of the pyramid's kernel.
     windows : mapping of int to (slice, slice), optional
-        The rows and columns of each level that are there; all by default.
+        The rows and columns of each level that exist; by default all.
 
     Raises
     ------
     ValueError
-        If `ome` is another version.
+        If `ome` is not one of the two versions.
     """
     if ome not in OME_V2_VERSIONS:
         msg = f"ome must be one of {', '.join(OME_V2_VERSIONS)}, not {ome!r}"
@@ -82,10 +82,10 @@ def pyramid_of(attrs: Mapping[Any, Any]) -> Pyramid:
     Raises
     ------
     ValueError
-        If they describe none.
+        If they do not describe a pyramid.
     """
     if "mandeldask" not in attrs:
-        msg = "this tree is no pyramid: its root has no attribute 'mandeldask'"
+        msg = "this tree is not a pyramid: its root has no attribute 'mandeldask'"
         raise ValueError(msg)
     keywords = {name: value for name, value in attrs["mandeldask"].items() if name != "fingerprint"}
     return Pyramid(**keywords, allow_huge=True)
@@ -94,14 +94,15 @@ def pyramid_of(attrs: Mapping[Any, Any]) -> Pyramid:
 def describing(
     attrs: Mapping[Any, Any], levels: Sequence[int], windows: Mapping[int, Pixels] | None = None
 ) -> dict[Any, Any]:
-    """Return a root's attributes, whether for one format or both, describing some of its levels for both.
+    """Return a root's attributes for both formats, changed so that they describe some levels only.
 
-    `windows` are the rows and columns of these levels that are there, if not all.
+    The given attributes may be those of one format or of both. `windows` gives the rows and columns of these levels
+    that exist, if not all do.
 
     Raises
     ------
     ValueError
-        If they are no pyramid's.
+        If the attributes do not describe a pyramid.
     """
     multiscales = attrs.get("zarr_v2", attrs).get("multiscales")
     version = multiscales[0]["version"] if isinstance(multiscales, list) else OME_V2_VERSIONS[0]
@@ -112,14 +113,14 @@ def describing(
 
 
 def _fields_of(attrs: Mapping[Any, Any]) -> tuple[str, ...] | None:
-    """Return the names of the arrays that a root's attributes describe, whether for one format or both."""
+    """Return the names of the arrays in a root's attributes (of one format or both); None if there are none."""
     images = attrs.get("zarr_v3", attrs).get("ome", {}).get("multiscales") or attrs.get("multiscales")
     paths = [image["datasets"][0]["path"] for image in images] if isinstance(images, list) else []
     return tuple(path.rpartition("/")[2] for path in paths) or None
 
 
 def attributes_of(attrs: Mapping[Any, Any], zarr_format: int) -> dict[str, Any]:
-    """Return `attrs` as one Zarr format has them: its own merged in, the other's left out.
+    """Return `attrs` for one Zarr format: merge its own attributes, drop those of the other format.
 
     Examples
     --------
@@ -131,7 +132,7 @@ def attributes_of(attrs: Mapping[Any, Any], zarr_format: int) -> dict[str, Any]:
 
 
 def level_attributes(pyramid: Pyramid, level: int) -> dict[str, Any]:
-    """Return the attributes of one level's group, of JSON's types."""
+    """Return the attributes of one level's group, as JSON values."""
     return {
         "level": level,
         "maxiter": pyramid.maxiter_at(level),
@@ -155,7 +156,7 @@ def ome_v2(  # noqa: PLR0913, PLR0917  all that the attributes depend on
 
 
 _DESCRIPTIONS = {"iterations": "every second pixel of the level below, exactly"}
-"""Of other fields the last digits may differ: neighbours share the beginning of their orbits."""
+"""Other fields may differ from the finer level in the last digits."""
 
 
 def ome_v3(
@@ -165,10 +166,10 @@ def ome_v3(
     title: str,
     windows: Mapping[int, Pixels] | None = None,
 ) -> dict[str, Any]:
-    """Return OME-Zarr's attribute `ome` of a v3 root: an image for each field; viewers show the first.
+    """Return OME-Zarr's attribute `ome` of a v3 root: one image per field; viewers show the first.
 
-    Transforms are in pixels of the finest level, not in plane units: with those, vizarr draws 13 levels less.
-    Levels are decimations, so all share one origin; windows of them begin where they do.
+    Transforms are in pixels of the finest level. In plane units vizarr would draw 13 levels less. Levels are
+    decimations, so all share one origin; windows have their own translations.
     """
     placed = {} if windows is None else translations({level: windows[level] for level in levels})
     axes = (Axis("y"), Axis("x"))
@@ -185,10 +186,10 @@ def ome_v3(
         )
         for field in fields
     ]
-    if fields[0] not in pyramid.fields:  # nothing is known of its values
+    if fields[0] not in pyramid.fields:  # the range of its values is unknown
         return ome(images)
     most = max(pyramid.maxiter_at(level) for level in levels)
-    shown = pyramid.maxiter_at(levels[-1])  # by deep levels' maxiter a viewer's first picture, the coarsest, is black
+    shown = pyramid.maxiter_at(levels[-1])  # with a deep level's maxiter the coarsest level looks black
     channel = Channel(fields[0], limits=(0, shown), extent=(0, most))
     return ome(images, [channel], title.removeprefix("The "))
 
@@ -196,7 +197,7 @@ def ome_v3(
 def spatial_multiscales(
     pyramid: Pyramid, levels: Sequence[int], windows: Mapping[int, Pixels] | None = None
 ) -> dict[str, Any]:
-    """Return zarr-conventions `multiscales` and `spatial`: levels in plane units; nothing where floats end."""
+    """Return zarr-conventions `multiscales` and `spatial`: levels in plane units; {} if floats underflow."""
     grids = {level: pyramid.grid(level) for level in levels}
     if windows is not None:
         grids = {level: grid[windows[level]] for level, grid in grids.items()}
@@ -209,7 +210,7 @@ def spatial_multiscales(
 
 
 def _shift(finer: int, level: int, windows: Mapping[int, Pixels] | None) -> tuple[float, float]:
-    """Return where a level begins, in pixels of a finer one that is there."""
+    """Return the position of a level's first pixel, in pixels of a finer level."""
     if windows is None or finer == level:
         return 0.0, 0.0
     return _as_floats(translations({finer: windows[finer], level: windows[level]})[level])

@@ -1,4 +1,4 @@
-"""Where exported pixels come from, as values of JSON: the pyramid, and the window of it."""
+"""Describe the origin of exported pixels as JSON values: the pyramid and its window."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from mandeldask.lazy.described import WindowLike
 
 WINDOW = "window"
-"""Name of the window in an origin; the other names are those of a Pyramid."""
+"""Key of the window in an origin; the other keys are the parameters of a Pyramid."""
 
 
 def origin_of(tree: Any, window: WindowLike | None) -> dict[str, Any]:
-    """Return what determines the pixels of a window of a pyramid's tree; nothing of other trees."""
+    """Return the parameters that determine the pixels of a window of a pyramid; empty for other trees."""
     described = getattr(tree, "attrs", {}).get("mandeldask") if hasattr(tree, "children") else None
     if not isinstance(described, Mapping):
         return {}
@@ -32,7 +32,7 @@ def source_of(origin: Mapping[str, Any]) -> tuple[Pyramid, WindowLike | None]:
     Raises
     ------
     ValueError
-        If it describes none.
+        If `origin` does not describe a pyramid.
     """
     described = {name: value for name, value in origin.items() if name != WINDOW}
     return pyramid_of({"mandeldask": described} if described else {}), _window(origin.get(WINDOW))

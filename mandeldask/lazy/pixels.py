@@ -24,11 +24,11 @@ class Pixels:
     """One field at the pixels of a grid, not computed yet."""
 
     kernel: Kernel
-    """Computes the field, and possibly others."""
+    """Computes the field, and possibly other fields."""
     grid: Grid
-    """Where the pixels are."""
+    """Positions of the pixels."""
     field: str
-    """Which of the kernel's fields."""
+    """Name of the field."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,7 +48,7 @@ class Pixels:
         return fields.take(self.kernel, window, self.field)
 
     def constant(self) -> np.generic | None:
-        """Return the value of all pixels, if the kernel knows without computing them that they have one; else None."""
+        """Return the common value of all pixels if the kernel knows it without computing them, else None."""
         known = getattr(self.kernel, "constant", None)
         values = None if known is None else known(self.grid)
         return None if values is None else values[self.field]
@@ -60,5 +60,5 @@ class Pixels:
 
 
 def content_token(kernel: Kernel, grid: Grid) -> Any:
-    """Return what determines every value that `kernel` computes on `grid`."""
+    """Return a token of all inputs that determine the values of `kernel` on `grid`."""
     return normalize_token(kernel), as_key(grid.im.start, grid.im.step, grid.re.start, grid.re.step), grid.shape

@@ -1,8 +1,8 @@
-"""Drawing windows to scale, at depths where float64 coordinates can no longer distinguish pixels.
+"""Plot windows with equal scales, also where float64 coordinates can no longer distinguish pixels.
 
-xarray fits a picture to the shape of the figure, and neither xarray nor matplotlib lets an array or its coordinates ask
-for the aspect of the axes: not by attributes, by an index, or by matplotlib's unit converters, which see bare numpy
-arrays. So `array.mandel.plot` is an accessor of our own, and xarray's `array.plot` stays as it is.
+xarray stretches a picture to the shape of the figure. An array has no way to set the aspect of the axes: neither its
+attributes nor its index reach matplotlib, whose unit converters see bare numpy arrays. So this package has an accessor
+of its own, `array.mandel.plot`, and leaves xarray's `array.plot` unchanged.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 EXPONENT = 0.2
-"""Power of the value that colours follow."""
+"""Exponent of the colour scale."""
 
 LABEL = 32
-"""Characters of a number in the label of an axis, at most."""
+"""Greatest number of characters of a number in an axis label."""
 
 DIGITS = 10
-"""Binary digits of a coordinate that must distinguish neighbours, for ticks to make sense."""
+"""Bits by which neighbouring coordinates must differ so that ticks are useful."""
 
 
 def _to_scale(draw: Any) -> Any:
-    """Return a method of xarray's accessor that draws with equal scales along both axes."""
+    """Wrap a method of xarray's accessor so that it draws with equal scales along both axes."""
 
     @wraps(draw)
     def drawn(self: PlotAccessor, *args: Any, **keywords: Any) -> Any:
@@ -52,10 +52,10 @@ def _to_scale(draw: Any) -> Any:
 
 
 class PlotAccessor(DataArrayPlotAccessor):
-    """xarray's accessor `plot`, whose two-dimensional plots of the plane are to scale.
+    """xarray's accessor `plot` with equal scales in two-dimensional plots of the plane.
 
-    Called, it draws the pixels as an image, x across and y up. Axes are in plane units; where neighbours differ in the
-    last few digits of float64 only, they count from the middle of the window, and their labels say where that is.
+    A call draws the pixels as an image, x across and y up. Axes are in plane units. If neighbours differ in the last
+    few digits of float64 only, ticks are relative to the middle of the window, and the labels give that middle.
     """
 
     __slots__ = ()
@@ -64,7 +64,7 @@ class PlotAccessor(DataArrayPlotAccessor):
         """Return matplotlib's AxesImage, or xarray's FacetGrid, of the pixels.
 
         Pixels that did not escape are black. Unless limits, levels or a norm are given, colours follow the fifth root
-        of the value between its 1st and 99th percentile, since a few pixels at the edge have most of the range.
+        of the value, between the 1st and the 99th percentile: a few pixels near the boundary have most of the range.
 
         Parameters
         ----------
@@ -89,13 +89,13 @@ class PlotAccessor(DataArrayPlotAccessor):
 
 
 def _escaped(array: xr.DataArray) -> xr.DataArray:
-    """Return computed values, with NaN where a pixel did not escape. It has no number."""
+    """Return computed values, with NaN for pixels that did not escape."""
     computed = array.compute()
     return computed.where(computed < array.attrs["maxiter"]) if computed.dtype.kind == "u" else computed
 
 
 def _colours(array: xr.DataArray, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keywords for colours that show what there is, for what is not chosen."""
+    """Return `keywords` with defaults for the colour map and the norm that show the values well."""
     import matplotlib as mpl  # noqa: PLC0415  an extra
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
@@ -112,14 +112,14 @@ def _colours(array: xr.DataArray, keywords: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _places(array: xr.DataArray) -> Mapping[Hashable, xr.DataArray]:
-    """Return the coordinates y and x of the plane, or none if `array` does not have both in one unit."""
+    """Return the coordinates y and x of the plane; empty if `array` does not have both in the same unit."""
     places = {name: place for name, place in array.coords.items() if "exact_spacing" in place.attrs and place.ndim == 1}
     alike = len(places) == 2 and len({place.attrs.get("units") for place in places.values()}) == 1  # noqa: PLR2004  y, x
     return places if alike else {}
 
 
 def _shows_the_plane(array: xr.DataArray, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
-    """Return whether places are along both axes of a plot for which no other aspect is asked."""
+    """Return whether both axes of a plot are coordinates of the plane and the caller sets no aspect."""
     places = _places(array)
     along = {*args, keywords.get("x"), keywords.get("y")} - {None}
     facets = {keywords.get("row"), keywords.get("col")}
@@ -127,7 +127,7 @@ def _shows_the_plane(array: xr.DataArray, args: tuple[Any, ...], keywords: Mappi
 
 
 def _axes_of(drawn: Any) -> Iterable[Any]:
-    """Return the axes that a mesh, an image or contours were drawn into, if they are plain and of no aspect yet."""
+    """Return the axes with a mesh, an image or contours that are linear and have no aspect yet."""
     axes = drawn.axs.flat if isinstance(drawn, FacetGrid) else [drawn.axes] if hasattr(drawn, "axes") else []
     return [
         one
@@ -139,7 +139,7 @@ def _axes_of(drawn: Any) -> Iterable[Any]:
 
 
 def _told_apart(array: xr.DataArray) -> xr.DataArray:
-    """Return `array`, counted from its middle along axes whose neighbours differ in the last few digits only."""
+    """Return `array`, relative to its middle along axes whose neighbours differ in the last digits only."""
     for name in array.dims:
         index = array.xindexes.get(name)
         if isinstance(index, PixelIndex) and not _tells_apart(index.axis):
@@ -160,6 +160,6 @@ def _from_the_middle(array: xr.DataArray, name: Hashable, axis: Axis) -> xr.Data
 
 
 def _shortened(number: str) -> str:
-    """Return a decimal number with its first digits and its exponent only."""
+    """Return a decimal number, shortened to its first digits and its exponent."""
     digits, e, exponent = number.partition("e")
     return number if len(number) <= LABEL else f"{digits[:LABEL]}…{e}{exponent}"

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in terminals and notebooks, or a callable of the caller."""
+"""Report the progress of long work: a bar in terminals and notebooks, lines of text, or calls of a function."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     """Called with (tiles done, tiles in all)."""
 
     Watcher = Report | Callable[[Amount], None]
-    """Called with the two numbers, or, if it takes one argument only, with an Amount."""
+    """Called with the two numbers; or with an Amount if it takes one argument only."""
 
 LINES = "lines"
-"""Asks for a bar where it is seen, and elsewhere for a line now and then."""
+"""Value of `progress` for a bar in terminals and notebooks, and regular lines elsewhere."""
 
 LINE_S = 10.0
-"""Seconds from a line to the next."""
+"""Seconds between two lines."""
 
 
 class Reporter(Protocol):
-    """Takes how far work is."""
+    """A function that is called after every tile."""
 
     def __call__(self, done: int, total: int, elements: int = 0, size: int = 0, /) -> None:
-        """Note the tiles done, all tiles, and the elements and bytes of those that were done since it began."""
+        """Report the tiles done, all tiles, and the elements and bytes of the tiles done since the start."""
 
 
 @contextmanager
@@ -46,16 +46,15 @@ def reporting(label: str, *, progress: Watcher | bool | Literal["lines"] | None)
     Parameters
     ----------
     label : str
-        What the bar says is being done.
+        Text of the bar.
     progress : callable, bool, "lines" or None
-        What to call with (done, total), or, if it takes one argument only, with an `Amount`; True for a bar, False for
-        nothing, None for a bar in a terminal or a notebook;
-        "lines" for lines on standard error where no bar is seen.
+        Function to call with (done, total), or with an `Amount` if it takes one argument only; True for a bar, False
+        for no report, None for a bar in a terminal or a notebook only, "lines" for lines on standard error elsewhere.
 
     Raises
     ------
     ModuleNotFoundError
-        If a bar is asked for and rich is not installed.
+        If `progress` is True and rich is not installed.
     """
     if callable(progress):
         yield _caller(progress)
@@ -69,33 +68,33 @@ def reporting(label: str, *, progress: Watcher | bool | Literal["lines"] | None)
 
 
 def _caller(listener: Any) -> Reporter:
-    """Return what calls `listener` with the two numbers that it takes, or else with an Amount."""
+    """Return a Reporter that calls `listener` with two numbers, or with an Amount if it takes one argument."""
     try:
         signature(listener).bind(0, 0)
     except TypeError:
         pace = _Pace()
         return lambda done, total, elements=0, size=0, /: listener(pace.amount(done, total, elements, size))
-    except ValueError:  # compiled, and says nothing of its arguments
+    except ValueError:  # a compiled function without a signature
         pass
     return lambda done, total, *_: listener(done, total)
 
 
 class _Pace:
-    """What was done since it was made."""
+    """Measures the work done since the creation of this object."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self._before: int | None = None
 
     def amount(self, done: int, total: int, elements: int, size: int) -> Amount:
-        """Return how far the work is; the tiles of the first call but one were there before."""
+        """Return the progress; tiles before that of the first call count as already present."""
         if self._before is None:
             self._before = max(0, done - 1)
         return Amount(done, total, done - self._before, elements, size, time.perf_counter() - self._began)
 
 
 class _Lines:
-    """Writes a line now and then."""
+    """Writes a line every LINE_S seconds."""
 
     def __init__(self, label: str) -> None:
         self._label, self._pace, self._next = label, _Pace(), time.perf_counter() + LINE_S
@@ -110,13 +109,13 @@ class _Lines:
 
 
 def _is_seen() -> bool:
-    """Return whether somebody sees a bar: in a terminal, or in a notebook that has widgets, as for `tqdm.auto`."""
+    """Return whether a bar is visible: in a terminal, or in a notebook with widgets, as for `tqdm.auto`."""
     return sys.stderr.isatty() or (in_notebook() and find_spec("ipywidgets") is not None)
 
 
 @contextmanager
 def _bar(label: str) -> Iterator[Reporter]:
-    """Show a row for the tiles, and one for every long computation below them while it lasts."""
+    """Show a row for the tiles and one for every long computation that runs."""
     from rich.console import Console  # noqa: PLC0415  an extra
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -142,7 +141,7 @@ class _Rows:
         self._works: dict[Work, tuple[TaskID, float]] = {}
 
     def update_work(self, work: Work, done: int) -> None:
-        """Show how far a long computation is, until it ends."""
+        """Show the progress of a long computation until it ends."""
         if work not in self._works:
             self._works[work] = self._bar.add_task(work.label, total=work.total, rate=""), time.perf_counter()
         task, began = self._works[work]
@@ -152,11 +151,11 @@ class _Rows:
             del self._works[work]
 
     def update_tiles(self, task: TaskID, done: int, total: int, elements: int = 0, size: int = 0, /) -> None:
-        """Show how far the tiles are, and how fast it went so far."""
+        """Show the number of tiles done and the speed."""
         amount = self._pace.amount(done, total, elements, size)
         self._bar.update(task, completed=done, total=total, rate=str(amount))
 
     def update(self, task: TaskID, unit: str, done: int, total: int, began: float) -> None:
-        """Show how far a long computation is, and how fast it went so far."""
+        """Show the progress of a long computation and its speed."""
         rate = done / (time.perf_counter() - began)
         self._bar.update(task, completed=done, total=total, rate=f"{rate:,.1f} {unit}/s")

@@ -1,4 +1,4 @@
-"""Pixels of a grid by numpy's indexing rules, at the cost of the pixels asked for, each computed once."""
+"""Read pixels of a grid by numpy's indexing rules: only the requested pixels are computed, each once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Index: TypeAlias = "int | np.integer[Any] | slice | NDArray[np.integer[Any]]"
-"""What one axis is indexed with; an array has one dimension."""
+"""Index of one axis; arrays are one-dimensional."""
 
 
 class ReadWindow(Protocol):
@@ -29,18 +29,18 @@ class ReadWindow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The pixels that an index picks along one axis: ascending runs to compute, and how to lay them out after."""
+    """The pixels that an index picks along one axis: ascending runs to compute, and the final order."""
 
     runs: tuple[slice, ...]
     """Disjoint slices with positive steps, in ascending order."""
     size: int
-    """Distinct pixels."""
+    """Number of distinct pixels."""
     layout: Any
-    """What the result is indexed with to have the asked order: an int, a slice or an array."""
+    """Index that puts the computed pixels into the requested order: an int, a slice or an array."""
 
     @classmethod
     def along(cls, index: Index, size: int) -> Picked:
-        """Return what `index` picks of an axis of `size` pixels.
+        """Return the pixels that `index` picks from an axis of `size` pixels.
 
         Raises
         ------
@@ -59,14 +59,14 @@ class Picked:
 
 
 def read_outer(read: ReadWindow, shape: tuple[int, int], key: tuple[Index, Index], dtype: np.dtype[Any]) -> Any:
-    """Return the pixels where the rows of `key` cross its columns, as numpy's `a[rows][:, cols]`.
+    """Return the pixels at all combinations of rows and columns of `key`, as numpy's `a[rows][:, cols]`.
 
     Parameters
     ----------
     read : callable
         Computes a window; called for disjoint windows of at most `CALL_SIDE` x `CALL_SIDE` pixels.
     shape : (int, int)
-        Pixels (height, width) of the whole.
+        Pixels (height, width) of the grid.
     key : (index, index)
         An int, a slice or a 1-D array for each axis.
 
@@ -75,7 +75,7 @@ def read_outer(read: ReadWindow, shape: tuple[int, int], key: tuple[Index, Index
     IndexError
         If an integer is out of range.
     MemoryError
-        If more are asked for than `mandeldask.lazy.memory` allows.
+        If there are more pixels than `mandeldask.lazy.memory` allows.
     """
     rows, cols = (Picked.along(index, size) for index, size in zip(key, shape, strict=True))
     check_read((rows.size, cols.size), dtype.itemsize)
@@ -97,7 +97,7 @@ def read_points(
     Raises
     ------
     IndexError
-        If a point lies outside.
+        If a point is out of range.
     """
     rows, cols = np.broadcast_arrays(from_start(key[0], shape[0]), from_start(key[1], shape[1]))
     check_read(rows.shape, dtype.itemsize)
@@ -111,12 +111,12 @@ def read_points(
 
 
 def from_start(index: ArrayLike, size: int) -> NDArray[np.int64]:
-    """Return non-negative integers for those of `index`, which may count from the end of `size` pixels.
+    """Return `index` as non-negative integers; negative ones count from the end of `size` pixels.
 
     Raises
     ------
     IndexError
-        If one lies outside.
+        If one is out of range.
     """
     pixels = np.asarray(index)
     pixels = np.where(pixels < 0, pixels + size, pixels).astype(np.int64)
@@ -127,7 +127,7 @@ def from_start(index: ArrayLike, size: int) -> NDArray[np.int64]:
 
 
 def runs(ascending: NDArray[np.integer[Any]]) -> Iterator[slice]:
-    """Yield slices that together pick the distinct, sorted integers given, greedily from the first.
+    """Yield slices that together pick the given distinct, sorted integers, greedily from the first.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def runs(ascending: NDArray[np.integer[Any]]) -> Iterator[slice]:
 
 
 def _lines(points: NDArray[np.integer[Any]]) -> Iterator[tuple[NDArray[np.intp], int, slice]]:
-    """Yield, for each run of points on one line: their places in `points`, the line, the run along it."""
+    """Yield for each run of points on one line: their positions in `points`, the line, the slice along it."""
     if not points.size:
         return
     order = np.lexsort((points[1], points[0]))
@@ -161,7 +161,7 @@ def _lines(points: NDArray[np.integer[Any]]) -> Iterator[tuple[NDArray[np.intp],
 
 
 def _placed(slices: tuple[slice, ...]) -> Iterator[tuple[int, slice]]:
-    """Yield slices of at most `CALL_SIDE` pixels, and where in the result each one starts."""
+    """Yield slices of at most `CALL_SIDE` pixels, each with its start in the result."""
     place = 0
     for whole in slices:
         pixels = range(whole.start, whole.stop, whole.step)

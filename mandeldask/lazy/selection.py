@@ -1,4 +1,4 @@
-"""Which levels of a tree are meant."""
+"""Select levels of a tree."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def selected(tree: xr.DataTree, levels: Iterable[int | str] | None = None) -> tu
     Raises
     ------
     ValueError
-        If a level is not in the tree, or none is asked for.
+        If a level is not in the tree, or if `levels` is empty.
     """
     asked = set(tree.children) if levels is None else {str(level) for level in levels}
     unknown = sorted(asked - set(tree.children))
     if unknown or not asked:
-        msg = f"levels must be out of {', '.join(tree.children)}, not {', '.join(unknown) or 'none'}"
+        msg = f"levels must be among {', '.join(tree.children)}, not {', '.join(unknown) or 'none'}"
         raise ValueError(msg)
     return tuple(name for name in tree.children if name in asked)

@@ -1,4 +1,4 @@
-"""Threads of dask that know the context they compute for: who may cancel them, and who listens how far they are."""
+"""Threads for dask that run tasks in the caller's context, with its cancellation and its progress listeners."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stoppable_threads(report: Report) -> Iterator[None]:
-    """Let dask compute in threads that stop within milliseconds where the block is left by an exception, as by Ctrl-C.
+    """Let dask compute in threads that stop within milliseconds if an exception (such as Ctrl-C) ends the block.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ def stoppable_threads(report: Report) -> Iterator[None]:
 
 
 class ContextThreads(ThreadPoolExecutor):
-    """Threads that run each task in the context of its submitter."""
+    """A thread pool that runs each task in the context of its submitter."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit a call, to be made in a copy of this context."""
+        """Submit a call, which runs in a copy of the current context."""
         return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 class _Counted:
-    """How many tasks of a graph are done."""
+    """Counts the finished tasks of a graph."""
 
     def __init__(self, report: Report) -> None:
         self._report, self._done, self._total = report, 0, 0
@@ -69,11 +69,11 @@ class _Counted:
 
 
 class _DaskPools:
-    """dask's own pools of threads, which a forked child would wait for and does not have."""
+    """dask's own thread pools. A forked child does not have their threads and would wait for them forever."""
 
     @staticmethod
     def renew() -> None:
-        """Let dask make them when it needs them."""
+        """Drop the pools; dask creates new ones when it needs them."""
         dask.threaded.default_pool = None
         dask.threaded.pools.clear()
         dask.threaded.pools_lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""From pixels to the coordinates that people see: float64, each rounded once from an exact position."""
+"""Compute the displayed coordinates of pixels: float64, each rounded once from the exact position."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 MAX_LABELS = 2**24
-"""Coordinates of an axis that are listed as floats (128 MiB); deeper levels have them by window only."""
+"""Greatest number of coordinates that are listed as floats (128 MiB). Longer axes list those of windows only."""
 
 
 class PixelTransform(CoordinateTransform):
-    """From pixels of an Axis to float64 coordinates, each rounded once from its exact position."""
+    """Transform of pixels of an Axis to float64 coordinates, each rounded once from its exact position."""
 
     def __init__(self, axis: Axis, dim: str, name: Hashable) -> None:
         super().__init__([name], {dim: axis.size}, np.dtype(np.float64))
@@ -34,17 +34,17 @@ class PixelTransform(CoordinateTransform):
         return {self.coord_names[0]: coordinates(self.axis, np.asarray(dim_positions[self.dims[0]]))}
 
     def reverse(self, coord_labels: dict[Hashable, Any]) -> dict[str, Any]:
-        """Return the places of coordinates in pixels, as floats."""
+        """Return the pixel positions of coordinates, as floats."""
         labels = np.asarray(coord_labels[self.coord_names[0]], dtype=object)
         places = [float(self.axis.index(as_fraction(label))) for label in labels.ravel()]
         return {self.dims[0]: np.array(places).reshape(labels.shape)}
 
     def equals(self, other: CoordinateTransform, **_: Any) -> bool:
-        """Return whether every pixel is at the same exact position."""
+        """Return whether all pixels have the same exact positions."""
         return isinstance(other, PixelTransform) and self.axis == other.axis and self.dims == other.dims
 
     def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:
-        """Return all coordinates, or raise MemoryError where they are too many to list."""
+        """Return all coordinates; raise MemoryError if there are too many to list."""
         check_read((self.axis.size,), limit=MAX_LABELS)
         return super().generate_coords(dims)
 

@@ -28,30 +28,30 @@ def open_pyramid(
     kernel: Callable[[Pyramid, int], Kernel] = kernel_of,
     **keywords: Any,
 ) -> xr.DataTree:
-    """Return the levels of a pyramid as groups "0" (the finest), "1", ..., nothing of them computed.
+    """Return the levels of a pyramid as groups "0" (the finest), "1", ..., without computing them.
 
     Parameters
     ----------
     pyramid : Pyramid or int
-        What to open, or a number of levels.
+        The pyramid to open, or a number of levels.
     chunks : int, "auto", tuple, dict or None
-        Pixels along a dask block, as for `window`. Levels of more than 256 blocks along an axis are lazily indexed
-        arrays, since dask would list their blocks, and so are those whose blocks are too large to compute; with None
-        all levels are. "auto" is the pyramid's tilesize, less where `maxiter` makes tiles that take more than about a
-        second, and up to 2048 for levels of 16 tiles and more along an axis: windows of these are made of tiles again,
-        and so are Zarr chunks.
+        Block size in pixels, as for `window`; None for lazily indexed arrays on all levels. Levels of more than 256
+        blocks along an axis (dask would list them), or with blocks too large to compute, are lazily indexed in any
+        case. "auto" is the pyramid's tilesize. It is smaller if a tile could take more than about a second at
+        `maxiter`, and up to 2048 for levels of 16 tiles and more along an axis. Windows of such levels, and Zarr
+        chunks, still consist of tiles.
     ome : {"0.4", "0.1"}
         OME-Zarr version of the attributes for Zarr v2.
     kernel : callable
-        Returns what computes a level of a pyramid; titles, fields and their attributes come from it.
+        Returns the kernel of a level; titles, fields and their attributes come from it.
     **keywords
-        What `Pyramid` takes: levels, tilesize, maxiter, center, width, fields, tolerance, julia.
+        Parameters of `Pyramid`: levels, tilesize, maxiter, center, width, fields, tolerance, julia.
 
     Returns
     -------
     DataTree
-        Every group has a variable for each field, with dimensions (y, x) and exact coordinates. The root has
-        attributes only: a node's children would have to align with its pixels.
+        Every group has a variable for each field, with dimensions (y, x) and exact coordinates. The root has attributes
+        only: xarray requires that a node's children align with its own variables.
 
     Raises
     ------
@@ -73,11 +73,11 @@ def open_pyramid(
 
 
 def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
-    """Return a Pyramid from one, or from a number of levels and the keywords of `Pyramid`."""
+    """Return a Pyramid: `pyramid` itself, or one made from a number of levels and the keywords of `Pyramid`."""
     if not isinstance(pyramid, Pyramid):
         return Pyramid(**{"levels": pyramid, **keywords})
     if keywords:
-        msg = f"a Pyramid says everything itself; do not pass {', '.join(keywords)} with it"
+        msg = f"got both a Pyramid and {', '.join(keywords)}; pass one or the other"
         raise TypeError(msg)
     return pyramid
 

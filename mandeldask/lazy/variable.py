@@ -1,7 +1,7 @@
-"""PixelVariable: lazily indexed pixels whose `.chunk()` is a dask array of that window, and of nothing more.
+"""PixelVariable: lazily indexed pixels whose `.chunk()` makes a dask array of the window only.
 
-xarray would wrap the lazy array by `dask.array.from_array`: every field apart, and wrong where a block is longer than
-2^53 pixels, since dask slices blocks in floats.
+xarray would wrap the lazy array with `dask.array.from_array`. That computes every field separately, and is wrong for
+blocks longer than 2^53 pixels, since dask slices blocks in floats.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 MOST_BLOCKS = 1024
-"""Blocks along an axis that `.chunk()` makes on request: past 256, reducing a window of them takes seconds."""
+"""Greatest number of blocks along an axis for `.chunk()`: reducing more than 256 takes seconds."""
 
 
 class PixelVariable(xr.Variable):
@@ -42,13 +42,13 @@ class PixelVariable(xr.Variable):
     ) -> Self:
         """Return the pixels as a dask array, in blocks from the window's corner.
 
-        What is too large for one block, and asked for as one, stays lazily indexed: so `chunks={}` opens whole trees.
+        If one block is requested and is too large, the pixels stay lazily indexed: `chunks={}` can open whole trees.
 
         Raises
         ------
         ValueError
-            If there would be more than `MOST_BLOCKS` blocks along an axis, or if "auto" finds blocks that are few
-            enough too large to compute.
+            If there would be more than `MOST_BLOCKS` blocks along an axis, or if "auto" can make few enough blocks only
+            by making them too large to compute.
         MemoryError
             If a whole level is to be divided unevenly.
         """
@@ -62,13 +62,13 @@ class PixelVariable(xr.Variable):
         if math.prod(sides) > MAX_PIXELS:
             return self._unchunked(sides)
         blocks = dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field]
-        encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # those of the level
+        encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # the chunks of the level
         return self._replace(data=blocks, encoding=encoding)
 
     def __getitem__(self, key: Any) -> Self:
         """Return a window.
 
-        Its dask blocks need not begin where chunks of a Zarr array would, so it is no longer said what these are.
+        The window's dask blocks may start inside Zarr chunks of the level, so its encoding has no chunks.
         """
         window = super().__getitem__(key)
         if window.chunks is not None and window.shape != self.shape:
@@ -76,41 +76,41 @@ class PixelVariable(xr.Variable):
         return window
 
     def _unchunked(self, sides: tuple[int, int]) -> Self:
-        """Return the lazily indexed pixels if one block is all of them, more than can be computed at once."""
+        """Return the lazily indexed pixels if the request is one block too large to compute."""
         if sides != self.shape:
             msg = (
-                f"{self.shape[0]} x {self.shape[1]} pixels are too many for dask: blocks that it can list would have "
+                f"{self.shape[0]} x {self.shape[1]} pixels are too many for dask: few enough blocks would have "
                 f"{sides[0]} x {sides[1]} pixels, more than can be computed at once: select a window first"
             )
             raise ValueError(msg)
         return self
 
     def __dask_tokenize__(self) -> Any:
-        """Return what determines the content; xarray's own would compute it."""
+        """Return a token of the inputs that determine the content; xarray's own method would compute the pixels."""
         pixels = pixels_of(self)
         content = content_of(self) if pixels is None else pixels.__dask_tokenize__()
         return normalize_token((type(self).__name__, self._dims, content, self._attrs or None))
 
 
 class LabelVariable(xr.Variable):
-    """Coordinates that an index computes. They are never dask arrays: `.chunk()` would list the blocks of a level."""
+    """Coordinates that an index computes, never dask arrays, since `.chunk()` would list all blocks."""
 
     __slots__ = ()
 
     def chunk(self, *_: Any, **__: Any) -> Self:
-        """Return the same coordinates, as xarray's own variables of indexes do."""
+        """Return the same coordinates, as xarray's own index variables do."""
         return self.copy(deep=False)
 
 
 def _sides(asked: tuple[Any, ...], shape: tuple[int, int]) -> tuple[int, int] | None:
-    """Return pixels (height, width) of the blocks asked for; None if they are not all of one size."""
+    """Return the requested block size (height, width); None if the blocks differ in size."""
     height, width = (_side(one, size) for one, size in zip(asked, shape, strict=True))
     if height is None or width is None:
         return None
     blocks = max(blocks_along(shape, (height, width)))
     if blocks > MOST_BLOCKS:
         msg = (
-            f"{blocks} blocks along an axis are too many for dask, which would list them all (the most is "
+            f"{blocks} blocks along an axis are too many for dask, which would list them all (at most "
             f"{MOST_BLOCKS}): select a window first, or ask for larger chunks"
         )
         raise ValueError(msg)
@@ -118,7 +118,7 @@ def _sides(asked: tuple[Any, ...], shape: tuple[int, int]) -> tuple[int, int] | 
 
 
 def _side(asked: Any, size: int) -> int | None:
-    """Return pixels along the blocks of one axis."""
+    """Return the block size along one axis."""
     if asked is None or asked == -1:
         return max(1, size)
     if asked == "auto":
@@ -130,7 +130,7 @@ def _side(asked: Any, size: int) -> int | None:
 
 
 def _by_axis(variable: xr.Variable, chunks: Any) -> tuple[Any, ...]:
-    """Return what is asked for each axis, from any of the forms that xarray takes."""
+    """Return the requested chunks of each axis, from any form that xarray accepts."""
     if isinstance(chunks, dict):
         return tuple(chunks.get(dim, chunks.get(axis)) for axis, dim in enumerate(variable.dims))
     if isinstance(chunks, (tuple, list)):

@@ -1,4 +1,4 @@
-"""window: any place of the plane, at any depth, as an xarray Dataset. No pyramid needed."""
+"""window: any place of the plane, at any depth, as an xarray Dataset. It needs no pyramid."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def window(  # noqa: PLR0913  the public names of a window
     Parameters
     ----------
     center : str, complex or (re, im)
-        The middle, exact: pixel (h/2, w/2) samples it. A link of the viewer page is a place too.
+        Exact centre: the position of pixel (h/2, w/2). It may also be a link of the viewer page.
     width : str, Decimal, Fraction, int or float
-        Plane units across, exact. It may be left out if `center` is a link that has it.
+        Exact width in plane units. Optional if `center` is a link that contains it.
     shape : (int, int)
         Height and width, in pixels.
     maxiter : int or "auto"
@@ -53,17 +53,17 @@ def window(  # noqa: PLR0913  the public names of a window
     fields : iterable of str
         What to compute: iterations, smooth, distance, period.
     tolerance : mapping of str to number
-        How wrong fields may be, where less than float32 is enough: ``{"smooth": "1/64"}`` in iterations (1/4096 to 1),
-        ``{"distance": 0.01}`` relatively (1/4096 to 1/16). `smooth` is then stored in such steps, as uint16 or
-        uint32 with the attributes ``scale_factor``, ``add_offset`` and ``_FillValue`` of CF, and within one step of
-        what it is; `xarray.decode_cf` makes floats of it. Deep down that takes a fraction of the time.
+        Allowed error of fields, if less than float32 precision is enough: ``{"smooth": "1/64"}`` in iterations (1/4096
+        to 1), ``{"distance": 0.01}`` relatively (1/4096 to 1/16). `smooth` is then stored in such steps, as uint16 or
+        uint32 with CF's attributes ``scale_factor``, ``add_offset`` and ``_FillValue``. It is within one step of the
+        true value; `xarray.decode_cf` converts it to floats. At great depths this takes a fraction of the time.
     julia : str, complex or (re, im), optional
-        The Julia set of this c, exact and within 2 of 0, in place of the Mandelbrot set: pixels are z_0. It has no
-        `period`. A link to a place of a Julia set says its c itself.
+        Compute the Julia set of this exact c (``|c| <= 2``) instead of the Mandelbrot set: pixels are z_0. There is no
+        field `period`. A link to a place in a Julia set contains its c.
     chunks : int, "auto", tuple, dict or None
-        Pixels along a dask block ("auto": up to 2048, for tasks of at most about a second), -1 for all of an axis, a
-        pair (rows, columns) or a dict of these, or the sizes of all blocks, as dask takes them; None for lazily
-        indexed arrays.
+        Block size in pixels ("auto": up to 2048, for tasks of at most about a second); -1 for one block along an axis;
+        a pair (rows, columns) or a dict of these; or the sizes of all blocks, as in dask. None for lazily indexed
+        arrays.
     allow_huge : bool
         Accept numbers of more than 100,000 digits.
 
@@ -91,17 +91,17 @@ def window(  # noqa: PLR0913  the public names of a window
 def _placed(
     center: CenterLike, width: RationalLike | None, *, allow_huge: bool
 ) -> tuple[CenterLike, RationalLike, Point | None]:
-    """Return the centre, the width and the Julia set's c of a place, which may be a link."""
+    """Return the centre, the width and the c of a Julia set, if any. `center` may be a link."""
     place = as_place(center, allow_huge=allow_huge) if isinstance(center, str) else None
     extent = place.width if width is None and place else width
     if extent is None:
-        msg = "width is missing: give the plane units across, or a link that has them"
+        msg = "width is missing: give it in plane units, or use a link that contains it"
         raise TypeError(msg)
     return (place.center, extent, place.julia) if place else (center, extent, None)
 
 
 def window_attributes(grid: Grid, maxiter: int, julia: Point | None = None) -> dict[str, str | int]:
-    """Return the attributes of a window, from which `window` makes it again."""
+    """Return the attributes of a window; `window` can make it again from them."""
     rows, cols = grid.shape
     middle = Point(grid.re.start + Fraction(cols, 2) * grid.re.step, grid.im.start + Fraction(rows, 2) * grid.im.step)
     return {
