@@ -1,4 +1,4 @@
-"""The ASGI application: Zarr over HTTP; knows no fractals either."""
+"""The ASGI application: Zarr over HTTP. It does not depend on the fractals."""
 
 from importlib.util import find_spec
 

@@ -56,16 +56,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An ASGI 3 application, and what its owner may look at."""
+    """An ASGI 3 application, with the parts that its owner may inspect."""
 
     asgi: ASGIApp
-    """Everything, middleware included."""
+    """The whole application, including the middleware."""
     catalog: Catalog
-    """The trees it serves."""
+    """The trees that it serves."""
     metrics: Metrics
-    """What it counts."""
+    """Its metrics."""
     settings: Settings
-    """What it was made with."""
+    """Its settings."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -75,7 +75,7 @@ class Application:
         """Return the URL path of a tree's root group; see `mandeldask.web.serving.Handle.url`."""
         names = self.catalog.names
         if format not in {"v2", "v3"} or (name is not None and name not in names):
-            msg = f"served are v2 and v3 of {', '.join(names) or 'one tree'}, not {format} of {name}"
+            msg = f"this server has v2 and v3 of {', '.join(names) or 'one tree'}, not {format} of {name}"
             raise ValueError(msg)
         if not names:
             return f"/zarr/{format}"
@@ -99,20 +99,20 @@ def create_app(
     trees : mapping of str to tree
         Trees by name, of any kind that `mandeldask.zarrview.nodes.as_node` knows.
     root : tree, optional
-        A tree that is served as ``/zarr/v2`` and ``/zarr/v3`` itself, where there are no `trees`.
+        A tree to serve as ``/zarr/v2`` and ``/zarr/v3`` itself, if there are no `trees`.
     settings : Settings, optional
-        Keys, origins, bounds.
+        API keys, origins, limits.
     places : callable, optional
-        Makes the tree of any place from its spec, for ``/zarr/v3/at/<spec>.zarr``. Raises LookupError for what is
-        no canonical spec, PermissionError for what is past the limits.
+        Makes the tree of any place from its spec, for ``/zarr/v3/at/<spec>.zarr``. Raises LookupError if the spec is
+        not canonical, PermissionError if the place exceeds the limits.
     level_seconds : float
-        Seconds that a chunk of a coarser level of an image may take. Then it is answered 503, and goes on when it is
-        asked for again.
+        Seconds that computing a chunk of a coarser image level may take. After that the reply is 503; the next
+        request for the chunk continues the computation.
 
     Raises
     ------
     TypeError, ValueError
-        If a tree cannot be served, or its name cannot be a URL's.
+        If a tree cannot be served, or if its name cannot be part of a URL.
     """
     settings = settings or Settings()
     shares = Shares(settings.client_seconds or 0.0)
@@ -121,16 +121,16 @@ def create_app(
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
     formats = formats_of(settings.codecs)
 
-    # Strangers choose places, and wait apart.
+    # Clients choose the places, so these have a queue of their own.
     places_pool = pool.sibling(settings.threads, settings.queue) if places else pool
 
     def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
         source, queue = cluster.over(node) if cluster else node, places_pool if place else pool
         make = partial(ZarrView, source, formats[number], cache=cache, pool=queue, at=name or "")
-        if name is None or file is None:  # places are not kept: strangers could fill the disk
+        if name is None or file is None:  # places are not cached on disk: clients could fill it
             return make()
         kept = make()
-        content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # another tree, another folder
+        content = kept.content[:FINGERPRINT_DIGITS] if kept.is_fixed else "changing"  # a folder for each tree
         return make(directory=file.below(f"v{number}/{name}-{content}"))
 
     nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
@@ -155,7 +155,7 @@ def create_app(
 
 
 def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
-    """Return the routes with all that surrounds them: a refused request is counted, and readable across origins."""
+    """Return the routes inside all middleware: refusals are counted, and other origins can read them."""
     file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     app: ASGIApp = CutOff(ApiKeys(routes, settings.api_keys, file))
     if ANY not in settings.allowed_hosts:
@@ -166,7 +166,7 @@ def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
 
 
 def _pool(settings: Settings, shares: Shares) -> Pool:
-    """Return threads that leave the CPU to the event loop: a health check must not wait for kernels."""
+    """Return threads that run at a lower priority than the event loop: a health check must not wait for kernels."""
     return Pool(settings.threads, settings.queue, niceness=5, charge=shares.charge)
 
 
@@ -177,9 +177,7 @@ def _routes(zarr: Zarr, metrics: Metrics, pool: Pool, cluster: Cluster | None) -
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         warming = asyncio.create_task(asyncio.to_thread(zarr.catalog.warm))
         yield
-        await asyncio.gather(
-            warming, return_exceptions=True
-        )  # what failed there fails for its request too, and is logged
+        await asyncio.gather(warming, return_exceptions=True)  # an error here also occurs in the request, which logs it
         pool.shutdown(wait=False, cancel_futures=True)
         if cluster is not None:
             await asyncio.to_thread(cluster.close)
@@ -197,7 +195,7 @@ def _routes(zarr: Zarr, metrics: Metrics, pool: Pool, cluster: Cluster | None) -
         exception_handlers={HTTPException: _http_error, Exception: _fault},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a redirect is a request more on every open
+    app.router.redirect_slashes = False  # a redirect would cost one more request for every open
     return Split("/zarr", zarr, Split("/browse", browser, app))
 
 
@@ -206,11 +204,11 @@ class Answer:
     """ASGI app of one path that answers GET and HEAD at once."""
 
     reply: Callable[[], Reply]
-    """Returns what to answer now."""
+    """Returns the reply."""
     blocks: bool = False
-    """Whether `reply` may wait, and so belongs in a thread."""
+    """Whether `reply` may block and must run in a thread."""
     whole: bool = False
-    """Whether it is about all trees, and so is not for a key that opens some."""
+    """Whether the page is about all trees, so that keys for some trees only may not read it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer one request."""
@@ -239,5 +237,5 @@ def _http_error(_: Request, error: Exception) -> Response:
 
 
 def _fault(_: Request, __: Exception) -> Response:
-    """Return a fault of ours as JSON; Starlette raises it again, so that the log has the traceback."""
-    return JSONResponse({"detail": "the server failed; its log says why"}, 500, headers={"cache-control": "no-store"})
+    """Return an internal error as JSON; Starlette raises it again, so that the log has the traceback."""
+    return JSONResponse({"detail": "the server failed; see its log"}, 500, headers={"cache-control": "no-store"})

@@ -1,4 +1,4 @@
-"""The trees of a server: by name, by fingerprint, by place, and all together as one group."""
+"""Find the trees of a server: by name, by fingerprint, by place, and all together as one group."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.view import ZarrView
 
 SUFFIX = ".zarr"
-"""Ending that the name of a tree may have in a URL: napari recognises Zarr by it."""
+"""Optional suffix of a tree's name in a URL: napari recognises Zarr by it."""
 
 PLACES = "at"
-"""Segment under which any place is a tree; in a key's list of trees it grants the places."""
+"""Path segment of the trees of places; in a key's list of trees it grants all places."""
 
 IMAGES = "images"
-"""Segment under which the images of every tree are groups of levels."""
+"""Path segment of the groups of levels made from the images of every tree."""
 
 FINGERPRINT_DIGITS = 16
 """Hexadecimal digits of a fingerprint in a URL."""
@@ -50,42 +50,42 @@ class Found:
     view: ZarrView
     """The tree in one format."""
     key: str
-    """Zarr key in it."""
+    """Zarr key in the tree."""
     lifetime: Lifetime
-    """How long replies below this URL stay true."""
+    """How long caches may keep replies below this URL."""
 
 
 class Catalog:
-    """Finds the view that a path below ``/zarr/v2`` or ``/zarr/v3`` means.
+    """Finds the view for a path below ``/zarr/v2`` or ``/zarr/v3``.
 
-    A tree answers under its name and under ``<name>.zarr``: the first is what a group of trees calls it, and some
-    clients know Zarr by the ending.
+    A tree has two paths, its name and ``<name>.zarr``: a group of trees uses the first, and some clients recognise Zarr
+    by the suffix.
 
     Parameters
     ----------
     trees : mapping of str to node
         The named trees.
     view : callable
-        Makes the view of a node in the format 2 or 3; it is given the name of a named tree too.
+        Makes the view of a node in format 2 or 3; a third argument is the name of a named tree.
     places : callable, optional
-        Makes the tree of a place from its spec, in a thread. It raises LookupError for what is no canonical spec (404)
-        and PermissionError for what is past the server's limits (403).
+        Makes the tree of a place from its spec, in a thread. It raises LookupError if the spec is not canonical (404)
+        and PermissionError if the place exceeds the server's limits (403).
     open_places, place_bytes : int
-        Places kept open, and bytes that they take, at most.
+        Greatest number of places kept open, and of bytes that they take.
     images : callable, optional
         Makes the tree of the images in a named tree, each as a group of levels.
     root : Group or Array, optional
-        A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, in place of the group of all named trees.
+        A tree to show as ``/zarr/v2`` and ``/zarr/v3`` itself, instead of the group of all named trees.
 
     Attributes
     ----------
     images : dict of str to Group
-        The images of each named tree, or of the root by the name "".
+        The images of each named tree; those of the root have the name "".
 
     Raises
     ------
     ValueError
-        If a tree has the name under which places are.
+        If a tree has the name that is reserved for places.
     """
 
     def __init__(  # noqa: PLR0913  what is served, and how
@@ -100,7 +100,7 @@ class Catalog:
         root: Node | None = None,
     ) -> None:
         if places is not None and PLACES in trees:
-            msg = f"no tree can be named {PLACES!r} where places are served: /zarr/v3/{PLACES}/<spec> are the places"
+            msg = f"no tree can be named {PLACES!r}: /zarr/v3/{PLACES}/<spec> are the places"
             raise ValueError(msg)
         self._trees = dict(trees)
         self._own_root = root
@@ -115,18 +115,18 @@ class Catalog:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the trees; none where one is the root itself."""
+        """Names of the trees; empty if one tree is the root itself."""
         return tuple(self._trees)
 
     async def find(self, number: int, path: str, grant: Grant, receive: Receive | None = None) -> Found:
-        """Return what `path` (below ``/zarr/v<number>/``, without leading slash) names.
+        """Return the view and the key for `path`, below ``/zarr/v<number>/`` and without a leading slash.
 
         Raises
         ------
         ClientGone
-            If the client of `receive` went while a place was opened for it.
+            If the client of `receive` disconnected while its place was being opened.
         Refusal
-            404 if there is no such tree, 403 if `grant` does not reach it.
+            404 if there is no such tree, 403 if `grant` does not include it.
         """
         first, _, key = path.partition("/")
         root = self._root(number, grant.trees)
@@ -152,7 +152,7 @@ class Catalog:
         raise Refusal(404, "there is no tree of this name")
 
     def _tree_of(self, first: str, allowed: frozenset[str] | None) -> str | None:
-        """Return the tree that the first segment of a path names, if it may be read."""
+        """Return the name of the tree in the first segment of a path, if the key may read it; else None."""
         for name in (first, first.removesuffix(SUFFIX)):
             own = own_name(name, self._trees)
             if own is not None and (allowed is None or own in allowed):
@@ -160,7 +160,7 @@ class Catalog:
         return None
 
     async def _is_pinned(self, number: int, pinned: re.Match[str], grant: Grant) -> bool:
-        """Return whether a name with a fingerprint is that of a tree that never changes, as it is."""
+        """Return whether a name with a fingerprint is that of an unchanging tree, in its current version."""
         view = self._views.get((number, pinned["name"]))
         if view is None or not grant.allows(pinned["name"]):
             return False
@@ -168,7 +168,7 @@ class Catalog:
         return fingerprint.startswith(pinned["digits"])
 
     def _image(self, number: int, path: str, grant: Grant) -> Found:
-        """Return the images of the tree that `path` begins with."""
+        """Return the images of the tree at the beginning of `path`."""
         first, _, key = path.partition("/")
         name = first.removesuffix(SUFFIX)
         _check(grant, first, name)
@@ -181,49 +181,49 @@ class Catalog:
 
     @property
     def has_set(self) -> bool:
-        """Whether a tree is a pyramid of the set, which has a page of its own."""
+        """Whether a tree is a pyramid of the Mandelbrot set, which has a page of its own."""
         return any(self.pyramids())
 
     def pyramids(self) -> list[Node]:
-        """Return the trees that are pyramids of the set."""
+        """Return the trees that are pyramids of the Mandelbrot set."""
         return [tree for tree in self._trees.values() if is_computed(tree)]
 
     def has_levels(self, name: str) -> bool:
-        """Return whether a tree is one image, with its own levels."""
+        """Return whether a tree is one image with levels of its own."""
         return name in self._trees and bool(dimensions(self._trees[name].attrs))
 
     @property
     def has_images(self) -> bool:
-        """Whether images are served as levels too, below `IMAGES`."""
+        """Whether the server makes levels of images, below `IMAGES`."""
         return bool(self._images)
 
     def warm(self) -> None:
-        """Write the roots' documents, so that no request has to wait for them."""
+        """Prepare the documents of the roots, so that no request has to wait for them."""
         for view in [self._root(2, None), self._root(3, None), *self._views.values()]:
             view.names()
 
     def skipped(self) -> dict[str, str]:
-        """Return why parts of the trees cannot be shown, by format and path."""
+        """Return the reasons why parts of the trees cannot be shown, by format and path."""
         roots = {number: self._root(number, None) for number in (2, 3)}
         found = [(f"/zarr/v{number}", root.skipped()) for number, root in roots.items()]
         return {f"{url}/{path}": reason for url, below in found for path, reason in below.items()}
 
     def pinned(self, name: str, number: int) -> str:
-        """Return the name of a tree with the fingerprint of what it is: a URL that caches may keep forever.
+        """Return the name of a tree with the fingerprint of its content: caches may keep such URLs forever.
 
         Raises
         ------
         ValueError
-            If the tree may change.
+            If the content of the tree may change.
         """
         fingerprint = _lasting(self._views[number, name])
         if not fingerprint:
-            msg = f"the tree {name} may change, so no URL of it can be kept forever"
+            msg = f"the tree {name} may change, so it has no permanent URL"
             raise ValueError(msg)
         return f"{name}-{fingerprint[:FINGERPRINT_DIGITS]}"
 
     def _root_of(self, number: int, allowed: frozenset[str] | None) -> ZarrView:
-        """Return the root tree, or the group of all trees, as far as a key may read it."""
+        """Return the root tree, or the group of the trees that a key may read."""
         root = self._own_root
         if root is None:
             return self._view(Group(Escaped(Some(self._trees, allowed))), number)
@@ -239,9 +239,9 @@ class Some(Mapping[str, "Node"]):
     """The members of a group that a key may read."""
 
     members: Mapping[str, Node]
-    """All of them."""
+    """All members."""
     allowed: frozenset[str] | None
-    """Names of those; None for all."""
+    """Names of the readable ones; None for all."""
 
     def __getitem__(self, name: str) -> Node:
         if name not in self:
@@ -259,11 +259,11 @@ class Some(Mapping[str, "Node"]):
 
 
 def _lasting(view: ZarrView) -> str:
-    """Return the fingerprint of a tree that is known never to change, or nothing."""
+    """Return the fingerprint of a tree that never changes, or ""."""
     return view.fingerprint if view.is_fixed and is_lasting(view.fingerprint) else ""
 
 
 def _check(grant: Grant, *names: str) -> None:
-    """Refuse a tree outside the grant whether or not it exists, so that names cannot be guessed."""
+    """Refuse every name outside the grant, also of trees that do not exist, so that names cannot be guessed."""
     if not any(map(grant.allows, names)):
         raise Refusal(403, "this API key does not open this tree")

@@ -1,4 +1,4 @@
-"""Chunks computed on a dask.distributed cluster: the same tree, read by its workers."""
+"""Compute chunks on a dask.distributed cluster: its workers read the same tree."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node, Read
 
 CONNECT_S = 3
-"""Seconds that connecting to the scheduler may take."""
+"""Timeout, in seconds, of connecting to the scheduler."""
 
 RETRY_S = 1
-"""Seconds between attempts to connect; requests in between are answered 503 at once."""
+"""Seconds between attempts to connect; requests between them get status 503 at once."""
 
 POLL_S = 0.02
-"""Seconds within which a wait notices that its client has gone."""
+"""Interval, in seconds, at which a waiting thread checks whether its client has disconnected."""
 
 log = logging.getLogger(__name__)
 
 PACKAGE = "mandeldask"
-"""What workers must have, in this server's version: their code reads what is sent to them."""
+"""Package that workers must have in this server's version: they unpickle its objects."""
 
 LOST = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
-"""What distributed raises for lost connections, and for futures lost with them."""
+"""Exceptions of distributed for lost connections and for the futures lost with them."""
 
 
 class SchedulerAway(Busy):
-    """The cluster cannot compute now; nothing is known of the chunk."""
+    """The cluster cannot compute now; the chunk itself may be fine."""
 
 
 class Cluster:
-    """A connection to a scheduler that comes back when the scheduler does.
+    """A connection to a scheduler that is restored when the scheduler returns.
 
     Parameters
     ----------
@@ -72,15 +72,15 @@ class Cluster:
         self._next_try = 0.0
         self._there: list[str] = []
         self._next_look = 0.0
-        self._asked: dict[str, str] = {}  # what is wrong with a worker, by its address; empty where nothing is
+        self._asked: dict[str, str] = {}  # the fault of each worker, by its address; "" if it has none
 
     def over(self, node: Node) -> Node:
-        """Return `node` with every array read by the cluster's workers."""
+        """Return `node` with arrays that the cluster's workers read."""
         return with_reads(node, partial(_Remote, cluster=self))
 
     @property
     def ready(self) -> bool:
-        """Whether the scheduler is there and has workers; connects if it must."""
+        """Whether the scheduler answers and has workers; connects if needed."""
         try:
             client = self.client()
             return self.only(client) is not None or bool(_workers(client))
@@ -105,14 +105,14 @@ class Cluster:
             try:
                 self._client = self._connected()
             except SchedulerAway:
-                self._next_try = time.monotonic() + RETRY_S  # those who waited for the lock learn it at once
+                self._next_try = time.monotonic() + RETRY_S  # threads that waited for the lock fail at once
                 raise
             return self._client
 
     def only(self, client: Any) -> list[str] | None:
-        """Return the addresses of workers with this version of the package, or None where all have it.
+        """Return the addresses of workers with this version of the package, or None if all have it.
 
-        It is asked once in `RETRY_S`, and the log names each worker without it once.
+        The workers are asked every `RETRY_S` seconds. The log names each worker without it once.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """Reads windows on the cluster; the thread that calls it waits."""
+    """Reads windows on the cluster; the calling thread waits."""
 
     read: Read
     cluster: Cluster = field(repr=False)
@@ -174,9 +174,9 @@ class _Remote:
         Raises
         ------
         Cancelled
-            If no client waits any more; the worker stops too.
+            If no client waits for the result any more; the worker then stops.
         SchedulerAway
-            If the scheduler or all workers go before it is done.
+            If the scheduler or all workers disappear before the result is there.
         """
         from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and a second to import
 
@@ -200,7 +200,7 @@ class _Remote:
 
 
 def _awaited(future: Any, client: Any, workers: list[str] | None) -> NDArray[Any]:
-    """Return the result of `future`, watching for those who leave, and for a cluster that does."""
+    """Return the result of `future`; stop waiting if all clients have disconnected or the cluster is lost."""
     done, cancellation, look = threading.Event(), current(), time.monotonic()
     future.add_done_callback(lambda _: done.set())
     try:
@@ -216,7 +216,7 @@ def _awaited(future: Any, client: Any, workers: list[str] | None) -> NDArray[Any
 
 
 def _check(client: Any, workers: list[str] | None) -> None:
-    """Raise SchedulerAway unless the scheduler answers and has workers, one of `workers` if those are given."""
+    """Raise SchedulerAway unless the scheduler answers and has workers (if given, one of `workers`)."""
     there = _workers(client) if client.status == "running" else []
     if not there or (workers is not None and not set(workers) & set(there)):
         msg = "the cluster has no scheduler or no workers now"
@@ -232,9 +232,9 @@ def _workers(client: Any) -> list[str]:
 
 
 def _asked(client: Any, workers: list[str]) -> dict[str, str]:
-    """Return what is wrong with the package of each worker, empty where nothing is.
+    """Return the fault of the package on each worker; "" if it has none.
 
-    They are asked by a function of Python's own: one of ours could not be sent to a worker without the package.
+    It sends a function of the standard library: a worker without the package could not unpickle one of this module.
     """
     if not workers:
         return {}
@@ -246,7 +246,7 @@ def _asked(client: Any, workers: list[str]) -> dict[str, str]:
 
 
 def _wrong(found: object) -> str:
-    """Return what is wrong with the version that a worker reported, or what it raised instead."""
+    """Return the fault of the version that a worker reported, or the error that it raised instead."""
     if found == version(PACKAGE):
         return ""
     if isinstance(found, PackageNotFoundError):
@@ -255,7 +255,7 @@ def _wrong(found: object) -> str:
 
 
 def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:
-    """Return the elements of `window`, on a worker; stops when the scheduler takes the task back."""
+    """Return the elements of `window`, on a worker; stop when the scheduler cancels the task."""
     from distributed import get_worker  # noqa: PLC0415  it runs where distributed is
 
     cancellation, finished = Cancellation(), threading.Event()
@@ -269,7 +269,7 @@ def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:
 
 
 def _watch(worker: Any, key: str, cancellation: Cancellation, finished: threading.Event) -> None:
-    """Raise the flag once the worker has no more use for the task; distributed itself cannot stop a running one."""
+    """Cancel a running task when the worker no longer needs it; distributed itself cannot stop one."""
     while not finished.wait(POLL_S):
         task = task_of(worker, key)
         if task is None or task.state == "cancelled":

@@ -1,4 +1,4 @@
-"""Preconditions of a request (RFC 9110, section 13): answered from the ETag alone, so nothing is computed for them."""
+"""Preconditions of a request (RFC 9110, section 13), decided by the ETag alone, without computing the content."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 _ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 GZIPPED = "-gzip"
-"""Ending of the ETag of a document's gzipped representation: other bytes need another strong validator."""
+"""Suffix of the ETag of a gzipped document: different bytes need a different strong validator."""
 
 
 def precondition(headers: Mapping[str, str], etag: str) -> int | None:
-    """Return 412 or 304 where a precondition decides the request, else None.
+    """Return 412 or 304 if a precondition decides the request, else None.
 
     Parameters
     ----------
     headers : mapping of str to str
         Request headers, lower-case names.
     etag : str
-        The current strong ETag without quotes. Nothing here has a modification date, so conditions on dates are
-        ignored, as RFC 9110 13.1.3 asks.
+        The current strong ETag without quotes. The content has no modification date, so conditions on dates are
+        ignored (RFC 9110 13.1.3).
     """
     if_match = headers.get("if-match")
     if if_match is not None and not _matches(if_match, etag, weak=False):
@@ -35,13 +35,13 @@ def precondition(headers: Mapping[str, str], etag: str) -> int | None:
 
 
 def range_applies(headers: Mapping[str, str], etag: str) -> bool:
-    """Return whether If-Range lets the Range header count: absent, or the strong ETag of these very bytes."""
+    """Return whether the Range header applies: If-Range is absent, or is the strong ETag of exactly these bytes."""
     if_range = headers.get("if-range")
     return if_range is None or if_range.strip() == f'"{etag}"'
 
 
 def _matches(header: str, etag: str, *, weak: bool) -> bool:
-    """Whether `header` lists `etag` or its gzipped twin; weak validators count only in a weak comparison."""
+    """Return whether `header` lists `etag` or its gzipped variant; weak validators match only in a weak comparison."""
     if header.strip() == "*":
         return True
     return any(tag in {etag, etag + GZIPPED} and (weak or not is_weak) for is_weak, tag in _entity_tags(header))

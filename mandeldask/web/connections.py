@@ -1,4 +1,4 @@
-"""The connections of a process: how many it holds, and which one goes for another."""
+"""Limit the connections of a process: a new one replaces the one that was idle for longest."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ except ImportError:  # pragma: no cover  no POSIX
     resource = None  # type: ignore[assignment]
 
 MOST = 1 << 14
-"""Connections held where the system would allow more: idle ones take some 10 KB each."""
+"""Limit of connections where the system allows more: an idle one takes about 10 KB."""
 
 
 class Connection(Protocol):
-    """What may be asked to go."""
+    """A connection that can be closed."""
 
     def evict(self, *, refused: bool) -> None:
-        """Close; `refused` where the connection has only just been made."""
+        """Close; `refused` if it has only just been made."""
         ...
 
 
 class Connections:
-    """At most so many connections; beyond, the one that has been idle longest goes for the newest.
+    """The open connections. Above the limit, a new connection closes the one that has been idle for longest.
 
     Parameters
     ----------
     most : int
-        Connections held; 0 for three quarters of the descriptors that this process may open.
+        The limit; 0 for three quarters of the file descriptors that this process may open.
     """
 
     def __init__(self, most: int = 0) -> None:
         self.most = most or _allowed()
         self._held = 0
-        self._idle: dict[Connection, None] = {}  # in the order in which they became idle
+        self._idle: dict[Connection, None] = {}  # ordered by the time they became idle
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection, which is idle."""
+        """Add a new connection, which is idle."""
         self._held += 1
         self.idle(connection)
         if self._held > self.most:
@@ -45,16 +45,16 @@ class Connections:
             oldest.evict(refused=oldest is connection)
 
     def leave(self, connection: Connection) -> None:
-        """Count a connection that is closed."""
+        """Remove a closed connection."""
         self._held -= 1
         self._idle.pop(connection, None)
 
     def busy(self, connection: Connection) -> None:
-        """Keep a connection that has asked for something."""
+        """Mark a connection as busy: it has sent a request and must not be closed."""
         self._idle.pop(connection, None)
 
     def idle(self, connection: Connection) -> None:
-        """Let a connection go if it must."""
+        """Mark a connection as idle: it may be closed."""
         self._idle[connection] = None
 
 

@@ -1,7 +1,7 @@
-"""Cross-origin reads: the headers that let a page of another origin read every reply, errors included.
+"""Headers for cross-origin reads: pages of other origins can read every reply, including errors.
 
-Starlette's middleware varies on Origin even for ``*`` and answers ``*`` only to requests with an Origin, so that a
-shared cache filled by a script would hand a browser a reply it may not read.
+Starlette's middleware sends ``Vary: Origin`` even for ``*``, and sends ``*`` only for requests with an Origin. A
+shared cache filled by a script would then give a browser a reply that it may not read.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ METHODS = "GET, HEAD, OPTIONS"
 REQUEST_HEADERS = "Accept, Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Pragma, Range, X-API-Key"
 EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag, Retry-After, Server-Timing"
 MAX_AGE = "86400"
-"""Seconds for which a browser may remember a preflight; browsers cap it themselves."""
+"""Seconds for which a browser may cache a preflight; browsers have limits of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """ASGI middleware: pages of the allowed origins may read what the inner app replies."""
+    """ASGI middleware: pages of the allowed origins may read the replies of the inner app."""
 
     app: ASGIApp
-    """The app inside."""
+    """The inner app."""
     allow_origins: tuple[str, ...]
     """Origins such as ``https://example.org``, or ``*``."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer preflights; add headers to everything else."""
+        """Answer preflight requests; add headers to all other replies."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -50,7 +50,7 @@ class Cors:
         await self.app(scope, receive, send_with_headers)
 
     def _extra(self, origin: str | None) -> tuple[tuple[str, str], ...]:
-        """Return the headers for a request from `origin`; Vary only where the reply does vary."""
+        """Return the headers for a request from `origin`; with Vary only if the reply depends on it."""
         exposed = ("access-control-expose-headers", EXPOSED)
         if "*" in self.allow_origins:
             return (("access-control-allow-origin", "*"), exposed)
@@ -61,7 +61,7 @@ class Cors:
     @staticmethod
     def _preflight(request: Request, extra: tuple[tuple[str, str], ...]) -> Reply:
         if not any(name == "access-control-allow-origin" for name, _ in extra):
-            return problem(403, "this origin is not one that the server allows", *extra)
+            return problem(403, "the server does not allow this origin", *extra)
         private = "access-control-request-private-network" in request.headers
         return Reply(
             204,

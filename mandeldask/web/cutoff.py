@@ -1,4 +1,4 @@
-"""Requests that the server's own end cuts off: they get a reply that says so, and one line in the log."""
+"""Reply to requests that a stopping server cancels, and log one line for each."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """ASGI middleware: 503 where the server cancels a request, as it does past the time that it has to finish."""
+    """ASGI middleware: status 503 if the server cancels a request because its time to shut down is over."""
 
     app: ASGIApp
-    """The app inside."""
+    """The inner app."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and answer it if that is cancelled."""
+        """Pass the request on; reply with 503 if it is cancelled."""
         try:
             await self.app(scope, receive, send)
         except asyncio.CancelledError:

@@ -15,10 +15,10 @@ _MARKUP = {*"<>&'\""}
 
 
 def page(path: str, names: Iterable[str]) -> bytes:
-    """Return the HTML page that links `names`, the members and documents right below the URL path `path`.
+    """Return an HTML page with links to `names`, the members and documents directly below the URL path `path`.
 
-    Links are relative, so they hold behind a proxy's prefix and repeat no key. ``<base>`` makes browsers read them
-    from the directory where the URL lacks the trailing slash; fsspec appends them to the URL in either case.
+    Links are relative, so they work behind a proxy's prefix and do not repeat an API key. With ``<base>`` they also
+    work in browsers if the URL lacks the trailing slash; fsspec appends them to the URL in both cases.
 
     Examples
     --------
@@ -33,5 +33,5 @@ def page(path: str, names: Iterable[str]) -> bytes:
 
 
 def _href(name: str) -> str:
-    """Return the link to `name`: fsspec takes links for names as they are, so only what HTML forbids is encoded."""
+    """Return the link to `name`. fsspec uses links as names, so only characters that HTML forbids are encoded."""
     return escape(quote(name)) if _MARKUP & {*name} else name

@@ -19,12 +19,12 @@ class ClientGone(Exception):  # noqa: N818  a state of the connection
 
 
 async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """Return what `work` returns, or cancel it as soon as the client disconnects.
+    """Return the result of `work`; cancel it as soon as the client disconnects.
 
     Raises
     ------
     ClientGone
-        If the client went first.
+        If the client disconnected first.
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnect(receive))
@@ -36,7 +36,7 @@ async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
     finally:
         gone.cancel()
         if task.cancel():
-            await asyncio.wait({task})  # its single flight has dropped this waiter when we return
+            await asyncio.wait({task})  # on return the shared computation no longer counts this waiter
 
 
 async def _disconnect(receive: Receive) -> None:

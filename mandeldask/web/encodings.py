@@ -1,4 +1,4 @@
-"""How a server encodes chunks: codecs by a name that both formats know, or those of each format."""
+"""Codecs of a server's chunks: by a name for both formats, or given for each format."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CODECS: Mapping[str, Callable[[], Mapping[int, Mapping[str, Any]]]] = {
     "zstd": lambda: {2: {"compressor": numcodecs.Zstd(level=3)}, 3: {"compressors": ZstdCodec(level=3)}},
     "none": lambda: {2: {"compressor": None}, 3: {"compressors": None}},
 }
-"""Codecs by name: gzip is what browsers decode by themselves, blosc what some viewers know alone."""
+"""Codecs by name: browsers decode gzip themselves; some viewers know blosc only."""
 
 
 def formats_of(codecs: str | Mapping[int, Mapping[str, Any]]) -> dict[int, Format]:
-    """Return the formats that a server shows, by number.
+    """Return the Zarr formats of a server, by number, with the given codecs.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def formats_of(codecs: str | Mapping[int, Mapping[str, Any]]) -> dict[int, Forma
     Raises
     ------
     ValueError
-        If there is no such name or format.
+        If the name or the format is unknown.
     TypeError
-        If a format has no such codecs.
+        If the codecs are not valid for the format.
 
     Examples
     --------

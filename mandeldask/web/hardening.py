@@ -1,4 +1,4 @@
-"""Headers that keep browsers from guessing a reply's type, sending its URL elsewhere, or framing it in another site."""
+"""Security headers: no guessing of content types, no referrer for other sites, no frames in other sites."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 _POLICY = b"content-security-policy"
 
 NOTHING = "default-src 'none'; base-uri 'self'"
-"""Policy of replies that load nothing; listings have a ``<base>``."""
+"""Content-Security-Policy of replies that load nothing; listings have a ``<base>``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hardened:
-    """ASGI middleware: adds these headers to every reply; a Content-Security-Policy of the reply's own stays."""
+    """ASGI middleware: add these headers to every reply, but keep a reply's own Content-Security-Policy."""
 
     app: ASGIApp
-    """The app inside."""
+    """The inner app."""
     allow_origins: tuple[str, ...]
-    """Origins whose pages may read, and so may show a reply in a frame."""
+    """Origins whose pages may read replies, and so may show them in a frame."""
     _usual: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_usual", _hardening(NOTHING.encode(), self.allow_origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; add to what comes back."""
+        """Pass the request on and add the headers to its reply."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -48,7 +48,7 @@ class Hardened:
 
 
 def _hardening(policy: bytes, allow_origins: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that go with a Content-Security-Policy."""
+    """Return the headers for a Content-Security-Policy."""
     framing = " ".join(("'self'", *(origin for origin in allow_origins if origin != "null")))
     return (
         (_POLICY, policy + f"; frame-ancestors {framing}".encode("latin-1")),

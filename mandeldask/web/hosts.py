@@ -1,7 +1,8 @@
-"""The names under which a server answers: a page of another site that points its own name here reads nothing.
+"""Host names of a server: protection against DNS rebinding.
 
-DNS rebinding: a page of ``evil.example`` asks for ``evil.example:8000`` after that name has come to mean 127.0.0.1. For
-the browser it is the page's own origin, so it may read all replies; only the Host header shows the difference.
+DNS rebinding works like this: a page of ``evil.example`` requests ``evil.example:8000`` after that name was changed to
+mean 127.0.0.1. The browser takes it for the page's own origin and lets it read all replies. Only the Host header
+shows the difference.
 """
 
 from __future__ import annotations
@@ -16,29 +17,29 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY = "*"
-"""Stands for every name."""
+"""Pattern that matches every name."""
 
 _OPEN = ("/healthz", "/readyz")
-"""Paths answered under any name: load balancers ask by address, and there is nothing to read."""
+"""Paths that work under any name: load balancers use the address, and the reply has no data."""
 
 
 def usual_hosts(host: str, *, shared: bool) -> tuple[str, ...]:
-    """Return the names that a server at the address `host` answers to by default.
+    """Return the default host names of a server at the address `host`.
 
-    A loopback address is there for the people of this machine, by its own names, unless it is `shared` with others: by
-    keys, which no page of another site has, or because it is public.
+    A loopback address has its own names only. If the server is `shared`, because it needs keys (which other sites do
+    not have) or is public, it has every name.
     """
     return (host,) if is_loopback(host) and not shared else (ANY,)
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """ASGI middleware: 421 for requests under a name that is not one of the server's."""
+    """ASGI middleware: status 421 for requests with a host name that is not one of the server's."""
 
     app: ASGIApp
-    """The app inside."""
+    """The inner app."""
     allowed: tuple[str, ...]
-    """Names without port; ``*.example.org`` for all below it. Loopback names are always allowed."""
+    """Names without port; ``*.example.org`` for all its subdomains. Loopback names are always allowed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -49,7 +50,7 @@ class Hosts:
         if name is None or self._is_allowed(name):
             await self.app(scope, receive, send)
             return
-        refusal = problem(421, "this server does not answer under this name; --allowed-host lets it")
+        refusal = problem(421, "this server does not accept this host name; allow it with --allowed-host")
         await refusal.send(send, head=scope["method"] == "HEAD")
 
     def _is_allowed(self, name: str) -> bool:
@@ -58,7 +59,7 @@ class Hosts:
 
 
 def _name(host: str | None) -> str | None:
-    """Return the name in a Host header, without port; None where there is no header, as no browser sends."""
+    """Return the name in a Host header, without port; None if there is no header (browsers always send one)."""
     if host is None:
         return None
     name, colon, port = host.strip().lower().rpartition(":")

@@ -1,4 +1,4 @@
-"""API keys: who may read which trees."""
+"""API keys: which trees each key may read."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ _SECRET = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PREFIX = re.compile(r"/key/([^/]*)(/.*)?", re.DOTALL)
 _KEY = re.compile(r"(/key/+)[^/]+", re.IGNORECASE)
 _LOOK_S = 1.0
-"""Seconds between two looks whether a file of keys has changed."""
+"""Seconds between two checks for changes of a key file."""
 
 _OPEN = ("/", "/healthz", "/readyz")
-"""Paths that need no key: they show no data, and load balancers have none. So has all below ``/viewer/``."""
+"""Paths that need no key, since they show no data and load balancers have no key. Paths below ``/viewer/`` need none
+either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a request may read."""
+    """The access rights of a request."""
 
     trees: frozenset[str] | None = None
     """Names of trees; None for every tree and place."""
     private: bool = False
-    """Whether only holders of a key may read, so that shared caches must not keep replies."""
+    """Whether reading needs a key, so that shared caches must not keep replies."""
     holder: str | None = None
-    """What identifies the holder of a key, and is not the key."""
+    """Identifier of the holder of a key, different from the key itself."""
 
     def allows(self, tree: str) -> bool:
         """Return whether the tree of that name may be read."""
@@ -48,7 +49,7 @@ class Grant:
 
 
 PUBLIC = Grant()
-"""What everybody may read where there are no keys."""
+"""Access rights of everybody on a server without keys."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +57,7 @@ class ApiKey:
     """A secret, and the trees that it opens."""
 
     secret: str
-    """Letters, digits, ``.``, ``_``, ``~`` and ``-``: what a URL path carries as it is."""
+    """Letters, digits, ``.``, ``_``, ``~`` and ``-``: a URL path needs no escapes for them."""
     trees: frozenset[str] | None = None
     """Names of the trees it may read; None for all."""
 
@@ -94,21 +95,21 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """ASGI middleware: 401 for requests without a key, before anything is looked up.
+    """ASGI middleware: status 401 for requests without a valid key, before any other work.
 
     A key is read from ``Authorization: Bearer`` or ``Apikey``, ``X-API-Key``, ``?api_key=`` or the path prefix
-    ``/key/<key>``, the only one that every Zarr client can be given.
+    ``/key/<key>``. Only the prefix works with every Zarr client.
     """
 
     app: ASGIApp
-    """The app inside; it finds a `Grant` in ``scope["auth"]``."""
+    """The inner app; it finds a `Grant` in ``scope["auth"]``."""
     keys: tuple[ApiKey, ...]
-    """Keys that hold as long as the server runs."""
+    """Keys that are valid as long as the server runs."""
     file: KeyFile | None = None
-    """Keys that may change. With neither everything is public."""
+    """File of keys that may change. Without keys and without a file everything is public."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through with its `Grant`, or refuse it."""
+        """Pass the request on with its `Grant`, or refuse it."""
         if scope["type"] != "http" or not (self.keys or self.file):
             await self.app({**scope, "auth": PUBLIC} if scope["type"] == "http" else scope, receive, send)
             return
@@ -124,7 +125,7 @@ class ApiKeys:
         await self.app({**inner, "auth": grant or Grant(frozenset(), private=True)}, receive, send)
 
     def _admit(self, scope: Scope) -> tuple[Scope, Grant | None]:
-        """Return the scope without a key in its path, and what the key that was given opens."""
+        """Return the scope without the key in its path, and the Grant of the request; None if its key is not valid."""
         prefix = _PREFIX.fullmatch(scope["path"])
         if prefix is None:
             return scope, self._grant(_given(scope))
@@ -134,7 +135,10 @@ class ApiKeys:
         return {**scope, "path": path, "raw_path": raw_path}, self._grant(prefix[1])
 
     def _grant(self, given: str | None) -> Grant | None:
-        """Return what `given` opens; every key is compared in full, so timing reveals nothing."""
+        """Return the Grant of the key `given`.
+
+        Every key is compared in constant time, so that timing reveals nothing.
+        """
         if given is None:
             return None
         found = None
@@ -146,19 +150,19 @@ class ApiKeys:
 
 @dataclass(slots=True)
 class KeyFile:
-    """Keys in a file, one a line as `ApiKey.parse` takes; empty lines and those after ``#`` are passed over.
+    """Keys in a file, one per line as for `ApiKey.parse`; empty lines and comments (``#``) are ignored.
 
-    It is read again within a second of a change. A file that is gone or cannot be read leaves the keys as they were, so
-    that replacing it locks no client out; the log says so.
+    A changed file is read again within a second. If the file is missing or unreadable, the previous keys stay valid, so
+    that replacing it does not lock out clients; this is logged.
 
     Raises
     ------
     ValueError
-        If it cannot be read at first, or a line is no key.
+        If the file cannot be read at the start, or if a line is not a valid key.
     """
 
     path: Path
-    """Where the file is."""
+    """Path of the file."""
     _keys: tuple[ApiKey, ...] = field(init=False, repr=False)
     _seen: tuple[int, int, int] = field(init=False, repr=False)
     _next_look: float = field(default=0.0, init=False, repr=False)
@@ -172,7 +176,7 @@ class KeyFile:
             raise ValueError(msg) from None
 
     def keys(self) -> tuple[ApiKey, ...]:
-        """Return the keys of now."""
+        """Return the current keys."""
         with self._lock:
             if time.monotonic() >= self._next_look:
                 self._next_look = time.monotonic() + _LOOK_S
@@ -186,7 +190,7 @@ class KeyFile:
                 self._seen, self._keys = mark, self._read()
                 log.info("%d API keys were read from %s", len(self._keys), self.path)
         except (OSError, ValueError) as error:
-            log.warning("the API keys in %s stay as they were: %s", self.path, error)
+            log.warning("the API keys in %s were not read again: %s", self.path, error)
 
     def _mark(self) -> tuple[int, int, int]:
         found = self.path.stat()
@@ -202,7 +206,7 @@ class KeyFile:
 
 
 def redacted(path: str) -> str:
-    """Return a path as logs may show it: without what follows ``key`` in any spelling, which may be meant as a key.
+    """Return a path for logs, without the segment after ``key`` (in any case of letters), which may be a key.
 
     Examples
     --------

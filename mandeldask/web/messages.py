@@ -1,4 +1,4 @@
-"""What one request asks and what one reply says, as plain values; ASGI only at the edges."""
+"""Requests and replies as plain values, and their conversion from and to ASGI."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from starlette.types import Scope, Send
 
 JSON = "application/json"
-"""Media type of every document of Zarr and of every error."""
+"""Media type of Zarr documents and of errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The parts of an HTTP request that a read-only server looks at."""
+    """The parts of an HTTP request that a read-only server needs."""
 
     method: str
     """``GET`` or ``HEAD``."""
@@ -34,7 +34,7 @@ class Request:
 
 
 def headers_of(scope: Scope) -> Mapping[str, str]:
-    """Return the headers of an ASGI HTTP scope; they are decoded once."""
+    """Return the headers of an ASGI HTTP scope; decoded once per scope."""
     known: dict[str, str] | None = scope.get("mandeldask.headers")
     if known is None:
         fields = scope["headers"]
@@ -46,7 +46,7 @@ def headers_of(scope: Scope) -> Mapping[str, str]:
 
 
 def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers of which some are repeated."""
+    """Return headers as a dict; repeated ones are joined."""
     found: dict[str, list[str]] = {}
     for name, value in fields:
         found.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -55,30 +55,30 @@ def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole HTTP response; Content-Length is that of `body`."""
+    """A whole HTTP response; its Content-Length is the length of `body`."""
 
     status: int
     """HTTP status."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Lower-case names and their values."""
+    """Lower-case names and values."""
     body: bytes = b""
-    """What GET receives; HEAD receives its length only."""
+    """Content for GET; for HEAD only its length is sent."""
 
     def plus(self, *headers: tuple[str, str]) -> Reply:
         """Return this reply with more headers."""
         return Reply(self.status, (*self.headers, *headers), self.body)
 
     async def send(self, send: Send, *, head: bool = False) -> None:
-        """Send it through ASGI's `send`, without the body where `head`."""
+        """Send it with ASGI's `send`, without the body if `head`."""
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
-        if self.status not in {204, 304}:  # these have no content, hence no length (RFC 9110 8.6)
+        if self.status not in {204, 304}:  # these have no content and no Content-Length (RFC 9110 8.6)
             headers.append((b"content-length", str(len(self.body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
 class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of ours
-    """A request is answered with an error status."""
+    """Exception for replies with an error status."""
 
     def __init__(self, status: int, detail: str, *headers: tuple[str, str]) -> None:
         super().__init__(detail)
@@ -86,11 +86,11 @@ class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of
 
 
 MOST_RETRY_S = 60
-"""Seconds after which a client may ask again, at most: estimates are no promises."""
+"""Upper limit of Retry-After, in seconds, since the estimates are uncertain."""
 
 
 class Later(Refusal):
-    """A request may be answered after some seconds; the reply says 1 at least and `MOST_RETRY_S` at most."""
+    """Exception for replies that ask the client to retry after some seconds, between 1 and `MOST_RETRY_S`."""
 
     def __init__(self, detail: str, wait_s: float, status: int = 503) -> None:
         seconds = min(MOST_RETRY_S, max(1, math.ceil(wait_s)))
@@ -103,5 +103,5 @@ def problem(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
 
 
 def as_json(value: Any, status: int = 200) -> Reply:
-    """Return `value` as JSON that no cache keeps."""
+    """Return `value` as JSON that caches must not store."""
     return Reply(status, (("content-type", JSON), ("cache-control", "no-store")), json.dumps(value).encode())

@@ -1,4 +1,4 @@
-"""What an operator can watch: Prometheus metrics of one application, and an access log without keys."""
+"""Monitoring: Prometheus metrics of one application, and an access log without API keys."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ CLIENT_GONE = 499
 
 @dataclass(slots=True)
 class Observation:
-    """What is known of a request: ``scope["observation"]``."""
+    """Data about a request, in ``scope["observation"]``."""
 
     route: str = "other"
     """``chunk``, ``document``, ``listing``, ``viewer``, ``health`` or ``other``: few, so that metrics stay small."""
     status: int = CLIENT_GONE
-    """Status of its reply, once that has begun."""
+    """Status of its reply, once the reply has begun."""
     sent: int = 0
     """Bytes of the reply's body that were sent."""
 
@@ -48,8 +48,8 @@ class Observation:
 class Metrics:
     """The metrics of one application, in a registry of their own, so that applications do not share counters.
 
-    What every request counts is kept in plain numbers, which the thread of the event loop alone changes:
-    prometheus_client's own counters take a lock each, 15 µs a request.
+    Counters that every request changes are plain numbers, which only the event loop's thread changes. Counters of
+    prometheus_client take a lock each, together 15 µs a request.
     """
 
     def __init__(self) -> None:
@@ -66,11 +66,11 @@ class Metrics:
         self.sent += sent
 
     def watch(self, cache: TileCache, queues: Collection[Queue]) -> None:
-        """Show the numbers that a cache and queues keep themselves."""
+        """Show the numbers that a cache and queues count themselves."""
         self.registry.register(_Kept(cache, queues))
 
     def count(self, name: str, documentation: str, number: Callable[[], int]) -> None:
-        """Show a number that something else counts."""
+        """Show a number that another object counts."""
         self.registry.register(_Counted(name, documentation, number))
 
     def reply(self) -> Reply:
@@ -81,12 +81,12 @@ class Metrics:
 
 
 BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""Bounds of the histogram of seconds."""
+"""Upper bounds of the histogram, in seconds."""
 
 
 @dataclass(slots=True)
 class _Histogram:
-    """How many requests took how long."""
+    """Histogram of the durations of requests."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
     total: float = 0.0
@@ -96,13 +96,13 @@ class _Histogram:
         self.total += seconds
 
     def buckets(self) -> list[tuple[str, int]]:
-        """Return upper bounds, and how many requests are at most at each."""
+        """Return each upper bound with the number of requests up to it."""
         return list(zip((*map(str, BUCKETS_S), "+Inf"), accumulate(self.counts), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Requests(Collector):
-    """What requests counted, read when it is asked for."""
+    """The counts of requests, read when the metrics are collected."""
 
     metrics: Metrics
 
@@ -126,7 +126,7 @@ class _Requests(Collector):
 
 @dataclass(frozen=True, slots=True)
 class _Kept(Collector):
-    """Numbers read when they are asked for."""
+    """The numbers of a cache and its queues, read when the metrics are collected."""
 
     cache: TileCache
     queues: Collection[Queue]
@@ -137,7 +137,7 @@ class _Kept(Collector):
         for name, documentation, count in (
             ("hits", "Chunks found in the cache.", cache.hits),
             ("misses", "Chunks not found in the cache.", cache.misses),
-            ("evictions", "Chunks dropped from the cache for want of room.", cache.evictions),
+            ("evictions", "Chunks dropped from the full cache.", cache.evictions),
         ):
             yield CounterMetricFamily(f"mandeldask_cache_{name}", documentation, value=count)
         yield CounterMetricFamily("mandeldask_chunks_computed", "Chunks computed to the end.", value=cache.computes)
@@ -152,7 +152,7 @@ class _Kept(Collector):
 
 @dataclass(frozen=True, slots=True)
 class _Counted(Collector):
-    """A number read when it is asked for."""
+    """One number, read when the metrics are collected."""
 
     name: str
     documentation: str
@@ -168,12 +168,12 @@ class Observe:
     """ASGI middleware, outermost: counts, times and logs every request."""
 
     app: ASGIApp
-    """The app inside; it finds an `Observation` in ``scope["observation"]``."""
+    """The inner app; it finds an `Observation` in ``scope["observation"]``."""
     metrics: Metrics
-    """Where the numbers go."""
+    """The metrics that are updated."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and watch what is sent."""
+        """Pass the request on and observe its reply."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""An application below a prefix of its own: in another application, behind `--root-path`, or behind a proxy."""
+"""Run an application below a path prefix: in another application, behind `--root-path`, or behind a proxy."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """ASGI middleware, outermost: everything inside sees paths without the prefix that the application is mounted at.
+    """Outermost ASGI middleware: remove the prefix at which the application is mounted from all paths.
 
-    Replies hold no absolute path, so they need not know it. A proxy that takes a prefix off needs nothing at all.
+    Replies contain no absolute paths, so they do not depend on the prefix. A proxy that removes the prefix itself needs
+    no setting.
     """
 
     app: ASGIApp
-    """The app inside."""
+    """The inner app."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with the path that the application has for it."""
+        """Pass the request on with the path inside the application."""
         if scope["type"] != "http" or not scope.get("root_path"):
             await self.app(scope, receive, send)
             return
@@ -31,12 +32,12 @@ class Mounted:
         if inner["path"]:
             await self.app(inner, receive, send)
             return
-        place = quote(scope["path"].rpartition("/")[2]) + "/"  # links of the page are relative to it
+        place = quote(scope["path"].rpartition("/")[2]) + "/"  # links in the page are relative to the slash
         await Reply(307, (("location", place), ("cache-control", "no-store"))).send(send)
 
 
 def below(scope: Scope) -> Scope:
-    """Return the scope of a request without the prefix that it is mounted at.
+    """Return the scope of a request without the prefix of the mount.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def below(scope: Scope) -> Scope:
     {'root_path': '', 'path': '/zarr/v3', 'raw_path': b'/zarr/v3'}
     """
     root, path, raw = scope["root_path"].rstrip("/"), scope["path"], scope.get("raw_path") or b""
-    if path != root and not path.startswith(root + "/"):  # a server or proxy took the prefix off
+    if path != root and not path.startswith(root + "/"):  # a server or proxy removed the prefix
         return {**scope, "root_path": ""}
     parts = raw.split(b"/", root.count("/") + 1)
     raw = b"/" + parts[-1] if len(parts) > root.count("/") + 1 else b""
@@ -53,14 +54,14 @@ def below(scope: Scope) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """ASGI app: one app for all paths below a prefix, with any characters, and another for the rest."""
+    """ASGI app that sends all paths below a prefix, with any characters, to one app and the rest to another."""
 
     prefix: str
     """Such as ``/zarr``."""
     inside: ASGIApp
-    """App of the prefix and what is below; it sees whole paths."""
+    """App for the prefix and all paths below; it receives whole paths."""
     otherwise: ASGIApp
-    """App of everything else, and of what is no request."""
+    """App for all other paths, and for events that are not requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""

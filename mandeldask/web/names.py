@@ -1,8 +1,8 @@
-"""Names as URLs carry them: what some client would not send as it is, is shown percent-encoded.
+"""Names in URLs: characters that some client would change are percent-encoded.
 
-fsspec cuts a URL off at ``#`` and ``?`` and reads ``%41`` as ``A``, so that a chunk would seem absent; browsers drop
+fsspec truncates URLs at ``#`` and ``?`` and decodes ``%41`` to ``A``, so that a chunk would seem absent; browsers drop
 line feeds and leading spaces; obstore refuses control characters. A member ``Run #`` is therefore named ``Run %23``
-over HTTP, in documents and listings, and answers under both names.
+over HTTP, in documents and listings; both names work in requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNSENT = re.compile(r"[#?\x00-\x1f\x7f]|%(?=[0-9A-Fa-f]{2})|^ | $")
 
 
 def escaped(name: str) -> str:
-    r"""Return a name as every client sends it.
+    r"""Return a name that every client sends unchanged.
 
     Examples
     --------
@@ -33,26 +33,26 @@ def escaped(name: str) -> str:
 
 
 def own_name(name: str, members: Mapping[str, Any]) -> str | None:
-    """Return the name in `members` that is sent as `name`, escaped or as it is; None if there is none, or are two."""
+    """Return the member that `name` means, escaped or unescaped; None if there is none, or if there are two."""
     raw = _raw(name)
     found = [each for each in (name, raw) if each is not None and each in members]
     return found[0] if len(found) == 1 else None
 
 
 def _raw(name: str) -> str | None:
-    """Return the name that is sent as `name`, if it is another."""
+    """Return the unescaped form of `name`, if it differs."""
     raw = unquote(name) if "%" in name else name
     return raw if raw != name and escaped(raw) == name else None
 
 
 @dataclass(frozen=True, slots=True)
 class Escaped(Mapping[str, Node]):
-    """Members of a group under names that every client sends."""
+    """The members of a group under names that every client sends unchanged."""
 
     members: Mapping[str, Node]
-    """Under their own names."""
+    """The members under their own names."""
     below: Callable[[Node], Node] | None = None
-    """What to make of each."""
+    """Function that is applied to each member."""
 
     def __getitem__(self, name: str) -> Node:
         own = own_name(name, self.members)
@@ -72,19 +72,19 @@ class Escaped(Mapping[str, Node]):
 
 
 def sent(node: Node) -> Node:
-    """Return `node` with the names that every client sends, of members and of the dimensions named after them.
+    """Return `node` with names that every client sends unchanged, for members and the dimensions named after them.
 
     Raises
     ------
     ValueError
-        If a name is what another is sent as.
+        If a name equals the escaped form of another name.
     """
     reopen = None if node.reopen is None else Reopened(node.reopen, sent)
     attrs = node.attrs
-    if isinstance(attrs.get("coordinates"), str):  # names, with spaces between them
+    if isinstance(attrs.get("coordinates"), str):  # a list of names, separated by spaces
         attrs = {**attrs, "coordinates": escaped(attrs["coordinates"])}
     if isinstance(node, Group):
-        if node.consolidate:  # the names of others are asked for when they are listed
+        if node.consolidate:  # the names of other members are read when they are listed
             _check_clashes(node.members)
         return replace(node, members=Escaped(node.members, sent), attrs=attrs, reopen=reopen)
     dims = None if node.dims is None else tuple(map(escaped, node.dims))
@@ -105,6 +105,6 @@ def readable(tree: Any) -> Node:
     Raises
     ------
     TypeError, ValueError
-        If it is of no known kind, or names in it cannot be used.
+        If its kind is unknown, or if names in it cannot be used.
     """
     return sent(as_tree(tree))

@@ -1,4 +1,4 @@
-"""Files of pages, from the package: sent from this origin, no CDN."""
+"""The files of web pages, served from the package itself, without a CDN."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file, ready to be sent."""
+    """One file, ready to send."""
 
     content: bytes
     """Its bytes."""
@@ -42,16 +42,17 @@ class Folder:
     """A folder of files in the package ``mandeldask.web``."""
 
     path: str
-    """Where it is, such as ``viewer`` or ``browser/files``."""
+    """Path of the folder, such as ``viewer`` or ``browser/files``."""
     shared: str = ""
-    """Another folder there whose modules these import, such as ``viewer/vendor``: it is sent as one inside this."""
+    """Another folder whose modules these files import, such as ``viewer/vendor``; it appears as a folder inside this
+    one."""
 
     def files(self) -> Mapping[str, File]:
-        """Return every file in it by its path. A dictionary cannot be talked into leaving its folder."""
+        """Return every file in the folder by its path. Lookups in a dictionary cannot leave the folder."""
         return _files(self.path, self.shared)
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits that only these very files have."""
+        """Return 16 hexadecimal digits of a hash of all files."""
         return _fingerprint(self)
 
     def file_at(self, path: str, whose: str) -> File:
@@ -60,7 +61,7 @@ class Folder:
         Raises
         ------
         Refusal
-            404 if there is none; the message says `whose` file is missing.
+            404 if there is no such file; the message contains `whose`.
         """
         file = self.files().get(path)
         if file is None:
@@ -92,7 +93,7 @@ def _fingerprint(folder: Folder) -> str:
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, File]]:
-    """Return the files of a folder and of those in it."""
+    """Return the files of a folder and of its subfolders."""
     for item in folder.iterdir():
         if not _NAME.fullmatch(item.name):
             continue
@@ -103,7 +104,7 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, File]]:
 
 
 def _media_type(name: str) -> str:
-    if name.endswith((".js", ".mjs")):  # the system's table may say otherwise, and modules need it exact
+    if name.endswith((".js", ".mjs")):  # the system's table may differ, and modules need exactly this type
         return "text/javascript; charset=utf-8"
     guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed

@@ -20,13 +20,13 @@ POLICY = (
     "content-security-policy",
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'",
 )
-"""What the page may load: from this server only."""
+"""Content-Security-Policy of the page: it loads from this server only."""
 
 WORKER = "data/worker.js"
-"""The module that decodes chunks."""
+"""Path of the worker, the module that decodes chunks."""
 
 WORKER_POLICY = (POLICY[0], f"{POLICY[1]}; script-src 'self' 'wasm-unsafe-eval'")
-"""What the worker may load: zstd, blosc and lz4 are WebAssembly, and are only there."""
+"""Content-Security-Policy of the worker: only it runs WebAssembly (zstd, blosc and lz4)."""
 
 
 class Viewer:
@@ -42,7 +42,7 @@ class Viewer:
     def _reply(request: Request) -> Reply:
         if request.method not in {"GET", "HEAD"}:
             return other_method(request.method)
-        if request.path == "/viewer":  # URLs in the page are relative
+        if request.path == "/viewer":  # the page has relative URLs
             return Reply(308, (("location", "viewer/"),))
         try:
             file = _page("viewer/") if request.path == "/" else _file(request.path.removeprefix("/viewer/"))
@@ -54,7 +54,7 @@ class Viewer:
 
 
 def _file(path: str) -> File:
-    """Return one of the viewer's files: by its path, or by the fingerprint of them all and its path."""
+    """Return one of the viewer's files, by its path, with or without the fingerprint of all files before it."""
     pinned, _, rest = path.partition("/")
     if pinned == VIEWER.fingerprint() and rest in VIEWER.files():
         return replace(VIEWER.files()[rest], lifetime=Lifetime.IMMUTABLE)
@@ -65,7 +65,7 @@ def _file(path: str) -> File:
 
 @cache
 def _page(folder: str) -> File:
-    """Return the page: files below `folder` by URLs that caches may keep forever, modules preloaded."""
+    """Return the page, with preloaded modules and permanent URLs of files below `folder`."""
     pinned = f"{folder}{VIEWER.fingerprint()}/"
     modules = [name for name in VIEWER.files() if name.endswith(".js") and not _is_late(name)]
     preloads = "".join(f'<link rel="modulepreload" href="{pinned}{name}" />\n    ' for name in sorted(modules))
@@ -77,5 +77,5 @@ def _page(folder: str) -> File:
 
 
 def _is_late(name: str) -> bool:
-    """Whether the page does not load a module itself: the worker does, or the first chunk that needs its codec."""
+    """Return whether a module is loaded later: by the worker, or for the first chunk with its codec."""
     return name == WORKER or name.startswith("vendor/numcodecs-")

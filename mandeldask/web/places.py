@@ -1,4 +1,4 @@
-"""Places that are trees: opened by their spec, and kept open for a while."""
+"""Trees of places: opened by their spec and kept open for a while."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.view import ZarrView
 
 OPENERS = 2
-"""Threads that open places, each in a tenth of a second; other threads of Python wait for most of it."""
+"""Threads that open places. Opening takes a tenth of a second and blocks other Python threads for most of it."""
 
 MAX_OPENING = 256
-"""Places that may wait to be opened; those of different clients take turns."""
+"""Greatest number of places waiting to be opened; clients take turns."""
 
 
 class OpenPlaces:
-    """The places opened last; each is opened once, in a thread of their own, however many ask for it.
+    """Cache of the places opened last. Each is opened once, in separate threads, for any number of requests.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class OpenPlaces:
     view : callable
         Makes the view of a tree in a format.
     most, most_bytes : int
-        Places kept open, and bytes that they take, at most.
+        Greatest number of places kept open, and of bytes that they take.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class OpenPlaces:
         self._openers = Pool(OPENERS, MAX_OPENING)
 
     async def open(self, spec: str, number: int, receive: Receive | None = None) -> ZarrView:
-        """Return the view of a place; no longer opened once the last client has gone that waits for it.
+        """Return the view of a place; opening stops when the last client that waits for it disconnects.
 
         Raises
         ------
         ClientGone
-            If the client of `receive` went first.
+            If the client of `receive` disconnected first.
         Refusal
-            404 or 403, as the callable that makes places says; 503 if too many are being opened.
+            404 or 403 if `places` raises LookupError or PermissionError; 503 if too many are being opened.
         """
         found = self.views.ask((spec, number), partial(self._open, spec, number))
         if not isinstance(found, Seat):
@@ -67,7 +67,7 @@ class OpenPlaces:
                 work = found.get(self._openers)
                 return await (work if receive is None else while_connected(work, receive))
         except Busy as error:
-            msg = f"{MAX_OPENING} places wait already to be opened"
+            msg = f"{MAX_OPENING} places are already waiting to be opened"
             raise Later(msg, error.wait_s) from None
         except LookupError as error:
             raise Refusal(404, str(error)) from error
@@ -76,6 +76,6 @@ class OpenPlaces:
 
     def _open(self, spec: str, number: int) -> ZarrView:
         view: ZarrView = self._view(self._make(spec), number)
-        current().check()  # all who asked may have gone
-        view.names()  # writes the root's documents: some 50 ms for 50 levels, which the event loop would miss
+        current().check()  # all clients may have disconnected
+        view.names()  # prepares the root's documents: about 50 ms for 50 levels, too long for the event loop
         return view

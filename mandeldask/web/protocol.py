@@ -1,7 +1,7 @@
-"""HTTP/1.1 of one connection: uvicorn's httptools protocol, with a bound on all that a client can make it keep.
+"""HTTP/1.1 of one connection: uvicorn's httptools protocol, with limits on the resources that a client can occupy.
 
-Of uvicorn's protocols httptools answers most requests a second (``python benchmarks/protocols.py``). It bounds nothing
-itself, so the bytes, lines and seconds of a request are counted here.
+httptools is the fastest of uvicorn's protocols (``python benchmarks/protocols.py``). It has no limits of its own, so
+this module counts the bytes, lines and seconds of a request.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
     from mandeldask.web.connections import Connections
 
 MAX_HEAD_BYTES = 32 << 10
-"""Bytes of a request's line and headers; a place spelled with 1000 characters takes 2 KiB."""
+"""Greatest size of a request's line and headers, in bytes; a place with 1000 characters takes 2 KiB."""
 
 MAX_LINES = 100
-"""Header lines of a request; browsers send 20."""
+"""Greatest number of header lines of a request; browsers send about 20."""
 
 MAX_BODY_BYTES = 64 << 10
-"""Bytes of a body, which nothing here reads."""
+"""Greatest size of a body, in bytes. Bodies are ignored."""
 
 MAX_AHEAD = 32
-"""Requests that a connection takes before it has answered the first of them."""
+"""Greatest number of requests of a connection that wait for their replies."""
 
 REQUEST_S = 20
-"""Seconds from a connection's beginning, or a request's first byte, to the end of that request."""
+"""Seconds that a request may take to arrive, from the start of the connection or its first byte."""
 
 STALLED_S = 30
-"""Seconds for which a client may read nothing of a reply."""
+"""Seconds after which a client that reads nothing of a reply is dropped."""
 
 LOOK_S = 0.05
-"""Seconds between two looks at a client that has closed its end: it may still read, or be gone."""
+"""Seconds between two checks of a client that has closed its end: it may still read, or may have disconnected."""
 
 _FIRST_PROBE, _PROBES = 2, 100
-"""Looks before the first probe, and between two."""
+"""Checks before the first probe, and between two probes."""
 
 _PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""Clients pass over interim replies (RFC 9110 15.2); the system of one that is gone answers with a reset."""
+"""A probe. Clients ignore interim replies (RFC 9110 15.2); if a client has gone, its system answers with a reset."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection that holds what the constants of this module allow, and notices when its client goes.
+    """A connection within the limits of this module that notices when its client disconnects.
 
     Parameters
     ----------
     connections : Connections
         All connections of the process.
     **keywords
-        What uvicorn gives its protocols.
+        The arguments of uvicorn's protocols.
     """
 
     def __init__(self, *, connections: Connections, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._others = connections
-        self._awaited: deque[Any] = deque()  # uvicorn's cycles of the requests whose replies are not complete
+        self._awaited: deque[Any] = deque()  # uvicorn's cycles of requests without a complete reply
         self._refusal: Reply | None = None
-        self._deaf = False  # what still arrives is dropped, and the connection closes after the last reply
+        self._deaf = False  # further input is dropped, and the connection closes after the last reply
         self._in_head = self._is_whole = True
         self._fed = self._head_bytes = self._body_bytes = self._lines = 0
         self._request_timer: asyncio.TimerHandle | None = None
@@ -70,13 +70,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._look_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request, if there is room for another connection."""
+        """Wait for a request, if another connection is allowed."""
         super().connection_made(transport)
         self._await_request()
         self._others.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Have every reply that is awaited given up: uvicorn itself looks at the last one only."""
+        """Cancel all pending replies; uvicorn itself cancels the last one only."""
         for cycle in self._awaited:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -90,15 +90,15 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def evict(self, *, refused: bool) -> None:
-        """Close an idle connection in favour of a newer one; `refused` where there is none to go but the newest."""
+        """Close an idle connection to make room for a newer one; `refused` if this is the newest itself."""
         if refused:
-            self._refuse(problem(503, "the server has as many connections as it can hold", ("retry-after", "1")))
+            self._refuse(problem(503, "the server has reached its limit of connections", ("retry-after", "1")))
         self.transport.close()
 
-    # What arrives
+    # Input
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived, an unfinished head in pieces no longer than its bound."""
+        """Parse input; an unfinished head is parsed in pieces no longer than its limit."""
         while data and not self._deaf and not self.transport.is_closing():
             piece, data = data[:MAX_HEAD_BYTES], data[MAX_HEAD_BYTES:]
             super().data_received(piece)
@@ -109,7 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
-        """Begin to count what a request takes."""
+        """Start to count the bytes and seconds of a request."""
         self._in_head, self._is_whole = True, False
         self._fed = self._head_bytes = self._body_bytes = self._lines = 0
         super().on_message_begin()
@@ -129,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Answer the request after those before it, and go on reading, to notice when the client disconnects."""
+        """Queue the request behind earlier ones, and continue reading, to notice when the client disconnects."""
         self._in_head, self._fed = False, 0
         if self._deaf:
             return
@@ -143,13 +143,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deaf = not self.cycle.keep_alive
 
     def on_body(self, body: bytes) -> None:
-        """Drop it: nothing here is written to. A long one is the last that the connection brings."""
+        """Drop the body, since the server is read-only. After a long body the connection is closed."""
         self._body_bytes += len(body)
         if self._body_bytes > MAX_BODY_BYTES:
             self._end_input()
 
     def on_message_complete(self) -> None:
-        """Stop the clock of the request, if it did not arrive all at once."""
+        """Stop the timer of the request, if it did not arrive in one piece."""
         self._is_whole = True
         if self._request_timer is not None:
             self._request_timer.cancel()
@@ -157,14 +157,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio.Protocol has it
-        """Return whether to keep the connection: a client that closed its end only still gets its replies."""
+        """Return whether to keep the connection: a client that closed only its end still receives its replies."""
         self._end_input()
         if self._awaited and self.scheme == "http":
             self._look_timer = self.loop.call_later(LOOK_S, self._look, 1)
             return True
         return False
 
-    # What is refused
+    # Refusals
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
@@ -172,22 +172,22 @@ class BoundedProtocol(HttpToolsProtocol):
             self._give_up(_TOO_LONG)
 
     def _give_up(self, refusal: Reply) -> None:
-        """Leave the parser, which calls this; `data_received` then sends the refusal."""
+        """Raise through the parser, which calls this; `data_received` then sends the refusal."""
         self._refusal = refusal
         raise ValueError
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser could not read."""
+        """Refuse input that the parser cannot read."""
         self._refuse(self._refusal or problem(400, msg))
 
     def _refuse(self, reply: Reply) -> None:
-        """Answer a request that never was one, and close; if others are awaited, their replies are the last."""
+        """Reply to malformed input and close; if replies are pending, send those and close without one."""
         if not self._awaited and not self.transport.is_closing():
             self.transport.write(_on_the_wire(reply, self.server_state.default_headers))
         self._end_input()
 
     def _end_input(self) -> None:
-        """Drop what still arrives, and close after the replies that are awaited."""
+        """Drop further input, and close after the pending replies."""
         self._deaf = True
         if self._awaited:
             self._awaited[-1].keep_alive = False
@@ -195,7 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: a server may ignore Upgrade (RFC 9110 7.8)."""
+        """Log nothing: a server may ignore Upgrade (RFC 9110 7.8)."""
 
     # Time
 
@@ -209,7 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end_input()
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, and watch whether the client takes the reply."""
+        """Continue with the next request, and check whether the client reads the reply."""
         self._awaited.popleft().transport.flush()
         if not self._awaited:
             self._others.idle(self)
@@ -218,7 +218,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def _watch_reading(self, unread: int | None) -> None:
-        """Drop a client that has read nothing of the `unread` bytes that it had before it."""
+        """Drop a client that has read none of its `unread` bytes since the last check."""
         left = self.transport.get_write_buffer_size()
         self._stall_timer = None
         if left and left == unread:
@@ -227,11 +227,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stall_timer = self.loop.call_later(STALLED_S, self._watch_reading, left)
 
     def _look(self, turn: int) -> None:
-        """See whether a client that has closed its end is gone, and probe it now and then."""
+        """Check whether a client that has closed its end has disconnected; probe it at intervals."""
         if not self._awaited or self.transport.is_closing():
             return
         cycle, probing = self._awaited[0], turn % _PROBES == _FIRST_PROBE and not self._awaited[0].response_started
-        if self._is_reset() or (probing and cycle.scope["http_version"] != "1.1"):  # 1.0 knows no interim replies
+        if self._is_reset() or (probing and cycle.scope["http_version"] != "1.1"):  # HTTP/1.0 has no interim replies
             self.transport.abort()
             return
         if probing:
@@ -239,7 +239,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._look_timer = self.loop.call_later(LOOK_S, self._look, turn + 1)
 
     def _is_reset(self) -> bool:
-        if not hasattr(select, "poll"):  # pragma: no cover  Windows: writing the reply finds out
+        if not hasattr(select, "poll"):  # pragma: no cover  on Windows writing the reply fails instead
             return False
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), 0)
@@ -247,19 +247,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _Joined:
-    """The transport of one reply: its head and the first of its body leave together, in one call of the system."""
+    """The transport of one reply; it sends the head and the first part of the body in one system call."""
 
     __slots__ = ("_cycle", "_head", "_transport")
 
     def __init__(self, transport: asyncio.Transport, cycle: Any) -> None:
         self._transport, self._cycle = transport, cycle
-        self._head: bytes | None = b""  # None once it has left
+        self._head: bytes | None = b""  # None after it was sent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, content: bytes) -> None:
-        """Hold the head back; an interim reply before it leaves at once."""
+        """Buffer the head, but send an interim reply at once."""
         if self._head is None or not self._cycle.response_started:
             self._transport.write(content)
         elif self._head:
@@ -269,13 +269,13 @@ class _Joined:
             self._head = content
 
     def flush(self) -> None:
-        """Let a head go that has no body."""
+        """Send a head that has no body."""
         if self._head:
             self._transport.write(self._head)
         self._head = None
 
     def close(self) -> None:
-        """Close the connection after what was written."""
+        """Close the connection after everything was written."""
         self.flush()
         self._transport.close()
 

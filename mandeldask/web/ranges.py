@@ -10,14 +10,13 @@ _BLANK = " \t"
 
 
 class Unsatisfiable(ValueError):  # noqa: N818  the RFC's word
-    """No byte of the representation lies in the range."""
+    """The range selects no byte of the representation."""
 
 
 def parse_range(header: str, total: int) -> tuple[int, int] | None:
-    """Return the half-open byte range (start, stop) that `header` asks of `total` bytes, in time linear in its length.
+    """Return the half-open byte range (start, stop) of `header` for `total` bytes, in time linear in its length.
 
-    None where the header is to be ignored: another unit, several ranges or bad syntax (RFC 9110 14.2 lets a server send
-    the whole in these cases).
+    Return None for another unit, several ranges or bad syntax: RFC 9110 14.2 lets a server ignore these headers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From bytes and their ETag to a reply: preconditions, ranges, gzip and how long caches may keep it."""
+"""Make replies from bytes and their ETag: preconditions, ranges, gzip and cache lifetimes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from mandeldask.web.ranges import Unsatisfiable, parse_range
 _ANY = "*"
 
 _GZIP = frozenset({"gzip", "x-gzip", _ANY})
-"""Codings of Accept-Encoding that let a document be gzipped."""
+"""Codings in Accept-Encoding that allow gzip."""
 
 
 class Lifetime(Enum):
-    """How long a cache may use a reply without asking."""
+    """How long a cache may use a reply without revalidation."""
 
     IMMUTABLE = "max-age=31536000, immutable"
-    """The URL says all that determines the content."""
+    """The URL contains everything that determines the content."""
     REVALIDATE = "no-cache"
-    """The name may mean another tree after a restart: ask, and 304 costs nothing."""
+    """The name may mean another tree after a restart: caches must revalidate, which costs little (304)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What is known of a resource before it is computed."""
+    """The properties of a resource that are known before it is computed."""
 
     etag: str
     """Strong ETag, without quotes."""
     media_type: str
     """Its Content-Type."""
     lifetime: Lifetime
-    """How long a cache may use it."""
+    """How long caches may use it."""
     private: bool
-    """Whether only the holder of a key may see it."""
+    """Whether reading it needs a key."""
 
     def decided(self, request: Request) -> Reply | None:
-        """Return the 304 or 412 that the request's preconditions come to, if they decide it."""
+        """Return 304 or 412 if the request's preconditions decide it, else None."""
         status = precondition(request.headers, self.etag)
         if status == 304:  # noqa: PLR2004
             return Reply(304, self._headers(self._variant(request)))
@@ -66,17 +66,16 @@ class Representation:
         return Reply(200, (*self._headers(self.etag), *headers), body)
 
     def _variant(self, request: Request) -> str:
-        """Return the ETag of the representation that content negotiation picks.
+        """Return the ETag of the representation that content negotiation selects.
 
-        Chunks are never encoded on the way: they are compressed already, and their ETag, length and ranges would
-        change.
+        Chunks are never gzipped again: they are compressed already, and their ETag, length and ranges would change.
         """
         gzipped = self._is_text and accepts_gzip(request.headers.get("accept-encoding", ""))
         return self.etag + GZIPPED if gzipped else self.etag
 
     @property
     def _is_text(self) -> bool:
-        """Whether gzip makes it much shorter."""
+        """Return whether gzip makes the content much shorter."""
         return self.media_type == JSON or self.media_type.startswith(("text/", "image/svg"))
 
     def _headers(self, etag: str) -> tuple[tuple[str, str], ...]:
@@ -92,7 +91,7 @@ class Representation:
 
 
 def accepts_gzip(header: str) -> bool:
-    """Return whether an Accept-Encoding header lets the reply be gzipped (RFC 9110 12.5.3), in linear time.
+    """Return whether an Accept-Encoding header allows gzip (RFC 9110 12.5.3), in linear time.
 
     Examples
     --------
@@ -106,21 +105,21 @@ def accepts_gzip(header: str) -> bool:
         if name in _GZIP:
             kind = _ANY if name == _ANY else "gzip"
             found.setdefault(kind, _is_accepted(weight))
-    return found.get("gzip", found.get(_ANY, False))  # what names gzip counts more than what names all
+    return found.get("gzip", found.get(_ANY, False))  # an entry for gzip overrides one for *
 
 
 def _is_accepted(weight: str) -> bool:
-    """Return whether the parameters of a coding leave it acceptable."""
+    """Return whether the parameters of a coding accept it (q > 0)."""
     name, _, value = (part.strip() for part in weight.partition("="))
     return not weight.strip() or (name.lower() == "q" and _is_positive(value))
 
 
 def _is_positive(quality: str) -> bool:
-    """Whether a quality value such as ``0.5`` is one and above 0."""
+    """Return whether a quality value such as ``0.5`` is valid and above 0."""
     return set(quality) <= set("0123456789.") and bool(quality.strip("0."))
 
 
 @lru_cache(maxsize=128)
 def _gzipped(body: bytes) -> bytes:
-    """Return `body` compressed; the metadata of 50 levels and the page's files are asked for again and again."""
+    """Return `body` compressed, from a cache: metadata of 50 levels and the page's files are requested often."""
     return gzip.compress(body, 6, mtime=0)

@@ -1,4 +1,4 @@
-"""Running an application: in the foreground, in several processes, or behind a notebook."""
+"""Run an application: in the foreground, in several processes, or in a thread of a notebook."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 
 DRAIN_S = 10
-"""Seconds that requests in flight are given to finish when the server is asked to stop."""
+"""Seconds that running requests have to finish when the server stops."""
 
 KEEP_ALIVE_S = 75
-"""Seconds for which an idle connection is kept: longer than a proxy's 60, which may ask just then."""
+"""Seconds for which an idle connection is kept: longer than the 60 of proxies, which may just then send a request."""
 
 LISTED = 10
-"""Trees whose URLs a notebook shows."""
+"""Greatest number of trees whose URLs a notebook shows."""
 
 START_S = 60
-"""Seconds that worker processes may take to import and start."""
+"""Timeout, in seconds, of starting the worker processes."""
 
 
 def check_exposure(host: str, *, keys: bool, public: bool) -> None:
-    """Raise ValueError if `host` is open to others although nothing says that they may read."""
+    """Raise ValueError if other machines can reach `host` and there are neither keys nor `public`."""
     if not (keys or public or is_loopback(host)):
         msg = f"{host} can be reached from other machines: give an API key, or say that the data is public"
         raise ValueError(msg)
@@ -51,7 +51,7 @@ def check_exposure(host: str, *, keys: bool, public: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A server that runs in a thread of this process; leaving its ``with`` block stops it.
+    """A server that runs in a thread of this process; the end of its ``with`` block stops it.
 
     Examples
     --------
@@ -63,13 +63,13 @@ class Handle:
     """
 
     app: Application
-    """What it serves."""
+    """The application that it serves."""
     address: str
-    """Such as ``http://127.0.0.1:8000``, without a slash at the end."""
+    """URL such as ``http://127.0.0.1:8000``, without a slash at the end."""
     _server: uvicorn.Server
     _thread: threading.Thread
     _beside: Callable[[], object] | None = None
-    """Stops what runs next to the server."""
+    """Called to stop further services, such as a watcher, after the server."""
 
     def url(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
         """Return the URL of a tree's root group.
@@ -81,7 +81,7 @@ class Handle:
         name : str, optional
             Name of a tree; the first one by default.
         pinned : bool
-            With the tree's fingerprint in its name: caches may keep forever what is below that URL.
+            Put the tree's fingerprint into its name: caches may keep everything below that URL forever.
 
         Raises
         ------
@@ -99,14 +99,14 @@ class Handle:
         return f"<table>{''.join(_row(label, url) for label, url in (*pages, *trees))}</table>{left}"
 
     def stop(self) -> None:
-        """Stop serving: requests in flight finish first, within the drain deadline. Stopping twice is fine."""
+        """Stop serving. Running requests finish first, within the drain deadline. Calling it twice does no harm."""
         self._server.should_exit = True
         if self._beside is not None:
             self._beside()
         self._thread.join()
 
     def along_with(self, stop: Callable[[], object]) -> Handle:
-        """Return a handle that calls `stop` too when the server is stopped."""
+        """Return a handle that also calls `stop` when the server stops."""
         return replace(self, _beside=stop)
 
     def __enter__(self) -> Self:
@@ -126,9 +126,9 @@ def _row(label: str, url: str) -> str:
 def serve_in_background(
     app: Application, host: str, port: int, *, drain_s: float = DRAIN_S, connections: int = 0
 ) -> Handle:
-    """Serve `app` from a thread with an event loop of its own; returns once it accepts requests.
+    """Serve `app` in a thread with its own event loop; return when it accepts requests.
 
-    Parameters are those of `serve_in_foreground`.
+    The parameters are those of `serve_in_foreground`.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def serve_in_background(
         thread.join(0.005)
         if not thread.is_alive():
             bound.close()
-            msg = "the server did not start; the log says why"
+            msg = "the server did not start; see the log"
             raise RuntimeError(msg)
     return Handle(app, address_of(bound), server, thread)
 
@@ -160,20 +160,20 @@ def serve_in_foreground(  # noqa: PLR0913  the options of a server
     connections: int = 0,
     started: Callable[[str], object] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then let requests in flight finish within `drain_s` seconds and return.
+    """Serve until SIGTERM or SIGINT; then let running requests finish within `drain_s` seconds and return.
 
     Parameters
     ----------
     make : callable
-        Makes the application, in each worker process where there are several; it must pickle then.
+        Makes the application. With several processes, each calls it, so it must be picklable.
     workers : int
-        Processes that accept requests at the one port.
+        Number of processes that accept requests at the same port.
     drain_s : float
-        Seconds that requests in flight are given to finish.
+        Seconds that running requests have to finish.
     connections : int
-        Connections that each process holds; 0 for three quarters of the descriptors that it may open.
+        Limit of connections per process; 0 for three quarters of the file descriptors that it may open.
     started : callable, optional
-        Called with the address once it accepts requests.
+        Called with the address when the server accepts requests.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class _Announcing(uvicorn.Server):
 
 
 class _AnnouncingWorkers(Multiprocess):
-    """Worker processes that are replaced when they die, and announce when the first accepts requests."""
+    """Worker processes that are replaced when they die; announces when the first accepts requests."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], object], sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
@@ -218,7 +218,7 @@ class _AnnouncingWorkers(Multiprocess):
 
 
 def _made_in_a_worker(make: Callable[[], Application]) -> Application:
-    """Return the application of a worker process, which stops as on SIGTERM when its parent has gone."""
+    """Return the application of a worker process, which stops as on SIGTERM when its parent process has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), name="mandeldask-parent", daemon=True).start()
@@ -231,7 +231,7 @@ def _end_with(sentinel: int) -> None:
 
 
 def address_of(bound: socket.socket) -> str:
-    """Return the URL of a listening socket, as this machine reaches it."""
+    """Return the URL of a listening socket for clients on this machine."""
     host, port = bound.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -254,13 +254,13 @@ def _config(
         ws="none",
         lifespan="on",
     )
-    # It shows keys; users can turn it on again in their logging configuration. `mandeldask.access` shows no keys.
+    # uvicorn's access log shows keys; `mandeldask.access` does not. Logging configurations can enable it again.
     logging.getLogger("uvicorn.access").disabled = True
     return config
 
 
 class _Stopped(Exception):  # noqa: N818  it is what was asked for
-    """A signal asked the server to stop."""
+    """Exception: a signal told the server to stop."""
 
 
 def _stop(*_: object) -> None:
@@ -269,7 +269,7 @@ def _stop(*_: object) -> None:
 
 @contextlib.contextmanager
 def _signals_end_quietly() -> Iterator[None]:
-    """Return when a signal asks for it: before the server runs at once; later uvicorn drains, then raises it again."""
+    """End the block quietly on a signal: at once before the server runs, later after uvicorn has drained."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What an operator may choose, checked once with messages that say what is accepted."""
+"""Settings of a server, checked once; the messages say which values are accepted."""
 
 from __future__ import annotations
 
@@ -34,34 +34,35 @@ class Settings:
     """
 
     api_keys: tuple[ApiKey, ...] = ()
-    """Keys of which a request must have one; none: everything is public."""
+    """API keys: every request needs one of them. Empty: everything is public."""
     api_keys_file: Path | None = None
-    """File of more keys, one a line, read again when it changes; while there is one, nothing is public."""
+    """File of more keys, one per line, read again when it changes. With a file nothing is public."""
     allowed_hosts: tuple[str, ...] = ("*",)
-    """Names under which the server answers; ``*.example.org`` for all below one, ``*`` for all."""
+    """Accepted host names; ``*.example.org`` for all subdomains, ``*`` for all names."""
     allow_origins: tuple[str, ...] = ()
-    """Origins whose pages may read; ``("*",)`` for all."""
+    """Origins whose pages may read replies; ``("*",)`` for all."""
     cache_bytes: int = 2**30
-    """Bytes of encoded chunks kept in memory."""
+    """Size of the cache of encoded chunks in memory, in bytes."""
     cache_dir: Path | None = None
-    """Folder of chunks, in one file, kept from one run to the next and shared by all worker processes."""
+    """Folder of the persistent cache of chunks (one file), which all worker processes share."""
     cache_dir_bytes: int = 10 * 2**30
-    """Bytes on the disk that it takes at most; the chunks that were not used for longest go."""
+    """Greatest size of the persistent cache, in bytes; the least recently used chunks are dropped."""
     threads: int = 0
-    """Threads that compute chunks, or wait for the cluster's; 0 for one a CPU, at least 2, or 64 for a cluster."""
+    """Threads that compute chunks or wait for a cluster; 0 for one per CPU (at least 2), or 64 with a cluster."""
     client_seconds: float | None = None
-    """CPU seconds that a client may use a minute: a key, or an address that is not of this machine. 0 for any number;
-    unless given, half of what the CPUs have."""
+    """CPU seconds per minute that a client may use; a client is a key, or an address of another machine. 0 for no
+    limit; by
+        default half of all CPU time."""
     queue: int = 256
-    """Chunks that may wait for a thread; requests for more are answered 503."""
+    """Greatest number of chunks that wait for a thread; further requests get status 503."""
     max_places: int = 256
-    """Places kept open at most."""
+    """Greatest number of places kept open."""
     place_bytes: int = 2**26
-    """Bytes that they take at most, chunks apart."""
+    """Greatest number of bytes that open places take, without their chunks."""
     pyramid: str = "none"
-    """How levels of images are made, below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
+    """Method for the levels of images below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
     codecs: str | Mapping[int, Mapping[str, Any]] = "gzip"
-    """How chunks are encoded: "gzip", "blosc", "zstd", "none", or for each of 2 and 3 what `to_store` takes there."""
+    """Codecs of chunks: "gzip", "blosc", "zstd", "none", or for each of 2 and 3 a value for `to_store`."""
     scheduler: str | None = None
     """Address of a dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers compute the chunks."""
 
@@ -98,7 +99,7 @@ class Settings:
 
 
 def _several(values: Iterable[str | ApiKey] | str | ApiKey) -> tuple[str | ApiKey, ...]:
-    """Return a tuple: one string is one value, not its letters."""
+    """Return a tuple; a single string is one value."""
     return (values,) if isinstance(values, (str, ApiKey)) else tuple(values)
 
 

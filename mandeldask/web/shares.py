@@ -1,4 +1,4 @@
-"""What each client may have of the CPUs: so many seconds a minute, and no more until they are given back by time."""
+"""Limit the CPU time of each client: a number of seconds per minute."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 MINUTE_S = 60.0
-"""Seconds in which a share is given again."""
+"""Seconds in which a used share is restored."""
 
 _MOST_KNOWN = 10_000
-"""Clients whose use is remembered, before those that have their whole share again are forgotten."""
+"""Number of clients above which those with a full share are dropped."""
 
 LOCAL = "local"
-"""The people of this machine, who share it without a server's help."""
+"""All clients on this machine together; they have no limit."""
 
 
 def client_of(scope: MutableMapping[str, Any], holder: str | None) -> str:
-    """Return who sends a request: the holder of a key, a network address, or `LOCAL`.
+    """Return the client of a request: the holder of a key, a network address, or `LOCAL`.
 
-    A network of IPv6 has 2^64 addresses for one client, so the first half of the address is taken.
+    One client may have an IPv6 network of 2^64 addresses, so only the first half of the address counts.
     """
     if holder is not None:
         return f"key {holder}"
@@ -42,14 +42,14 @@ def client_of(scope: MutableMapping[str, Any], holder: str | None) -> str:
 
 
 class Shares:
-    """Seconds of CPU that clients have used, and how long they have to wait for more.
+    """The CPU seconds that clients have used, and the time that they have to wait for more.
 
-    A client may use its share at once; what it used comes back over a minute.
+    A client may use its share at once; the used part is restored over a minute.
 
     Parameters
     ----------
     seconds : float
-        A client's share of CPU seconds a minute; 0 for any number.
+        A client's share, in CPU seconds per minute; 0 for no limit.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -59,11 +59,11 @@ class Shares:
         renewed_in_children(self)
 
     def renew(self) -> None:
-        """Let go of a lock that a thread holds which a forked child does not have."""
+        """Replace the lock in a forked child: a thread that exists in the parent only may have held it."""
         self._lock = threading.RLock()
 
     def charge(self, who: Hashable, seconds: float) -> None:
-        """Count what a computation took of the CPU."""
+        """Count the CPU seconds of a computation."""
         if not self.seconds or who is None or who == LOCAL:
             return
         now = time.monotonic()
@@ -81,6 +81,6 @@ class Shares:
         return max(0.0, excess * MINUTE_S / self.seconds)
 
     def _left_of(self, who: Hashable, now: float) -> float:
-        """Return what a client has used and not been given back."""
+        """Return the CPU seconds that a client has used and that are not restored yet."""
         used, then = self._used.get(who, (0.0, now))
         return max(0.0, used - (now - then) * self.seconds / MINUTE_S)

@@ -8,7 +8,7 @@ import socket
 from functools import lru_cache
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted: 64 sockets of one browser page overran 5."""
+"""Length of the queue of new connections: the 64 sockets of one browser page were too many for 5."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -17,7 +17,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     OSError
-        If the address cannot be had. For a port that is taken the message names a free one.
+        If the address is not available. If the port is taken, the message names a free one.
     """
     try:
         return _bound(host, port)
@@ -53,7 +53,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _error(number: int | None, message: str) -> OSError:
-    """Return an OSError that reads as `message`, without "[Errno ...]" before it."""
+    """Return an OSError whose text is `message`, without "[Errno ...]" before it."""
     error = OSError(message)
     error.errno = number
     return error

@@ -1,4 +1,4 @@
-"""How urgent a request is, for those who decide what is computed first."""
+"""The urgency of a request, which decides the order of computations."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 USUAL = 3
-"""RFC 9218's urgency of a request that says nothing."""
+"""Default urgency of RFC 9218."""
 
 PREFETCH = 6
-"""Urgency of a request that no user waits for yet."""
+"""Urgency of a prefetch request, which no user waits for yet."""
 
 _LEVELS = frozenset("01234567")
 
 urgency: ContextVar[int] = ContextVar("mandeldask_urgency", default=USUAL)
-"""The urgency of the request that a computation is for, 0 (most urgent) to 7; threads of the pool inherit it."""
+"""Urgency of the current request, 0 (most urgent) to 7; threads of the pool inherit it."""
 
 
 def urgency_of(headers: Mapping[str, str]) -> int:

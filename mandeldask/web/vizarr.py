@@ -1,4 +1,4 @@
-"""Links to vizarr, the viewer of OME-Zarr whose page lives at GitHub."""
+"""Links to vizarr, a viewer of OME-Zarr with a page on GitHub."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def vizarr_url(source: Handle | str, path: str = "", *, zarr_format: Literal[2, 3] = 3) -> str:
-    """Return the link at which vizarr's page shows an image of a server, or any URL of OME-Zarr.
+    """Return a link that opens an image of a server, or any OME-Zarr URL, in vizarr's page.
 
     Parameters
     ----------
     source : Handle or str
-        What `serve` returned, or the URL of an image.
+        The result of `serve`, or the URL of an image.
     path : str
         Name of a tree of the server, and path of an image in it; the first tree by default.
     zarr_format : {3, 2}
-        Zarr format that is read.
+        Zarr format to read.
 
     Raises
     ------
     ValueError
-        If vizarr's page may not read from the server, or the server has no levels of its images.
+        If the server does not allow vizarr's origin, or makes no levels of its images.
 
     Examples
     --------
@@ -38,14 +38,14 @@ def vizarr_url(source: Handle | str, path: str = "", *, zarr_format: Literal[2, 
         return vizarr_link(source)
     allowed = source.app.settings.allow_origins
     if not {"*", VIZARR} & {*allowed}:
-        msg = f'vizarr\'s page may not read from this server: serve(..., allow_origins=["{VIZARR}"]) lets it'
+        msg = f'vizarr\'s page may not read from this server; allow it with serve(..., allow_origins=["{VIZARR}"])'
         raise ValueError(msg)
     catalog = source.app.catalog
     name, _, below = (path or next(iter(catalog.names), "")).partition("/")
     if not below and catalog.has_levels(name):
         return vizarr_link(f"{source.address}/zarr/v{zarr_format}/{quote(name, safe='')}.zarr")
     if not catalog.has_images:
-        msg = 'this server makes no levels of its images: serve(..., pyramid="auto") does'
+        msg = 'this server makes no levels of its images; use serve(..., pyramid="auto")'
         raise ValueError(msg)
     inside = "/".join(quote(each, safe="") for each in (name, *below.split("/")) if each)
     return vizarr_link(f"{source.address}/zarr/v{zarr_format}/{IMAGES}/{inside}.zarr")

@@ -38,10 +38,10 @@ ALLOW = ("allow", "GET, HEAD, OPTIONS")
 _FORMATS = {"v2": 2, "v3": 3}
 
 MOST_KNOWN = 1000
-"""Chunks whose names are remembered."""
+"""Number of chunks whose lookups are cached."""
 
 RETRY_AFTER_S = 1
-"""Seconds after which a refused client may try again."""
+"""Retry-After of refused requests, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class Zarr:
     catalog: Catalog
     """The trees."""
     shares: Shares
-    """What each client may have of the CPUs."""
+    """The CPU shares of the clients."""
     _known: dict[tuple[int, str], tuple[ZarrView, Chunk, Representation]] = field(default_factory=dict, init=False)
-    """Public chunks asked for of late, in trees with a name that never change: looking them up takes half the time."""
+    """Cache of lookups of public chunks in named trees that never change: it halves the time of a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            msg = f"only HTTP is spoken here, not {scope['type']}"
+            msg = f"this application supports HTTP only, not {scope['type']}"
             raise RuntimeError(msg)
         if scope["method"] not in {"GET", "HEAD"}:
             await other_method(scope["method"]).send(send)
@@ -72,17 +72,19 @@ class Zarr:
             return
         except Exception:
             log.exception("%s failed", redacted(request.path))
-            reply = problem(500, "the server failed; its log says why")
+            reply = problem(500, "the server failed; see its log")
         await reply.send(send, head=request.method == "HEAD")
 
     async def _reply(self, request: Request, scope: Scope, receive: Receive) -> Reply:
         root, _, path = request.path[len("/zarr/") :].partition("/")
         raw_path = scope.get("raw_path") or b""
-        if root not in _FORMATS or (b"%" in raw_path and b"%2f" in raw_path.lower()):  # it would be an alias of /
+        if root not in _FORMATS or (
+            b"%" in raw_path and b"%2f" in raw_path.lower()
+        ):  # this path would be an alias of /
             raise Refusal(404, "there are only /zarr/v2 and /zarr/v3")
         try:
             return await self._found(request, _FORMATS[root], path, scope, receive)
-        except Changed:  # what is there now may be read
+        except Changed:  # the current content may be read
             pass
         try:
             return await self._found(request, _FORMATS[root], path, scope, receive)
@@ -90,9 +92,9 @@ class Zarr:
             raise Refusal(503, str(error), ("retry-after", str(RETRY_AFTER_S))) from None
 
     async def _found(self, request: Request, number: int, path: str, scope: Scope, receive: Receive) -> Reply:
-        """Return the reply for what is at `path` now."""
+        """Return the reply for the group, array, document or chunk at `path`."""
         grant: Grant = scope["auth"]
-        asker.set(client_of(scope, grant.holder))  # for what is opened and computed
+        asker.set(client_of(scope, grant.holder))  # for the places opened and chunks computed
         observation = scope["observation"]
         known = self._known.get((number, path)) if grant is PUBLIC else None
         if known is not None:
@@ -121,12 +123,12 @@ class Zarr:
     async def _chunk(
         self, request: Request, view: ZarrView, chunk: Chunk, shown: Representation, receive: Receive
     ) -> Reply:
-        """Return the reply for a chunk; computed only if no precondition decides it, and cancelled with its client."""
+        """Return the reply for a chunk. It is computed unless a precondition decides; a disconnect cancels it."""
         decided = shown.decided(request)
         if decided is not None:
             return decided
         began = time.perf_counter()
-        urgency.set(urgency_of(request.headers))  # for a computation that begins here
+        urgency.set(urgency_of(request.headers))  # for a computation that starts here
         body = view.ask(chunk)
         if not isinstance(body, bytes):
             with body as seat:
@@ -136,7 +138,7 @@ class Zarr:
         return shown.reply(request, body, ("server-timing", f"chunk;dur={milliseconds:.1f}"))
 
     def _check_share(self) -> None:
-        """Refuse a client that has used its share of the CPUs."""
+        """Raise a refusal if the client has used its share of the CPUs."""
         wait_s = self.shares.wait_s(asker.get())
         if wait_s:
             msg = f"you have used your {self.shares.seconds:g} CPU seconds a minute on this server"
@@ -148,7 +150,10 @@ def _representation(found: Found, entry: Document | Chunk, grant: Grant) -> Repr
 
 
 async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
-    """Return the bytes of a chunk that is not cached. A failure is never a 404: clients read that as the fill value."""
+    """Return the bytes of a chunk that is not cached.
+
+    Failures are never 404, which clients would read as the fill value.
+    """
     try:
         return await while_connected(work, receive)
     except (ClientGone, Changed):
@@ -161,21 +166,21 @@ async def _computed(request: Request, work: Coroutine[Any, Any, bytes], receive:
         raise Later(str(error), getattr(error, "wait_s", RETRY_AFTER_S)) from None
     except Exception:
         log.exception("computing %s failed", redacted(request.path))
-        raise Refusal(500, "computing this chunk failed; the server's log says why") from None
+        raise Refusal(500, "computing this chunk failed; see the server's log") from None
 
 
 async def _listing(request: Request, found: Found, grant: Grant) -> Reply:
-    """Return the names right below a group or array, asked for with or without the trailing slash."""
+    """Return the listing of a group or array; the trailing slash is optional."""
     names = await found.view.names_at(found.key.removesuffix("/"))
     if not names:
-        raise Refusal(404, "there is nothing of this name")
+        raise Refusal(404, "there is no group or array of this name")
     body = page(request.path, names)
     shown = Representation(hashlib.sha256(body).hexdigest()[:32], HTML, found.lifetime, grant.private)
     return shown.decided(request) or shown.reply(request, body)
 
 
 def other_method(method: str) -> Reply:
-    """Return the reply to a method that reads nothing."""
+    """Return the reply to a method other than GET and HEAD."""
     if method == "OPTIONS":
         return Reply(204, (ALLOW,))
     return problem(405, f"{method} is not allowed: the data is read-only", ALLOW)

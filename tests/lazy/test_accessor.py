@@ -98,7 +98,7 @@ def test_a_tree_that_was_read_back_has_windows_too(tree, tmp_path):
 def test_unknown_levels_and_other_trees_are_refused(tree):
     with pytest.raises(ValueError, match="levels must be among"):
         tree.mandel.levels([50])
-    with pytest.raises(ValueError, match="no pyramid"):
+    with pytest.raises(ValueError, match="not a pyramid"):
         _ = xr.DataTree().mandel.pyramid
 
 
