@@ -1,4 +1,4 @@
-"""pyramid: any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
+"""pyramid: make the levels of any two- or three-dimensional image as a DataTree, each from the next finer one."""
 
 from __future__ import annotations
 
@@ -30,47 +30,48 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
     cache_dir: str | os.PathLike[str] | None = None,
     identity: str | None = None,
 ) -> xr.DataTree:
-    """Return the levels of an array as groups "0" (the array), "1", ..., nothing of them computed.
+    """Return the levels of an array as groups "0" (the array), "1", ..., without computing them.
 
-    Every level is made from the next finer one. What is needed of an array to make a level is remembered, so that its
-    elements are read once for all levels, whichever are computed first. The coarsest level has at most 512 elements
-    along the axes that are halved.
+    Every level is made from the next finer one. Partial results are kept, so that the
+    elements of the array are read once for all levels, in any order of computing. The coarsest level has at most 512
+    elements along the axes that are halved.
 
     Parameters
     ----------
     array : DataArray, or an array of numpy, dask or zarr
-        With two axes of space or three. Its axes come in OME-Zarr's order: time, channels and others, then space.
+        An array with two or three axes of space. Its axes come in OME-Zarr's order: time, channels and others, then
+        space.
     method : {"mean", "stride", "mode"}
         Means, rounded once from exact sums, half to even, without NaN and missing values (the `_FillValue` of the
-        array's attributes or encoding); every second element; or the most frequent value, for labels: of several the
-        least.
+        array's attributes or encoding); every second element; or the most frequent value, for labels (if several are,
+        the smallest).
     axes : sequence of int or str, optional
-        The axes that are halved, two or three, by place or name; by default the last two that are no channels.
+        The two or three axes to halve, by position or name; by default the last two that are not channels.
     name : str, optional
         Name of the array in each group; the array's own, or "image".
     cache_dir : str or path, optional
-        Folder on a disk of this machine where what levels are made of is kept, for the next process too; it may be a
-        server's. Threads of this process use it, other processes of dask do not.
+        Folder on a local disk that keeps the partial results of levels, also for later processes; it may be that of a
+        server. Threads of this process use it, other processes of dask do not.
     identity : str, optional
         A name for the content of the array, which must change whenever the content does. Arrays in memory need none.
-        With `cache_dir`, arrays that are read or computed from elsewhere do, because nothing else says whether they
-        are what they were: the path, size and time of a file will do.
+        With `cache_dir`, arrays that are read or computed from elsewhere need one, because a change of their content
+        cannot be detected otherwise. The path, size and time of a file are enough.
 
     Returns
     -------
     DataTree
         The root has the attributes of OME-Zarr and zarr-conventions for both formats. Rows and columns are named y and
-        x, because viewers open nothing else; coordinates keep their names, and select by them. Those along halved axes
-        are of the middle of each cell, or of its first element for "stride"; positions that are evenly spaced
-        are the scale of the image.
+        x, because viewers require it; coordinates keep their names, for selection too. Coordinates along halved axes
+        are those of each cell's middle, or of its first element for "stride". Evenly spaced coordinates give the scale
+        of the image.
 
     Raises
     ------
     ValueError
-        If the array has fewer than two dimensions, or `axes` or `method` are none, or if levels shall be kept of an
-        array whose content has no name.
+        If the array has fewer than two dimensions, if `axes` or `method` is not valid, or if `cache_dir` is given for
+        an array whose content has no name.
     TypeError
-        If it is no array, or its elements have no mean.
+        If it is not an array, or if its elements have no mean.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Any array with two axes of space or three as a DataTree of levels, each made from the next finer one."""
+"""Make the levels of any two- or three-dimensional image as a DataTree, each from the next finer one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """An array of xarray as levels are made of it."""
+    """An xarray array as the source of levels."""
 
     array: xr.DataArray
     chunks: tuple[int, ...]
@@ -52,7 +52,7 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class LevelBlock:
-    """Makes a block of a level, given where it is."""
+    """Computes one block of a level from its block number."""
 
     halvings: Halvings
     level: int
@@ -78,20 +78,20 @@ def tree_of_levels(
     name: str | None = None,
     keeping: Callable[[Halvings], Halvings] | None = None,
 ) -> xr.DataTree:
-    """Return the levels of an array as groups "0" (the array), "1", ..., nothing of them computed.
+    """Return the levels of an array as groups "0" (the array), "1", ..., without computing them.
 
     Parameters
     ----------
     given : DataArray
         The array.
     found : ImageLevels
-        The order of its axes, and how its levels are made.
+        The order of its axes and the method of making its levels.
     identity : str
-        Of its content: equal only where every element is equal.
+        Identity of its content: equal only if all elements are equal.
     name : str, optional
         Name of the array in each group; the array's own, or "image".
     keeping : callable, optional
-        Takes what makes the levels, and returns that which keeps what it makes.
+        Wraps the Halvings of the array so that they keep their results.
     """
     image = given.transpose(*(given.dims[axis] for axis in found.order))
     levels = replace(found, order=tuple(range(image.ndim)), **_placed(image, found.dims))
@@ -109,12 +109,12 @@ def tree_of_levels(
 
 
 def as_data_array(array: Any) -> xr.DataArray:
-    """Return an array as a DataArray, its dimensions named t, c, z, y, x where they have no names.
+    """Return an array as a DataArray; dimensions without names are named t, c, z, y, x.
 
     Raises
     ------
     TypeError
-        If it is no array.
+        If it is not an array.
     """
     if isinstance(array, xr.DataArray):
         return array
@@ -128,7 +128,7 @@ def as_data_array(array: Any) -> xr.DataArray:
     chunks = getattr(array, "chunks", None)
     whole = isinstance(array, (np.ndarray, da.Array)) or chunks is None
     lazy = array if whole else da.from_array(array, chunks)  # type: ignore[no-untyped-call]
-    return xr.DataArray(xr.Variable(dims, lazy))  # which has no name, as a dask array has
+    return xr.DataArray(xr.Variable(dims, lazy))  # a DataArray of a dask array takes the name of that array
 
 
 def _renamed(image: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
@@ -161,7 +161,7 @@ def _placed(image: xr.DataArray, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _chunks(image: xr.DataArray) -> tuple[int, ...]:
-    """Return the elements along each axis that are best read together."""
+    """Return the preferred chunk size along each axis."""
     if image.chunks is not None:
         return tuple(max(1, *sizes) for sizes in image.chunks)
     preferred = image.encoding.get("preferred_chunks", {})
@@ -169,13 +169,13 @@ def _chunks(image: xr.DataArray) -> tuple[int, ...]:
 
 
 def missing_of(image: xr.DataArray) -> Any:
-    """Return the value that stands for missing elements, in addition to NaN."""
+    """Return the value that marks missing elements, in addition to NaN."""
     value = image.attrs.get("_FillValue", image.attrs.get("missing_value"))
     return None if value is None else image.dtype.type(value)
 
 
 def _level(image: xr.DataArray, halvings: Halvings, level: int) -> xr.DataArray:
-    """Return one level as a DataArray of one dask layer, the finest as it is."""
+    """Return one level as a DataArray with one dask layer; the finest level is `image` itself."""
     if level == 0:
         return image
     levels, shape = halvings.levels, halvings.levels.shape_of(level)
@@ -199,7 +199,7 @@ def _level(image: xr.DataArray, halvings: Halvings, level: int) -> xr.DataArray:
 
 
 def _coarser_grid(coordinate: xr.DataArray, levels: ImageLevels, level: int) -> xr.DataArray:
-    """Return a coordinate; GDAL's transformation in the attributes of CF's grid mapping is made that of the level."""
+    """Return a coordinate of a level; adapt GDAL's `GeoTransform` in the attributes of a CF grid mapping."""
     try:
         numbers = [float(each) for each in str(coordinate.attrs["GeoTransform"]).split()]
         left, width, row_shear, top, column_shear, height = numbers
@@ -211,7 +211,7 @@ def _coarser_grid(coordinate: xr.DataArray, levels: ImageLevels, level: int) -> 
 
 
 def _coords(image: xr.DataArray, levels: ImageLevels, level: int) -> dict[Hashable, Any]:
-    """Return the coordinates of a level: those of no halved dimension as they are, along one those of its cells.
+    """Return the coordinates of a level: unchanged along dimensions that are not halved, per cell along halved ones.
 
     Coordinates of several dimensions, one of which is halved, are left out.
     """
