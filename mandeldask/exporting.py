@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import math
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from mandeldask.export_plan import Asked
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
-from mandeldask.exports.jobs import PlannedArray, jobs_of
+from mandeldask.exports.jobs import jobs_of
 from mandeldask.exports.present import check_content, check_root, pending_job
 from mandeldask.exports.record import MARK, Mark, Record
 from mandeldask.exports.running import Estimate, write_all
 from mandeldask.exports.targets import is_of_this_process, open_target
 from mandeldask.fractal.escape.perturbation.orbit_files import shared_orbits
 from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
-from mandeldask.lazy.described import described
-from mandeldask.lazy.origin import origin_of
 from mandeldask.lazy.progress import reporting
-from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.formats import V2, V3, Format
-from mandeldask.zarrview.imaged import PYRAMIDS, Making, with_levels
+from mandeldask.zarrview.imaged import PYRAMIDS, Making
 from mandeldask.zarrview.kept_levels import kept_in_folder
-from mandeldask.zarrview.nodes import Array, Group, Node, as_node
-from mandeldask.zarrview.view import ZarrView
+from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from zarr.abc.store import Store
 
-    from mandeldask.exports.jobs import Job, Written
+    from mandeldask.exports.jobs import Job, PlannedArray, Written
     from mandeldask.exports.targets import Target
     from mandeldask.lazy.described import WindowLike
     from mandeldask.progress import Amount
-
-MAX_ELEMENTS = 2**40
-"""Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
+    from mandeldask.zarrview.view import ZarrView
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +152,14 @@ def export(  # noqa: PLR0913  the public names of an export
     """
     began = time.perf_counter()
     form = _format(zarr_format, shards, codecs)
+    chosen = None if levels is None else tuple(levels)
+    asked = Asked(chosen, window, form, chunks, _making(pyramid, cache_dir))
     share = _checked_part(part)
     where = open_target(target, storage_options)
     try:
         _check_reachable(where, executor)
-        making = _making(pyramid, cache_dir)
-        view = _view(tree, levels, window, form, chunks, making, there=where)
-        arrays = _planned_arrays(view, tree, origin_of(tree, window))
+        view = asked.view(tree, where)
+        arrays = asked.arrays(view, tree, where)
         _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, arrays)
         _claim(where, view, arrays)
@@ -214,66 +209,6 @@ def _checked_part(part: tuple[int, int]) -> tuple[int, int]:
         msg = f"part must be (k, n) with 1 <= k <= n, not {part!r}"
         raise ValueError(msg)
     return which - 1, of
-
-
-def _view(  # noqa: PLR0913, PLR0917  what is shown, and how
-    tree: Any,
-    levels: Iterable[int | str] | None,
-    window: WindowLike | None,
-    form: Format,
-    chunks: int | None,
-    making: Making,
-    there: Target,
-) -> ZarrView:
-    """Return the view of what will be in the target: the levels asked for, and those that are there already."""
-    names = getattr(tree, "children", ())
-    written = [name for name in names if any(there.read(f"{name}/{document}") for document in form.names)]
-    node = as_node(described(tree, levels, window, also=written))
-    if making.method != "none":
-        node = with_levels(node, making)
-    if chunks is not None:
-        node = _with_chunks(node, chunks)
-    return ZarrView(node, form, cache=TileCache(0))
-
-
-def _with_chunks(node: Node, chunks: int) -> Node:
-    if isinstance(node, Group):
-        return replace(node, members={name: _with_chunks(member, chunks) for name, member in node.members.items()})
-    return replace(node, chunks=tuple(min(chunks, max(1, size)) for size in node.shape))
-
-
-def _planned_arrays(view: ZarrView, tree: Any, origin: Mapping[str, Any]) -> list[PlannedArray]:
-    """Return the arrays of a view, or raise ValueError if one is too large."""
-    form = view.format
-    arrays = [PlannedArray(path, form.store(array), form, _version(array), origin) for path, array in view.arrays()]
-    for planned in arrays:
-        elements = _elements(planned.stored.array)
-        if elements > MAX_ELEMENTS:
-            msg = (
-                f"{planned.path} has {elements:.0e} elements, more than the {MAX_ELEMENTS:.0e} that an export accepts"
-                f"{_fitting(tree)}"
-            )
-            raise ValueError(msg)
-    return arrays
-
-
-def _fitting(tree: Any) -> str:
-    """Return which levels of a tree an export accepts, for a message."""
-    levels = getattr(tree, "children", {})
-    fit = [
-        name
-        for name, level in levels.items()
-        if all(variable.size <= MAX_ELEMENTS for variable in level.data_vars.values())
-    ]
-    return f": levels {fit[0]} to {fit[-1]} fit (levels=, or --only)" if fit else ""
-
-
-def _elements(array: Array) -> int:
-    return math.prod(array.shape)
-
-
-def _version(array: Array) -> Any:
-    return None if array.version is None else array.version()
 
 
 def _check_target(

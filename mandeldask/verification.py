@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import zarr
 
+from mandeldask.export_plan import is_another_pass
 from mandeldask.exports.jobs import PendingJob, PlannedArray, jobs_of
 from mandeldask.exports.record import SOURCE, Record
 from mandeldask.exports.running import write_all
@@ -14,7 +15,7 @@ from mandeldask.exports.targets import open_target
 from mandeldask.exports.verifying import Verified, verify_arrays
 from mandeldask.lazy.described import described
 from mandeldask.lazy.metadata import pyramid_of
-from mandeldask.lazy.origin import source_of
+from mandeldask.lazy.origin import origin_of, source_of
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.tree import open_pyramid
 from mandeldask.zarrview.formats import V2, V3
@@ -23,7 +24,7 @@ from mandeldask.zarrview.stored_array import StoredArray
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -84,6 +85,8 @@ def verify(  # noqa: PLR0913  the public names of a verification
     if unknown:
         msg = f"the source has no array {min(unknown) or '/'!r}, which is in {target}"
         raise ValueError(msg)
+    if tree is None and sources:
+        sources |= _of_their_passes(where, arrays, origin_of(source, window), window)
     planned = [_planned(path, array, sources.get(path)) for path, array in arrays.items()]
     with reporting("verify", progress=progress) as report:
         found = verify_arrays(where, planned, sample=sample if sources else 0, report=report)
@@ -112,11 +115,29 @@ def _source(
     if "mandeldask" in there.attrs:
         return open_pyramid(pyramid_of(dict(there.attrs)), chunks=None), None
     marks = (Record(target, path).mark() for path in arrays)
-    origin = next((mark.facts[SOURCE] for mark in marks if mark and mark.facts.get(SOURCE)), None)
-    if origin is None:
+    origins = [mark.facts[SOURCE] for mark in marks if mark and mark.facts.get(SOURCE)]
+    if not origins:
         return None, None
-    pyramid, window = source_of(origin)
+    pyramid, window = source_of(max(origins, key=lambda origin: len(origin.get("fields", ()))))  # the last that joined
     return open_pyramid(pyramid, chunks=None), window
+
+
+def _of_their_passes(
+    target: Target, arrays: Iterable[str], origin: Mapping[str, Any], window: WindowLike | None
+) -> dict[str, Array]:
+    """Return the sources of fields that came from another pass than the others, as their marks say."""
+    sources: dict[str, Array] = {}
+    passes: dict[str, dict[str, Array]] = {}
+    for path in arrays:
+        mark = Record(target, path).mark()
+        found = mark.facts.get(SOURCE) if mark else None
+        if not found or not is_another_pass(found, origin, path):
+            continue
+        if repr(found) not in passes:
+            tree = open_pyramid(source_of(found)[0], chunks=None)
+            passes[repr(found)] = dict(_nodes_of(as_node(described(tree, None, window))))
+        sources[path] = passes[repr(found)][path]
+    return sources
 
 
 def _arrays_of(node: zarr.Group | zarr.Array[Any], path: str = "") -> Iterator[tuple[str, zarr.Array[Any]]]:
