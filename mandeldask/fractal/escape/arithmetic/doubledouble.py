@@ -75,3 +75,26 @@ def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
     x, x_low = fast_two_sum(real, low)
     y, y_low = fast_two_sum(imag, imag_low)
     return x, x_low, y, y_low
+
+
+@inlined
+def multiply_add(tx, tx_low, ty, ty_low, x, x_low, y, y_low, cx, cx_low, cy, cy_low):
+    """Return the complex ``t w + c`` as ``x, x_low, y, y_low``, with an error below 2^-98 (2 |t| |w| + |c|): Lemma 24.
+
+    As in `iterate`, the high parts are multiplied and added exactly, and the other terms added up and split once.
+    """
+    xx, xx_low = two_product(tx, x)
+    yy, yy_low = two_product(ty, y)
+    real, rest = two_sum(xx, -yy)
+    real, rest_of_c = two_sum(real, cx)
+    low = (xx_low - yy_low) + (rest + rest_of_c) + cx_low
+    low = fma(tx, x_low, fma(tx_low, x, fma(-ty, y_low, fma(-ty_low, y, low))))
+    xy, xy_low = two_product(tx, y)
+    yx, yx_low = two_product(ty, x)
+    imag, rest = two_sum(xy, yx)
+    imag, rest_of_c = two_sum(imag, cy)
+    imag_low = (xy_low + yx_low) + (rest + rest_of_c) + cy_low
+    imag_low = fma(tx, y_low, fma(tx_low, y, fma(ty, x_low, fma(ty_low, x, imag_low))))
+    x, x_low = fast_two_sum(real, low)
+    y, y_low = fast_two_sum(imag, imag_low)
+    return x, x_low, y, y_low

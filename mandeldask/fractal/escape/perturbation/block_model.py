@@ -17,12 +17,13 @@ from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
 
-_FITS = 2.0**-34
+_FITS = 2.0**-46
 """Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
 _COEFFICIENT_ERROR: ErrorBound = 2.0**-49
-"""Bound on the rounding error of coefficients, per sum of the terms of a step, as in `taylor_model`."""
-_CENTER_ERROR: ErrorBound = 2.0**-98
-"""Bound on the error of a double-double step, per (2 |2 Z + dz| + |Z|) |b_0| and |dc|, as in `delta_doubledouble`."""
+"""Bound on the rounding error of coefficients, from a_2 on, per sum of the terms of a step, as in `taylor_model`."""
+_DOUBLED_ERROR: ErrorBound = 2.0**-98
+"""Bound on the error of a double-double step, as in `delta_doubledouble`: of the middle, per (2 |2 Z + dz| + |Z|) |b_0|
+and |dc|; of a_1, per (4 |Z + dz| + |Z|) |a_1| and rho."""
 SHIFT_ERROR: ErrorBound = 2.0**-46
 """Bound on the rounding error of evaluating a polynomial or moving its middle, per sum of the coefficients."""
 _REBASE_ERROR: ErrorBound = 2.0**-100
@@ -34,8 +35,8 @@ _OUT = 2.0 + 2.0**-30
 
 LANES = 16
 _ROW = LANES + 4
-STATE = Layout.of("X X_LOW Y Y_LOW E A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y", _ROW)
-X, X_LOW, Y, Y_LOW, E, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets
+STATE = Layout.of("X X_LOW Y Y_LOW E A1X_LOW A1Y_LOW A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y", _ROW)
+X, X_LOW, Y, Y_LOW, E, A1X_LOW, A1Y_LOW, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets
 """Rows that a step changes."""
 _STATE = len(STATE.names)
 OLD = STATE.size
@@ -43,7 +44,7 @@ OLD = STATE.size
 ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
     "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED WHAT"
 )
-DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[30:]
+DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[34:]
 """dc, the iterations done at m = 0, the place of the block, a bound on |dz - b_0|, a bound on the terms that the last
 step dropped, and the verdict on the block."""
 SIZE = ROWS.size
@@ -51,7 +52,7 @@ GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
 """Verdicts on a block; LASTS: it reaches maxiter inside."""
 
 RECORDS = Layout(tuple(f"KEPT_{name}" for name in STATE.names), 1).then("BROW BCOL BSIDE BN0 BM BEXPONENT")
-BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[15:]
+BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[17:]
 """The record of a block that waits: its state and its place."""
 RECORD = RECORDS.size
 
@@ -115,33 +116,35 @@ def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mos
         zy, zy_low = dd.add(z_y, z_y_low, factor * y, factor * y_low)
         tx, tx_low = dd.add(zx, zx_low, z_x, z_x_low)
         ty, ty_low = dd.add(zy, zy_low, z_y, z_y_low)
-        slope = 2.0 * (np.sqrt(zx * zx + zy * zy) + factor * spread) + 2.0**-100 * modulus_z
+        modulus = np.sqrt(zx * zx + zy * zy)
+        slope = 2.0 * (modulus + factor * spread) + 2.0**-100 * modulus_z
+        lost = (2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most + (4.0 * norm(zx, zy) + modulus_z) * m1 + rho
         w[E + i] = (
             (slope + factor * e) * e
-            + _COEFFICIENT_ERROR * (slope * spread + rho)
+            + _COEFFICIENT_ERROR * (2.0 * modulus * t2 + factor * (spread * spread))
             + dropped
-            + _CENTER_ERROR * ((2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most)
+            + _DOUBLED_ERROR * lost
         ) * (1.0 + 2.0**-40) + FLOOR
         dx, dy, f1x, f1y, f2x, f2y = zx + zx, zy + zy, factor * a1x, factor * a1y, factor * a2x, factor * a2y
         s1x, s1y, s2x, s2y = f1x + f1x, f1y + f1y, f2x + f2x, f2y + f2y
-        b1x, b1y = dx * a1x - dy * a1y + rho, dx * a1y + dy * a1x
         b2x, b2y = dx * a2x - dy * a2y + (f1x * a1x - f1y * a1y), dx * a2y + dy * a2x + s1x * a1y
         b3x, b3y = dx * a3x - dy * a3y + (s1x * a2x - s1y * a2y), dx * a3y + dy * a3x + (s1x * a2y + s1y * a2x)
         b4x = dx * a4x - dy * a4y + ((s1x * a3x - s1y * a3y) + (f2x * a2x - f2y * a2y))
         b4y = dx * a4y + dy * a4x + ((s1x * a3y + s1y * a3x) + s2x * a2y)
         b5x = dx * a5x - dy * a5y + ((s1x * a4x - s1y * a4y) + (s2x * a3x - s2y * a3y))
         b5y = dx * a5y + dy * a5x + ((s1x * a4y + s1y * a4x) + (s2x * a3y + s2y * a3x))
-        w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i] = b1x, b1y, b2x, b2y, b3x, b3y
+        a1x_low, a1y_low, dx_low, dy_low = w[A1X_LOW + i], w[A1Y_LOW + i], zx_low + zx_low, zy_low + zy_low
+        b1x, b1x_low, b1y, b1y_low = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a1x, a1x_low, a1y, a1y_low, rho, 0.0, 0.0, 0.0
+        )
+        w[A1X + i], w[A1X_LOW + i], w[A1Y + i], w[A1Y_LOW + i] = b1x, b1x_low, b1y, b1y_low
+        w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i] = b2x, b2y, b3x, b3y
         w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i], w[DROPPED + i] = b4x, b4y, b5x, b5y, dropped
         w[SPREAD + i] = norm(b1x, b1y) + norm(b2x, b2y) + norm(b3x, b3y) + norm(b4x, b4y) + norm(b5x, b5y)
-        xx, xx_low = dd.multiply(tx, tx_low, x, x_low)
-        yy, yy_low = dd.multiply(ty, ty_low, y, y_low)
-        xy, xy_low = dd.multiply(tx, tx_low, y, y_low)
-        yx, yx_low = dd.multiply(ty, ty_low, x, x_low)
-        xx, xx_low = dd.add(xx, xx_low, -yy, -yy_low)
-        xy, xy_low = dd.add(xy, xy_low, yx, yx_low)
-        w[X + i], w[X_LOW + i] = dd.add(xx, xx_low, dc_scale * w[DCX + i], dc_scale * w[DCX_LOW + i])
-        w[Y + i], w[Y_LOW + i] = dd.add(xy, xy_low, dc_scale * w[DCY + i], dc_scale * w[DCY_LOW + i])
+        w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = dd.multiply_add(
+            tx, tx_low, ty, ty_low, x, x_low, y, y_low,
+            dc_scale * w[DCX + i], dc_scale * w[DCX_LOW + i], dc_scale * w[DCY + i], dc_scale * w[DCY_LOW + i],
+        )  # fmt: skip
 
 
 @inner
@@ -217,6 +220,7 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 def shift(w, i, tx, ty, shrink):
     """Set lane `i` to the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
     w[E + i] = w[E + i] * (1.0 + 2.0**-40) + SHIFT_ERROR * w[SPREAD + i]
+    w[A1X_LOW + i] = w[A1Y_LOW + i] = 0.0
     x, y = value(w, A1X, i, tx, ty)
     w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
     w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)

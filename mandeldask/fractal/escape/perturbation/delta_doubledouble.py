@@ -306,22 +306,12 @@ def _lost(product, w, i):
 
 @inlined
 def _multiply_add(w, i, tx, tx_low, ty, ty_low):
-    """Replace w of lane `i` by t w + dc: as `doubledouble.iterate`, the low parts are added up and split once."""
-    x, x_low, y, y_low, scale = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[DC_SCALE + i]
-    xx, xx_low = dd.two_product(tx, x)
-    yy, yy_low = dd.two_product(ty, y)
-    real, rest = dd.two_sum(xx, -yy)
-    real, rest_of_c = dd.two_sum(real, scale * w[DC_X + i])
-    low = (xx_low - yy_low) + (rest + rest_of_c) + scale * w[DC_X_LOW + i]
-    low = dd.fma(tx, x_low, dd.fma(tx_low, x, dd.fma(-ty, y_low, dd.fma(-ty_low, y, low))))
-    xy, xy_low = dd.two_product(tx, y)
-    yx, yx_low = dd.two_product(ty, x)
-    imag, rest = dd.two_sum(xy, yx)
-    imag, rest_of_c = dd.two_sum(imag, scale * w[DC_Y + i])
-    imag_low = (xy_low + yx_low) + (rest + rest_of_c) + scale * w[DC_Y_LOW + i]
-    imag_low = dd.fma(tx, y_low, dd.fma(tx_low, y, dd.fma(ty, x_low, dd.fma(ty_low, x, imag_low))))
-    w[X + i], w[X_LOW + i] = dd.fast_two_sum(real, low)
-    w[Y + i], w[Y_LOW + i] = dd.fast_two_sum(imag, imag_low)
+    """Replace w of lane `i` by t w + dc."""
+    scale = w[DC_SCALE + i]
+    w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = dd.multiply_add(
+        tx, tx_low, ty, ty_low, w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i],
+        scale * w[DC_X + i], scale * w[DC_X_LOW + i], scale * w[DC_Y + i], scale * w[DC_Y_LOW + i],
+    )  # fmt: skip
 
 
 @inner

@@ -28,6 +28,7 @@ def models(rng, degrees, middle=1.0):
         w[bm.DCX_LOW + i], w[bm.DCY_LOW + i] = w[bm.DCX + i] * 2.0**-54 * rng.uniform(-1, 1), 0.0
         for k, (x, y) in enumerate(A[:degrees]):
             w[x + i], w[y + i] = rng.normal(size=2) * size * 0.5**k
+        w[bm.A1X_LOW + i], w[bm.A1Y_LOW + i] = w[bm.A1X + i] * 2.0**-54 * rng.uniform(-1, 1), w[bm.A1Y + i] * 2.0**-54
         w[bm.SPREAD + i] = sum(abs(w[x + i]) + abs(w[y + i]) for x, y in A)
     return w
 
@@ -41,7 +42,7 @@ def model(w, i, t):
     total = Complex(rational(0), rational(0))
     for x, y in reversed(A):
         total = (total + Complex.of(w[x + i], w[y + i])) * t
-    return total + middle(w, i)
+    return total + Complex.of(w[bm.A1X_LOW + i], w[bm.A1Y_LOW + i]) * t + middle(w, i)
 
 
 def ts(rng, count=2):
@@ -52,10 +53,13 @@ def ts(rng, count=2):
 @pytest.mark.parametrize("degrees", [0, 1, 2, 5])
 @pytest.mark.parametrize(("modulus", "factor"), [(1.2, 2.0**-20), (0.4, 0.5), (0.0, 1.0), (1.9, 0.0)])
 def test_the_next_model_holds_the_images_of_the_block(modulus, factor, degrees):
-    """Up to degree 2 nothing is dropped; without coefficients the double-double of the middle is all that rounds."""
+    """Up to degree 2 nothing is dropped; without coefficients the double-double of the middle is all that rounds.
+
+    With a_1 alone and a middle of 0 it is the double-double of a_1.
+    """
     rng = np.random.default_rng(degrees)
-    for share in (0.0, 0.0, 2.0**-60, 2.0**-20):
-        w, rho = models(rng, degrees), 2.0**-14 if degrees else 0.0
+    for share, size in ((0.0, 1.0), (0.0, 0.0), (2.0**-60, 1.0), (2.0**-20, 1.0)):
+        w, rho = models(rng, degrees, size), 2.0**-14 if degrees else 0.0
         z = modulus * np.exp(2j * np.pi * rng.random())
         reference = Complex.of(z.real, z.imag)
         low = reference * rational(1, 2**54)
