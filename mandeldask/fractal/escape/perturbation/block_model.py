@@ -19,11 +19,9 @@ from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR
 
 _FITS = 2.0**-46
 """Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
-_COEFFICIENT_ERROR: ErrorBound = 2.0**-49
-"""Bound on the rounding error of coefficients, from a_2 on, per sum of the terms of a step, as in `taylor_model`."""
 _DOUBLED_ERROR: ErrorBound = 2.0**-98
 """Bound on the error of a double-double step, as in `delta_doubledouble`: of the middle, per (2 |2 Z + dz| + |Z|) |b_0|
-and |dc|; of a_1, per (4 |Z + dz| + |Z|) |a_1| and rho."""
+and |dc|; of all coefficients, per (2 |Z + dz| + |Z|) R, R^2 and rho, where R is the sum of their moduli."""
 SHIFT_ERROR: ErrorBound = 2.0**-46
 """Bound on the rounding error of evaluating a polynomial or moving its middle, per sum of the coefficients."""
 _REBASE_ERROR: ErrorBound = 2.0**-100
@@ -35,16 +33,21 @@ _OUT = 2.0 + 2.0**-30
 
 LANES = 16
 _ROW = LANES + 4
-STATE = Layout.of("X X_LOW Y Y_LOW E A1X_LOW A1Y_LOW A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y", _ROW)
-X, X_LOW, Y, Y_LOW, E, A1X_LOW, A1Y_LOW, A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets
-"""Rows that a step changes."""
+STATE = Layout.of(
+    "X X_LOW Y Y_LOW E L1X L1Y L2X L2Y L3X L3Y L4X L4Y L5X L5Y A1X A1Y A2X A2Y A3X A3Y A4X A4Y A5X A5Y",
+    _ROW,
+)
+X, X_LOW, Y, Y_LOW, E = STATE.offsets[:5]
+L1X, L1Y, L2X, L2Y, L3X, L3Y, L4X, L4Y, L5X, L5Y = STATE.offsets[5:15]
+A1X, A1Y, A2X, A2Y, A3X, A3Y, A4X, A4Y, A5X, A5Y = STATE.offsets[15:]
+"""Rows that a step changes: the middle, the error, and the low and the high parts of the coefficients."""
 _STATE = len(STATE.names)
 OLD = STATE.size
 """Offset from a row to its backup from before the last step."""
 ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
     "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED WHAT"
 )
-DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[34:]
+DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[50:]
 """dc, the iterations done at m = 0, the place of the block, a bound on |dz - b_0|, a bound on the terms that the last
 step dropped, and the verdict on the block."""
 SIZE = ROWS.size
@@ -52,7 +55,7 @@ GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
 """Verdicts on a block; LASTS: it reaches maxiter inside."""
 
 RECORDS = Layout(tuple(f"KEPT_{name}" for name in STATE.names), 1).then("BROW BCOL BSIDE BN0 BM BEXPONENT")
-BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[17:]
+BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[25:]
 """The record of a block that waits: its state and its place."""
 RECORD = RECORDS.size
 
@@ -83,10 +86,11 @@ def rescale(w, active, factor):
 
 
 @inner
-def remember(w):
-    """Back up all lanes before a step."""
-    for i in range(OLD):
-        w[OLD + i] = w[i]
+def remember(w, active):
+    """Back up lanes before a step."""
+    for row in range(0, OLD, _ROW):
+        for i in range(active):
+            w[OLD + row + i] = w[row + i]
 
 
 @inner
@@ -98,13 +102,18 @@ def replace(w, i, last):
 
 @inner
 def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_most):
-    """Do one step: z^2 + c as ``(2 Z + factor b) b + dc``, for the middle in double-double."""
+    """Do one step in double-double: z^2 + c as ``(2 Z + factor b) b + dc``.
+
+    Coefficient k becomes ``2 z a_k + factor (a_1 a_(k-1) + ... + a_(k-1) a_1)``; the first of them has rho added.
+    """
     modulus_z = np.hypot(z_x, z_y)
     rho *= dc_scale
     for i in range(active):
         x, x_low, y, y_low, e = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[E + i]
         a1x, a1y, a2x, a2y, a3x, a3y = w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i]
         a4x, a4y, a5x, a5y = w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i]
+        l1x, l1y, l2x, l2y, l3x, l3y = w[L1X + i], w[L1Y + i], w[L2X + i], w[L2Y + i], w[L3X + i], w[L3Y + i]
+        l4x, l4y = w[L4X + i], w[L4Y + i]
         # |a_i| |a_j| with i + j > 5
         m1, m2, m3, m4, m5 = norm(a1x, a1y), norm(a2x, a2y), norm(a3x, a3y), norm(a4x, a4y), norm(a5x, a5y)
         t4 = m5 + m4
@@ -118,29 +127,38 @@ def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mos
         ty, ty_low = dd.add(zy, zy_low, z_y, z_y_low)
         modulus = np.sqrt(zx * zx + zy * zy)
         slope = 2.0 * (modulus + factor * spread) + 2.0**-100 * modulus_z
-        lost = (2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most + (4.0 * norm(zx, zy) + modulus_z) * m1 + rho
-        w[E + i] = (
-            (slope + factor * e) * e
-            + _COEFFICIENT_ERROR * (2.0 * modulus * t2 + factor * (spread * spread))
-            + dropped
-            + _DOUBLED_ERROR * lost
-        ) * (1.0 + 2.0**-40) + FLOOR
-        dx, dy, f1x, f1y, f2x, f2y = zx + zx, zy + zy, factor * a1x, factor * a1y, factor * a2x, factor * a2y
-        s1x, s1y, s2x, s2y = f1x + f1x, f1y + f1y, f2x + f2x, f2y + f2y
-        b2x, b2y = dx * a2x - dy * a2y + (f1x * a1x - f1y * a1y), dx * a2y + dy * a2x + s1x * a1y
-        b3x, b3y = dx * a3x - dy * a3y + (s1x * a2x - s1y * a2y), dx * a3y + dy * a3x + (s1x * a2y + s1y * a2x)
-        b4x = dx * a4x - dy * a4y + ((s1x * a3x - s1y * a3y) + (f2x * a2x - f2y * a2y))
-        b4y = dx * a4y + dy * a4x + ((s1x * a3y + s1y * a3x) + s2x * a2y)
-        b5x = dx * a5x - dy * a5y + ((s1x * a4x - s1y * a4y) + (s2x * a3x - s2y * a3y))
-        b5y = dx * a5y + dy * a5x + ((s1x * a4y + s1y * a4x) + (s2x * a3y + s2y * a3x))
-        a1x_low, a1y_low, dx_low, dy_low = w[A1X_LOW + i], w[A1Y_LOW + i], zx_low + zx_low, zy_low + zy_low
-        b1x, b1x_low, b1y, b1y_low = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a1x, a1x_low, a1y, a1y_low, rho, 0.0, 0.0, 0.0
+        lost = (2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most + (slope + modulus_z) * spread + rho
+        w[E + i] = ((slope + factor * e) * e + dropped + _DOUBLED_ERROR * lost) * (1.0 + 2.0**-40) + FLOOR
+        dx, dx_low, dy, dy_low = zx + zx, zx_low + zx_low, zy + zy, zy_low + zy_low
+        f1x, f1y, f1x_low, f1y_low = factor * a1x, factor * a1y, factor * l1x, factor * l1y
+        f2x, f2y, f2x_low, f2y_low = factor * a2x, factor * a2y, factor * l2x, factor * l2y
+        s1x, s1y, s1x_low, s1y_low = f1x + f1x, f1y + f1y, f1x_low + f1x_low, f1y_low + f1y_low
+        s2x, s2y, s2x_low, s2y_low = f2x + f2x, f2y + f2y, f2x_low + f2x_low, f2y_low + f2y_low
+        w[A1X + i], w[L1X + i], w[A1Y + i], w[L1Y + i] = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a1x, l1x, a1y, l1y, rho, 0.0, 0.0, 0.0
         )
-        w[A1X + i], w[A1X_LOW + i], w[A1Y + i], w[A1Y_LOW + i] = b1x, b1x_low, b1y, b1y_low
-        w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i] = b2x, b2y, b3x, b3y
-        w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i], w[DROPPED + i] = b4x, b4y, b5x, b5y, dropped
-        w[SPREAD + i] = norm(b1x, b1y) + norm(b2x, b2y) + norm(b3x, b3y) + norm(b4x, b4y) + norm(b5x, b5y)
+        px, px_low, py, py_low = dd.multiply_add(f1x, f1x_low, f1y, f1y_low, a1x, l1x, a1y, l1y, 0.0, 0.0, 0.0, 0.0)
+        w[A2X + i], w[L2X + i], w[A2Y + i], w[L2Y + i] = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a2x, l2x, a2y, l2y, px, px_low, py, py_low
+        )
+        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a2x, l2x, a2y, l2y, 0.0, 0.0, 0.0, 0.0)
+        w[A3X + i], w[L3X + i], w[A3Y + i], w[L3Y + i] = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a3x, l3x, a3y, l3y, px, px_low, py, py_low
+        )
+        px, px_low, py, py_low = dd.multiply_add(f2x, f2x_low, f2y, f2y_low, a2x, l2x, a2y, l2y, 0.0, 0.0, 0.0, 0.0)
+        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a3x, l3x, a3y, l3y, px, px_low, py, py_low)
+        w[A4X + i], w[L4X + i], w[A4Y + i], w[L4Y + i] = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a4x, l4x, a4y, l4y, px, px_low, py, py_low
+        )
+        px, px_low, py, py_low = dd.multiply_add(s2x, s2x_low, s2y, s2y_low, a3x, l3x, a3y, l3y, 0.0, 0.0, 0.0, 0.0)
+        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a4x, l4x, a4y, l4y, px, px_low, py, py_low)
+        w[A5X + i], w[L5X + i], w[A5Y + i], w[L5Y + i] = dd.multiply_add(
+            dx, dx_low, dy, dy_low, a5x, w[L5X + i], a5y, w[L5Y + i], px, px_low, py, py_low
+        )
+        w[DROPPED + i], total = dropped, 0.0
+        for row in range(A1X, OLD, _ROW):
+            total += abs(w[row + i])
+        w[SPREAD + i] = total
         w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = dd.multiply_add(
             tx, tx_low, ty, ty_low, x, x_low, y, y_low,
             dc_scale * w[DCX + i], dc_scale * w[DCX_LOW + i], dc_scale * w[DCY + i], dc_scale * w[DCY_LOW + i],
@@ -220,7 +238,8 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 def shift(w, i, tx, ty, shrink):
     """Set lane `i` to the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
     w[E + i] = w[E + i] * (1.0 + 2.0**-40) + SHIFT_ERROR * w[SPREAD + i]
-    w[A1X_LOW + i] = w[A1Y_LOW + i] = 0.0
+    for row in range(L1X, A1X, _ROW):
+        w[row + i] = 0.0
     x, y = value(w, A1X, i, tx, ty)
     w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
     w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)
@@ -246,6 +265,17 @@ def value(w, first, i, tx, ty):
     for row in range(first + 8 * _ROW, first - 1, -2 * _ROW):
         x, y = x + w[row + i], y + w[row + _ROW + i]
         x, y = tx * x - ty * y, tx * y + ty * x
+    return x, y
+
+
+@inner
+def slope(w, first, i, tx, ty):
+    """Return ``a_1 + 2 a_2 t + ... + 5 a_5 t^4`` of lane `i` at t = tx + i ty, where a_1 is in row `first`."""
+    x, y = 5.0 * w[first + 8 * _ROW + i], 5.0 * w[first + 9 * _ROW + i]
+    for k in range(4, 0, -1):
+        x, y = tx * x - ty * y, tx * y + ty * x
+        row = first + (k - 1) * 2 * _ROW + i
+        x, y = x + k * w[row], y + k * w[row + _ROW]
     return x, y
 
 

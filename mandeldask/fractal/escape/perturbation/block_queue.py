@@ -16,7 +16,6 @@ from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.block_model import (
-    A1X,
     BCOL,
     BEXPONENT,
     BM,
@@ -34,32 +33,24 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     LASTS,
     LEAVES,
     N0,
-    OLD,
     REBASES,
     RECORD,
     ROW,
-    SHIFT_ERROR,
     SIZE,
     WHAT,
-    E,
-    X,
-    Y,
     advance,
     is_apart,
     keep,
     largest,
     look,
-    norm,
     rebase,
     remember,
     replace,
     rescale,
     restore,
     shift,
-    spread_before,
-    value,
 )
-from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR
+from mandeldask.fractal.escape.perturbation.block_pixels import radius, write_pixels
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 if TYPE_CHECKING:
@@ -91,6 +82,8 @@ class Frame(NamedTuple):
     """Distance between columns."""
     step_y: float
     """Distance between rows."""
+    stretch: float
+    """Radius of the disc of a block, per distance from its middle to its corners: `block_pixels.SLOPED` for slopes."""
 
 
 def hand_over(
@@ -108,6 +101,7 @@ def hand_over(
     """Write each wanted pixel, where its block's polynomial ends, to `count_and_proven`, `later` or `pool`.
 
     `later` takes pixels that have left the reference, as ``dz = z`` at m = 0; `pool` those that are still close to it.
+    A pool that is wide enough for derivatives, or for double-double, takes all, with these.
 
     Parameters
     ----------
@@ -173,17 +167,18 @@ def _advance_all(
     orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
     last = orbit_x.size - 1
     cuts = size = waiting = 0
+    plain = pool.shape[1] <= pixel_pool.GX
     while (cuts or rebases) and not flag[0]:
         if cuts:
             cuts -= 1
             m, exponent = int(cut[cuts, BM]), int(cut[cuts, BEXPONENT])
             side = int(cut[cuts, BSIDE]) // _PARTS
-            rho = _radius(frame, side)
+            rho = radius(frame, side)
             active = _load_parts(w, cut[cuts], side, rho * _PARTS, wanted, frame)
         else:
             m, exponent = 0, int(rebased[rebases - 1, BEXPONENT])
             side = int(rebased[rebases - 1, BSIDE])
-            rho = _radius(frame, side)
+            rho = radius(frame, side)
             active = _load_rebased(w, rebased, rebases, exponent, side, frame)
             rebases -= active
         while active and not flag[0]:
@@ -198,7 +193,7 @@ def _advance_all(
             if deep:  # dz^2 is all there is: it and dc choose the exponent
                 after = max(frame.exponent, 2 * exponent + 2 * math.frexp(most)[1])
                 factor = power(2 * exponent - after)
-            remember(w)
+            remember(w, active)
             dc_scale = power(frame.exponent - after)
             at_end = m + 1 == last
             lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64
@@ -226,22 +221,16 @@ def _advance_all(
                     elif side > SIDE:
                         keep(w, i, m, exponent, side, cut[cuts])
                         cuts += 1
-                    elif is_apart(w, i, z_x, z_y, power(exponent)):
+                    elif plain and is_apart(w, i, z_x, z_y, power(exponent)):
                         w[N0 + i] += m
-                        waiting = _hand_over(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
+                        waiting = write_pixels(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
                     else:
-                        size = _hand_over(w, i, m, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
+                        size = write_pixels(w, i, m, exponent, side, rho, 0.0, 0.0, frame, wanted, u, pool, size)
                     active -= 1
                     replace(w, i, active)
             exponent = after
             m += 1
     return size, waiting
-
-
-@inner
-def _radius(frame, side):
-    """Return the distance from the middle of a block to its corners, rounded up."""
-    return 0.5 * side * np.hypot(frame.step_x, frame.step_y) * (1.0 + 2.0**-20)
 
 
 @inner
@@ -304,31 +293,3 @@ def _answer(w, i, side, wanted, count, count_and_proven):
             if wanted[k, j]:
                 pixel = k * wanted.shape[1] + j
                 count_and_proven[0, pixel], count_and_proven[1, pixel] = count, True
-
-
-@inner
-def _hand_over(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
-    """Append the pixels of lane `i`, rolled back by one step, to `pool` as Z + dz at m; return the new size."""
-    scale = 1.0
-    if z_x or z_y:
-        scale, exponent = power(exponent), 0
-    spread = spread_before(w, i)
-    x, y = z_x + scale * w[OLD + X + i], z_y + scale * w[OLD + Y + i]
-    lost = SHIFT_ERROR * spread * scale + 2.0**-51 * (norm(x, y) + norm(z_x, z_y))
-    r = (scale * w[OLD + E + i] + lost) * (1.0 + 2.0**-40)
-    s = u * (r * r * (1.0 + 2.0**-40) + FLOOR)
-    row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
-    for k in range(row, min(row + side, wanted.shape[0])):
-        for j in range(col, min(col + side, wanted.shape[1])):
-            if wanted[k, j]:
-                t_x, t_y = value(w, OLD + A1X, i, (j - col - side // 2) * step_x, (k - row - side // 2) * step_y)
-                pool[size, pixel_pool.X], pool[size, pixel_pool.Y] = x + scale * t_x, y + scale * t_y
-                pool[size, pixel_pool.S], pool[size, pixel_pool.APART], pool[size, pixel_pool.EXPONENT] = (
-                    s,
-                    APART,
-                    exponent,
-                )
-                pool[size, pixel_pool.DONE], pool[size, pixel_pool.M] = w[N0 + i], m
-                pool[size, pixel_pool.PIXEL] = k * wanted.shape[1] + j
-                size += 1
-    return size

@@ -17,6 +17,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
+from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_edge import beyond_circle, edge_in_units
 from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
 from mandeldask.fractal.escape.perturbation.delta_step import MARGIN
@@ -50,12 +51,22 @@ SIZE = ROWS.size
 
 
 @kernel
-def follow_refined(w, orbit, place, maxiter, count_and_proven, fields, flag):
-    """Write the counts, and the fields if they are wanted, that can be proven; `w` is a workspace of that `SIZE`."""
+def follow_refined(w, orbit, place, starts, u, maxiter, count_and_proven, fields, flag):
+    """Write the counts, and the fields if they are wanted, that can be proven.
+
+    Parameters
+    ----------
+    w : float64, shape (SIZE,)
+        A workspace.
+    starts : float64, shape (pixels, numbers by pixel)
+        The pixels, as `pixel_pool.DOUBLED` has them; those of `place`, by their index PIXEL.
+    u : float
+        ``S / r^2`` in `starts`.
+    """
     active = following = 0
     while not flag[0]:
-        while active < LANES and following < place.x.shape[1]:
-            _enter(w, active, place, following)
+        while active < LANES and following < starts.shape[0]:
+            _enter(w, active, place, starts[following], u)
             active, following = active + 1, following + 1
         if active == 0:
             break
@@ -73,14 +84,21 @@ def follow_refined(w, orbit, place, maxiter, count_and_proven, fields, flag):
 
 
 @inner
-def _enter(w, i, place, pixel):
-    """Set lane `i` to a pixel at z_0 = 0."""
+def _enter(w, i, place, start, u):
+    """Set lane `i` to a pixel where it starts."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = 0.0
+    pixel = int(start[pixel_pool.PIXEL])
     w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
     w[DC_Y + i], w[DC_Y_LOW + i] = place.y[0, pixel], place.y[1, pixel]
     w[PIXEL + i] = pixel
-    _set_exponent(w, i, place.exponent, place.exponent)
+    w[X + i], w[X_LOW + i], w[GX + i] = start[pixel_pool.X], start[pixel_pool.X_LOW], start[pixel_pool.GX]
+    w[Y + i], w[Y_LOW + i], w[GY + i] = start[pixel_pool.Y], start[pixel_pool.Y_LOW], start[pixel_pool.GY]
+    w[R + i] = np.sqrt(start[pixel_pool.S] / u) * _OUTWARD
+    w[Q + i] = np.sqrt(start[pixel_pool.Q]) * _OUTWARD
+    w[M + i], w[N + i] = start[pixel_pool.M], start[pixel_pool.M] + start[pixel_pool.DONE]
+    exponent = int(start[pixel_pool.EXPONENT])
+    _set_exponent(w, i, place.exponent if exponent == pixel_pool.AT_START else exponent, place.exponent)
 
 
 @inner
@@ -308,9 +326,10 @@ def _lost(product, w, i):
 def _multiply_add(w, i, tx, tx_low, ty, ty_low):
     """Replace w of lane `i` by t w + dc."""
     scale = w[DC_SCALE + i]
+    dc_x, dc_x_low, dc_y, dc_y_low = w[DC_X + i], w[DC_X_LOW + i], w[DC_Y + i], w[DC_Y_LOW + i]
     w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = dd.multiply_add(
         tx, tx_low, ty, ty_low, w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i],
-        scale * w[DC_X + i], scale * w[DC_X_LOW + i], scale * w[DC_Y + i], scale * w[DC_Y_LOW + i],
+        scale * dc_x, scale * dc_x_low, scale * dc_y, scale * dc_y_low,
     )  # fmt: skip
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mandeldask.cancellation import Cancellation
-
 
 class Orbit(NamedTuple):
     """A reference orbit as the kernels read it."""
@@ -48,13 +46,16 @@ index into the reference."""
 SLOPED = ROWS.then("GX GY Q")
 GX, GY, Q = SLOPED.rows("GX GY Q")
 """If fields need it: dw/d(pixel), and the square of a bound on its error."""
+DOUBLED = SLOPED.then("X_LOW Y_LOW")
+X_LOW, Y_LOW = DOUBLED.rows("X_LOW Y_LOW")
+"""For double-double: the rounding errors of w."""
 _PLAIN, _SLOPED = ROWS.size, SLOPED.size
 """Numbers per pixel without and with the derivative: they are contiguous, if possible in one cache line."""
 _KEPT = 1 << 18
 """Pixels of the largest pools that are kept for reuse: fresh memory costs a tile tens of milliseconds."""
 
-_WRITTEN = 1 << 14
-"""Pixels written to fresh memory between two checks of the cancellation flag."""
+AT_START = -(1 << 40)
+"""The exponent of a pixel at z_0 = 0, where dz is 0."""
 
 
 class Place(NamedTuple):
@@ -117,11 +118,8 @@ def lent_pools(size: int, *, slopes: bool) -> Iterator[tuple[NDArray[np.float64]
 _pools: Scratch[NDArray[np.float64]] = Scratch()
 
 
-def put_at_start(pool: NDArray[np.float64], pixels: NDArray[np.int64], cancellation: Cancellation) -> None:
-    """Write `pixels` into `pool`, at z_0 = 0."""
-    for first in range(0, pixels.size, _WRITTEN):
-        cancellation.check()
-        part = pixels[first : first + _WRITTEN]
-        some = pool[first : first + part.size]
-        some[:] = 0.0
-        some[:, APART], some[:, EXPONENT], some[:, PIXEL] = 1.0, -(2.0**40), part
+def doubled_pool(size: int) -> NDArray[np.float64]:
+    """Return a pool for `size` pixels at z_0 = 0, with the numbers that double-double needs."""
+    pool = np.zeros((size, DOUBLED.size))
+    pool[:, EXPONENT], pool[:, PIXEL] = AT_START, np.arange(size)
+    return pool

@@ -16,11 +16,19 @@ from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
 from mandeldask.fractal.escape.limits import FEWEST_FOR_REFERENCE, REFINED_STEP_S
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
+from mandeldask.fractal.escape.perturbation.block_pixels import SLOPED
 from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over, side_for
 from mandeldask.fractal.escape.perturbation.delta_doubledouble import follow_refined
 from mandeldask.fractal.escape.perturbation.delta_groups import arrange, follow
 from mandeldask.fractal.escape.perturbation.delta_step import bound_for
-from mandeldask.fractal.escape.perturbation.pixel_pool import Answers, DoubledPlace, Place, lent_pools, put_at_start
+from mandeldask.fractal.escape.perturbation.pixel_pool import (
+    PIXEL,
+    Answers,
+    DoubledPlace,
+    Place,
+    doubled_pool,
+    lent_pools,
+)
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
     PreparedReference,
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.escape.tile import Tile
-    from mandeldask.fractal.geometry import Axis, Grid
+    from mandeldask.fractal.geometry import Axis
     from mandeldask.fractal.rationals import Point
 
 _MOST_REFERENCES = 12
@@ -82,38 +90,18 @@ def _answer_around(tile: Tile, near: PreparedReference) -> NDArray[np.int64]:
 def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
     """Return what can be proven for the open pixels around one reference.
 
-    Pixels wait in a pool until they are iterated around the reference in groups. If no derivative is needed, they start
-    where the polynomials of their blocks end, and finish in plain lanes.
+    Pixels start where the polynomials of their blocks end, and are iterated around the reference in groups. If no
+    derivative is needed, they finish in plain lanes.
     """
     grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
-    frame = _framed(grid, near)
+    frame = _framed(tile, near)
     place = _place(tile, near, frame)
     flag, plain = tile.cancellation.flag, tile.distance is None
     w = workspace(delta_step.SIZE)
-    if plain:
-        size, waiting = hand_over(
-            near.orbit,
-            frame,
-            _wanted(tile),
-            tile.maxiter,
-            bound.u,
-            pool,
-            later,
-            answers.count_and_proven,
-            answers.fields,
-            flag,
-        )
-        c, lanes = (
-            (positions(grid.re)[0], positions(grid.im)[0]),
-            (workspace(plain_lanes.SIZE), workspace(plain_lanes.SIZE)),
-        )
-        order = np.arange(size)
-    else:
-        rows, cols = np.divmod(tile.open, grid.re.size)
-        tile.cancellation.check()
-        blocks = (cols // 32).astype(np.uint16), (rows // 16).astype(np.uint16)  # numpy sorts short numbers by digits
-        put_at_start(pool, tile.open[np.lexsort(blocks)], tile.cancellation)
-        order, waiting = arrange(pool, tile.open.size), 0
+    size, waiting = _handed_over(tile, near, frame, bound.u, answers, pool, later)
+    c = positions(grid.re)[0], positions(grid.im)[0]
+    lanes = workspace(plain_lanes.SIZE), workspace(plain_lanes.SIZE)
+    order = np.arange(size)
     while order.size or waiting:
         waiting = follow(
             w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
@@ -135,10 +123,27 @@ def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], la
                 flag,
             )
         order, waiting = arrange(pool, waiting), 0
-    if tile.open.size < tile.counts.size:
-        fields = None if answers.fields is None else answers.fields[:, tile.open]
-        answers = Answers(answers.count_and_proven[:, tile.open], fields)
-    return answers
+    return answers if tile.open.size == tile.counts.size else _at(answers, tile.open)
+
+
+def _at(answers: Answers, pixels: NDArray[np.int64]) -> Answers:
+    """Return the answers at some pixels."""
+    fields = None if answers.fields is None else answers.fields[:, pixels]
+    return Answers(answers.count_and_proven[:, pixels], fields)
+
+
+def _handed_over(
+    tile: Tile,
+    near: PreparedReference,
+    frame: Frame,
+    u: float,
+    answers: Answers,
+    pool: NDArray[np.float64],
+    later: NDArray[np.float64],
+) -> tuple[int, int]:
+    """Write the open pixels, where the polynomials of their blocks end, to `answers` or a pool: see `hand_over`."""
+    count_and_proven, fields, flag = answers.count_and_proven, answers.fields, tile.cancellation.flag
+    return hand_over(near.orbit, frame, _wanted(tile), tile.maxiter, u, pool, later, count_and_proven, fields, flag)
 
 
 def _wanted(tile: Tile) -> NDArray[np.bool_]:
@@ -150,14 +155,15 @@ def _wanted(tile: Tile) -> NDArray[np.bool_]:
     return wanted.reshape(tile.grid.shape)
 
 
-def _framed(grid: Grid, near: PreparedReference) -> Frame:
-    """Return the positions of the blocks of `grid`."""
+def _framed(tile: Tile, near: PreparedReference) -> Frame:
+    """Return the positions of the blocks of `tile`."""
+    grid, stretch = tile.grid, 1.0 if tile.distance is None else SLOPED
     side = side_for(grid.shape)
     height, width = (-(-size // side) * side for size in grid.shape)
     re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
     im = positions(replace(grid.im, size=height), near.reference.center.im, near.exponent)
     most = float(np.hypot(np.abs(re[0]).max(), np.abs(im[0]).max())) * (1 + 2.0**-40)
-    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near))
+    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near), stretch)
 
 
 def _place(tile: Tile, near: PreparedReference, frame: Frame) -> Place:
@@ -193,8 +199,26 @@ def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
 
 
 def _refine(tile: Tile, near: PreparedReference) -> None:
-    """Answer the pixels that double-double can prove around the same reference."""
+    """Answer the pixels that double-double can prove around the same reference.
+
+    They start where the polynomials of their blocks end, and those that are still not proven at z_0 = 0.
+    """
+    bound, blocks = bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
+    pool = doubled_pool(tile.open.size)
+    size, _ = _handed_over(tile, near, _framed(tile, near), bound.u, blocks, pool, pool)
     tile.cancellation.check()
+    pool[:size, PIXEL] = np.searchsorted(tile.open, pool[:size, PIXEL])
+    answers = _at(blocks, tile.open)
+    _follow_refined(tile, near, pool[:size], answers)
+    _close(tile, answers, _REFINED)
+    if tile.open.size:
+        answers = _blank_answers(tile, tile.open.size)
+        _follow_refined(tile, near, doubled_pool(tile.open.size), answers)
+        _close(tile, answers, _REFINED)
+
+
+def _follow_refined(tile: Tile, near: PreparedReference, starts: NDArray[np.float64], answers: Answers) -> None:
+    """Write what double-double can prove for open pixels around one reference, from `starts` on, to `answers`."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     reference, exponent = near.reference, near.exponent
     place = DoubledPlace(
@@ -204,15 +228,14 @@ def _refine(tile: Tile, near: PreparedReference) -> None:
         abs(_spacing(tile.grid.re, near)),
         *tile.worst,
     )
-    answers = _blank_answers(tile, tile.open.size)
-    flag = tile.cancellation.flag
     follow_refined(
         workspace(delta_doubledouble.SIZE),
         near.orbit,
         place,
+        starts,
+        bound_for(tile.maxiter).u,
         tile.maxiter,
         answers.count_and_proven,
         answers.fields,
-        flag,
+        tile.cancellation.flag,
     )
-    _close(tile, answers, _REFINED)

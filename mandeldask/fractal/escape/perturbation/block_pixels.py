@@ -1,0 +1,88 @@
+"""The pixels of a block where its polynomial ends: z, its derivative, and bounds on the errors of both: Lemma 29."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mandeldask.fractal.escape.arithmetic import doubledouble as dd
+from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
+from mandeldask.fractal.escape.arithmetic.jit import inner
+from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.perturbation import pixel_pool
+from mandeldask.fractal.escape.perturbation.block_model import (
+    A1X,
+    COL,
+    N0,
+    OLD,
+    ROW,
+    SHIFT_ERROR,
+    X_LOW,
+    Y_LOW,
+    E,
+    X,
+    Y,
+    norm,
+    slope,
+    spread_before,
+    value,
+)
+from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR
+
+SLOPED = 1.5
+"""The stretch of discs that gives derivatives at every pixel: there |t| <= 2/3."""
+_SLOPE_ERROR: ErrorBound = 2.0
+"""Bound on the derivative by t, for |t| <= 2/3, of the error of a model, per the bound on that error."""
+_SLOPE_ROUNDING: ErrorBound = 2.0**-45
+"""Bound on the rounding error of the derivative of a polynomial by t at a pixel, per sum of the coefficients."""
+_ROUNDING: ErrorBound = 2.0**-51
+"""Bound on the rounding error of Z + b_0 and of adding the polynomial, per sum of the moduli of Z and of Z + b_0."""
+_DOUBLED_ROUNDING: ErrorBound = 2.0**-100
+"""The same in double-double, per sum of the moduli of b_0 and of the polynomial."""
+_OUTWARD = 1.0 + 2.0**-40
+"""Factor above 1 that covers the rounding of a bound itself."""
+
+
+@inner
+def radius(frame, side):
+    """Return the radius of the disc of a block: `stretch` times from its middle to its corners, rounded up."""
+    return 0.5 * side * frame.stretch * np.hypot(frame.step_x, frame.step_y) * (1.0 + 2.0**-20)
+
+
+@inner
+def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
+    """Append the pixels of lane `i`, rolled back by one step, to `pool` as Z + dz at m; return the new size.
+
+    A pool that is wide enough takes derivatives too, and the low parts of dz: Z is 0 there.
+    """
+    scale = 1.0
+    if z_x or z_y:
+        scale, exponent = power(exponent), 0
+    sloped, doubled = pool.shape[1] > pixel_pool.GX, pool.shape[1] > pixel_pool.X_LOW
+    spread = spread_before(w, i)
+    x, y = z_x + scale * w[OLD + X + i], z_y + scale * w[OLD + Y + i]
+    x_low, y_low = w[OLD + X_LOW + i], w[OLD + Y_LOW + i]
+    sizes = norm(x, y) + norm(z_x, z_y)
+    lost = SHIFT_ERROR * spread * scale + (_DOUBLED_ROUNDING * (sizes + spread) if doubled else _ROUNDING * sizes)
+    r = (scale * w[OLD + E + i] + lost) * _OUTWARD
+    s = u * (r * r * _OUTWARD + FLOOR)
+    row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
+    per_t = abs(step_x)
+    q = (_SLOPE_ERROR * w[OLD + E + i] + _SLOPE_ROUNDING * spread) * per_t * _OUTWARD
+    for k in range(row, min(row + side, wanted.shape[0])):
+        for j in range(col, min(col + side, wanted.shape[1])):
+            if wanted[k, j]:
+                t_x, t_y = (j - col - side // 2) * step_x, (k - row - side // 2) * step_y
+                d_x, d_y = value(w, OLD + A1X, i, t_x, t_y)
+                pool[size, pixel_pool.X], pool[size, pixel_pool.Y] = x + scale * d_x, y + scale * d_y
+                pool[size, pixel_pool.S], pool[size, pixel_pool.APART] = s, APART
+                pool[size, pixel_pool.EXPONENT], pool[size, pixel_pool.M] = exponent, m
+                pool[size, pixel_pool.DONE], pool[size, pixel_pool.PIXEL] = w[N0 + i], k * wanted.shape[1] + j
+                if sloped:
+                    g_x, g_y = slope(w, OLD + A1X, i, t_x, t_y)
+                    pool[size, pixel_pool.GX], pool[size, pixel_pool.GY] = g_x * per_t, g_y * per_t
+                    pool[size, pixel_pool.Q] = q * q * _OUTWARD + FLOOR
+                if doubled:
+                    pool[size, pixel_pool.X], pool[size, pixel_pool.X_LOW] = dd.add(x, x_low, d_x, 0.0)
+                    pool[size, pixel_pool.Y], pool[size, pixel_pool.Y_LOW] = dd.add(y, y_low, d_y, 0.0)
+                size += 1
+    return size
