@@ -162,7 +162,7 @@ def check_warm(workers: int, *, pyramid: str = "none", cache_dir: Any = None, **
 
 def warming_beside(handle: Handle, done: Callable[[Warmed], object] | None = None) -> Handle:
     """Make the levels of a server's images until it is stopped by the handle that is returned."""
-    warming = Warming(handle.app.catalog.images.values(), progress=False, done=done)
+    warming = _warming(handle.app, done, progress=False)
     warming.begin()
     return handle.along_with(warming.stop)
 
@@ -191,7 +191,7 @@ def while_serving(
         Called with a `Warmed`.
     """
     app = make()
-    warming = Warming(app.catalog.images.values(), done=done)
+    warming = _warming(app, done)
 
     def begin(address: str) -> None:
         started(address)
@@ -199,6 +199,12 @@ def while_serving(
 
     with warming.stopped_at_the_end():
         yield (lambda: app) if workers == 1 else make, begin
+
+
+def _warming(app: Application, done: Callable[[Warmed], object] | None, *, progress: bool | None = None) -> Warming:
+    """Return what makes the levels of a server's images; workers of a cluster are kept as busy as by its requests."""
+    threads = app.settings.threads if app.settings.scheduler else None
+    return Warming(app.catalog.images.values(), progress=progress, done=done, threads=threads)
 
 
 class _Tally:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,22 @@ class Logged:
     def rows(self, what):
         """Rows in the order in which they began or ended."""
         return [int(path.name.split("-")[2]) for path in sorted(self.folder.glob(f"{what}-*"))]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Reads a picture, and leaves a mark for every window: its place, and the process that read it."""
+
+    folder: Path
+
+    def __call__(self, window):
+        rows, columns = window
+        (self.folder / f"{rows.start}-{columns.start}-{os.getpid()}-{time.time_ns()}").touch()
+        return np.add.outer(np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)).astype("u2")
+
+    def tree(self):
+        array = Array((2048, 1536), np.dtype("u2"), self, (512, 512), dims=("y", "x"), fingerprint=str(self.folder))
+        return {"demo": Group({"scan": array})}
 
 
 class Dask:

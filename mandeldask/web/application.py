@@ -124,8 +124,13 @@ def create_app(
     # Clients choose the places, so these have a queue of their own.
     places_pool = pool.sibling(settings.threads, settings.queue) if places else pool
 
-    def view(node: Node, number: int, name: str | None = None, *, place: bool = False) -> ZarrView:
-        source, queue = cluster.over(node) if cluster else node, places_pool if place else pool
+    def computed(node: Node) -> Node:
+        return node if cluster is None else cluster.over(node)
+
+    def view(
+        node: Node, number: int, name: str | None = None, *, place: bool = False, is_computed: bool = False
+    ) -> ZarrView:
+        source, queue = node if is_computed else computed(node), places_pool if place else pool
         make = partial(ZarrView, source, formats[number], cache=cache, pool=queue, at=name or "")
         if name is None or file is None:  # places are not cached on disk: clients could fill it
             return make()
@@ -137,14 +142,17 @@ def create_app(
     own = None if root is None else readable(root)
     known = None if file is None else kept_in(file)
     making = Making(settings.pyramid, known, level_seconds)
-    images = None if settings.pyramid == "none" else partial(images_of, how=making)
+
+    def images(node: Node) -> Node:  # workers read, levels are made here: each block is read once for all of them
+        return images_of(computed(node), making)
+
     catalog = Catalog(
         nodes,
         view,
         places=places,
         open_places=settings.max_places,
         place_bytes=settings.place_bytes,
-        images=images,
+        images=None if settings.pyramid == "none" else images,
         root=own,
     )
     for path, reason in catalog.skipped().items():

@@ -66,14 +66,15 @@ class Catalog:
     trees : mapping of str to node
         The named trees.
     view : callable
-        Makes the view of a node in format 2 or 3; a third argument is the name of a named tree.
+        Makes the view of a node in format 2 or 3; a third argument is the name of a named tree. With `place` it is the
+        view of a place, with `is_computed` of what `images` returned.
     places : callable, optional
         Makes the tree of a place from its spec, in a thread. It raises LookupError if the spec is not canonical (404)
         and PermissionError if the place exceeds the server's limits (403).
     open_places, place_bytes : int
         Greatest number of places kept open, and of bytes that they take.
     images : callable, optional
-        Makes the tree of the images in a named tree, each as a group of levels.
+        Makes the tree of the images in a named tree, each as a group of levels, and says where their elements are read.
     root : Group or Array, optional
         A tree to show as ``/zarr/v2`` and ``/zarr/v3`` itself, instead of the group of all named trees.
 
@@ -111,7 +112,11 @@ class Catalog:
         self._places = OpenPlaces(places, partial(view, place=True), open_places, place_bytes) if places else None
         imaged = trees if root is None else {"": root}
         self.images = {name: images(tree) for name, tree in imaged.items()} if images else {}
-        self._images = {(number, name): view(tree, number) for name, tree in self.images.items() for number in (2, 3)}
+        self._images = {
+            (number, name): view(tree, number, is_computed=True)
+            for name, tree in self.images.items()
+            for number in (2, 3)
+        }
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+import zarr
 
-from web_cluster import Logged, dask
+import mandeldask as md
+from web_cluster import Logged, Scan, dask
 from web_server import abandon, serving, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -53,9 +58,33 @@ def test_chunks_come_from_workers_that_come_and_go(tmp_path):
         assert until(lambda: client.get(ROW.format(30)).status_code == 200, 60)
 
 
-def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(tmp_path):
+@pytest.fixture(scope="module")
+def cluster():
+    with dask() as running:
+        yield running
+
+
+def test_levels_are_made_of_what_workers_read_once(cluster, tmp_path):
+    warmed = threading.Event()
+    marks, kept = tmp_path / "marks", tmp_path / "kept"
+    marks.mkdir()
+    options = {"pyramid": "auto", "scheduler": cluster.address, "cache_dir": kept, "places": False}
+    with md.serve(
+        Scan(marks).tree()["demo"], name="demo", **options, warm=True, warmed=lambda _: warmed.set(), background=True
+    ) as server:
+        assert warmed.wait(60)
+        coarsest = zarr.open_array(f"{server.address}/zarr/v3/images/demo/scan/2/image", mode="r")[:]
+        zarr.open_group(f"{server.address}/zarr/v3/images/demo/scan", mode="r")
+    np.testing.assert_array_equal(coarsest, np.round(np.add.outer(np.arange(512), np.arange(384)) * 4.0 + 3))
+    read = [mark.name.split("-") for mark in marks.iterdir()]
+    assert len(read) == len({tuple(each[:2]) for each in read})
+    assert str(os.getpid()) not in {each[2] for each in read}
+    assert (kept / "tiles.sqlite").exists()
+
+
+def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(cluster, tmp_path):
     logged = Logged(tmp_path, 0.3)
-    with dask() as cluster, serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
+    with serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
         assert until(lambda: client.get("/readyz").status_code == 200, 60)
         with ThreadPoolExecutor(6) as threads:
             replies = [threads.submit(client.get, ROW.format(0))]
@@ -72,7 +101,7 @@ def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(tmp_path):
     logged = Logged(tmp_path, 20)
     for mark in tmp_path.iterdir():
         mark.unlink()
-    with dask() as cluster, serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
+    with serving(logged.tree(), scheduler=cluster.address, threads=16) as client:
         assert until(lambda: client.get("/readyz").status_code == 200, 60)
         address = client.handle.address
         with ThreadPoolExecutor(5) as threads:
