@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 PACKAGE = "mandeldask"
 """Package that workers must have in this server's version: they unpickle its objects."""
 
+_EMPTY = "the cluster has no scheduler or no workers now"
+
 LOST = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
 """Exceptions of distributed for lost connections and for the futures lost with them."""
 
@@ -82,8 +84,7 @@ class Cluster:
     def ready(self) -> bool:
         """Whether the scheduler answers and has workers; connects if needed."""
         try:
-            client = self.client()
-            return self.only(client) is not None or bool(_workers(client))
+            return bool(self.only(self.client()))
         except SchedulerAway:
             return False
 
@@ -109,15 +110,16 @@ class Cluster:
                 raise
             return self._client
 
-    def only(self, client: Any) -> list[str] | None:
-        """Return the addresses of workers with this version of the package, or None if all have it.
+    def only(self, client: Any) -> list[str]:
+        """Return the addresses of the workers with this version of the package.
 
-        The workers are asked every `RETRY_S` seconds. The log names each worker without it once.
+        They are asked once in `RETRY_S`, and the log names each worker without it once. A worker that has just come
+        computes nothing before it was asked.
 
         Raises
         ------
         SchedulerAway
-            If the scheduler is away, or all workers lack the package or have another version of it.
+            If the scheduler is away or has no workers, or all lack the package or have another version of it.
         """
         with self._lock:
             if time.monotonic() > self._next_look:
@@ -125,11 +127,13 @@ class Cluster:
                 self._ask(client, [address for address in there if address not in self._asked])
                 self._there, self._next_look = there, time.monotonic() + RETRY_S
             there, fitting = self._there, [address for address in self._there if not self._asked[address]]
-        if there and not fitting:
+        if not there:
+            raise SchedulerAway(_EMPTY)
+        if not fitting:
             wrong = self._asked[there[0]]
             msg = f"no worker of the cluster has {PACKAGE} {version(PACKAGE)}; the one at {there[0]} has {wrong}"
             raise SchedulerAway(msg)
-        return fitting if len(fitting) < len(there) else None
+        return fitting
 
     def _ask(self, client: Any, workers: list[str]) -> None:
         for address, wrong in _asked(client, workers).items():
@@ -199,8 +203,8 @@ class _Remote:
             raise SchedulerAway(str(error) or "the scheduler went away") from error
 
 
-def _awaited(future: Any, client: Any, workers: list[str] | None) -> NDArray[Any]:
-    """Return the result of `future`; stop waiting if all clients have disconnected or the cluster is lost."""
+def _awaited(future: Any, client: Any, workers: list[str]) -> NDArray[Any]:
+    """Return the result of `future`, watching for those who leave, and for a cluster that does."""
     done, cancellation, look = threading.Event(), current(), time.monotonic()
     future.add_done_callback(lambda _: done.set())
     try:
@@ -215,12 +219,10 @@ def _awaited(future: Any, client: Any, workers: list[str] | None) -> NDArray[Any
             future.cancel()
 
 
-def _check(client: Any, workers: list[str] | None) -> None:
-    """Raise SchedulerAway unless the scheduler answers and has workers (if given, one of `workers`)."""
-    there = _workers(client) if client.status == "running" else []
-    if not there or (workers is not None and not set(workers) & set(there)):
-        msg = "the cluster has no scheduler or no workers now"
-        raise SchedulerAway(msg)
+def _check(client: Any, workers: list[str]) -> None:
+    """Raise SchedulerAway unless the scheduler answers and has one of the workers."""
+    if client.status != "running" or not set(workers) & set(_workers(client)):
+        raise SchedulerAway(_EMPTY)
 
 
 def _workers(client: Any) -> list[str]:
