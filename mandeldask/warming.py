@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.imaged import made_levels
+from mandeldask.zarrview.pool import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
+
+AGAIN_S: Final = 0.5
+"""Seconds after which a cluster without workers is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class Warming:
             If it was stopped.
         """
         began = time.perf_counter()
-        found = [each for tree in self._trees for each in made_levels(tree)]
+        found = self._patiently(lambda: [each for tree in self._trees for each in made_levels(tree)])
         total = sum(halvings.count for _, halvings in found)
         failed: list[str] = []
         with reporting("levels", progress=self._progress) as report, ThreadPoolExecutor(self._threads) as pool:
@@ -127,7 +133,7 @@ class Warming:
                     step = next(steps, None)
                 if step is None:
                     return
-                step()
+                self._patiently(step)
                 tally.one_more()
 
         threads = 1 if halvings.has_large_blocks else self._threads
@@ -137,6 +143,15 @@ class Warming:
         for error in errors:
             if error is not None:
                 raise error
+
+    def _patiently(self, make: Callable[[], Made]) -> Made:
+        """Return what `make` returns; it is called again while a cluster has no scheduler or no workers."""
+        while True:
+            self._cancellation.check()
+            try:
+                return make()
+            except Busy:
+                time.sleep(AGAIN_S)
 
     def _quietly(self) -> None:
         try:

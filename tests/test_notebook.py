@@ -65,6 +65,7 @@ def test_a_view_begins_with_what_it_was_given():
     window = md.window("-0.5", "3", shape=(64, 96))
     assert md.view(window).page == "/browse/data/iterations"
     assert md.view({"a": np.zeros((3, 3)), "b": {"c": np.zeros(3)}}, "b/c").page == "/browse/b/c"
+    assert md.view({"a": np.zeros((3, 3))}, "a").page == md.view({"a": np.zeros((3, 3))}).page == "/browse/a"
     with pytest.raises(LookupError, match="nothing at 'b/d'"):
         md.view({"a": np.zeros((3, 3)), "b": {"c": np.zeros(3)}}, "b/d")
 

@@ -99,7 +99,8 @@ def view(tree: Any = None, path: str = "", *, height: int = HEIGHT, server: bool
         As `serve` takes: a pyramid, a window, a Dataset, an array, a table, a Mapping of such. The default Pyramid if
         None.
     path : str
-        Path of a group or array in the tree; by default the tree itself, or the only array of a Dataset.
+        Path of a group or array in the tree, or of one of several trees that a Mapping names, its name first; by default
+        the tree itself, or the only array of a Dataset.
     height : int
         Pixels of the picture, from top to bottom.
     server : bool
@@ -135,9 +136,11 @@ def view(tree: Any = None, path: str = "", *, height: int = HEIGHT, server: bool
         chosen["allow_origins"] = (*options.get("allow_origins", ()), *notebook_origins())
         handle = serve(shown, background=True, **chosen)
     app = create_app(shown, **{"places": False, "client_seconds": 0, **chosen}) if handle is None else handle.app
-    names = [*app.catalog.names][:1] if len(app.catalog.names) == 1 else []
-    page = "/browse/" + "/".join(quote(each, safe="") for each in [*names, *(path or _only(shown)).split("/")] if each)
-    if answer_to(app, page).status != OK:
+    names = [*app.catalog.names] if len(app.catalog.names) == 1 else []
+    inside = [each for each in (path or _only(shown)).split("/") if each]
+    pages = ["/browse/" + "/".join(quote(each, safe="") for each in parts) for parts in ([*names, *inside], inside)]
+    page = next((each for each in pages if answer_to(app, each).status == OK), None)
+    if page is None:
         msg = f"there is nothing at {path!r} in the tree"
         raise LookupError(msg)
     for node in app.catalog.pyramids():

@@ -14,6 +14,7 @@ from mandeldask.images.placement import placement_of
 from mandeldask.zarrview import nodes
 from mandeldask.zarrview.nodes import Array, Changing, Group
 from mandeldask.zarrview.own_levels import own_levels
+from mandeldask.zarrview.pool import Busy
 from mandeldask.zarrview.pyramid import LevelRead, pyramid
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def made_levels(node: Node, path: str = "") -> Iterator[tuple[str, Halvings]]:
     for name in node.members:
         try:
             below = node.members[name]
+        except Busy:  # another time
+            raise
         except Exception as error:  # noqa: BLE001  a file that cannot be opened; its group says so
             log.debug("%s/%s has no levels: %s", path, name, error)
             continue
