@@ -99,8 +99,8 @@ def view(tree: Any = None, path: str = "", *, height: int = HEIGHT, server: bool
         As `serve` takes: a pyramid, a window, a Dataset, an array, a table, a Mapping of such. The default Pyramid if
         None.
     path : str
-        Path of a group or array in the tree, or of one of several trees that a Mapping names, its name first; by default
-        the tree itself, or the only array of a Dataset.
+        Path of a group or array in the tree; where a Mapping names trees, it begins with a name. By default the tree
+        itself, or the only array of a Dataset.
     height : int
         Pixels of the picture, from top to bottom.
     server : bool
