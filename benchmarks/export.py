@@ -149,11 +149,13 @@ def ways_of(tree: Any) -> dict[str, Callable[[Path], Any]]:
     """Return what writes level 0 of `tree`, by name."""
 
     def export(**options: Any) -> Callable[[Path], Any]:
-        return lambda target: md.export(tree, target, levels=[0], progress=False, **options)
+        return lambda target: into(tree, target, **options)
 
     return {
         "mandeldask export": export(),
         "mandeldask export, shards": export(shards=4 * TILESIZE),
+        "mandeldask export, zarrs": lambda target: by_zarrs(into, tree, target),
+        "mandeldask export, zarrs, shards": lambda target: by_zarrs(into, tree, target, shards=4 * TILESIZE),
         "DataTree.to_zarr": lambda target: to_zarr(tree, target),
         "DataTree.to_zarr, zarrs": lambda target: by_zarrs(to_zarr, tree, target),
         "zarr-python": lambda target: plain(tree, target),
@@ -173,6 +175,10 @@ def measured(way: Callable[[Path], Any], where: str | None) -> tuple[float, floa
         return time.process_time() - began[0], time.perf_counter() - began[1]
     finally:
         shutil.rmtree(folder)
+
+
+def into(tree: Any, target: Path, **options: Any) -> None:
+    md.export(tree, target, levels=[0], progress=False, **options)
 
 
 def to_zarr(tree: Any, target: Path) -> None:

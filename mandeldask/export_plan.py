@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mandeldask.exports.by_zarrs import encoded_by_zarrs
 from mandeldask.exports.jobs import PlannedArray
 from mandeldask.exports.record import SOURCE, Record
 from mandeldask.lazy.described import described
@@ -108,7 +109,10 @@ def is_another_pass(origin: Mapping[str, Any], wanted: Mapping[str, Any], path: 
 
 def _arrays_of(view: ZarrView, origin: Mapping[str, Any]) -> list[PlannedArray]:
     form = view.format
-    return [PlannedArray(path, form.store(array), form, _version(array), origin) for path, array in view.arrays()]
+    return [
+        PlannedArray(path, encoded_by_zarrs(form.store(array)), form, _version(array), origin)
+        for path, array in view.arrays()
+    ]
 
 
 def _version(array: Array) -> Any:

@@ -83,6 +83,7 @@ def export(  # noqa: PLR0913  the public names of an export
 
     Every chunk appears whole, and the metadata documents come last, so that no reader takes what is not there for fill
     values. An export that was stopped anywhere, by any means, goes on where it was when it is called again.
+    Chunks are encoded by zarrs where ``zarr.config`` names its pipeline.
 
     Parameters
     ----------
@@ -141,6 +142,8 @@ def export(  # noqa: PLR0913  the public names of an export
         If the tree is of no known kind.
     RuntimeError
         If chunks are not where they were written to.
+    ModuleNotFoundError
+        If the package for a URL, or zarrs where zarr's configuration names it, is missing; the message names the extra.
 
     Examples
     --------

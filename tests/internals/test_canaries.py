@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,10 @@ import numba
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from dask.callbacks import Callback
 from zarr.codecs import GzipCodec
-from zarr.storage import ZipStore
+from zarr.storage import LocalStore, MemoryStore, ZipStore
 
 import mandeldask
 from mandeldask.internals import (
@@ -31,12 +33,13 @@ from mandeldask.internals import (
     xarray_names,
     xarray_zarr_names,
     zarr_names,
+    zarrs_names,
 )
 
 ROOT = Path(mandeldask.__file__).parent
 PRIVATE = re.compile(
     r"zarr\.(core|codecs\._)|xarray\.(core|conventions|backends\.zarr)|uvicorn\.(protocols|supervisors)"
-    r"|numba\.(core|extending)|llvmlite"
+    r"|numba\.(core|extending)|llvmlite|zarrs\._"
 )
 MODULES = (dask_names, numba_names, uvicorn_names, xarray_names, xarray_zarr_names, zarr_names)
 
@@ -86,6 +89,14 @@ def test_a_zip_store_that_is_opened_can_be_read(tmp_path):
     store = zarr_names.opened(ZipStore(tmp_path / "a.zip", mode="w"))
     assert zarr_names.sync(store.get("a", zarr_names.default_buffer_prototype())) is None
     store.close()
+
+
+def test_zarrs_writes_a_chunk_under_a_key_and_leaves_those_of_the_fill_value_out(tmp_path):
+    array = zarr.create_array(MemoryStore(), shape=(4, 4), chunks=(4, 4), dtype="u1", compressors=None)
+    pipeline = zarrs_names.pipeline_of(json.dumps(array.metadata.to_dict()), LocalStore(tmp_path))
+    zarrs_names.store_chunk(pipeline, "mixed", np.arange(16, dtype="u1").reshape(4, 4))
+    zarrs_names.store_chunk(pipeline, "zeros", np.zeros((4, 4), "u1"))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("mixed", bytes(range(16)))]
 
 
 def test_xarray_keeps_lazy_content_as_it_is():

@@ -1,0 +1,119 @@
+"""Chunks encoded by zarrs, the Zarr library in Rust, where zarr's configuration names its pipeline."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import json
+import os
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr.storage import LocalStore
+
+from mandeldask.internals.zarrs_names import check_installed, pipeline_of, store_chunk
+from mandeldask.zarrview.blocks import only_value
+from mandeldask.zarrview.codecs import Encoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mandeldask.zarrview.stored_array import StoredArray
+
+PIPELINE = "zarrs.ZarrsCodecPipeline"
+"""What `zarr.config` names as its codec pipeline where chunks are to go through zarrs."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  in a folder of its own
+"""Where zarrs writes what is read back at once: memory, where a system has a folder of it."""
+
+
+def encoded_by_zarrs(stored: StoredArray) -> StoredArray:
+    """Return an array whose chunks zarrs encodes, if zarr's configuration asks for that and zarrs can.
+
+    The array is returned as it is where it is of format 2, its elements are no numbers, or what zarrs makes of a block
+    does not decode to the same bytes.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If zarrs is asked for and missing; the message names the extra.
+    """
+    if zarr.config.get("codec_pipeline.path") != PIPELINE or stored.metadata.zarr_format != 3:  # noqa: PLR2004
+        return stored
+    check_installed()
+    document = stored.metadata.to_dict()
+    if stored.shard is not None:
+        document["codecs"] = document["codecs"][0]["configuration"]["codecs"]
+    document["shape"] = document["chunk_grid"]["configuration"]["chunk_shape"] = stored.tile
+    encoder = ZarrsEncoder(stored.encoder.pipeline, stored.encoder.spec, document=json.dumps(document))
+    return replace(stored, encoder=encoder) if encoder.agrees() else stored
+
+
+@dataclass(frozen=True, slots=True)
+class ZarrsEncoder(Encoder):
+    """Turns chunks into bytes by zarrs, some times quicker than zlib; the bytes may differ from those of zlib."""
+
+    document: str = ""
+    """Metadata of an array that is one chunk."""
+
+    def agrees(self) -> bool:
+        """Return whether what zarrs makes of a block decodes to the same bytes."""
+        dtype, shape = self.spec.dtype.to_native_dtype(), self.spec.shape
+        if dtype.kind not in "iuf" or 0 in shape:
+            return False
+        block = (np.arange(np.prod(shape)) % 251).astype(dtype).reshape(shape)
+        try:
+            return self.decode(self.encode(block)).tobytes() == block.tobytes()
+        except (ImportError, ValueError, TypeError, RuntimeError, OSError):  # of zarrs, and of the codecs that decode
+            return False
+
+    def encode(self, block: NDArray[Any]) -> bytes:
+        """Return the bytes of a block of the chunk's full shape, in C order; zlib's, and kept, if it is one value."""
+        if only_value(block) is not None:  # zarrs leaves chunks of the fill value out
+            return Encoder.encode(self, block)
+        return _through(self.document, os.getpid()).encoded(block)
+
+
+@dataclass(frozen=True, slots=True)
+class _Through:
+    """zarrs' pipeline of one document. It writes to stores only, so a file is written, read back and removed."""
+
+    pipeline: Any
+    folder: Path
+
+    def encoded(self, block: NDArray[Any]) -> bytes:
+        file = self.folder / f"{threading.get_ident()}-{next(_numbers)}"
+        try:
+            store_chunk(self.pipeline, file.name, block)
+            return file.read_bytes()
+        finally:
+            file.unlink(missing_ok=True)
+
+
+_numbers = itertools.count()
+
+
+@lru_cache(maxsize=64)
+def _through(document: str, process: int) -> _Through:
+    folder = _folder(process)
+    return _Through(pipeline_of(document, LocalStore(folder)), folder)
+
+
+@lru_cache(maxsize=1)
+def _folder(process: int) -> Path:
+    """Return a folder of this process alone, which goes when it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="mandeldask-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+    atexit.register(_remove, folder, process)
+    return folder
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # not a child that was forked
+        shutil.rmtree(folder, ignore_errors=True)
