@@ -22,9 +22,16 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
+import tifffile
 import zarr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 BEGIN = """
 import json, resource, sys, time
@@ -118,12 +125,57 @@ def once(python: str, name: str, path: Path, levels: int) -> dict[str, float] | 
     return json.loads(done.stdout.splitlines()[-1])
 
 
+LARGE = """
+import resource, sys, time, urllib.request
+from pathlib import Path
+import numpy as np, zarr
+import mandeldask as md
+from mandeldask.files.kinds import tiff
+reads, pread = [], tiff.pread
+def counted(file, offset, size):
+    reads.append(offset)
+    return pread(file, offset, size)
+tiff.pread = counted
+def used():
+    found = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), found.ru_utime + found.ru_stime, found.ru_maxrss / 1024
+with md.serve({"scan": Path(sys.argv[1])}, pyramid="auto", background=True, places=False, started=str) as server:
+    before = used()
+    images = zarr.open_group(f"{server.address}/zarr/v3/images/scan", mode="r")
+    last = len(list(images.groups())) - 1
+    coarsest = images[f"{last}/image"][:]
+    after = used()
+seconds, cpu, memory = (late - early for early, late in zip(before, after))
+print(f"{last} levels, coarsest {coarsest.shape}: {seconds:.1f} s, {cpu:.1f} CPU s, memory grew by {memory:.0f} MiB")
+print(f"{len(reads)} reads of {len(set(reads))} tiles; the process took {after[2]:.0f} MiB at most")
+"""
+
+
+def large(side: int) -> None:
+    """Say what the coarsest level of a TIFF costs a server: time, memory, and how often tiles are read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scan.tif"
+        steps = np.arange(side, dtype=np.uint32)
+
+        def tiles() -> Iterator[NDArray[np.uint8]]:
+            for top in range(0, side, 512):
+                for left in range(0, side, 512):
+                    yield np.add.outer(steps[top : top + 512] // 7, steps[left : left + 512] // 5).astype(np.uint8)
+
+        tifffile.imwrite(path, tiles(), shape=(side, side), dtype=np.uint8, tile=(512, 512), compression="zlib")
+        subprocess.run([sys.executable, "-c", LARGE, path], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", help="Python that has the other packages")
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--large", type=int, help="instead: a tiled TIFF of so many pixels along each side, served")
     options = parser.parse_args()
+    if options.large:
+        large(options.large)
+        return
     levels = (options.size // 512).bit_length() - 1
     names = list(WAYS) if options.peers else ["mandeldask"]
     with tempfile.TemporaryDirectory() as folder:
