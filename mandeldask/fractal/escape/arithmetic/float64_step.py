@@ -45,7 +45,13 @@ def iterate(x, y, s, cx, cy):
 @inlined
 def differentiate(x, y, dx, dy):
     """Return the next dz/dc."""
-    return fma(x, dx, fma(-y, dy, 1.0)), fma(x, dy, y * dx)
+    return differentiate_in_units(x, y, dx, dy, 1.0)
+
+
+@inlined
+def differentiate_in_units(x, y, dx, dy, one):
+    """Return the next dz/dc in a unit of which `one` makes 1."""
+    return fma(x, dx, fma(-y, dy, one)), fma(x, dy, y * dx)
 
 
 @inlined

@@ -52,7 +52,7 @@ def radius(frame, side):
 def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
     """Append the pixels of lane `i`, rolled back by one step, to `pool` as Z + dz at m; return the new size.
 
-    A pool that is wide enough takes derivatives too, and the low parts of dz: Z is 0 there.
+    A pool that is wide enough takes derivatives too, and one for double-double the low parts of dz: Z is 0 there.
     """
     scale = 1.0
     if z_x or z_y:
@@ -66,7 +66,7 @@ def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool,
     r = (scale * w[OLD + E + i] + lost) * _OUTWARD
     s = u * (r * r * _OUTWARD + FLOOR)
     row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
-    per_t = abs(step_x)
+    per_t = abs(step_x) * scale
     q = (_SLOPE_ERROR * w[OLD + E + i] + _SLOPE_ROUNDING * spread) * per_t * _OUTWARD
     for k in range(row, min(row + side, wanted.shape[0])):
         for j in range(col, min(col + side, wanted.shape[1])):

@@ -101,7 +101,7 @@ def hand_over(
     """Write each wanted pixel, where its block's polynomial ends, to `count_and_proven`, `later` or `pool`.
 
     `later` takes pixels that have left the reference, as ``dz = z`` at m = 0; `pool` those that are still close to it.
-    A pool that is wide enough for derivatives, or for double-double, takes all, with these.
+    A pool that is wide enough for double-double takes all.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _advance_all(
     orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
     last = orbit_x.size - 1
     cuts = size = waiting = 0
-    plain = pool.shape[1] <= pixel_pool.GX
+    doubled = pool.shape[1] > pixel_pool.X_LOW
     while (cuts or rebases) and not flag[0]:
         if cuts:
             cuts -= 1
@@ -221,7 +221,7 @@ def _advance_all(
                     elif side > SIDE:
                         keep(w, i, m, exponent, side, cut[cuts])
                         cuts += 1
-                    elif plain and is_apart(w, i, z_x, z_y, power(exponent)):
+                    elif not doubled and is_apart(w, i, z_x, z_y, power(exponent)):
                         w[N0 + i] += m
                         waiting = write_pixels(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
                     else:

@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, SCALE, STEPS, iterate, unsure
+from mandeldask.fractal.escape.arithmetic.float64_step import (
+    DERIVATIVE_GROWTH,
+    DERIVATIVE_SHARE,
+    GROWTH,
+    ROUNDING,
+    SCALE,
+    STEPS,
+    amplify,
+    differentiate_in_units,
+    iterate,
+    slope_square,
+    unsure,
+)
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
-from mandeldask.fractal.escape.fields import smooth_at
+from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
 
 LANES = 256
 """Pixels iterated at a time."""
 
-ROWS = Layout.of("X Y S CX CY BORN PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8)
-X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets
+ROWS = Layout.of("X Y S CX CY BORN PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8).then(
+    "GX GY Q OLD_GX OLD_GY OLD_Q ONE UNIT"
+)
+X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets[:12]
 """NEAREST is the least |2z|^2 of a batch; for a lane that left, that of its present z."""
+GX, GY, Q, OLD_GX, OLD_GY, OLD_Q, ONE, UNIT = ROWS.offsets[12:]
+"""With slopes: dz/d(pixel) in units of 2^UNIT, at least 1 at first; its Q; and what a step adds to it, below 1/4."""
 SIZE = ROWS.size
 LEFT = ROWS.renamed(OLD_X="FOLLOWED")
 FOLLOWED = LEFT["FOLLOWED"]
@@ -31,35 +47,39 @@ _PROVEN = -1.0
 
 
 @kernel
-def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven, fields, worst, flag):
+def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven, fields, slopes, place, flag):
     """Iterate the first `size` pixels of `pool`, if a reference gains nothing for them; return how many remain in it.
 
     Removes those whose counts are proven, and advances others until they come near 0. `w` and `leavers` are
     workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row. Where `fields` are wanted,
-    a count is proven only with its `smooth`.
+    a count is proven only with them; `slopes` is None for `smooth` alone.
     """
     active = following = clock = 0
     while not flag[0]:
         if active <= LANES // 2:
-            active, following = _enter(pool, size, c_x, c_y, u, following, clock, w, active)
+            active, following = _enter(pool, size, c_x, c_y, u, following, clock, w, active, slopes, place)
         if active == 0:
             break
-        _advance(w, active)
+        if slopes is None:
+            _advance(w, active)
+        else:
+            _advance_slopes(w, active)
         _look(w, active, maxiter - clock - STEPS)
-        active, left = _leave(w, active, leavers)
+        active, left = _leave(w, active, leavers, slopes)
         if left:
-            _follow(leavers, left)
+            _follow(leavers, left, slopes)
             for i in range(left):
                 k = int(leavers[PLACE + i])
                 n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixel_pool.PIXEL])
                 if fields is not None and 0 <= n < maxiter:
-                    fields[0, pixel] = _smooth(leavers, i, n, worst)
-                    n = -1 if np.isnan(fields[0, pixel]) else n
+                    smooth, distance = _fields(leavers, i, n, slopes, place)
+                    fields[0, pixel], fields[1, pixel] = smooth, distance
+                    n = -1 if np.isnan(smooth) or np.isnan(distance) else n
                 if n >= 0:
                     count_and_proven[0, pixel], count_and_proven[1, pixel] = n, True
                     pool[k, pixel_pool.DONE] = _PROVEN
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
-                    _put_back(leavers, i, clock, u, pool, k)
+                    _put_back(leavers, i, clock, u, pool, k, slopes)
                 else:
                     pool[k, pixel_pool.APART] = 1.0
         clock += STEPS
@@ -67,7 +87,7 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven,
 
 
 @inner
-def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
+def _enter(pool, size, c_x, c_y, u, following, clock, w, active, slopes, place):
     """Append the next pixels; return the numbers of active lanes and of the next pixel."""
     while following < size and active < LANES:
         k = following
@@ -81,8 +101,22 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active):
         w[S + active] = SCALE / u * scale * scale * pool[k, pixel_pool.S] * (1.0 + 2.0**-40) + ROUNDING
         w[CX + active], w[CY + active] = 2.0 * c_x[pixel - row * c_x.size], 2.0 * c_y[row]
         w[BORN + active], w[PLACE + active] = pool[k, pixel_pool.DONE] - clock, k
+        if slopes is not None:
+            _enter_slope(w, active, pool[k], exponent, place)
         active += 1
     return active, following
+
+
+@inner
+def _enter_slope(w, i, start, exponent, place):
+    """Set the derivative of lane `i`, in units in which it is 1 to 2."""
+    largest = max(abs(start[pixel_pool.GX]), abs(start[pixel_pool.GY]), 2.0**-900)
+    unit = exponent + exponent_above(largest) - 1
+    unit = max(unit, place.exponent + exponent_above(place.spacing) + 2)
+    factor = power(exponent - unit)
+    w[GX + i], w[GY + i] = start[pixel_pool.GX] * factor, start[pixel_pool.GY] * factor
+    w[Q + i] = 2.0 * start[pixel_pool.Q] * factor * factor + FLOOR
+    w[ONE + i], w[UNIT + i] = place.spacing * power(place.exponent - unit), unit
 
 
 @inner
@@ -100,6 +134,30 @@ def _advance(w, active):
 
 
 @inner
+def _advance_slopes(w, active):
+    """Do what `_advance` does, with derivatives."""
+    for i in range(active):
+        w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
+        w[OLD_GX + i], w[OLD_GY + i], w[OLD_Q + i] = w[GX + i], w[GY + i], w[Q + i]
+        w[S + i] *= GROWTH
+        w[Q + i] *= DERIVATIVE_GROWTH
+        w[NEAREST + i] = 16.0
+    for _ in range(STEPS // 2):
+        for i in range(active):
+            x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
+            gx, gy, one = w[GX + i], w[GY + i], w[ONE + i]
+            q, p = amplify(x, y, s, w[Q + i], slope_square(gx, gy))
+            gx, gy = differentiate_in_units(x, y, gx, gy, one)
+            x, y, s = iterate(x, y, s, cx, cy)
+            nearest = min(w[NEAREST + i], x * x + y * y)
+            w[Q + i], _ = amplify(x, y, s, q, p)
+            w[GX + i], w[GY + i] = differentiate_in_units(x, y, gx, gy, one)
+            x, y, s = iterate(x, y, s, cx, cy)
+            w[NEAREST + i] = min(nearest, x * x + y * y)
+            w[X + i], w[Y + i], w[S + i] = x, y, s
+
+
+@inner
 def _look(w, active, last):
     """Mark as LEAVING the lanes not surely inside, those that were near 0, and those that have reached the cap."""
     for i in range(active):
@@ -109,7 +167,7 @@ def _look(w, active, last):
 
 
 @inner
-def _leave(w, active, leavers):
+def _leave(w, active, leavers, slopes):
     """Move leaving lanes, rolled back, to `leavers`; return how many stay and how many leave."""
     size = 0
     for i in range(active - 1, -1, -1):
@@ -120,6 +178,11 @@ def _leave(w, active, leavers):
             for row in (CX, CY, BORN, PLACE):
                 leavers[row + size] = w[row + i]
                 w[row + i] = w[row + active]
+            if slopes is not None:
+                leavers[GX + size], leavers[GY + size], leavers[Q + size] = w[OLD_GX + i], w[OLD_GY + i], w[OLD_Q + i]
+                leavers[ONE + size], leavers[UNIT + size] = w[ONE + i], w[UNIT + i]
+                for row in (GX, GY, Q, ONE, UNIT):
+                    w[row + i] = w[row + active]
             size += 1
     return active, size
 
@@ -140,18 +203,32 @@ def _proven_count(w, i, clock, maxiter):
 
 
 @inner
-def _smooth(w, i, n, worst):
-    """Return the smooth escape time of lane `i`, within |z| <= 2 at its iterate n and outside after that."""
-    r = np.sqrt(w[S + i] / SCALE)
-    return smooth_at(n, 0.5 * w[X + i], 0.5 * w[Y + i], 0.5 * r, 0.5 * w[CX + i], 0.5 * w[CY + i], worst)
+def _fields(w, i, n, slopes, place):
+    """Return smooth and distance of lane `i`, within |z| <= 2 at its iterate n and outside after that."""
+    x, y, r, c_x, c_y = (
+        0.5 * w[X + i],
+        0.5 * w[Y + i],
+        0.5 * np.sqrt(w[S + i] / SCALE),
+        0.5 * w[CX + i],
+        0.5 * w[CY + i],
+    )
+    if slopes is None:
+        return smooth_at(n, x, y, r, c_x, c_y, place.worst), 0.0
+    q = np.sqrt(DERIVATIVE_SHARE * w[Q + i])
+    return fields_at(
+        n, x, y, r, c_x, c_y, w[GX + i], w[GY + i], q, int(w[UNIT + i]), w[ONE + i], place.worst, place.worst_slope
+    )
 
 
 @inner
-def _follow(w, size):
+def _follow(w, size, slopes):
     """Advance lanes to the first of the next iterates that is near 0, or to the last within |z| <= 2.
 
     Writes the number of steps to FOLLOWED, and |z|^2 there to NEAREST.
     """
+    if slopes is not None:
+        for i in range(size):
+            w[Q + i] *= DERIVATIVE_GROWTH
     for i in range(size):
         w[S + i] *= GROWTH
         w[FOLLOWED + i] = 0.0
@@ -161,6 +238,13 @@ def _follow(w, size):
             x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
             m = x * x + y * y
             goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR)
+            if slopes is not None:
+                gx, gy = w[GX + i], w[GY + i]
+                q, _ = amplify(w[X + i], w[Y + i], w[S + i], w[Q + i], slope_square(gx, gy))
+                next_gx, next_gy = differentiate_in_units(w[X + i], w[Y + i], gx, gy, w[ONE + i])
+                w[GX + i] = next_gx if goes else gx
+                w[GY + i] = next_gy if goes else gy
+                w[Q + i] = q if goes else w[Q + i]
             w[X + i] = x if goes else w[X + i]
             w[Y + i] = y if goes else w[Y + i]
             w[S + i] = s if goes else w[S + i]
@@ -169,7 +253,7 @@ def _follow(w, size):
 
 
 @inner
-def _put_back(w, i, clock, u, pool, k):
+def _put_back(w, i, clock, u, pool, k, slopes):
     """Write lane `i`, near 0, to slot `k` of the pool."""
     x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
     shift = exponent_above(max(abs(x), abs(y), 2.0**-60))
@@ -177,6 +261,11 @@ def _put_back(w, i, clock, u, pool, k):
     pool[k, pixel_pool.X], pool[k, pixel_pool.Y] = x * factor, y * factor
     pool[k, pixel_pool.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
     pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
+    if slopes is not None:
+        factor = power(int(w[UNIT + i]) - shift)
+        pool[k, pixel_pool.GX], pool[k, pixel_pool.GY] = w[GX + i] * factor, w[GY + i] * factor
+        lost = DERIVATIVE_SHARE * w[Q + i] * factor * factor * (1.0 + 2.0**-40) + FLOOR
+        pool[k, pixel_pool.Q] = lost if factor > 0.0 else np.inf
 
 
 @inner

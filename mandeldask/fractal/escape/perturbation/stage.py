@@ -90,13 +90,13 @@ def _answer_around(tile: Tile, near: PreparedReference) -> NDArray[np.int64]:
 def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
     """Return what can be proven for the open pixels around one reference.
 
-    Pixels start where the polynomials of their blocks end, and are iterated around the reference in groups. If no
-    derivative is needed, they finish in plain lanes.
+    Pixels start where the polynomials of their blocks end, are iterated around the reference in groups, and finish in
+    plain lanes.
     """
     grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
     frame = _framed(tile, near)
     place = _place(tile, near, frame)
-    flag, plain = tile.cancellation.flag, tile.distance is None
+    flag, slopes = tile.cancellation.flag, None if tile.distance is None else answers.fields
     w = workspace(delta_step.SIZE)
     size, waiting = _handed_over(tile, near, frame, bound.u, answers, pool, later)
     c = positions(grid.re)[0], positions(grid.im)[0]
@@ -105,23 +105,14 @@ def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], la
     while order.size or waiting:
         waiting = follow(
             w, pool, order, later, waiting, near.orbit, near.table, place, bound, tile.maxiter,
-            answers.count_and_proven, answers.fields, None if plain else answers.fields, flag,
+            answers.count_and_proven, answers.fields, slopes, flag,
         )  # fmt: skip
         tile.cancellation.check()
         pool, later = later, pool
-        if plain:
-            waiting = follow_plain(
-                *lanes,
-                pool,
-                waiting,
-                *c,
-                tile.maxiter,
-                bound.u,
-                answers.count_and_proven,
-                answers.fields,
-                tile.worst[0],
-                flag,
-            )
+        waiting = follow_plain(
+            *lanes, pool, waiting, *c, tile.maxiter, bound.u,
+            answers.count_and_proven, answers.fields, slopes, place, flag,
+        )  # fmt: skip
         order, waiting = arrange(pool, waiting), 0
     return answers if tile.open.size == tile.counts.size else _at(answers, tile.open)
 

@@ -79,14 +79,15 @@ def test_pixels_are_as_near_to_their_orbits_as_they_say(width, spread):
 def test_derivatives_are_as_near_as_they_say_for_any_error_that_the_disc_allows(error):
     """The error e (t - a) / (1 - a* t), at most e on the disc, has the greatest derivative at a: e / (1 - |a|^2)."""
     rng = np.random.default_rng(2)
-    for _ in range(3):
+    for z, exponent in (((0.0, 0.0), 0), ((0.0, 0.0), -9), ((0.7, -1.1), -3)):
         w = block(rng, 2.0**-10)
-        pool, ts, rho = written(w, error, pixel_pool.SLOPED.size)
+        pool, ts, rho = written(w, error, pixel_pool.SLOPED.size, exponent, z)
+        unit = power_of_two(exponent if any(z) else 0)
         polynomial = coefficients(w)
         derivative = [one * rational(k) for k, one in enumerate(polynomial)][1:]
         for pixel, t in zip(pool[::5], ts[::5], strict=True):
             assert t.square() <= rational(4, 9)
             extra = Complex(exact(error) / (1 - t.square()), rational(0))
-            true = (at(derivative, t) + extra) * (exact(STEPS[0]) / exact(rho))
+            true = (at(derivative, t) + extra) * (exact(STEPS[0]) / exact(rho)) * unit
             lost = true - Complex.of(pixel[pixel_pool.GX], pixel[pixel_pool.GY])
             assert lost.square() <= exact(pixel[pixel_pool.Q])
