@@ -11,7 +11,7 @@ DESKTOP := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname
 PYTEST ?=
 # Processes that share the test files; 0 runs all in one, where `--pdb` works.
 WORKERS ?= 2
-PARALLEL := --numprocesses $(WORKERS) --dist loadfile
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-core test-slow mutants lint types layers docs siege site setup clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from fractions import Fraction
 
 import numpy as np
@@ -16,12 +17,25 @@ CAPPED = 0xFFFFFFFE
 PROVEN = 0xF0000000
 PATIENCE_MS = 300_000
 """For what takes seconds: other tests may run on the same cores."""
+AS_TEXT = """(values) => {
+  const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  let text = "";
+  for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
+  return btoa(text);
+}"""
+"""Base64 of a Uint32Array: as JSON, numbers by the hundred thousand take Playwright longer than the page takes to draw."""
 
 
 def show(page, server, place="", query=""):
     """Open a view and wait until it is all there."""
     page.goto("about:blank")
     page.goto(f"{server.page}{query}{place}")
+    settle(page)
+
+
+def go(page, hash_):
+    """Follow a link within the page, as its address bar does, and wait until the view is all there."""
+    page.evaluate("(hash) => { location.hash = hash; }", hash_)
     settle(page)
 
 
@@ -69,8 +83,8 @@ def values(page, box):
     """Encoded values that `box` (rows, cols of the canvas) shows."""
     rows, cols = box
     height, width = rows.stop - rows.start, cols.stop - cols.start
-    read = page.evaluate(f"Array.from(viewer.painter.read({cols.start}, {rows.start}, {width}, {height}))")
-    return np.array(read, np.uint32).reshape(height, width)
+    read = page.evaluate(f"({AS_TEXT})(viewer.painter.read({cols.start}, {rows.start}, {width}, {height}))")
+    return np.frombuffer(base64.b64decode(read), "<u4").reshape(height, width)
 
 
 def corner(seen, box):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
@@ -41,8 +42,8 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def context(browser):
+@contextlib.contextmanager
+def window(browser):
     """A window in which nothing glides: tests need not wait for motions."""
     context = browser.new_context(viewport=SIZE, has_touch=True, reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -51,9 +52,42 @@ def context(browser):
     context.close()
 
 
+@pytest.fixture(scope="module")
+def window_of_all(browser):
+    """One for all tests of a module: scripts are compiled and tiles are fetched once, as a visitor's browser does."""
+    with window(browser) as context:
+        yield context
+
+
+@pytest.fixture
+def context(window_of_all):
+    """The module's window, without the pages of other tests; its cache is warm."""
+    yield window_of_all
+    for page in window_of_all.pages:
+        page.close()
+
+
+@pytest.fixture
+def empty_context(browser):
+    """A window that has no cached tile: for tests of requests that must be slow enough to be given up."""
+    with window(browser) as context:
+        yield context
+
+
 @pytest.fixture
 def page(context):
     """A page that notes its requests and errors."""
+    return noting_page(context)
+
+
+@pytest.fixture
+def first_visit(empty_context):
+    """Such a page of a browser that has seen nothing."""
+    return noting_page(empty_context)
+
+
+def noting_page(context):
+    """Open a page that notes its requests and errors."""
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.requested, page.failures = [], []

@@ -68,7 +68,8 @@ def test_files_are_compressed_and_kept(server):
             assert reply.url.path == "/viewer/"
 
 
-def test_what_left_the_view_is_given_up(page, server):
+def test_what_left_the_view_is_given_up(first_visit, server):
+    page = first_visit
     show(page, server, START)
     failed = []
     page.on("requestfailed", lambda request: failed.append(request.failure))
@@ -161,8 +162,9 @@ def held(heap):
 
 
 @pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
-def test_wandering(page, server, seconds):
+def test_wandering(first_visit, server, seconds):
     """No error; what left the view is given up; memory stays within its bounds."""
+    page = first_visit
     show(page, server, START)
     given_up = []
     page.on("requestfailed", lambda request: given_up.append(request.failure))
