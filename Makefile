@@ -9,8 +9,8 @@ ARGS ?=
 DESKTOP := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),--open)
 # Options for pytest, such as PYTEST="-x tests/lazy".
 PYTEST ?=
-# Processes that share the test files; 0 runs all in one, where `--pdb` works.
-WORKERS ?= 2
+# Processes that share the test files, more than two cores since many tests wait; 0 runs all in one, where `--pdb` works.
+WORKERS ?= 3
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-core test-slow mutants lint types layers docs siege site setup clean

@@ -23,7 +23,7 @@ AS_TEXT = """(values) => {
   for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
   return btoa(text);
 }"""
-"""Base64 of a Uint32Array: as JSON, numbers by the hundred thousand take Playwright longer than the page takes to draw."""
+"""Base64 of a Uint32Array: numbers by the hundred thousand take longer as JSON than the page takes to draw."""
 
 
 def show(page, server, place="", query=""):
