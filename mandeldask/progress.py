@@ -19,7 +19,7 @@ class Work:
     label: str
     """What is being computed."""
     unit: str
-    """What it is counted in, plural."""
+    """What it is counted in, plural; empty where there is one."""
     total: int
     """How many there are of them at most."""
 
@@ -75,6 +75,11 @@ def announce(work: Work, done: int) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(work, done)
+
+
+def is_heard() -> bool:
+    """Return whether there is a listener in this context."""
+    return _listener.get() is not None
 
 
 @contextmanager

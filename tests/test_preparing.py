@@ -1,40 +1,61 @@
-"""Kernels compiled before a visitor waits for them."""
+"""Kernels compiled while a server starts, and what is said of it."""
 
-import subprocess
-from contextlib import contextmanager
-from types import SimpleNamespace
+import threading
+
+import pytest
 
 import mandeldask as md
 from mandeldask.cli import preparing
+from mandeldask.progress import Work, announce
 
 
-@contextmanager
-def cold(_event):
-    """Say that kernels were compiled."""
-    yield SimpleNamespace(buffer=["a kernel"])
+def end_of_preparing():
+    for thread in threading.enumerate():
+        if thread.name == "mandeldask-kernels":
+            thread.join()
 
 
-def refused(*_arguments, **_keywords):
-    raise PermissionError(13, "Permission denied")
-
-
-def test_a_server_that_may_not_start_a_process_serves_all_the_same(monkeypatch):
-    monkeypatch.setattr("mandeldask.internals.numba_names.install_recorder", cold)
-    monkeypatch.setattr(preparing, "FIRST_VIEW", ())
-    monkeypatch.setattr(subprocess, "Popen", refused)
-    entered = False
+def said(capfd, monkeypatch, compile_):
+    monkeypatch.setattr(preparing, "compute", compile_)
+    monkeypatch.setattr(preparing, "QUIET_S", 0.0)
     with preparing.prepared(md.Pyramid(levels=1, tilesize=16)):
-        entered = True
-    assert entered
+        end_of_preparing()
+    return capfd.readouterr().err
 
 
-def test_the_process_ends_with_the_block(monkeypatch):
-    monkeypatch.setattr("mandeldask.internals.numba_names.install_recorder", cold)
-    monkeypatch.setattr(preparing, "FIRST_VIEW", ())
-    started, start = [], subprocess.Popen
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *args, **options: started.append(start(*args, **options)) or started[0]
-    )
+def test_what_is_compiled_is_said_once(capfd, monkeypatch):
+    asked = []
+
+    def compile_(tiles):
+        asked.append(tiles)
+        for label in ("a kernel", "another"):
+            announce(Work(label, "", 1), 0)
+            announce(Work(label, "", 1), 1)
+
+    assert said(capfd, monkeypatch, compile_).count("mandeldask compiles its kernels") == 1
+    assert asked == [preparing.FIRST_VIEW]  # the second process does the rest
+
+
+def test_kernels_that_are_there_are_loaded_without_a_word(capfd, monkeypatch):
+    asked = []
+    assert not said(capfd, monkeypatch, asked.append)
+    assert asked == [preparing.FIRST_VIEW, preparing.DEPTH]
+
+
+def test_the_server_does_not_wait(monkeypatch):
+    going, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(preparing, "compute", lambda _tiles: ended.wait(30) if going.is_set() else going.set())
     with preparing.prepared(md.Pyramid(levels=1, tilesize=16)):
-        assert started[0].poll() is None
-    assert started[0].poll() is not None
+        assert going.wait(30)
+    ended.set()
+    end_of_preparing()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_bar_is_gone_when_it_was_closed(when):
+    shown = preparing._Shown()
+    if when == "after":
+        shown.update(Work("a kernel", "", 1), 0)
+    shown.close()
+    shown.update(Work("a kernel", "", 1), 0)
+    assert shown.compiled is (when == "after")

@@ -1,88 +1,105 @@
-"""Kernels compiled before a visitor waits for them: what the page's first view needs, then what depth needs."""
+"""Kernels compiled or loaded while a server starts: what its first pictures need, then what depth needs."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import threading
 from contextlib import contextmanager
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mandeldask.fractal.geometry import Grid
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.fractal.compiling import DEPTH, FIRST_VIEW, compute
+from mandeldask.fractal.escape.first_run import compile_first
 from mandeldask.fractal.kernels import kernel_of
-from mandeldask.fractal.mandelbrot import Mandelbrot
-from mandeldask.fractal.pyramid import auto_maxiter
+from mandeldask.progress import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mandeldask.fractal.pyramid import Pyramid
+    from mandeldask.progress import Work
 
-PAGE_FIELDS = (("smooth",), ("period",))
-"""What the page asks of every place, one after the other."""
-
-FIRST_VIEW = (("-0.65", -5, 128), ("-0.75+0.1j", -9, 64))
-"""Centre, log2 of the spacing and pixels a side of grids that need the kernels of the page's first view."""
-
-DEPTH = (
-    ("1j", -100, 64),
-    ("-0.743643887037158704752191506114774+0.131825904205311970493132056385139j", -65, 128),
-)
-"""The same for views at any depth."""
+QUIET_S = 3.0
+"""Seconds between the kernels of the first pictures and those of depth: the first visitor comes first."""
 
 
 @contextmanager
 def prepared(pyramid: Pyramid) -> Iterator[None]:
-    """Compile or load the kernels of a pyramid's coarsest level and of the page's views, and keep them.
+    """Compile or load the kernels of a pyramid's coarsest level and of the page's views, in a thread within the block.
 
-    The first run on a machine compiles, which takes tens of seconds. It leaves the kernels of deep views to a process
-    of low priority that runs within the block, so that the server need not wait for them.
+    The first run on a machine compiles, which takes some ten seconds; a bar says what. Its second process
+    (`mandeldask.fractal.escape.first_run`) compiles the kernels of deep views too.
     """
-    from mandeldask.internals.numba_names import install_recorder  # noqa: PLC0415  numba only when it computes
+    cancellation, ended = Cancellation(), threading.Event()
+    with _Shown() as shown:
 
-    with (
-        Console(stderr=True).status("preparing kernels (compiled in the first run, then kept)"),
-        install_recorder("numba:compile") as compiled,
-    ):
-        _compute_coarsest(pyramid)
-        compute(FIRST_VIEW)
-        if not compiled.buffer:
-            compute(DEPTH)
-    if not compiled.buffer:
-        yield
-        return
-    helper = _helper()
-    try:
-        yield
-    finally:
-        if helper is not None:
-            helper.kill()
-            helper.wait()
+        def prepare() -> None:
+            try:
+                with cancellable(cancellation), listening(shown.update):
+                    _compute_coarsest(pyramid)
+                    compile_first(with_fields=True)
+                    compute(FIRST_VIEW)
+                    shown.close()
+                    if not shown.compiled and not ended.wait(QUIET_S):
+                        compute(DEPTH)
+            except Cancelled:
+                pass
+            finally:
+                shown.close()
+
+        threading.Thread(target=copy_context().run, args=(prepare,), name="mandeldask-kernels", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+            cancellation.cancel()
 
 
-def _helper() -> subprocess.Popen[bytes] | None:
-    """Start the process that compiles the kernels of deep views; None where it cannot start: it only saves time."""
-    code = f"import os; getattr(os, 'nice', abs)(10); from {__name__} import DEPTH, compute; compute(DEPTH)"
-    nowhere = subprocess.DEVNULL
-    try:
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-        )
-    except OSError:
-        return None
+class _Shown:
+    """Shows what is being compiled: a bar in a terminal, else one line; nothing if nothing is compiled."""
+
+    def __init__(self) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
+        self._row = self._bar.add_task("", total=None)
+        self._lock = threading.Lock()
+        self._closed = False
+        self.compiled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, work: Work, done: int) -> None:
+        """Show a kernel that is compiled; `mandeldask.progress` calls it."""
+        with self._lock:
+            if self._closed or done:
+                return
+            if not self.compiled:
+                self.compiled = True
+                if self._bar.console.is_terminal:
+                    self._bar.start()
+                else:
+                    sys.stderr.write("mandeldask compiles its kernels, once on this machine: the first pictures wait\n")
+            self._bar.update(self._row, description=work.label)
+
+    def close(self) -> None:
+        """Show nothing any more."""
+        with self._lock:
+            if self._bar.live.is_started:
+                self._bar.stop()
+            self._closed = True
 
 
 def _compute_coarsest(pyramid: Pyramid) -> None:
-    coarsest = pyramid.levels - 1
-    every = slice(None, None, max(1, pyramid.grid(coarsest).shape[0] // 16))
-    kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[every, every])
-
-
-def compute(tiles: tuple[tuple[str, int, int], ...]) -> None:
-    """Compute grids as the page asks for them."""
-    for center, exponent, pixels in tiles:
-        spacing = Fraction(2) ** exponent
-        for fields in PAGE_FIELDS:
-            Mandelbrot(auto_maxiter(spacing), fields)(Grid.window(center, pixels * spacing, (pixels, pixels)))
+    """Compute a tile of the coarsest level, once its kernels are compiled."""
+    compile_first(with_fields=not {"smooth", "distance"}.isdisjoint(pyramid.fields))
+    coarsest, side = pyramid.levels - 1, slice(0, pyramid.tilesize)
+    kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[side, side])

@@ -12,6 +12,7 @@ import numpy as np
 from mandeldask.budget import metered, spend
 from mandeldask.cancellation import cancellable, current
 from mandeldask.forking import check_child
+from mandeldask.fractal.escape.first_run import on_the_way_to
 from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.interruption import interruptible, stopped_at_the_end
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
@@ -165,6 +166,7 @@ class EscapeTime(ABC):
             cancellable(current()) as cancellation,
             stopped_at_the_end(cancellation),
             metered(what, cancellation.cancel),
+            on_the_way_to(self.fields),
             lent_space(grid.im.size * grid.re.size) as space,
         ):
             tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit, tolerance)

@@ -126,7 +126,7 @@ def _bar(label: str) -> Iterator[Reporter]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty()) as bar:
         tiles, rows = bar.add_task(label, total=None, rate=""), _Rows(bar)
         with listening(rows.update_work):
             yield partial(rows.update_tiles, tiles)
@@ -157,5 +157,5 @@ class _Rows:
 
     def update(self, task: TaskID, unit: str, done: int, total: int, began: float) -> None:
         """Show the progress of a long computation and its speed."""
-        rate = done / (time.perf_counter() - began)
-        self._bar.update(task, completed=done, total=total, rate=f"{rate:,.1f} {unit}/s")
+        rate = f"{done / (time.perf_counter() - began):,.1f} {unit}/s" if unit else ""
+        self._bar.update(task, completed=done, total=total, rate=rate)

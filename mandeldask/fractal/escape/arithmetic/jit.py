@@ -15,13 +15,17 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numba
 
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
+from mandeldask.fractal.escape.arithmetic import turns
 from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
-from mandeldask.internals.numba_names import FunctionCache, keep_compiled, register_jitable
+from mandeldask.internals.numba_names import FunctionCache, global_compiler_lock, keep_compiled, register_jitable
+from mandeldask.progress import Work, announce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +45,40 @@ inlined = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, f
 class _Kept(FunctionCache):
     """numba's files of compiled code. If they cannot be read or written, kernels are compiled again."""
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        folder, module = Path(self.cache_path), function.__module__.rpartition(".")[2]
+        self._turn = turns.Turn(folder / f"{module}.{function.__name__}.lock")
+        self._label = f"compiling {module.replace('_', ' ')}, once on this machine"
+        self._work: Work | None = None
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled code for a signature, or None."""
+        """Return the compiled code for a signature; None if it is for the caller to compile, who then has the turn."""
+        found = self._load(sig, target_context)
+        if found is None:
+            turns.begin(Path(self.cache_path))
+            self._turn.take()
+            found = self._load(sig, target_context)  # another process may have compiled it
+        if found is None:
+            self._work = Work(self._label, "", 1)
+            announce(self._work, 0)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code, if there is room."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # noqa: BLE001  as below
+            _say(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
+
+    def end(self) -> None:
+        """Let another process compile."""
+        self._turn.end()
+        if self._work is not None:
+            announce(self._work, 1)
+            self._work = None
+
+    def _load(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # noqa: BLE001  pickle raises almost anything for damaged files
@@ -51,23 +87,28 @@ class _Kept(FunctionCache):
                 self.flush()  # an index that cannot be read could not be added to
             return None
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code, if there is room."""
-        try:
-            super().save_overload(sig, data)
-        except Exception as error:  # noqa: BLE001  as above
-            _say(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
-
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls; the code is cached on disk where possible, with all that it calls."""
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
     try:
-        keep_compiled(compiled, _Kept(function))
+        kept = _Kept(function)
     except (RuntimeError, OSError) as error:
         _say(f"compiled kernels can be kept nowhere ({error}); NUMBA_CACHE_DIR may name a folder")
+        return compiled
+    keep_compiled(compiled, kept)
+    compiled.compile = partial(_compiled, compiled.compile, kept)
     return compiled
+
+
+def _compiled(compile_: Callable[[Any], Any], kept: _Kept, signature: Any) -> Any:
+    """Load or compile the code for a signature, one thread at a time."""
+    with global_compiler_lock:
+        try:
+            return compile_(signature)
+        finally:
+            kept.end()
 
 
 def _say(what: str) -> None:

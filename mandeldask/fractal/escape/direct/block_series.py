@@ -19,6 +19,8 @@ from mandeldask.fractal.escape.fields import log2
 from mandeldask.fractal.geometry import Axis, Grid
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from numpy.typing import NDArray
 
 BLOCK = block_counts.BLOCK
@@ -54,6 +56,12 @@ class Series(NamedTuple):
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
     escaping: NDArray[np.bool_]
     """Whether most pixels are likely to leave |z| <= 2 within `_SOON` iterations."""
+
+    @classmethod
+    def blank(cls, count: int) -> Self:
+        """Return the polynomials of so many blocks, all at z_0 = 0."""
+        n, parts = np.zeros(count, np.int64), np.zeros((2, count, taylor_model.DEGREE + 1))
+        return cls(n, parts[0], parts[1], np.zeros(count), np.zeros(count, np.bool_))
 
 
 class _Task(NamedTuple):
@@ -152,14 +160,7 @@ def start(
     flag : bool, shape (1,)
         Set to cancel.
     """
-    count, size = wanted.size, taylor_model.DEGREE + 1
-    starts = Series(
-        np.zeros(count, np.int64),
-        np.zeros((count, size)),
-        np.zeros((count, size)),
-        np.zeros(count),
-        np.zeros(count, np.bool_),
-    )
+    starts = Series.blank(wanted.size)
     task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
     _start(task, _room(steps), _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
     return starts

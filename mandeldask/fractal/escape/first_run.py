@@ -1,0 +1,140 @@
+"""The first run on a machine: a second process compiles too, and both share out the kernels of the first pictures.
+
+The process that finds a kernel missing starts the other one, which compiles these kernels and then all others, until it
+is done or the first one ends. A process that needs a kernel which another is compiling compiles one of the others
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mandeldask.fractal.escape.arithmetic import turns
+from mandeldask.jupyter import in_notebook
+from mandeldask.progress import is_heard
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+HELPER = "mandeldask.fractal.compiling"
+"""The module that the second process runs."""
+
+ALONE = "MANDELDASK_COMPILE_ALONE"
+"""In the environment: no second process is started."""
+
+_COUNTS, _SMOOTH = ("iterations",), ("smooth",)
+
+_JOBS = {
+    False: [(name, _COUNTS) for name in ("blocks", "lanes", "double_double", "squares", "cycles")],
+    True: [
+        *((name, _SMOOTH) for name in ("blocks", "lanes", "exterior", "double_double")),
+        *((name, _COUNTS) for name in ("squares", "cycles")),
+    ],
+}
+"""By whether fields are wanted: what the first pictures need, as functions of `first_kernels` and their argument."""
+
+_with_fields: ContextVar[bool] = ContextVar("mandeldask_with_fields", default=False)
+
+
+@contextmanager
+def on_the_way_to(fields: Collection[str]) -> Iterator[None]:
+    """Say which fields are computed inside the block: what is compiled there is what they need."""
+    token = _with_fields.set(not {"smooth", "distance"}.isdisjoint(fields))
+    try:
+        yield
+    finally:
+        _with_fields.reset(token)
+
+
+def compile_first(*, with_fields: bool) -> None:
+    """Compile the kernels of the first pictures that no other process is compiling."""
+    jobs = Jobs()
+    while jobs.go_on(with_fields=with_fields):
+        pass
+
+
+class Jobs:
+    """What is left to compile for the first pictures."""
+
+    def __init__(self) -> None:
+        self._left = {fields: list(jobs) for fields, jobs in _JOBS.items()}
+
+    def go_on(self, *, with_fields: bool) -> bool:
+        """Compile, or load, the first kernel that no other process is compiling; return whether there was one."""
+        left = self._left[with_fields]
+        kernels = import_module("mandeldask.fractal.escape.first_kernels")
+        for job in tuple(left):
+            name, fields = job
+            try:
+                with turns.hasty():
+                    getattr(kernels, name)(fields)
+            except turns.Busy:
+                continue
+            left.remove(job)
+            return True
+        return False
+
+
+class _Helping:
+    """Starts the second process, and does its share while the other has its turn."""
+
+    def __init__(self) -> None:
+        self._jobs = Jobs()
+        self._begun = not _may_start()
+
+    def begin(self, folder: Path) -> None:
+        """Start the second process if this is the first kernel that is missing."""
+        if self._begun:
+            return
+        self._begun = True
+        if not is_heard() and (in_notebook() or sys.stderr.isatty()):
+            sys.stderr.write("mandeldask compiles its kernels, once on this machine: some ten seconds\n")
+        _start(folder, with_fields=_with_fields.get())
+
+    def go_on(self) -> bool:
+        """Compile a kernel that the other process is not compiling; return whether there was one."""
+        return self._jobs.go_on(with_fields=_with_fields.get())
+
+
+def _may_start() -> bool:
+    """Whether a second process pays and can be started: another CPU, locks, and a Python that starts as such."""
+    if os.environ.get(ALONE):
+        return False
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cpus > 1 and turns.CAN_LOCK and Path(sys.executable or "").name.startswith("python")
+
+
+def _start(folder: Path, *, with_fields: bool) -> None:
+    """Start the second process, which ends when its standard input does: with this process, however that ends."""
+    root = str(Path(__file__).parents[3])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", HELPER, str(folder), "fields" if with_fields else "counts"]
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path, ALONE: "1"},
+        start_new_session=True,
+    )
+    atexit.register(_stop, process, os.getpid())
+
+
+def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
+    """End the second process; in a forked child of its owner, leave it alone."""
+    if os.getpid() == owner:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+turns.on_first_run(_Helping())

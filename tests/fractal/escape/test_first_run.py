@@ -1,0 +1,78 @@
+"""The first run on a machine: what is shared out is what the first pictures need, and the second process ends."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mandeldask.fractal.escape import first_run
+from mandeldask.fractal.escape.arithmetic.turns import Turn
+
+LOADED = """
+import json, sys
+from mandeldask.fractal.escape.arithmetic import jit
+from mandeldask.fractal.escape.first_run import compile_first
+from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.mandelbrot import Mandelbrot
+loaded, load = [], jit._Kept.load_overload
+def loading(kept, signature, context):
+    loaded.append(f"{kept._py_func.__module__.rpartition('.')[2]}.{kept._py_func.__name__}")
+    return load(kept, signature, context)
+jit._Kept.load_overload = loading
+found = {}
+for fields in ("iterations", "smooth"):
+    loaded.clear()
+    compile_first(with_fields=fields == "smooth")
+    shared = list(loaded)
+    loaded.clear()
+    Mandelbrot(255, (fields,))(Grid.window("-0.5", "3", (512, 512)))
+    found[fields] = shared, list(loaded)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found():
+    """The kernels that a fresh process loads for what is shared out, and then for a tile."""
+    alone = {**os.environ, first_run.ALONE: "1"}
+    done = subprocess.run([sys.executable, "-c", LOADED], env=alone, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("fields", ["iterations", "smooth"])
+def test_what_is_shared_out_is_what_the_first_picture_needs(found, fields):
+    shared, later = found[fields]
+    assert "float64_stage._run" in shared
+    assert set(later) <= {"tile._leave", "block_series._mark"}  # both together compile in a third of a second
+
+
+def second_process(folder, cache):
+    command = [sys.executable, "-m", first_run.HELPER, str(folder), "counts"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "NUMBA_CACHE_DIR": str(cache)})
+
+
+def test_the_second_process_ends_with_the_first(tmp_path):
+    helper = second_process(tmp_path, tmp_path / "empty")  # it would compile for half a minute
+    helper.stdin.close()
+    assert helper.wait(15) == 0
+
+
+def test_there_is_one_second_process_for_a_cache(tmp_path):
+    turn = Turn(tmp_path / "second-process.lock")
+    turn.take()
+    with second_process(tmp_path, tmp_path / "empty") as helper:
+        assert helper.wait(15) == 0
+    turn.end()
+
+
+def test_a_program_that_is_no_python_is_not_started_again(monkeypatch):
+    monkeypatch.delenv(first_run.ALONE, raising=False)
+    monkeypatch.setattr(sys, "executable", "/opt/viewer")
+    assert not first_run._may_start()
+
+
+def test_the_second_process_starts_no_third(monkeypatch):
+    monkeypatch.setenv(first_run.ALONE, "1")
+    assert not first_run._may_start()
