@@ -122,7 +122,7 @@ def test_it_fits_a_phone(browser, server):
     )
     page = phone.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    show(page, server)
+    show(page, server, "#antialias=off")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     boxes = [page.locator(each).bounding_box() for each in (".bar", ".tools", ".readout", ".buttons")]
     for box in boxes:
@@ -139,7 +139,7 @@ def test_it_fits_a_phone(browser, server):
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm install in tests/viewer")
 def test_axe_finds_nothing(page, server, scheme):
     page.emulate_media(color_scheme=scheme)
-    show(page, server)
+    show(page, server, "#antialias=off")
     for panel in (None, "Places", "Colours", "Share", "?"):
         if panel:
             page.click(f"nav >> text={panel}")

@@ -134,7 +134,7 @@ def test_pixels_at_the_cap_are_told_from_proven_ones(page, server):
 
 def test_more_iterations_is_one_click(page, server):
     re, im = "-1.401155189092", "0"  # Feigenbaum's point, where no cap suffices
-    show(page, server, place(re, im, spacing(-26)))
+    show(page, server, place(re, im, spacing(-18)))
     before = state(page)["maxiter"]
     page.click("#more")
     settle(page)

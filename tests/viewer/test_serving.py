@@ -23,7 +23,7 @@ ALL = (slice(0, 420), slice(0, 640))
 
 
 def test_only_its_own_origin_is_asked(page, server):
-    show(page, server)
+    show(page, server, "#antialias=off")
     page.mouse.wheel(0, -500)
     settle(page)
     assert page.requested
