@@ -89,7 +89,8 @@ def write_all(
             if announce is not None:
                 announce(_sampled(pending, part, pool, report))
             pace = Pace()
-            for future in _completed(pool, _batches(pending, part, pace), ahead):
+            workers = ahead // AHEAD
+            for future in _completed(pool, _batches(pending, part, pace, workers), ahead):
                 seconds, written = future.result()
                 pace.seen(written.chunks, seconds)
                 report(written)
@@ -122,10 +123,15 @@ def _sampled(
     return Estimate(chunks, round(size), work / workers)
 
 
-def _batches(pending: Iterable[PendingJob], part: tuple[int, int], pace: Pace) -> Iterator[tuple[Job, list[Item]]]:
+def _batches(
+    pending: Sequence[PendingJob], part: tuple[int, int], pace: Pace, workers: int
+) -> Iterator[tuple[Job, list[Item]]]:
+    """Yield batches; they get shorter towards the end, so that all workers end at about the same time."""
+    left = sum(unfinished.missing for unfinished in pending) // part[1]
     for unfinished in pending:
         items = unfinished.items(part)
-        while batch := list(islice(items, pace.size)):
+        while batch := list(islice(items, max(1, min(pace.size, left // (2 * workers * len(unfinished.present)))))):
+            left -= sum(len(missing) for _, missing in batch)
             yield unfinished.job, batch
 
 
