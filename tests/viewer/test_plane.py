@@ -23,6 +23,7 @@ from viewing import (
     encoded,
     place,
     plane_grid,
+    said,
     settle,
     show,
     state,
@@ -266,6 +267,32 @@ def test_it_says_where_it_ends(context, server):
     until(page, "viewer.view.scale === -46")
     assert "as deep as it goes" in page.inner_text("#notice")
     assert state(page)["scale"] == -46
+
+
+def test_a_link_past_the_limits_asks_a_few_times_only(page, server):
+    """The server's answers past 2^-60 are made here: where its own limits end, tiles take seconds."""
+    refused = []
+
+    def answer(route):
+        pyramid = from_spec(route.request.url.split("/at/")[1].split(".zarr")[0])
+        if pyramid.grid(0).spacing >= spacing(-60):
+            route.continue_()
+            return
+        refused.append(pyramid)
+        route.fulfill(status=403, json={"detail": "pixels closer than that are past the limit"})
+
+    page.route("**/at/*/zarr.json", answer)
+    page.goto(server.page + place("3e-2700", "1", spacing(-9000), field="iterations"))
+    until(page, "window.viewer?.source.finest === -60 && viewer.canvas.dataset.state === 'idle'", 60)
+    assert state(page)["scale"] == -65
+    assert "past the limit" in said(page)
+    assert len(refused) < 60  # of one search for tiles, and one for sketches
+    before = len(refused)
+    page.mouse.move(320, 210)
+    page.mouse.wheel(0, -100)
+    page.evaluate("viewer.pan(200, 0)")
+    settle(page)
+    assert len(refused) == before
 
 
 def chunks(page):

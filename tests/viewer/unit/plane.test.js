@@ -37,6 +37,7 @@ test("tiles of neighbouring levels lie in each other", () => {
 
 test("a limit ends the zoom where the server says", async () => {
   const plane = new Plane(new URL("http://127.0.0.1/zarr/v3/"));
+  let refusals = 0;
   globalThis.fetch = async (url) => {
     const levels = Number(/levels(\d+)/.exec(String(url))[1]);
     if (String(url).includes("width16_") || levels <= 4) {
@@ -48,6 +49,7 @@ test("a limit ends the zoom where the server says", async () => {
       );
       return Response.json({ node_type: "group", attributes: {}, consolidated_metadata: { metadata: nodes } });
     }
+    refusals += 1;
     const refused = Response.json({ detail: "past this server's limit" }, { status: 403 });
     return Object.defineProperty(refused, "url", { value: String(url) });
   };
@@ -56,6 +58,10 @@ test("a limit ends the zoom where the server says", async () => {
   assert.equal(plane.finest, -24);
   assert.match(plane.ends, /limit/);
   assert.equal(plane.level(viewAt(plane, "-0.75", "0.1", -26)).spacing.e, -24);
+  assert.ok(refusals <= 4, `${refusals} refusals`);
+  refusals = 0;
+  await assert.rejects(plane.locate({ level: deep, row: 1n, col: 0n }, "smooth"), /limit/);
+  assert.equal(refusals, 0);
 });
 
 test("a Julia set is asked for on the same lattice, in the server's spelling of c", () => {

@@ -40,7 +40,8 @@ export class Plane {
   #boost = 0;
   #pyramids = new Map(); // spec -> promise of an opened pyramid
   #prepared = ""; // what was opened ahead last
-  #reach = new Map(); // bits of a tile, band and boost -> levels that the server opens there
+  #reach = new Map(); // bits of a tile -> the finest level that the server opens, once it refused one
+  #search = null; // promise of that
 
   /**
    * @param {URL} root the server's Zarr v3 root
@@ -194,30 +195,54 @@ export class Plane {
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
   }
 
+  /** Levels of the pyramids of a band: fewer where the server's limits end inside it. */
   #levels(band, bits) {
-    return this.#reach.get(`${bits}^${band}^${this.#boost}`) ?? LEVELS;
+    return Math.max(0, Math.min(LEVELS, this.#deepest(bits) - band * LEVELS));
   }
 
-  /** The pyramid of a band at (p, q): with fewer levels where the server's limits end inside the band. */
+  /** The finest level of a kind of tiles that the server opens, as far as is known. */
+  #deepest(bits) {
+    return this.#reach.get(bits) ?? Infinity;
+  }
+
+  /** The pyramid of a band at (p, q) that has a level at a depth. */
   async #opened(band, p, q, depth, kind) {
-    const { bits } = kind;
     for (;;) {
-      const levels = this.#levels(band, bits);
+      const levels = this.#levels(band, kind.bits);
       if (levels < depth) throw new Refusal(this.ends, 403);
       try {
         return await this.#pyramid(band, p, q, levels, kind);
       } catch (error) {
-        if (error.status !== 403 || this.#boost > 0 || levels !== this.#levels(band, bits)) throw error;
-        this.#end(band, levels >> 1, bits, error.message);
+        if (error.status !== 403 || this.#boost > 0) throw error;
+        if (levels === this.#levels(band, kind.bits)) await this.#end({ band, p, q, levels }, kind, error.message);
       }
     }
   }
 
-  /** Remember that a band has no more than so many levels. */
-  #end(band, levels, bits, message) {
-    this.#reach.set(`${bits}^${band}^${this.#boost}`, levels);
+  /** Find out, once for all tiles, where the limits end that refused so many levels of a band. */
+  async #end(refused, kind, message) {
     this.ends = message;
-    if (bits === TILE_BITS) this.finest = Math.max(this.finest, WIDTH_BITS - TILE_BITS - (band * LEVELS + levels));
+    this.#search ??= this.#tried(refused, kind).finally(() => (this.#search = null));
+    await this.#search;
+    this.finest = WIDTH_BITS - TILE_BITS - this.#deepest(TILE_BITS);
+  }
+
+  /** Try the levels above a refused one, half of those left each time. */
+  async #tried({ band, p, q, levels }, kind) {
+    let [open, closed] = [0, band * LEVELS + levels];
+    while (closed - open > 1) {
+      const n = (open + closed) >> 1;
+      const above = Math.floor((n - 1) / LEVELS);
+      const up = BigInt((band - above) * LEVELS);
+      try {
+        await this.#pyramid(above, p >> up, q >> up, n - above * LEVELS, kind);
+        open = n;
+      } catch (error) {
+        if (error.status !== 403) throw error;
+        closed = n;
+      }
+    }
+    this.#reach.set(kind.bits, open);
   }
 
   /** How often maxiter is multiplied by 4; limits may end elsewhere then. */

@@ -17,6 +17,7 @@ export class Demand {
     this.loader = loader;
     this.field = source.fields.includes("smooth") ? "smooth" : source.fields[0];
     this.antialias = true;
+    this.sketches = []; // requests for what is drawn before the tiles of a view
     this.pace = 0; // milliseconds that a tile took lately
     this.expected = 0; // the same, from sketches too
   }
@@ -33,6 +34,7 @@ export class Demand {
     const level = this.source.level(view);
     const own = tilesInSight(view, level, screen, at);
     const first = previews(view, level, screen, at, this.source, tiles, this.expected > SLOW_MS);
+    this.sketches = first;
     if (moving) return [...first, ...own];
     this.source.prepare(view, this.field);
     if (!own.every(({ key }) => tiles.get(key))) return [...first, ...own];

@@ -16,6 +16,7 @@ const FRAME_MS = 20; // that a picture may take while things move; fewer values 
 const TOGETHER_MS = 200; // tiles that come within so long are drawn together where pictures take longer
 const REFINE_MS = 150; // that a part of the finest picture may take
 const SETTLE_MS = 200; // after the last change, the whole picture is drawn
+const HOLD_MS = 800; // after a move, in which a drawn sketch may wait for all tiles where pictures take longer
 const SAMPLES = 12; // along each side of a tile
 const SAME = 0.002; // a difference of contrasts that cannot be seen
 const SIMILAR = 0.1; // one that can wait for the last tile
@@ -31,6 +32,7 @@ export class Explorer {
   #timer = 0; // of the next picture
   #painted = 0; // when the last one was
   #covered = false; // whether it left nothing out
+  #sketched = null; // the view of it where it showed all sketches
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -149,13 +151,16 @@ export class Explorer {
   #draw(now) {
     this.#frame = 0;
     if (this.#motion) this.#step(now);
+    if (this.view.scale < this.source.finest - MAGNIFY) this.#set(this.view); // the server's limits end before
     const { canvas, view, tiles } = this;
     if (!this.#motion || now - this.#asked > ASK_EVERY_MS) {
       this.#asked = now;
       tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, this.#motion !== null));
     }
     const { busy } = this.painter;
+    const held = !busy && this.#holds(now);
     if (busy) this.refresh();
+    else if (held) this.#later(SETTLE_MS);
     else this.#paint(now);
     canvas.dataset.state =
       this.#motion || this.#frame || this.#timer ? "moving" : tiles.missing > 0 ? "loading" : "idle";
@@ -163,7 +168,7 @@ export class Explorer {
   }
 
   #paint(now) {
-    const { canvas, view, tiles, source, painter } = this;
+    const { canvas, view, tiles, source, painter, demand } = this;
     const drawn = drawing(view, this.level, canvas, source, tiles);
     this.shown = drawn;
     const contrast = this.#follow(drawn, now);
@@ -181,10 +186,11 @@ export class Explorer {
     );
     if (part < 1) {
       if (!this.#motion) this.#later(SETTLE_MS);
+      this.#sketched = this.#covered && demand.sketches.every(({ key }) => tiles.get(key)) ? view : null;
       painter.draw(reduced(drawn, part), part, style);
       return;
     }
-    const fine = this.#motion ? null : this.demand.fineLevel(view, canvas);
+    const fine = this.#motion ? null : demand.fineLevel(view, canvas);
     const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
     const whole = better?.every(({ tile }) => tile.proved && tile.level.key === fine.level.key);
     if (!whole) painter.draw(drawn, 1, style);
@@ -195,18 +201,34 @@ export class Explorer {
   #part(drawn, now) {
     const { cost } = this.painter;
     if (!this.slow) return 1;
-    const own = drawn.some(({ tile }) => tile.level.key === this.level.key);
-    const quiet = (since) => now - since >= SETTLE_MS;
-    if (!this.#motion && quiet(this.#moved) && (own || quiet(this.#changed))) return 1;
+    if (!this.#motion && now - this.#moved >= SETTLE_MS && (this.#ready(drawn, now) || this.#whole(drawn))) return 1;
     return cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
+  }
+
+  /** Whether there is nothing better to draw soon. */
+  #ready(drawn, now) {
+    if (now - this.#changed >= SETTLE_MS) return true;
+    return now - this.#moved >= HOLD_MS && drawn.some(({ tile }) => tile.level.key === this.level.key);
+  }
+
+  /** Whether all that is drawn is of the view's own level. */
+  #whole(drawn) {
+    return drawn.length > 0 && drawn.every(({ tile }) => tile.level.key === this.level.key);
   }
 
   /** Draw what came: at once where it is urgent or cheap, else some of it together. */
   #arrived() {
     this.#changed = performance.now();
     const wait = this.#painted + TOGETHER_MS - this.#changed;
-    if (!this.slow || this.#motion || !this.#covered || this.tiles.missing === 0 || wait <= 0) this.refresh();
-    else this.#later(wait);
+    if (!this.slow || this.#motion || !this.#covered || this.tiles.missing === 0) this.refresh();
+    else if (this.#holds(this.#changed)) this.#later(SETTLE_MS);
+    else this.#later(Math.max(0, wait));
+  }
+
+  /** Whether a sketch of the view is on the canvas that all its tiles may soon replace at once. */
+  #holds(now) {
+    const sketched = this.#sketched === this.view && this.painter.fine < 1;
+    return sketched && now - this.#moved < HOLD_MS && this.tiles.missing > 0;
   }
 
   #later(milliseconds) {

@@ -45,12 +45,15 @@ void main() {
   value = least + uint(mix(up, down, part.y));
 }`;
 
-/** The second pass: colours. */
-export const COLOURS = `${HEAD}
+/**
+ * The second pass: colours, of `fine` x `fine` values to a pixel. A count that is known when this is compiled halves what
+ * it costs by software.
+ */
+export const coloursOf = (fine) => `${HEAD}
+const int FINE = ${fine};
 uniform usampler2D values;
 uniform sampler2D palette;
 uniform sampler2D cdf;
-uniform int fine;
 uniform float reach; // screen pixels from a value to the next
 uniform int height;
 uniform uint whole;
@@ -131,8 +134,15 @@ vec3 colour(ivec2 place, ivec2 pixel) {
 void main() {
   ivec2 pixel = ivec2(int(gl_FragCoord.x), height - 1 - int(gl_FragCoord.y));
   vec3 sum = vec3(0.0);
-  for (int row = 0; row < fine; row++) {
-    for (int col = 0; col < fine; col++) sum += colour(pixel * fine + ivec2(col, row), pixel);
+  for (int row = 0; row < FINE; row++) {
+    for (int col = 0; col < FINE; col++) sum += colour(pixel * FINE + ivec2(col, row), pixel);
   }
-  shown = vec4(sum / (255.0 * float(fine * fine)), 1.0);
+  shown = vec4(sum / (255.0 * float(FINE * FINE)), 1.0);
 }`;
+
+/** A picture of fewer pixels stretched over the screen; much faster by software than to blit it. */
+export const STRETCHED = `${HEAD}
+uniform sampler2D picture;
+uniform vec2 size; // of the screen
+out vec4 shown;
+void main() { shown = texture(picture, gl_FragCoord.xy / size); }`;

@@ -6,7 +6,7 @@
 import { NONE } from "../data/encoding.js";
 import { changes, drawnNow, grown, shared } from "./changes.js";
 import { CDF_STEPS } from "./contrast.js";
-import { COLOURS, CORNERS, VALUES } from "./shaders.js";
+import { coloursOf, CORNERS, STRETCHED, VALUES } from "./shaders.js";
 import { STEPS } from "./palettes.js";
 
 const TEXTURES = 400; // tiles kept on the GPU, 256 KiB each
@@ -15,6 +15,7 @@ const TELLING = 1 / 20; // a share of the values of a picture from which on the 
 
 export class WebGL {
   name = "webgl";
+  #colours = new Map(); // values to a pixel -> program
   #textures = new Map(); // tile -> texture, least recently drawn first
   #buffers = new Map(); // fine -> {texture, framebuffer, width, height, entries} of values
   #buffer = null; // that of the last picture
@@ -32,7 +33,7 @@ export class WebGL {
     if (!gl) throw new Error("This browser has no WebGL2.");
     this.gl = gl;
     this.values = program(gl, CORNERS, VALUES);
-    this.colours = program(gl, CORNERS, COLOURS);
+    this.stretched = program(gl, CORNERS, STRETCHED);
     this.palette = texture(gl);
     this.cdf = texture(gl);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -166,21 +167,34 @@ export class WebGL {
     if (this.#small?.width !== width || this.#small.height !== height)
       this.#small = this.#renewed(this.#small, gl.RGBA8, width, height);
     this.#drawColours(fine, style, this.#small.framebuffer, width, height, [{ left: 0, top: 0, width, height }]);
-    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.#small.framebuffer);
-    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
-    gl.blitFramebuffer(0, 0, width, height, 0, 0, canvas.width, canvas.height, gl.COLOR_BUFFER_BIT, gl.LINEAR);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.viewport(0, 0, canvas.width, canvas.height);
+    gl.useProgram(this.stretched.program);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, this.#small.texture);
+    for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER])
+      gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
+    gl.uniform1i(this.stretched.at("picture"), 0);
+    gl.uniform2f(this.stretched.at("size"), canvas.width, canvas.height);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  /** The program of the second pass for so many values to a pixel, compiled when it is first needed. */
+  #coloursOf(pixels) {
+    if (!this.#colours.has(pixels)) this.#colours.set(pixels, program(this.gl, CORNERS, coloursOf(pixels)));
+    return this.#colours.get(pixels);
   }
 
   /** @param {object[]} boxes of values whose colours to draw, and those of their neighbours, on which light falls */
   #drawColours(fine, style, framebuffer, width, height, boxes) {
-    const { gl, colours } = this;
+    const { gl } = this;
+    const colours = this.#coloursOf(Math.max(1, fine));
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, width, height);
     gl.useProgram(colours.program);
-    this.#bindTables(style);
+    this.#bindTables(style, colours);
     const { low, knee, span } = style.contrast;
     const whole = Math.floor(low);
-    gl.uniform1i(colours.at("fine"), Math.max(1, fine));
     gl.uniform1f(colours.at("reach"), 1 / fine);
     gl.uniform1i(colours.at("height"), height);
     gl.uniform1ui(colours.at("whole"), whole);
@@ -203,8 +217,8 @@ export class WebGL {
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  #bindTables(style) {
-    const { gl, colours } = this;
+  #bindTables(style, colours) {
+    const { gl } = this;
     const bind = (unit, name, bound) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_2D, bound);
