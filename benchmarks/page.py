@@ -2,14 +2,18 @@
 
     python benchmarks/page.py             views not asked for before
     python benchmarks/page.py --cold      the first view of all too, kernels compiled again
+    python benchmarks/page.py --gpu-like  Chromium composes its pages by the software GPU too
 
 For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel is the
-view's own, and until nothing is left to improve. The pictures are drawn by software here, as on a machine without GPU.
+view's own and drawn, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and
+of Chromium's drawing (its process `gpu-process`). The pictures are drawn by software here, as on a machine without GPU.
+Of frames it also prints what the page's own script took of each, and how often an empty page gets one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -18,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import psutil
 from playwright.sync_api import sync_playwright
 
 SIZE = {"width": 1280, "height": 800}
@@ -44,30 +49,49 @@ OPENED = """() => {
   const own = (shown ?? []).filter(({ tile }) => tile.level.key === level.key);
   return {
     coarse: points.every((point) => (shown ?? []).some((drawn) => holds(drawn, point))),
-    sharp: points.every((point) => own.some((drawn) => holds(drawn, point))),
+    sharp: !viewer.painter.busy && points.every((point) => own.some((drawn) => holds(drawn, point))),
     idle: canvas.dataset.state === "idle",
   };
 }"""
-WATCH = f"""async () => {{
+WATCH = f"""async (until) => {{
   const began = performance.now();
   const state = {OPENED};
   const times = {{}};
-  while (!times.idle) {{
+  for (;;) {{
     await new Promise((next) => requestAnimationFrame(next));
     const seen = viewer.view === globalThis.before ? {{}} : state();
     for (const name of ["coarse", "sharp", "idle"]) if (seen[name]) times[name] ??= performance.now() - began;
+    if (until in times) break;
   }}
   return times;
 }}"""
 FRAMES = """async () => {
-  const times = [];
+  const { times, script } = { times: [], script: [] };
+  const ask = window.requestAnimationFrame;
+  window.requestAnimationFrame = (draw) => ask((now) => {
+    const began = performance.now();
+    draw(now);
+    script.push(performance.now() - began);
+  });
   const end = performance.now() + 4000;
   viewer.dive(-1.6);
   for (let now = 0; now < end; ) {
-    now = await new Promise((next) => requestAnimationFrame(next));
+    now = await new Promise((next) => ask(next));
     times.push(now);
   }
   viewer.stop();
+  window.requestAnimationFrame = ask;
+  return [times.slice(1).map((now, at) => now - times[at]), script];
+}"""
+EMPTY = """async () => {
+  const times = [];
+  const gl = document.body.appendChild(document.createElement("canvas")).getContext("webgl2");
+  [gl.canvas.width, gl.canvas.height] = [innerWidth, innerHeight];
+  for (const end = performance.now() + 2000; (times.at(-1) ?? 0) < end; ) {
+    times.push(await new Promise((next) => requestAnimationFrame(next)));
+    gl.clearColor(times.length % 2, 0, 0, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+  }
   return times.slice(1).map((now, at) => now - times[at]);
 }"""
 
@@ -76,7 +100,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cold", action="store_true", help="compile kernels again, and time the first view of all")
+    parser.add_argument("--gpu-like", action="store_true", help="have Chromium compose pages by its software GPU")
     options = parser.parse_args()
+    flags = ["--enable-unsafe-swiftshader", *(["--use-angle=swiftshader"] if options.gpu_like else [])]
     with tempfile.TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder} if options.cold else {}
         began = time.perf_counter()
@@ -85,16 +111,32 @@ def main() -> None:
             address = next(line.split()[-1] for line in server.stdout if line.startswith("Viewer"))
             print(f"server ready after {time.perf_counter() - began:.1f} s")
             try:
-                measure(address)
+                measure(address, flags, psutil.Process(server.pid))
             finally:
                 server.terminate()
 
 
-def measure(address: str) -> None:
+def spent(server: psutil.Process) -> tuple[float, float]:
+    """Return the seconds of CPU of the server, and of what draws for Chromium."""
+    drawing = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "--type=gpu-process" in process.cmdline():
+                drawing += sum(process.cpu_times()[:2])
+    return sum(server.cpu_times()[:2]), drawing
+
+
+def frames_of(milliseconds: list[float]) -> str:
+    """Return their median, and what 95 % come within."""
+    late = sorted(milliseconds)[int(0.95 * len(milliseconds))]
+    return f"{statistics.median(milliseconds):.0f} ms, 95 % within {late:.0f} ms"
+
+
+def measure(address: str, flags: list[str], server: psutil.Process) -> None:
     """Print the times of every place, and of frames."""
-    software = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=software)
+        arguments = ["--no-sandbox", *flags]
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         page = chromium.new_page(viewport=SIZE)
         began = time.perf_counter()
         page.goto(address)
@@ -104,19 +146,26 @@ def measure(address: str) -> None:
         while not page.evaluate(f"() => ({OPENED})().idle"):
             page.wait_for_timeout(20)
         print(f"page opened: coarse after {coarse:.1f} s, complete after {time.perf_counter() - began:.1f} s")
-        print(f"{'milliseconds':20}{'coarse':>8}{'sharp':>8}{'complete':>10}")
+        print(f"{'milliseconds':20}{'coarse':>8}{'sharp':>8}{'complete':>10}   CPU s: server, drawing")
         for name, link in PLACES.items():
             page.evaluate("() => { globalThis.before = viewer.view; }")
             page.evaluate(f"() => {{ location.hash = {link!r}; }}")
-            times = page.evaluate(WATCH)
-            print(f"{name:20}{times['coarse']:8.0f}{times['sharp']:8.0f}{times['idle']:10.0f}", flush=True)
+            before = spent(server)
+            times = page.evaluate(WATCH, "sharp")
+            shares = [after - earlier for earlier, after in zip(before, spent(server), strict=True)]
+            began = time.perf_counter()
+            page.wait_for_selector("canvas[data-state=idle]", timeout=600_000)
+            complete = times["sharp"] + 1000 * (time.perf_counter() - began)
+            columns = f"{times['coarse']:8.0f}{times['sharp']:8.0f}{complete:10.0f}"
+            print(f"{name:20}{columns}{shares[0]:11.2f}{shares[1]:10.2f}", flush=True)
         for name in ("whole set", "seahorse tails", "sea horses' end"):
             page.evaluate(f"() => {{ location.hash = {PLACES[name]!r}; }}")
             page.wait_for_timeout(100)
             page.wait_for_selector("canvas[data-state=idle]", timeout=600_000)
-            frames = sorted(page.evaluate(FRAMES))
-            typical, late = statistics.median(frames), frames[int(0.95 * len(frames))]
-            print(f"diving from {name}: a frame every {typical:.0f} ms, 95 % within {late:.0f} ms")
+            frames, script = page.evaluate(FRAMES)
+            print(f"diving from {name}: a frame every {frames_of(frames)}; script {frames_of(script)}", flush=True)
+        empty = chromium.new_page(viewport=SIZE)
+        print(f"a page with nothing but an empty canvas: a frame every {frames_of(empty.evaluate(EMPTY))}")
         chromium.close()
 
 

@@ -27,14 +27,17 @@ export class Demand {
    *
    * @param {{width: number, height: number}} screen
    * @param {number[]} at screen pixels from the middle, of what matters most
-   * @param {boolean} moving then nothing is asked for that a moment later would be of no use
+   * @param {{sketched: boolean} | null} moving then nothing is asked for that a moment later would be of no use, and where
+   *   all is `sketched`, at a quarter of the screen's resolution, nothing that is finer
    */
   requests(view, screen, at, tiles, moving) {
     this.#view = view;
     const level = this.source.level(view);
     const own = tilesInSight(view, level, screen, at);
-    const first = previews(view, level, screen, at, this.source, tiles, this.expected > SLOW_MS);
+    const sketched = moving?.sketched;
+    const first = previews(view, level, screen, at, this.source, tiles, sketched || this.expected > SLOW_MS);
     this.sketches = first;
+    if (sketched) return first;
     if (moving) return [...first, ...own];
     this.source.prepare(view, this.field);
     if (!own.every(({ key }) => tiles.get(key))) return [...first, ...own];

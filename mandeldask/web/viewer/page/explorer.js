@@ -155,7 +155,8 @@ export class Explorer {
     const { canvas, view, tiles } = this;
     if (!this.#motion || now - this.#asked > ASK_EVERY_MS) {
       this.#asked = now;
-      tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, this.#motion !== null));
+      const moving = this.#motion ? { sketched: this.slow && this.#least === 1 / 4 } : null;
+      tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, moving));
     }
     const { busy } = this.painter;
     const held = !busy && this.#holds(now);
@@ -199,10 +200,14 @@ export class Explorer {
 
   /** Values to a screen pixel: 1, or less while things change on a machine that cannot draw so many in time. */
   #part(drawn, now) {
-    const { cost } = this.painter;
     if (!this.slow) return 1;
     if (!this.#motion && now - this.#moved >= SETTLE_MS && (this.#ready(drawn, now) || this.#whole(drawn))) return 1;
-    return cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
+    return this.#least;
+  }
+
+  /** Values to a screen pixel that can be drawn in time. */
+  get #least() {
+    return this.painter.cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
   }
 
   /** Whether there is nothing better to draw soon. */
