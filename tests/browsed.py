@@ -25,7 +25,9 @@ FIELD = xr.Dataset(
 WAVES = RANDOM.normal(0, 1, (600, 700)) + 1j * RANDOM.normal(0, 1, (600, 700))
 PARTS = np.zeros((500, 600), [("height", ">f4"), ("label", "S4"), ("count", "i2")])
 PARTS["height"], PARTS["count"], PARTS["label"] = RANDOM.normal(0, 1, PARTS.shape), np.arange(600), b"ab"
+CUTOUT = np.dstack([PHOTO[:500, :600], np.where(np.add.outer(np.arange(500), np.arange(600)) % 7, 255, 0)]).astype("u1")
 TREES = {
+    "cutout": CUTOUT,
     "waves": WAVES,
     "parts": PARTS,
     "points": PARTS[0],

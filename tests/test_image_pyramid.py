@@ -124,3 +124,10 @@ def test_viewers_find_the_plane_whatever_its_axes_are_called(zarr_format, image)
     with xr.open_datatree(store, engine="zarr", zarr_format=zarr_format) as opened:
         np.testing.assert_array_equal(opened["1/height"].coords["lat"], tree["1/lat"])
         assert opened["1/height"].coords["lat"].dims == ("y",)
+
+
+@pytest.mark.parametrize(("dtype", "label", "active"), [("u1", "alpha", False), ("u2", "c 3", True)])
+def test_the_opacity_of_a_picture_is_no_fourth_colour(dtype, label, active):
+    tree = md.pyramid(np.zeros((64, 60, 4), dtype))
+    channel = tree.attrs["zarr_v3"]["ome"]["omero"]["channels"][3]
+    assert (channel["label"], channel["active"]) == (label, active)

@@ -32,6 +32,9 @@ MOST_CHANNELS: Final = 16
 COLORS: Final = ("FF0000", "00FF00", "0000FF", "FFFFFF", "00FFFF", "FF00FF", "FFFF00", "FF8000")
 """Colours of channels, in order; those of a picture first."""
 
+_ALPHA, _RGBA = 3, ("c", "rgba")
+"""Which channel of a picture in colour is its opacity, and what the axis of its channels is called."""
+
 _HEXADECIMAL = re.compile(r"[0-9A-F]{6}", re.IGNORECASE)
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
@@ -68,14 +71,22 @@ def channels_of(
     if axis is None:
         return [Channel(name, *_limits(levels, finest, coarsest, {}))]
     known = [(said or {}).get(at, {}) for at in range(count)]
+    alpha = _ALPHA if _is_rgba(levels, axis, finest.dtype) and not any(known) else None
     return [
         Channel(
-            str(known[at].get("label") or f"{levels.dims[axis]} {at}"),
+            "alpha" if at == alpha else str(known[at].get("label") or f"{levels.dims[axis]} {at}"),
             *_limits(levels, finest, coarsest, {axis: at}),
             _color(known[at].get("color")) or COLORS[at % len(COLORS)],
+            active=at != alpha,  # viewers would add it as a fourth colour
         )
         for at in range(count)
     ]
+
+
+def _is_rgba(levels: ImageLevels, axis: int, dtype: np.dtype[Any]) -> bool:
+    """Return whether an array is (..., rows, columns, 4) bytes: a picture whose last channel is opacity."""
+    is_last = levels.order[axis] == len(levels.order) - 1
+    return is_last and levels.shape[axis] == _ALPHA + 1 and dtype == np.uint8 and levels.dims[axis] in _RGBA
 
 
 def _color(text: Any) -> str | None:

@@ -94,7 +94,7 @@ def tree_of_levels(
         Wraps the Halvings of the array so that they keep their results.
     """
     image = given.transpose(*(given.dims[axis] for axis in found.order))
-    levels = replace(found, order=tuple(range(image.ndim)), **_placed(image, found.dims))
+    levels = replace(found, **_placed(image, found.dims))
     if not {"y", "x"} & set(image.coords):
         levels = levels.for_viewers()
     image = _renamed(image, levels.dims)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from zarr.codecs import BloscCodec, ZstdCodec
 
-from browsed import DEEP, FIELD, HEIGHT, LABELS, PARTS, PHOTO, TREES, WAVES
+from browsed import CUTOUT, DEEP, FIELD, HEIGHT, LABELS, PARTS, PHOTO, TREES, WAVES
 from browsing import SIZE, expected, mapped, pixels, shown
 from viewing import until
 from web_server import serving
@@ -22,6 +22,25 @@ def test_a_picture_in_colour_is_its_own_pixels(tab, server):
     seen = pixels(tab)
     opaque = np.dstack([PHOTO, np.full(PHOTO.shape[:2], 255, np.uint8)])
     np.testing.assert_array_equal(seen, expected(opaque, seen, 500, 600))
+    shown(tab, server, "cutout", x=300, y=250, scale=1)
+    seen = pixels(tab)
+    clear = np.where(CUTOUT[..., 3:] > 0, CUTOUT, 0)
+    np.testing.assert_array_equal(seen, expected(clear, seen, 300, 250))
+
+
+def test_limits_are_percentiles_of_what_is_seen(tab, server):
+    shown(tab, server, "field/height", x=450, y=900, scale=1, time=2)
+    tab.get_by_label("Percent left out").fill("5")
+    tab.get_by_label("Percent left out").press("Enter")
+    until(tab, "location.hash.includes('ch0=-1')")
+    low, high = (float(tab.get_by_label(name).input_value()) for name in ("Black", "White"))
+    np.testing.assert_allclose([low, high], [-1.645, 1.645], atol=0.1)  # of a normal distribution
+    tab.get_by_role("button", name="Full range").click()
+    until(tab, "location.hash.includes('ch0=-4') || location.hash.includes('ch0=-5')")
+    assert tab.locator("canvas.histogram").evaluate(
+        "(it) => it.getContext('2d').getImageData(0, 0, it.width, it.height).data.some((byte) => byte > 0)"
+    )
+    assert tab.locator(".scalebar, .scale-bar").first.inner_text()
 
 
 def test_values_go_through_the_chosen_limits_and_colours(tab, server):

@@ -74,6 +74,8 @@ def opened(source: Source) -> Node:
         mode = _sixteen(source, image) or _mode(image)
         attrs = attributes((name, _number(value)) for name, value in image.info.items() if name in _KEPT)
         attrs |= {"format": image.format}
+        if mode == "CMYK":  # whose fourth channel is no opacity
+            attrs["channels"] = [{"label": ink} for ink in ("cyan", "magenta", "yellow", "black")]
     dtype, samples = ("u2", _png_samples(source)) if mode == "16" else (_MODES | _WIDE_MODES)[mode]
     page = (height, width, *((samples,) if samples else ()))
     dims = ("y", "x", *(("c",) if samples else ()))

@@ -129,12 +129,14 @@ async function firstLook(picture, part) {
   const channels = [];
   for (let index = 0; index < picture.channels; index++) {
     const { label, color, active, window: limits } = said?.[index] ?? {};
+    const alpha = said ? label === "alpha" : picture.rgba && index === 3;
     const found = limits ? { low: limits.start, high: limits.end } : await firstLimits(picture, at, index, part);
     const colour = color && picture.channels > 1 ? color : (["FF0000", "00FF00", "0000FF"][index] ?? "FFFFFF");
     channels.push({
-      label: label ?? `Channel ${index}`,
+      label: label ?? (alpha ? "alpha" : `Channel ${index}`),
       color: colour,
-      active: active ?? true,
+      active: alpha || (active ?? true),
+      alpha,
       low: found.low,
       high: found.high,
       map: mapOf(picture, part),

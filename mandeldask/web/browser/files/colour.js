@@ -55,6 +55,12 @@ export function paintChannel(pixels, values, { low, high, color, missing }) {
   }
 }
 
+/** Make what is drawn as opaque as a channel says. */
+export function paintAlpha(pixels, values, { low, high }) {
+  const factor = factorOf(low, high);
+  for (let at = 0; at < values.length; at++) pixels[4 * at + 3] = step(values[at], low, factor);
+}
+
 /** Draw labels: every number has a colour of its own, 0 none. */
 export function paintLabels(pixels, values, { missing }) {
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {

@@ -1,6 +1,6 @@
 /** An image on the page: levels drawn where they are seen, with what the panel says. */
 
-import { paintChannel, paintLabels, paintMap } from "./colour.js";
+import { paintAlpha, paintChannel, paintLabels, paintMap } from "./colour.js";
 import { Tiles } from "./tiles.js";
 import { Viewport } from "./viewport.js";
 
@@ -136,6 +136,7 @@ export class ImageView {
   #paint(pixels, values, channel) {
     const { missing } = this.picture;
     if (this.look.mode === "labels") paintLabels(pixels, values, { missing });
+    else if (this.look.mode === "channels" && channel.alpha) paintAlpha(pixels, values, channel);
     else if (this.look.mode === "channels") paintChannel(pixels, values, { ...channel, missing });
     else paintMap(pixels, values, { ...channel, missing });
   }

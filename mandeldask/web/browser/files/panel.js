@@ -192,9 +192,15 @@ function limitControls(view, channel, index, update) {
     update();
   }
   const samples = () => samplesOf(view.seen(index), view.picture.missing);
+  const cut = element("input", { type: "number", min: 0, max: 49, step: "any", value: 0.5, change: fit });
+  function fit() {
+    const percent = Math.min(49, Math.max(0, Number(cut.value) || 0));
+    cut.value = percent;
+    set(limitsOf(samples(), percent / 100));
+  }
   const auto = element(
     "button",
-    { type: "button", title: "All but 0.5 % at each end of what is seen", click: () => set(limitsOf(samples())) },
+    { type: "button", title: "Leave out so many percent of what is seen at each end", click: fit },
     "Auto",
   );
   const whole = element(
@@ -213,7 +219,7 @@ function limitControls(view, channel, index, update) {
   return [
     histogram,
     element("div", { class: "line limits" }, low, high),
-    element("div", { class: "line" }, auto, whole),
+    element("div", { class: "line" }, auto, labelled("Percent left out", cut), whole),
   ];
 }
 

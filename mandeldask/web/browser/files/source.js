@@ -75,7 +75,10 @@ export async function openImage(server, zarr, levels, coarsest = false) {
   const space = trailing ? [last - 2, last - 1] : [last - 1, last];
   const named = dims.findIndex((dim, axis) => CHANNELS.has(dim) && !space.includes(axis));
   const channel = trailing ? last : named;
-  return new Picture(found, space, channel >= 0 && finest.shape[channel] <= MANY ? channel : -1);
+  const picture = new Picture(found, space, channel >= 0 && finest.shape[channel] <= MANY ? channel : -1);
+  const four = trailing && finest.shape[last] === 4 && finest.dtype === "uint8" && !finest.attrs.channels;
+  picture.rgba = four && /^(c|rgba|.*\d)$/.test(dims[last]);
+  return picture;
 }
 
 /** An image: levels of an array, two of whose axes are seen, one of which may be channels, and the others chosen. */
@@ -99,6 +102,7 @@ class Picture {
     this.steps = transforms.find((each) => each.type === "scale")?.scale ?? dims.map(() => 1);
     this.starts = transforms.find((each) => each.type === "translation")?.translation ?? dims.map(() => 0);
     this.missing = missingValue(this.attrs);
+    this.rgba = false; // whether the fourth channel is opacity, for all that the array says
   }
 
   get height() {
