@@ -142,6 +142,8 @@ def export(  # noqa: PLR0913  the public names of an export
         If the tree is of no known kind.
     RuntimeError
         If chunks are not where they were written to.
+    ConnectionError
+        If the executor gives its work up, as when a scheduler ends.
     ModuleNotFoundError
         If the package for a URL, or zarrs where zarr's configuration names it, is missing; the message names the extra.
 

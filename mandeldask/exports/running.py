@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import time
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ def write_all(
             pace = Pace()
             workers = ahead // AHEAD
             for future in _completed(pool, _batches(pending, part, pace, workers), ahead):
-                seconds, written = future.result()
+                seconds, written = _result(future)
                 pace.seen(written.chunks, seconds)
                 report(written)
         except BaseException:
@@ -110,7 +110,7 @@ def _sampled(
     for unfinished in pending:
         count = sum(len(missing) for _, missing in unfinished.items(part))
         chosen = list(islice(unfinished.items(part), 0, None, max(1, count // SAMPLE)))[:SAMPLE]
-        ended = [future.result() for future in [_submit(pool, unfinished.job, [item]) for item in chosen]]
+        ended = [_result(future) for future in [_submit(pool, unfinished.job, [item]) for item in chosen]]
         for item, (_, written) in zip(chosen, ended, strict=True):
             unfinished.done(item)
             report(written)
@@ -152,6 +152,15 @@ def _completed(
     finally:
         for future in pending:
             future.cancel()
+
+
+def _result(future: Future[tuple[float, Written]]) -> tuple[float, Written]:
+    """Return what a batch wrote; raise ConnectionError if its executor gave it up, as when a scheduler is lost."""
+    try:
+        return future.result()
+    except CancelledError as error:
+        msg = "the executor gave its work up, as when a scheduler ends: export again, and it goes on where it was"
+        raise ConnectionError(msg) from error
 
 
 def _submit(pool: Executor, job: Job, items: list[Item]) -> Future[tuple[float, Written]]:

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +174,19 @@ def test_processes_share_a_target(tmp_path):
         written = md.export(tree, tmp_path / "out.zarr", executor=pool)
     assert written.written == written.chunks
     assert md.verify(tmp_path / "out.zarr", sample=None).ok
+
+
+def test_an_executor_that_gives_its_work_up_is_named(tree, tmp_path):
+    class Lost(Executor):
+        def submit(self, *_, **__):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    with pytest.raises(ConnectionError, match="gave its work up"):
+        md.export(tree, tmp_path / "out.zarr", levels=[5], executor=Lost())
+    assert md.export(tree, tmp_path / "out.zarr", levels=[5]).complete
 
 
 def test_a_relative_path_is_one_place_for_all_workers(tmp_path, monkeypatch):
