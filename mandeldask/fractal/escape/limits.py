@@ -12,7 +12,7 @@ FINEST_DIRECT = 2.0**-80
 """Finest spacing for stages that iterate z^2 + c itself: below, the double-double centres of blocks coincide."""
 
 FINEST_LONG_FLOAT64 = 2.0**-64
-"""Finest spacing for long float64 orbits that only count: at 2^-78, after 7,800 iterations, 65 % remain unproven."""
+"""Finest spacing for long float64 orbits: at 2^-78, after 7,800 iterations, 65 % remain unproven."""
 
 FINEST_MULTI_DOUBLE = 2.0**-52
 """Finest spacing at which any number of pixels is iterated in double-double: below, a reference orbit costs less."""

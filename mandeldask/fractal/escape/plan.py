@@ -235,8 +235,7 @@ _STAGES = (
     Stage(
         "float64",
         "direct.float64_stage:answer_in_float64",
-        longer_than(limits.EARLY_ITERATIONS)
-        & ((COUNTS & spacing_from(limits.FINEST_LONG_FLOAT64)) | (FIELDS & spacing_from(limits.FINEST_DIRECT))),
+        longer_than(limits.EARLY_ITERATIONS) & spacing_from(limits.FINEST_LONG_FLOAT64),
         "longer orbits, by the same lanes",
         "exactness.md#lemma-5",
         (3e-9, 6e-9),

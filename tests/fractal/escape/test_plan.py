@@ -51,7 +51,7 @@ def tried(now):
 def test_what_runs_at_a_spacing():
     assert tried(situation(2.0**-20)) == [name for name in NAMES if name not in {"far out", "exterior fields"}]
     assert tried(situation(2.0**-70, fields=True)) == [
-        *("quad-tree", "exterior fields", "float64, early", "float64"),
+        *("quad-tree", "exterior fields", "float64, early"),
         *("minibrot", "perturbation", "perturbation, double-double", "exact"),
     ]
     assert tried(situation(2.0**-100)) == [

@@ -19,6 +19,7 @@ from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.bla import BASE, longest_skip
 from mandeldask.fractal.escape.perturbation.delta_edge import decide_at_edge
+from mandeldask.fractal.escape.perturbation.delta_slope import grow_slope_error, slope_step_without_bound
 from mandeldask.fractal.escape.perturbation.delta_step import (
     CIRCLE,
     DC_X,
@@ -255,13 +256,14 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
     """
     last = orbit_x.size - 1
     start, end = m, m
-    a_most, b_most = 1.0, 0.0
+    a_most, b_most, bent = 1.0, 0.0, 0.0
     while end < last and 2.0**-90 < most < 2.0**90:
         modulus = np.sqrt(orbit_x[end] ** 2 + orbit_y[end] ** 2)
         size = scale * most
         if size > _SAFE * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < TINY_EXPONENT):
             break
         growth = 2.0 * (modulus + size) * (1.0 + 2.0**-40)
+        bent += 2.0 * scale * a_most / growth
         a_most, b_most = growth * a_most, growth * b_most + 1.0 + 2.0**-40
         most = ((2.0 * modulus + size) * most + dc_size) * (1.0 + 2.0**-40)
         end += 1
@@ -270,10 +272,12 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
     if end == start:
         return m, most
     if fields is not None:
-        for k in range(start, end):
-            _step(w, count, orbit_x[k], orbit_y[k], scale, dc_scale, dc_size, spacing, bound, fields)
-        return end, most
+        grow_slope_error(w, count, a_most, b_most, bent, end - start, dc_size, spacing, bound)
     grow_error(w, count, a_most, b_most, end - start + 1, dc_size, bound)
+    if fields is not None:
+        for k in range(start, end):
+            slope_step_without_bound(w, count, orbit_x[k], orbit_y[k], scale, dc_scale, spacing)
+        return end, most
     while m + 1 < end:
         two_steps_without_bound(w, count, orbit_x[m], orbit_y[m], orbit_x[m + 1], orbit_y[m + 1], scale, dc_scale)
         m += 2
