@@ -5,7 +5,7 @@
     python benchmarks/page.py --gpu-like  Chromium composes its pages by the software GPU too
 
 For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel is the
-view's own and drawn, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and
+view's own, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and
 of Chromium's drawing (its process `gpu-process`). The pictures are drawn by software here, as on a machine without GPU.
 Of frames it also prints what the page's own script took of each, and how often an empty page gets one.
 """
@@ -49,7 +49,7 @@ OPENED = """() => {
   const own = (shown ?? []).filter(({ tile }) => tile.level.key === level.key);
   return {
     coarse: points.every((point) => (shown ?? []).some((drawn) => holds(drawn, point))),
-    sharp: !viewer.painter.busy && points.every((point) => own.some((drawn) => holds(drawn, point))),
+    sharp: points.every((point) => own.some((drawn) => holds(drawn, point))),
     idle: canvas.dataset.state === "idle",
   };
 }"""
