@@ -33,6 +33,20 @@ for step in json.loads(sys.argv[1]):
 """
 
 
+PATHS = {
+    "mandeldask.create_app()": {"dask.array", "numba", "distributed", "matplotlib", "PIL"},
+    "mandeldask.window('0', '4', (8, 8), chunks=None).iterations.values": {"dask.array", "dask.base", "starlette"},
+}
+"""What fresh interpreters do, and which modules are not loaded by then: dask's arrays take 0.4 s, with numba 0.7."""
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_load_what_they_need(path):
+    program = f"import json, sys, mandeldask; {path}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not PATHS[path] & set(json.loads(done.stdout))
+
+
 @pytest.fixture(scope="module")
 def loaded():
     """The top-level packages that a fresh interpreter has loaded after each step."""

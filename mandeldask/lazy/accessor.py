@@ -15,7 +15,6 @@ from mandeldask.lazy.metadata import attributes_of, describing, pyramid_of
 from mandeldask.lazy.plot import PlotAccessor
 from mandeldask.lazy.progress import reporting
 from mandeldask.lazy.selection import selected
-from mandeldask.lazy.threads import stoppable_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,6 +142,8 @@ class DataArrayAccessor:
         MemoryError
             If the pixels do not fit into memory: select a window first.
         """
+        from mandeldask.lazy.threads import stoppable_threads  # noqa: PLC0415  dask only when it may compute
+
         label = f"{' x '.join(map(str, self.array.shape))} pixels"
         with reporting(label, progress=progress) as report, stoppable_threads(report):
             return self.array.compute()

@@ -10,8 +10,8 @@ import xarray as xr
 from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.chunking import DIMS
 from mandeldask.lazy.cutting import windows_of
+from mandeldask.lazy.guarded import GuardedArray
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
-from mandeldask.lazy.memory import GuardedArray
 from mandeldask.lazy.metadata import describing, pyramid_of
 from mandeldask.lazy.selection import selected
 from mandeldask.lazy.variable import PixelVariable

@@ -219,7 +219,7 @@ def grid_coordinates(grid: Grid, variable: str = "c") -> xr.Coordinates:
     indexes = {"y": PixelIndex(grid.im, "y"), "x": PixelIndex(grid.re, "x")}
     variables: dict[Any, xr.Variable] = {}
     for dim, index in indexes.items():
-        bare = xr.Variable((dim,), np.empty(0), axis_attributes(dim, variable))
+        bare = xr.Variable((dim,), np.empty(0), axis_attributes(dim, variable), fastpath=True)
         variables |= index.create_variables({dim: bare})
     return xr.Coordinates(variables, indexes)
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dask.base import normalize_token
 from xarray.backends import BackendArray
 
 from mandeldask.cancellation import Cancellation, cancellable
@@ -34,6 +33,7 @@ from mandeldask.internals.xarray_names import (
 )
 from mandeldask.lazy.memory import check_read
 from mandeldask.lazy.reading import from_start, read_outer, read_points
+from mandeldask.lazy.tokens import normalize_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from mandeldask.lazy.blocks import dask_arrays
 from mandeldask.lazy.chunking import DIMS, can_be_listed
 from mandeldask.lazy.index import grid_coordinates
 from mandeldask.lazy.indexing import LazyPixels, PixelArray
@@ -41,6 +40,8 @@ def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[st
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
         encoding = {"chunks": (division.side, division.side)}
     else:
+        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only for what it divides
+
         arrays = dask_arrays(grid, kernel, division.sides, division.tile)
         if division.tile is not None:
             encoding = {"chunks": (division.tile, division.tile)}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dask.base import normalize_token
-
 from mandeldask.fractal.rationals import as_key
 from mandeldask.lazy.cluster_orbits import run_kernel
 from mandeldask.lazy.field_cache import fields
+from mandeldask.lazy.tokens import normalize_token
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from dask.base import normalize_token
 
 from mandeldask.internals.xarray_names import content_of
-from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, blocks_along, dask_arrays
+from mandeldask.lazy.blocks import MAX_BLOCKS, TILESIZE, blocks_along
 from mandeldask.lazy.indexing import pixels_of
 from mandeldask.lazy.memory import MAX_PIXELS, check_read
+from mandeldask.lazy.tokens import normalize_token
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,6 +61,8 @@ class PixelVariable(xr.Variable):
             )
         if math.prod(sides) > MAX_PIXELS:
             return self._unchunked(sides)
+        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only for what it divides
+
         blocks = dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field]
         encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # the chunks of the level
         return self._replace(data=blocks, encoding=encoding)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mandeldask as md
-from mandeldask.lazy.blocks import Blocks
+from mandeldask.lazy.dask_blocks import Blocks
 from mandeldask.lazy.variable import PixelVariable
 from positions import LOG, PositionKernel, position_kernel
 

@@ -11,7 +11,8 @@ import pytest
 
 import mandeldask as md
 from mandeldask.lazy import memory
-from mandeldask.lazy.memory import GuardedArray, check_read, free_bytes
+from mandeldask.lazy.guarded import GuardedArray
+from mandeldask.lazy.memory import check_read, free_bytes
 
 LEVELS = ["0", "20", "41", "42", "43"]
 

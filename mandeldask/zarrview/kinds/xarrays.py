@@ -226,9 +226,8 @@ def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
         return as_it_is(variable.dims, content_of(variable), variable.attrs), False
     if variable.dtype.kind in "Mm" or "_Encoding" in variable.encoding:
         return _encode(variable, name), False
-    empty = xr.Variable(
-        variable.dims, np.empty((0,) * variable.ndim, variable.dtype), variable.attrs, variable.encoding
-    )
+    nothing = np.empty((0,) * variable.ndim, variable.dtype)
+    empty = xr.Variable(variable.dims, nothing, variable.attrs, variable.encoding, fastpath=True)  # without dask
     like = _encode(empty, name)
     if _PACKING & variable.encoding.keys() or like.dtype != variable.dtype:
         return like, True
