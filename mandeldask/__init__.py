@@ -60,10 +60,10 @@ _MODULES = {
     "vizarr_url": "mandeldask.web.vizarr",
     "window": "mandeldask.lazy.window",
 }
-"""Where each public name lives; modules are imported when a name is first asked for."""
+"""The module of each public name; a module is imported on the first use of one of its names."""
 
 _SHOWN = {"open_pyramid", "view", "window"}
-"""Names after whose first use notebooks show pyramids and windows compactly."""
+"""Names whose first use makes notebooks show pyramids and windows compactly."""
 
 __all__ = [
     "Pyramid",
@@ -97,9 +97,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(msg)
     module = import_module(_MODULES[name])
     value = getattr(module, name) if hasattr(module, name) else import_module(f"{_MODULES[name]}.{name}")
-    if name in _SHOWN and "IPython" in sys.modules:  # cells show what these return by a picture
+    if name in _SHOWN and "IPython" in sys.modules:  # notebook cells show the results of these as a picture
         import_module("mandeldask.notebook.display").register()
-    globals()[name] = value  # over the submodule of the same name that the import may have bound here
+    globals()[name] = value  # replaces the submodule of the same name, which the import may have bound here
     return value
 
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from mandeldask.cli import main
 
-if __name__ == "__main__":  # processes that are spawned import this module and must not start again
+if __name__ == "__main__":  # spawned processes import this module and must not run the command
     main()

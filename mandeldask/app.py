@@ -1,4 +1,4 @@
-"""Composition: the web application over pyramids, any place by URL, and the server around it."""
+"""Build the web application and the server: pyramids, places by URL, and any other trees."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node, Read
 
 PORT = 8000
-"""Where the server listens by default."""
+"""Default address of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanging:
-    """Reads windows whose kernels share long reference orbits with other processes of this machine."""
+    """Reads windows; their kernels share long reference orbits with other processes of this machine."""
 
     read: Read
-    """Reads them."""
+    """Reads the windows."""
     exchange: Exchange
-    """Where the orbits come from."""
+    """Source of the orbits."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -76,16 +76,16 @@ def create_app(  # noqa: PLR0913  what is served, and how
     tree : Pyramid, DataTree, Dataset, DataArray, array, table, or Mapping of str to such, optional
         What to serve; the default Pyramid if None. A Mapping names several trees.
     name : str, optional
-        Name of the tree in URLs, ``/zarr/v3/<name>`` or ``/zarr/v3/<name>.zarr``, where `tree` is a single one. Unless
-        given, ``mandelbrot`` or ``julia`` for a Pyramid, the name that the tree has itself, or ``data``.
+        Name of a single tree in URLs, ``/zarr/v3/<name>`` or ``/zarr/v3/<name>.zarr``. By default ``mandelbrot`` or
+        ``julia`` for a Pyramid, else the name of the tree itself, or ``data``.
     root : any tree, optional
-        A tree that is ``/zarr/v2`` and ``/zarr/v3`` itself, instead of `tree`.
+        A tree to serve as ``/zarr/v2`` and ``/zarr/v3`` itself, instead of `tree`.
     limits : Limits, optional
-        Bounds on the places that may be opened by URL, and on what a chunk of any tree may cost.
+        Limits of the places that clients may open by URL, and of the time for one chunk of any tree.
     places : bool
-        Whether any place may be opened by URL, ``/zarr/v3/at/<spec>.zarr``.
+        Whether clients may open any place by URL, ``/zarr/v3/at/<spec>.zarr``.
     orbits : str or Path, optional
-        Folder in which several processes share long reference orbits; no other user may write there.
+        Folder in which several processes share long reference orbits. Other users must not be able to write to it.
     **settings
         Fields of `mandeldask.web.settings.Settings`: `api_keys`, `api_keys_file`, `allowed_hosts`, `allow_origins`,
         `cache_bytes`, `cache_dir`, `cache_dir_bytes`, `client_seconds`, `codecs`, `threads`,
@@ -94,7 +94,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
     Raises
     ------
     TypeError, ValueError
-        If a tree cannot be served, a setting is out of its range, or a `name` is given for several trees or a root.
+        If a tree cannot be served, a setting is out of its range, or if a `name` is given for several trees or a root.
 
     Examples
     --------
@@ -144,34 +144,34 @@ def serve(  # noqa: PLR0913  the options of a server
     Parameters
     ----------
     tree : any tree, optional
-        As `create_app` takes.
+        As for `create_app`.
     host : str
-        Address to listen at. One that other machines can reach needs an API key, or `public`.
+        Address to listen at. If other machines can reach it, it needs an API key, or `public`.
     port : int, optional
-        Port to listen at; 8000 by default, in the background any free one.
+        Port to listen at; by default 8000, or any free port in the background.
     background : bool
-        Return at once, with a `Handle` that has the URLs and stops the server, and print its link. Safe inside a
-        running event loop. In a notebook, the pages of the Jupyter servers that run here may read from it.
+        Print the link and return at once, with a `Handle` that has the URLs and can stop the server. It works inside a
+        running event loop. In a notebook, the pages of the Jupyter servers of this machine may read from it.
     public : bool
-        Everybody who can reach `host` may read.
+        Let everybody read who can reach `host`.
     workers : int
-        Processes that share the port, long reference orbits, and the cache in `cache_dir`.
+        Number of processes. They share the port, long reference orbits, and the cache in `cache_dir`.
     drain_s : float
-        Seconds that requests in flight are given to finish.
+        Seconds that running requests have to finish.
     connections : int
-        Connections that each process holds; 0 for three quarters of the descriptors that it may open. Beyond, the one
-        that has been idle longest is closed.
+        Limit of connections per process; 0 for three quarters of the file descriptors that it may open. Above the
+        limit, the connection that has been idle for longest is closed.
     started : callable, optional
-        Called with the server's address, such as ``http://127.0.0.1:8000``, once it accepts requests; prints it by
-        default.
+        Called with the server's address, such as ``http://127.0.0.1:8000``, when it accepts requests; by default it
+        is printed.
     warm : bool
-        Make all levels of images from then on, in threads next to the server's, with a bar where there is a terminal.
-        What was made before, and is in `cache_dir`, is not made again.
+        After the start, make all levels of images in additional threads, with a progress bar in terminals. Levels that
+        are in `cache_dir` already are not made again.
     warmed : callable, optional
-        Called with a `mandeldask.warming.Warmed` once they are made.
+        Called with a `mandeldask.warming.Warmed` when they are made.
     **options
-        As `create_app` takes. Unless given, `allowed_hosts` are the loopback names of this machine where `host` is one
-        of these and there is neither a key nor `public`, else all.
+        As for `create_app`. By default `allowed_hosts` are all names; but if `host` is a loopback address and there is
+        neither a key nor `public`, they are the loopback names of this machine.
 
     Returns
     -------
@@ -181,12 +181,12 @@ def serve(  # noqa: PLR0913  the options of a server
     Raises
     ------
     OSError
-        If the port is taken; the message is one line that names a free one.
+        If the port is taken; the message names a free one.
     ValueError
-        If `host` is open to others and there is neither a key nor `public`, or `workers` or `connections` is out of its
-        range, or there is nothing to `warm`.
+        If other machines can reach `host` and there is neither a key nor `public`; if `workers` or `connections` is out
+        of its range; or if there is nothing to `warm`.
     RuntimeError
-        If it is to run in the foreground of a thread whose event loop runs already, as in a notebook.
+        If it would run in the foreground of a thread with a running event loop, as in a notebook.
     """
     guarded = Settings(**{name: options[name] for name in ("api_keys", "api_keys_file") if name in options}).guarded
     check_exposure(host, keys=guarded, public=public)
@@ -225,19 +225,19 @@ def serve(  # noqa: PLR0913  the options of a server
 
 
 def _say_link(address: str) -> None:
-    """Print where a server in the background is: notebooks and terminals make it a link."""
+    """Print the address of a server in the background: notebooks and terminals show it as a link."""
     sys.stdout.write(f"{address}/\n")
     sys.stdout.flush()
 
 
 def _say_where(address: str) -> None:
-    """Print where a server in the foreground is."""
+    """Print the addresses of a server in the foreground."""
     sys.stdout.write(f"Page {address}/, Zarr {address}/zarr/v2 and {address}/zarr/v3. Ctrl-C stops.\n")
     sys.stdout.flush()
 
 
 def _check_keys(settings: Settings, named: Mapping[str, Any]) -> None:
-    """Raise ValueError if a key opens a tree that is not served: a name was mistyped, or a tree forgotten."""
+    """Raise ValueError if a key names a tree that is not served: a name was mistyped, or a tree forgotten."""
     unknown = {tree for key in settings.api_keys for tree in key.trees or ()} - {*named, PLACES}
     if unknown:
         msg = f"an API key opens {min(unknown)!r}, and there is no tree of that name: {', '.join(named) or 'none'}"
@@ -245,14 +245,14 @@ def _check_keys(settings: Settings, named: Mapping[str, Any]) -> None:
 
 
 def _shared_through(folder: str | Path | None) -> Callable[[Node], Node]:
-    """Return what lets the reads of a tree share orbits through `folder`, if there is one."""
+    """Return a function that makes the reads of a tree share orbits through `folder`, if one is given."""
     if folder is None:
         return as_node
     return partial(with_reads, wrap=partial(Exchanging, exchange=Exchange(Path(folder))))
 
 
 def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:
-    """Return the trees that are served by name."""
+    """Return the trees to serve, by name."""
     if root is not None:
         if tree is not None or name is not None:
             msg = "a root is served alone and has no name: give either it or a tree"
@@ -268,7 +268,7 @@ def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:
 
 
 def _name_of(tree: Any) -> str:
-    """Return the name of a tree that was given none."""
+    """Return the default name of a tree."""
     if tree is None or isinstance(tree, Pyramid):
         return kernel_of(tree or Pyramid(), 0).about.name
     own = getattr(tree, "name", None)
@@ -276,5 +276,5 @@ def _name_of(tree: Any) -> str:
 
 
 def _is_several(tree: Any) -> bool:
-    """Whether `tree` names several trees; xarray's own mappings are one tree each."""
+    """Return whether `tree` is a mapping of several trees; xarray's own mappings are one tree each."""
     return isinstance(tree, Mapping) and not isinstance(tree, (xr.Dataset, xr.DataTree))

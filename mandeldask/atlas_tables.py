@@ -1,6 +1,7 @@
-"""The atlas as a tree of tables, to be served next to the set: computed when a column is first read.
+"""The atlas of the Mandelbrot set as a tree of tables, which are computed when a column is first read.
 
-``python -m mandeldask.atlas_tables`` (`make places`) writes the page's list of places, which is the same as the table.
+``python -m mandeldask.atlas_tables`` (`make places`) writes the page's list of places, with the same content as the
+table.
 """
 
 from __future__ import annotations
@@ -28,25 +29,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PERIODS = range(1, 11)
-"""Periods of the components that are listed: 983 of them."""
+"""Periods of the listed components (983 in all)."""
 
 KINDS = ((2, 1), (2, 2), (3, 1), (3, 2), (4, 1), (4, 2), (5, 1), (5, 2), (6, 1), (6, 2))
-"""Preperiods and periods of the Misiurewicz points that are listed: 117 of them."""
+"""Preperiods and periods of the listed Misiurewicz points (117 in all)."""
 
 _PICTURE_DIGITS = 8
-"""Digits of a place past the first one of its picture's width."""
+"""Digits of a place beyond the first digit of its picture's width."""
 
 PLACES = 36
-"""Decimal places of points, whose discs have a radius of 2^-128."""
+"""Decimal places of points; their discs have a radius of 2^-128."""
 
 TEXT = np.dtypes.StringDType()
 
 
 def atlas_tree() -> Group:
-    """Return the tables `nuclei`, `misiurewicz` and `places`, one array a column; nothing of them is computed."""
+    """Return the tables `nuclei`, `misiurewicz` and `places`, with one array per column, without computing them."""
     return Group(
         {name: _table(name, columns) for name, columns in _COLUMNS.items()},
-        {"title": "An atlas of the Mandelbrot set: every point lies in a disc that is proven to hold it"},
+        {"title": "An atlas of the Mandelbrot set: every point lies in a disc that is proven to contain it"},
     )
 
 
@@ -131,7 +132,7 @@ def page_places() -> str:
 
 
 def _rounded(site: atlas.Site) -> tuple[str, ...]:
-    """Return the parts of a place to some digits past those that its picture shows."""
+    """Return the parts of a place, with a few digits more than its picture shows."""
     one = 10 ** max(0, _PICTURE_DIGITS - Decimal(_short(site.width)).adjusted())
     return tuple(as_text(Fraction(round(part * one), one)) for part in site.center)
 

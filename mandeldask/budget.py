@@ -1,7 +1,7 @@
-"""What a computation may cost: callers allow seconds, and kernels state their estimate before they begin.
+"""Time limits of computations: callers allow a number of seconds, and kernels state an estimate before they start.
 
-It lies below every layer and travels in the context, as `cancellation` does and for the same reason: a server must be
-able to bound every call of a kernel, also those through xarray and dask, for every tree.
+Like `cancellation`, this module is below every layer and stores its state in a context variable, for the same reason: a
+server must be able to limit every call of a kernel, also calls through xarray and dask, for every tree.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 COMPILE_S = 60.0
-"""Seconds that a computation may take beyond its limit: the first on a machine compiles its kernels."""
+"""Tolerance in seconds: the first computation on a machine also compiles its kernels."""
 
 LOOK_S = 0.1
-"""Seconds between two looks at what running computations have used."""
+"""Seconds between two checks of running computations."""
 
 
 class BudgetExceeded(Exception):  # noqa: N818  as `Cancelled`
-    """The computation could take longer than allowed, and was not begun; or it did, and was stopped."""
+    """The estimate exceeds the limit, so the computation was not started; or it took longer and was stopped."""
 
 
 class Unfinished(BudgetExceeded):
-    """The computation was stopped at its limit. What was done of it is remembered: begun again, it goes on."""
+    """The computation was stopped at its limit. Its partial results are kept; the next call continues it."""
 
 
 class _Budget:
-    """Seconds that are allowed, those that were spent of them by estimates, and those that were used in fact."""
+    """The allowed seconds, the sum of the estimates, and the seconds used so far."""
 
     __slots__ = ("began", "limit", "passed", "spent", "steps", "used")
 
@@ -50,7 +50,7 @@ _current: ContextVar[_Budget | None] = ContextVar("mandeldask_budget", default=N
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Let the computations inside the block take `seconds` of one core together, by their own estimates."""
+    """Limit all computations inside the block to `seconds` of one core, by their own estimates."""
     token = _current.set(_Budget(seconds))
     try:
         yield
@@ -59,19 +59,19 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def spend(seconds: float, what: str) -> None:
-    """State what a computation may take, before it begins.
+    """Declare the estimated time of a computation before it starts.
 
     Parameters
     ----------
     seconds : float
-        Of one core, at worst.
+        Upper estimate, in seconds of one core.
     what : str
-        What will be computed, for the error.
+        Description of the computation, for the error message.
 
     Raises
     ------
     BudgetExceeded
-        If that is more than is left of the limit of this context; never where none was set.
+        If the estimate is more than the rest of this context's limit. Without a limit never.
 
     Examples
     --------
@@ -94,12 +94,12 @@ def spend(seconds: float, what: str) -> None:
 
 
 def pause(what: str) -> None:
-    """Stop between two steps of a computation that can go on later, if the time of this context's limit has passed.
+    """Stop a resumable computation between two steps if the limit of this context has passed.
 
     Raises
     ------
     Unfinished
-        If a step was done, and no time is left for another; never where no limit was set.
+        If a step was done and no time is left for another. Without a limit never.
     """
     budget = _current.get()
     if budget is None:
@@ -112,19 +112,19 @@ def pause(what: str) -> None:
 
 @contextmanager
 def metered(what: str, stop: Callable[[], object]) -> Iterator[None]:
-    """Hold the block to the limit of this context by the CPU seconds that this thread uses in fact.
+    """Apply the limit of this context to the block, by the CPU seconds that this thread really uses.
 
     Parameters
     ----------
     what : str
-        What is computed, for the error.
+        Description of the computation, for the error message.
     stop : callable
-        Called, from another thread, when the limit is passed; the block should then raise soon.
+        Called from another thread when the limit has passed. The block should then raise an exception soon.
 
     Raises
     ------
     BudgetExceeded
-        If the block was stopped, instead of what it raised.
+        If the block was stopped; it replaces the exception of the block.
     """
     budget = _current.get()
     if budget is None or budget.limit == float("inf"):
@@ -153,19 +153,19 @@ class _Meter:
 
     @property
     def used(self) -> float:
-        """CPU seconds used so far; wall-clock seconds where the system does not measure that."""
+        """CPU seconds used so far; wall-clock seconds if the system does not measure CPU time."""
         return time.clock_gettime(self.clock) - self.began
 
 
 class _Watch:
-    """A thread that looks at running computations while there are any."""
+    """A thread that checks running computations while there are any."""
 
     def __init__(self) -> None:
         self.renew()
         renewed_in_children(self)
 
     def renew(self) -> None:
-        """Begin without computations and without the thread, as a forked child does."""
+        """Reset to no computations and no thread, in a forked child."""
         self._changed = threading.Condition()
         self._meters: set[_Meter] = set()
         self._thread: threading.Thread | None = None
@@ -184,7 +184,7 @@ class _Watch:
         try:
             yield
         finally:
-            with self._changed:  # before the thread ends, whose clock would be gone
+            with self._changed:  # read before the thread ends, since its clock ends with it
                 self._meters.discard(meter)
                 budget.used += meter.used
 

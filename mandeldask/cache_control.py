@@ -1,4 +1,4 @@
-"""What this process keeps for later: how much there is, how much there may be, and forgetting it."""
+"""The caches of this process: show their sizes, limit them, and clear them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import NamedTuple
 from mandeldask.shared_cache import limit_named, named
 
 NAMES = ("orbits", "references", "fields", "image_levels", "blocks")
-"""Caches of a process: reference orbits; these prepared for kernels; fields not asked for yet; parts of image levels,
-for each level number; decoded blocks of files and dask arrays."""
+"""Names of the caches: reference orbits; the same prepared for kernels; fields not read yet; partial results of image
+levels, for each level number; decoded blocks of files and dask arrays."""
 
 
 class Held(NamedTuple):
-    """A cache of this process."""
+    """The size of a cache."""
 
     size: int
-    """Bytes that it holds."""
+    """Bytes in the cache."""
     limit: int
-    """Bytes that it holds at most."""
+    """Greatest number of bytes."""
 
 
 def caches() -> dict[str, Held]:
-    """Return what each cache of this process holds, by name; those that were not needed yet are missing.
+    """Return the size of each cache of this process, by name, without caches that were not needed yet.
 
     Returns
     -------
     dict of str to (int, int)
-        Bytes held, and bytes held at most. "orbits" and "references" always keep the one used last.
+        Bytes in the cache, and the greatest number of bytes. "orbits" and "references" always keep the last used value.
     """
     found = {name: named(name) for name in NAMES}
     return {
@@ -37,7 +37,7 @@ def caches() -> dict[str, Held]:
 
 
 def clear_caches() -> None:
-    """Forget all that this process keeps for later; what is under way goes on. Encoded chunks of views stay.
+    """Clear all caches of this process except encoded chunks of views; running computations continue.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def clear_caches() -> None:
 
 
 def limit_caches(**max_bytes: int) -> None:
-    """Bound the caches of this process, now and for those that are needed later.
+    """Limit the caches of this process, including those that are created later.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def limit_caches(**max_bytes: int) -> None:
     Raises
     ------
     TypeError
-        If there is no cache of a name.
+        If there is no cache of this name.
     ValueError
         If a number is negative.
 

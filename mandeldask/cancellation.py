@@ -1,7 +1,7 @@
-"""Stopping a computation from outside: one flag that kernels look at, carried by the context and not by arguments.
+"""Stop a computation from outside: a flag in a context variable, which kernels check.
 
-It lies below every layer, since a request that is given up (`web`) must reach the kernel (`fractal`) through xarray
-and dask, which pass on no arguments of ours. `contextvars.copy_context().run` carries it into a thread.
+This module is below every layer: the end of a request (`web`) must reach the kernel (`fractal`) through xarray and
+dask, which cannot pass our arguments on. `contextvars.copy_context().run` passes the flag on to a thread.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Cancelled(Exception):  # noqa: N818  named as asyncio and concurrent.futures name theirs
-    """The computation was stopped because no caller waits for it any more."""
+    """The computation was stopped, because no caller waits for it any more."""
 
 
 class Cancellation:
-    """A flag that one thread raises and running kernels see within milliseconds.
+    """A flag that one thread sets and that running kernels see within milliseconds.
 
     Attributes
     ----------
     flag : ndarray of uint8, shape (1,)
-        0, or 1 once cancelled; kernels without the GIL read it in place.
+        0, or 1 after cancellation; kernels read it without the GIL.
     """
 
     __slots__ = ("_callbacks", "flag")
@@ -38,14 +38,14 @@ class Cancellation:
         self._callbacks: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
-        """Ask computations under this flag to stop."""
+        """Stop the computations that check this flag."""
         self.flag[0] = 1
         for callback in tuple(self._callbacks):
             callback()
 
     @contextmanager
     def calling(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Call `callback` if `cancel` is called inside the block: it stops work that has a flag of its own."""
+        """Call `callback` if `cancel` is called inside the block, to stop work that has a flag of its own."""
         self._callbacks.append(callback)
         try:
             if self.cancelled:
@@ -70,13 +70,13 @@ _current: ContextVar[Cancellation | None] = ContextVar("mandeldask_cancellation"
 
 
 def current() -> Cancellation:
-    """Return the Cancellation of this context; if none was set, one that is never cancelled."""
+    """Return the Cancellation of this context; by default one that is never cancelled."""
     return _current.get() or Cancellation()
 
 
 @contextmanager
 def cancellable(cancellation: Cancellation) -> Iterator[Cancellation]:
-    """Let computations inside the block look at `cancellation`."""
+    """Make computations inside the block check `cancellation`."""
     token = _current.set(cancellation)
     try:
         yield cancellation

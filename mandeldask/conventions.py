@@ -1,7 +1,7 @@
-"""Documents of zarr-conventions, from plain values: levels of an image, where they lie, on which map.
+"""Write documents of zarr-conventions: the levels of an image, their position, and their coordinate reference system.
 
-They are for Zarr v3. OME-Zarr 0.4, which is for v2, says that `multiscales` is a list, zarr-conventions that it is an
-object: the two cannot share a place.
+They are for Zarr v3 only: `multiscales` is an object here and a list in OME-Zarr 0.4, which is for v2, so one array
+cannot have both.
 
 Sources: https://github.com/zarr-conventions/multiscales, https://github.com/zarr-conventions/spatial,
 https://github.com/zarr-conventions/proj.
@@ -48,7 +48,7 @@ CONVENTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A level in the plane, for the conventions `multiscales` and `spatial`."""
+    """A level and its position in the plane, for the conventions `multiscales` and `spatial`."""
 
     asset: str
     """Path of its group."""
@@ -57,9 +57,9 @@ class Placed:
     transform: tuple[float, float, float, float, float, float]
     """(a, b, c, d, e, f) with x = a * column + b * row + c and y = d * column + e * row + f."""
     factor: tuple[float, float] = (1.0, 1.0)
-    """Rows and columns of the level before it to one of this level."""
+    """Rows and columns of the previous level per row and column of this level."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """Where its first pixel lies in pixels of the level before it."""
+    """Position of its first pixel, in pixels of the previous level."""
 
 
 def spatial(
@@ -75,13 +75,13 @@ def spatial(
     Parameters
     ----------
     levels : sequence of Placed
-        The finest first; each is derived from the one before it.
+        Levels, finest first; each is derived from the previous one.
     dims : pair of str
         The dimensions of rows and columns.
     method : str
-        How a level was made from the one before it.
+        Method by which a level was made from the previous one.
     bounds : four floats, optional
-        The least x and y and the greatest; by default those of the corners of the finest level.
+        Smallest x and y, then greatest x and y; by default those of the finest level's corners.
     crs : str
         Code of the coordinate reference system, such as "EPSG:32633".
     """
@@ -108,7 +108,7 @@ def _layout(level: Placed, finer: Placed | None) -> dict[str, Any]:
 
 
 def _bounds(level: Placed) -> tuple[float, float, float, float]:
-    """Return the least x and y and the greatest of a level's corners."""
+    """Return the smallest x and y, then the greatest x and y of a level's corners."""
     a, b, c, d, e, f = level.transform
     height, width = level.shape
     corners = [(col * a + row * b + c, col * d + row * e + f) for row in (0, height) for col in (0, width)]

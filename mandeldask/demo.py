@@ -1,6 +1,6 @@
-"""A tree to try clients with: images, cubes, tables, text, times and the Mandelbrot set, computed when they are read.
+"""A demo tree for trying clients: images, cubes, tables, text, times and the Mandelbrot set, computed when read.
 
-Names, shapes and types are those of the example tree of the Tiled documentation; its images are pictures of the set.
+Names, shapes and types are those of the example tree in the Tiled documentation; the images show the Mandelbrot set.
 https://blueskyproject.io/tiled/
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Read
 
 TICK_S = 3
-"""Seconds after which `dynamic` counts on."""
+"""Seconds after which `dynamic` changes."""
 
 MAXITER = 255
 """Greatest escape count of the pictures."""
@@ -46,7 +46,7 @@ class Pictured:
     shape: tuple[int, int]
     """Height and width, in pixels."""
     least: int = 0
-    """Counts below are shown as 0."""
+    """Smaller counts are shown as 0."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -73,7 +73,7 @@ class Capped:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Reads windows of the complex numbers that the pixels of a picture are."""
+    """Reads windows of the positions of a picture's pixels, as complex numbers."""
 
     shape: tuple[int, int]
     """Height and width, in pixels."""
@@ -89,7 +89,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Reads windows of an array in which every element is its own number, in C order."""
+    """Reads windows of an array whose elements are their own index in C order."""
 
     shape: tuple[int, ...]
     """Elements along each dimension."""
@@ -104,26 +104,26 @@ class Counted:
 
 
 def ticks() -> int:
-    """Return how many times `dynamic` has counted, since 1970."""
+    """Return the current value of `dynamic`: the number of changes since 1970."""
     return int(time.time()) // TICK_S
 
 
 def _ticking(window: tuple[slice, ...]) -> NDArray[Any]:
-    """Return elements that all are the count of now."""
+    """Return elements that all have the current value."""
     return np.full(tuple(span.stop - span.start for span in window), float(ticks()))
 
 
 def _never() -> None:
-    """Return that nothing is known of the next value, so that none is kept."""
+    """Return None: the version is unknown, so no chunk is cached."""
     return
 
 
 def demo_tree() -> Group:
     """Return a tree of small and large arrays of every kind, for trying clients.
 
-    It takes no memory to speak of and computes nothing until chunks are asked for: `nested/images/big_image` has
+    It needs little memory and computes nothing until chunks are read: `nested/images/big_image` has
     10,000 x 10,000 elements, `nested/cubes/tiny_hypercube` 50 to the fifth, and `mandelbrot.zarr` is the pyramid of 50
-    levels. All elements of `dynamic` count on every 3 seconds, and are never kept.
+    levels. The value of `dynamic` changes every 3 seconds and is never cached.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def _nested() -> Group:
 
 
 def _random(size: int, most: int) -> NDArray[np.int64]:
-    """Return numbers that are the same every time."""
+    """Return pseudo-random numbers, the same in every call."""
     return np.random.default_rng(seed=most).integers(-most, most, (size, size))
 
 

@@ -1,4 +1,4 @@
-"""export: a tree, or some levels of a pyramid, written as Zarr."""
+"""export: write a tree, or some levels of a pyramid, as Zarr."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote."""
+    """The result of an export."""
 
     target: str
-    """Where."""
+    """The target."""
     zarr_format: int
     """Zarr format, 2 or 3."""
     arrays: tuple[str, ...]
     """Paths of the arrays."""
     chunks: int
-    """Chunks, or shards, that the arrays have."""
+    """Number of chunks, or shards, of the arrays."""
     written: int
-    """Chunks written by this call; the others were there before, or are other parts'."""
+    """Chunks written by this call. The others existed before, or belong to other parts."""
     size: int
     """Bytes written by this call."""
     seconds: float
-    """Time it took."""
+    """Duration."""
     complete: bool
-    """Whether every chunk is there, and so the documents; False where other parts have not ended."""
+    """Whether all chunks and the documents are written; False if other parts have not ended."""
 
 
 def export(  # noqa: PLR0913  the public names of an export
@@ -79,7 +79,7 @@ def export(  # noqa: PLR0913  the public names of an export
     storage_options: dict[str, Any] | None = None,
     **codecs: Any,
 ) -> Exported:
-    """Write a tree as Zarr: what `to_store` shows of it, chunk by chunk.
+    """Write a tree as Zarr, chunk by chunk, with the same content as `to_store` shows.
 
     Every chunk appears whole, and the metadata documents come last, so that no reader takes what is not there for fill
     values. An export that was stopped anywhere, by any means, goes on where it was when it is called again.
@@ -88,46 +88,46 @@ def export(  # noqa: PLR0913  the public names of an export
     Parameters
     ----------
     tree : DataTree, Dataset, array, table, Mapping, ...
-        What to write: any tree that `to_store` shows.
+        The tree to write, of any kind that `to_store` accepts.
     target : str, path or Store
         A directory, a URL that fsspec can write to, a new file that ends in ``.zip``, or a writable Zarr store. obstore
         writes to URLs that begin with ``obstore+``: ``obstore+s3://bucket/set.zarr``.
     levels : iterable of int or str, optional
-        Groups of the tree's root to write; all by default. Levels that an earlier export wrote to `target` stay, and
-        the multiscale metadata name them all.
+        Groups of the tree's root to write; by default all. Levels that an earlier export wrote to `target` are kept,
+        and the multiscale metadata list them all.
     window : mapping of str to slice, str or (center, width), optional
-        What to write of each level of a pyramid: a square of the plane, by a link of the page or a location file that
-        has a width, or by its middle and the plane units across. Multiscale metadata say where each level begins. Or,
-        of any tree, pixels along each dimension, as for `xarray.Dataset.isel`; multiscale metadata are left out then.
+        Part to write. For a pyramid, a square of the plane: a link of the page or a location file that has a width, or
+        its centre and width in plane units; multiscale metadata state the position of each level. For any tree, pixels
+        along each dimension, as in `xarray.Dataset.isel`; then there are no multiscale metadata.
     zarr_format : {3, 2}
-        Zarr format. Attributes are that format's (OME-Zarr 0.5, or 0.4 in v2); metadata is consolidated.
+        Zarr format. The attributes follow the format (OME-Zarr 0.5, or 0.4 in v2); metadata is consolidated.
     chunks : int, optional
         Elements along a chunk; by default the pyramid's tilesize, or the tree's own chunks.
     shards : int, tuple of int or "auto", optional
-        Elements along a shard, which holds many chunks in one file (v3 only); "auto" for up to 64 MiB of elements.
+        Elements along a shard, a file of many chunks (v3 only); "auto" for up to 64 MiB of elements.
     overwrite : bool
-        Replace arrays of other content that are there.
+        Replace existing arrays that have different content.
     resume : bool
-        Keep the chunks of the same content that are there; otherwise they are refused, or replaced by `overwrite`.
+        Keep existing chunks of the same content. If False, an export refuses them, or replaces them with `overwrite`.
     part : (int, int)
-        Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last that ends writes the documents.
+        Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last one to end writes the documents.
     pyramid : {"none", "auto", "mean", "stride", "mode"}
-        Write images as groups of levels, as a server shows them: with "auto" those larger than 1024 elements, as it
-        suits each, with another method all. Everything else is written as it is.
+        Write images as groups of levels, as a server shows them: with "auto" images larger than 1024 elements, by the
+        method that suits each; with another method all images. Everything else is written unchanged.
     cache_dir : str or path, optional
-        Folder of a server's cache, where what levels are made of is kept, and looked for.
+        Cache folder (of a server, for example) for the partial results from which levels are made.
     executor : concurrent.futures.Executor, optional
-        Where chunks are computed and written; threads of this process, one per CPU, by default. On a dask cluster,
+        Computes and writes the chunks; by default threads of this process, one per CPU. For a dask cluster use
         ``client.get_executor()``.
     orbits : str or path, optional
-        A folder that no other user may write to, for long reference orbits: parts and later exports that name the same
-        one compute each of them once. Threads of this process use it; a dask cluster shares orbits anyhow.
+        Folder for long reference orbits, which parts and later exports with the same folder compute once. Other users
+        must not be able to write to it. Threads of this process use it; a dask cluster shares orbits by itself.
     progress : callable, bool, "lines" or None
-        Called with (chunks done, chunks in all) or, if it takes one argument, with an `Amount` that also has pixels,
-        bytes, seconds and the seconds left; True for a bar of chunks and pixels a second, bytes and the time left;
-        None for a bar in a terminal or a notebook; "lines" for that, otherwise a line on standard error now and then.
+        Called with (chunks done, chunks in all) or, if it takes one argument, with an `Amount`, which also has pixels,
+        bytes, seconds and the seconds left. True for a progress bar; None for a bar in terminals and notebooks only;
+        "lines" for a bar there and regular lines on standard error elsewhere.
     announce : callable, optional
-        Called with an Estimate (chunks, size in bytes, seconds) of what is left, once some chunks were written.
+        Called with an Estimate (chunks, size in bytes, seconds) of the rest, after the first chunks were written.
     storage_options : dict, optional
         For fsspec or obstore.
     **codecs
@@ -136,10 +136,10 @@ def export(  # noqa: PLR0913  the public names of an export
     Raises
     ------
     ValueError
-        If a level is not in the tree or an array too large, or if the target cannot be written to safely: it holds
-        something else, is read-only, or would not see what other processes write. Nothing is written then.
+        If a level is not in the tree, if an array is too large, or if the target is not safe to write to: it contains
+        something else, is read-only, or would not receive the data of other processes. Nothing is written then.
     TypeError
-        If the tree is of no known kind.
+        If the kind of the tree is unknown.
     RuntimeError
         If chunks are not where they were written to.
     ConnectionError
@@ -192,7 +192,7 @@ def _format(zarr_format: int, shards: Any, codecs: dict[str, Any]) -> Format:
 
 
 def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
-    """Return how levels of images are made, and where what they are made of is kept."""
+    """Return the method of making levels of images, and the cache of their partial results."""
     if method not in PYRAMIDS:
         msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {method!r}"
         raise ValueError(msg)
@@ -200,11 +200,9 @@ def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
 
 
 def _check_reachable(target: Target, executor: Executor | None) -> None:
-    """Raise ValueError where workers would write to copies of the target of their own."""
+    """Raise ValueError if workers would write to their own copies of the target."""
     if executor is not None and not isinstance(executor, ThreadPoolExecutor) and is_of_this_process(target):
-        msg = (
-            f"target {target} belongs to this process: what workers elsewhere write to their copies of it would vanish"
-        )
+        msg = f"target {target} belongs to this process: data that other processes write to their copies would be lost"
         raise ValueError(msg)
 
 
@@ -219,7 +217,7 @@ def _checked_part(part: tuple[int, int]) -> tuple[int, int]:
 def _check_target(
     target: Target, view: ZarrView, arrays: Sequence[PlannedArray], *, overwrite: bool, resume: bool
 ) -> None:
-    """Raise ValueError if something else is there, before a byte is written; remove it if that was asked for."""
+    """Raise ValueError if the target contains something else, before writing; with `overwrite` remove it."""
     checks = [("", partial(check_root, target, view, arrays))]
     checks += [(planned.path, partial(check_content, target, planned, resume=resume)) for planned in arrays]
     for path, check in checks:
@@ -232,7 +230,7 @@ def _check_target(
 
 
 def _claim(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
-    """Mark what will be written: the root until it is complete, and each array for good."""
+    """Write marks for the root (until it is complete) and for each array (permanently)."""
     if isinstance(view.root, Group):
         Record(target, "").claim(Mark(view.content))
     for planned in arrays:
@@ -240,9 +238,9 @@ def _claim(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> No
 
 
 def _finish(view: ZarrView, target: Target, jobs: Sequence[Job], share: tuple[int, int]) -> bool:
-    """Write the documents if nothing is missing; return whether that is so."""
+    """Write the documents if no chunk is missing; return whether they were written."""
     if share[1] > 1 and missing_chunks(jobs):
-        return False  # other parts are not done
+        return False  # other parts have not ended
     check_complete(jobs, target)
     write_documents(view, target)
     if isinstance(view.root, Group):
@@ -258,7 +256,7 @@ def _write(
     progress: Any,
     announce: Callable[[Estimate], None] | None,
 ) -> tuple[int, int]:
-    """Write what is missing of `jobs`; return the chunks and the bytes."""
+    """Write the missing chunks of `jobs`; return the number of chunks and of bytes."""
     pending = [pending_job(job) for job in jobs]
     total = sum(len(there) for unfinished in pending for there in unfinished.present)
     there = total - sum(unfinished.missing for unfinished in pending)
@@ -277,7 +275,7 @@ def _write(
 
 
 def _announced(target: Target, announce: Callable[[Estimate], None], estimate: Estimate) -> None:
-    """Pass an estimate on, unless it does not fit where it is to be written."""
+    """Pass an estimate on; raise ValueError if the target has too little space for it."""
     free = target.free_bytes()
     if free is not None and estimate.size > free:
         msg = f"target {target} has {free} bytes left, and the {estimate.chunks} chunks take about {estimate.size}"

@@ -1,4 +1,4 @@
-"""Films: keyframes that are each twice as deep, exact, and the frames between them."""
+"""Films: exact keyframes, each twice as deep as the last, and the frames between them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mandeldask.lazy.progress import Report
 
 MANIFEST = "film.json"
-"""Name of the file, in a folder of frames, that says what they show."""
+"""Name of the file, in a folder of frames, that describes the film."""
 
 KEYS = "keyframes"
 """Name of the folder of keyframes."""
@@ -36,16 +36,16 @@ KEYS = "keyframes"
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A way straight into one point, at a steady pace."""
+    """A zoom into one point at constant speed."""
 
     last: Scene
-    """What the last frame shows; its size is that of all frames."""
+    """Scene of the last frame; its size is that of all frames."""
     start: str
     """Width of the first frame, in plane units."""
     frames: int
-    """How many there are."""
+    """Number of frames."""
     maxiter: int | None = None
-    """Greatest count of every keyframe; None for one that grows with depth."""
+    """maxiter of every keyframe; None for one that grows with depth."""
 
     def __post_init__(self) -> None:
         if self.frames < 2:  # noqa: PLR2004  a first and a last
@@ -57,18 +57,18 @@ class Film:
 
     @property
     def octaves(self) -> float:
-        """How often the width is halved on the way."""
+        """How often the width is halved from the first to the last frame."""
         first, last = Fraction(self.start), Fraction(self.last.width)
         whole = max(0, (first / last).__floor__().bit_length() - 1)
         return whole + math.log2(first / last / 2**whole)
 
     @property
     def keys(self) -> int:
-        """How many keyframes there are."""
+        """Number of keyframes."""
         return math.floor(self.octaves) + 2
 
     def key(self, number: int) -> Scene:
-        """Return the keyframe that is `number` octaves deep; it has twice the pixels of a frame each way."""
+        """Return the keyframe at depth `number` octaves; its sides are twice those of a frame."""
         height, width = self.last.shape
         extent = Fraction(self.start) / 2**number
         spacing = Grid.window(self.last.center, extent, (height, width), allow_huge=True).spacing
@@ -76,12 +76,12 @@ class Film:
         return replace(self.last, width=as_text(extent), size=f"{2 * width}x{2 * height}", maxiter=most)
 
     def describes(self) -> str:
-        """Return what a folder of its frames says of them."""
+        """Return the text that describes the film in a folder of its frames."""
         return json.dumps(asdict(self), indent=2)
 
 
 def keyframe(scene: Scene, path: Path, report: Report = lambda _done, _total: None) -> None:
-    """Draw a keyframe, unless a file shows it already; stopped anywhere, it is there as a whole or not at all."""
+    """Draw a keyframe into a file, atomically, unless the file exists."""
     if path.exists() and Scene.of_file(path) == scene:
         return
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -94,10 +94,10 @@ def keyframe(scene: Scene, path: Path, report: Report = lambda _done, _total: No
 
 
 def frames_of(film: Film, folder: Path, first: int = 0) -> Iterator[Image]:
-    """Yield the frames from `first` on, made of the keyframes in `folder`.
+    """Yield the frames from `first` on, made from the keyframes in `folder`.
 
-    A frame between two keyframes is the first, cut and reduced, with the second over its middle: the deeper the frame,
-    the stronger the second, so that nothing jumps where a keyframe takes over.
+    A frame between two keyframes is the first, cut and reduced, with the second blended over its middle. The weight of
+    the second grows with depth, so that there is no jump at a keyframe.
     """
     size = film.last.shape[::-1]
     held: dict[int, Image] = {}
@@ -117,7 +117,7 @@ def key_name(number: int) -> str:
 
 
 def _between(outer: Image, inner: Image, scale: float, size: tuple[int, int]) -> Image:
-    """Return the frame that shows 1 / `scale` of the outer keyframe, 1 to 2, and all or the middle of the inner."""
+    """Return a frame of 1 / `scale` (1 to 2) of the outer keyframe, with the inner keyframe or its middle."""
     box = pillow().Resampling.BOX
     frame: Image = outer.reduce(2) if scale == 1 else outer.resize(size, box, _middle(outer.size, 1 / scale))
     part = [max(1, round(side * scale / 2)) for side in size]
@@ -135,12 +135,12 @@ def _middle(size: tuple[int, int], share: float) -> tuple[float, float, float, f
 
 
 def write_frames(film: Film, folder: Path, report: Report) -> None:
-    """Write a film as numbered pictures; those that are there stay.
+    """Write a film as numbered pictures; existing ones are kept.
 
     Raises
     ------
     ValueError
-        If the folder holds something else, or the frames of another film.
+        If the folder contains something else, or the frames of another film.
     """
     said = folder / MANIFEST
     if said.exists():
@@ -167,21 +167,21 @@ def frame_name(number: int) -> str:
 
 
 def draw_keys(film: Film, folder: Path, report: Report) -> None:
-    """Draw all keyframes that are not there."""
+    """Draw all missing keyframes."""
     for number in range(film.keys):
         keyframe(film.key(number), folder / key_name(number))
         report(number + 1, film.keys + film.frames)
 
 
 def write_film(film: Film, target: Path, rate: int, report: Report) -> None:
-    """Write a film by ffmpeg; its keyframes lie next to it until it is there.
+    """Write a film with ffmpeg; a folder next to it has the keyframes until it is complete.
 
     Raises
     ------
     ModuleNotFoundError
         If ffmpeg is not installed.
     ValueError
-        If a side is odd, which its codec cannot have, or ffmpeg refuses the target.
+        If a side is odd, which the codec does not support, or if ffmpeg refuses the target.
     """
     program = ffmpeg()
     height, width = film.last.shape
@@ -210,7 +210,7 @@ def _encode(command: list[str], film: Film, folder: Path, report: Report) -> Non
                 pipe.write(picture.tobytes())
                 report(film.keys + number + 1, film.keys + film.frames)
         except BrokenPipeError:
-            pass  # it says why
+            pass  # ffmpeg has printed the reason
         _, said = encoding.communicate()
     if encoding.returncode:
         msg = f"ffmpeg could not write the film: {said.decode('utf-8', 'replace').strip().splitlines()[-1:]}"

@@ -1,6 +1,6 @@
-"""Test data for viewers and Zarr clients: every array says by which rule its elements follow from their place.
+"""Test data for viewers and Zarr clients: a rule gives the value of each element from its position.
 
-The number n of an element counts in C order from 0. What an array holds is in its attribute `rule`.
+An element's number n is its index in C order. The attribute `rule` of an array gives its elements as a function of n.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SLOW_S: Final = 1.0
 """Seconds that a chunk of `faults/slow` takes."""
 
 SHAPE, CHUNKS = (40, 50), (16, 20)
-"""Of most arrays: chunks that divide neither side."""
+"""Shape and chunks of most arrays; the chunks divide neither side."""
 
 RULES: Final[Mapping[str, str]] = {
     "bool": "n % 3 == 0",
@@ -83,15 +83,15 @@ SIZES: Final[Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]] = {
 def fixture_tree() -> Group:
     """Return small arrays with known answers, for tests of viewers and of Zarr clients.
 
-    An element's value follows from its number n in C order, and the attribute `rule` says how; so a client can be
+    The attribute `rule` of an array gives each element as a function of its number n in C order, so a client can be
     checked without a second copy of the data. There are groups for data types, codecs, shards, sizes, special values,
     a multiscale image of five dimensions, an array of 2^40 elements, and arrays that fail on purpose.
 
     Returns
     -------
     Group
-        For `serve`, `create_app`, `to_store` and `to_mapping`. Where Zarr v2 lacks a feature (shards), the array is
-        there without it.
+        For `serve`, `create_app`, `to_store` and `to_mapping`. If Zarr v2 lacks a feature (shards), the array
+        does not use it there.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def _of_type(name: str) -> NDArray[Any]:
 
 
 def _integers(n: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return whole numbers over the range of `dtype`: most of their bits differ."""
+    """Return integers over the whole range of `dtype`, so that most bits vary."""
     low = np.iinfo(dtype).min
     if dtype.itemsize == 1:
         return (n % 256 + low).astype(dtype)
@@ -151,7 +151,7 @@ def _integers(n: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _variable(values: NDArray[Any], rule: str, name: str = "", **encoding: Any) -> xr.Variable:
-    """Return an array as xarray knows it; with `name`, its dimensions are its own, since siblings differ in size."""
+    """Return an xarray Variable; with `name`, its dimensions have names of their own, since siblings differ in size."""
     dims = [f"{name}_{axis}" if name else axis for axis in "tczyx"[5 - values.ndim :]]
     return xr.Variable(dims, values, {"rule": rule}, {"chunks": CHUNKS, **encoding})
 
@@ -241,7 +241,7 @@ FAULTS: Final[Mapping[str, tuple[Callable[[tuple[slice, ...]], NDArray[np.int32]
     "changing": (_torn, "every chunk fails: the source changes while it is read (HTTP 503)"),
     "slow": (_slow, f"n; every chunk takes {SLOW_S:g} s"),
 }
-"""How each array of `faults` is read, and what comes of it."""
+"""The read function of each array of `faults`, and the expected result."""
 
 
 def _faults() -> Group:

@@ -1,4 +1,4 @@
-"""Single flight: callers that ask for a value that is being computed wait for it, in threads and in event loops."""
+"""Single flight: concurrent requests for the same value share one computation, in threads and event loops."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOOK_S = 0.02
-"""Seconds between two looks at the cancellation flag, in a thread that waits for another."""
+"""Seconds between two checks of the cancellation flag, in a thread that waits for another."""
 
 
 class Flight(Generic[T]):
-    """One computation, run by the first thread that comes to it."""
+    """One shared computation, run by the first thread that is free for it."""
 
     __slots__ = ("_compute", "_context", "_lock", "_pilot", "_queued", "cancellation", "future", "waiters")
 
@@ -37,7 +37,7 @@ class Flight(Generic[T]):
         self._queued: Future[None] | None = None
 
     def submit(self, pool: Executor, *, refusable: bool = False) -> None:
-        """Have `pool` run it, once. If the pool refuses, all who wait get its error, unless `refusable`."""
+        """Run it in `pool`, once. If the pool refuses, all waiting callers get its error, unless `refusable`."""
         with self._lock:
             if self._pilot is not None or self._queued is not None:
                 return
@@ -48,42 +48,42 @@ class Flight(Generic[T]):
                     self.future.set_exception(error)
 
     def cancel(self) -> None:
-        """Stop it: leave the queue, or have the kernel stop."""
+        """Stop it: remove it from the queue, or stop its kernel."""
         self.cancellation.cancel()
         if self._queued is not None:
             self._queued.cancel()
 
     def run(self) -> None:
-        """Compute in this thread, unless another has begun to."""
+        """Compute in this thread, unless another has started."""
         if not self._begun():
             return
         try:
             result = self._context.run(self._cancellable)
         except Exception as error:  # noqa: BLE001  belongs to those who wait
             self.future.set_exception(error)
-        except BaseException:  # Ctrl-C is this thread's own
+        except BaseException:  # Ctrl-C concerns this thread only
             self.future.set_exception(Cancelled("the thread that computed it was interrupted"))
             raise
         else:
             self.future.set_result(result)
 
     def _begun(self) -> bool:
-        """Whether this thread is the first to begin."""
+        """Return whether this thread is the first to start it."""
         with self._lock:
             first = self._pilot is None
             self._pilot = threading.get_ident() if first else self._pilot
             return first
 
     def within(self) -> bool:
-        """Whether this very thread computes it now, interrupted by a signal handler or a finalizer that asks."""
+        """Whether this same thread computes it now, and a signal handler or finalizer interrupted it."""
         return self.flown_here() and not self.future.done()
 
     def flown_here(self) -> bool:
-        """Whether this thread runs it, or ran it."""
+        """Whether this thread runs or ran it."""
         return self._pilot == threading.get_ident()
 
     def again(self) -> T:
-        """Compute it once more, for one that cannot wait."""
+        """Compute it again, for a caller that cannot wait."""
         return self._compute()
 
     def _cancellable(self) -> T:
@@ -93,9 +93,9 @@ class Flight(Generic[T]):
 
 
 class Seat(Generic[T]):
-    """The place of one caller in a flight; leaving its ``with`` block gives the place up.
+    """One caller that waits for a flight; the end of its ``with`` block removes the caller.
 
-    When the last caller leaves before the end, the computation is cancelled.
+    If the last caller leaves before the end, the computation is cancelled.
     """
 
     __slots__ = ("_flight", "_flights", "_key", "_left")
@@ -113,23 +113,23 @@ class Seat(Generic[T]):
         self.leave()
 
     def leave(self) -> None:
-        """Give the place up; doing so twice is fine."""
+        """Remove this caller. Calling it twice does no harm."""
         self._flights.leave(self)
 
     def read(self) -> T:
-        """Return the value, computed in this thread, or by the one that computes it already.
+        """Return the value, computed in this thread or by the thread that computes it already.
 
         A thread never waits for work that is still queued: it does the work itself, so pools cannot deadlock.
 
         Raises
         ------
         Cancelled
-            If this thread's own computation is cancelled while it waits. Otherwise what the computation raises.
+            If this thread's own computation is cancelled while it waits. Exceptions of the computation are raised, too.
         """
         if self._flight.within():
             return self._flight.again()
         outer = current()
-        with outer.calling(self.leave):  # a cancelled caller waits for nothing any more
+        with outer.calling(self.leave):  # a cancelled caller stops waiting
             self._flight.run()
             while True:
                 try:
@@ -140,7 +140,7 @@ class Seat(Generic[T]):
                 outer.check()
 
     def is_within(self) -> bool:
-        """Whether this very thread computes it now: the caller interrupts its own computation."""
+        """Whether this same thread computes it now, so that the caller interrupts its own computation."""
         return self._flight.within()
 
     def is_pilot(self) -> bool:
@@ -148,23 +148,23 @@ class Seat(Generic[T]):
         return self._flight.flown_here()
 
     def offer(self, pool: Executor) -> None:
-        """Have a thread of `pool` compute it, if there is one to spare: `read` need not wait for it."""
+        """Compute it in a thread of `pool`, if one is free; `read` does not wait for the pool."""
         self._flight.submit(pool, refusable=True)
 
     async def get(self, pool: Executor) -> T:
-        """Return the value, computed in `pool`. Raises what the computation and the pool raise."""
+        """Return the value, computed in `pool`. Exceptions of the computation and of the pool are raised."""
         self._flight.submit(pool)
         await _done(self._flight.future)
         return self._flight.future.result()
 
 
 class Flights:
-    """Computations under way, by key.
+    """The running computations, by key.
 
     Parameters
     ----------
     lock : threading.RLock, optional
-        Held while a caller joins or leaves; a cache that shares it can look and join in one step.
+        Held while a caller joins or leaves. A cache with the same lock can look up and join in one step.
     """
 
     def __init__(self, lock: threading.RLock | None = None) -> None:
@@ -173,16 +173,16 @@ class Flights:
             renewed_in_children(self)
 
     def renew(self, lock: threading.RLock | None = None) -> None:
-        """Know of no flight: those of its parent's threads never land in a forked child."""
+        """Forget all flights in a forked child: their threads exist in the parent only."""
         self._lock: Any = lock or threading.RLock()
         self._flights: dict[Hashable, Flight[Any]] = {}
 
     def __len__(self) -> int:
-        """Return the number of computations under way."""
+        """Return the number of running computations."""
         return len(self._flights)
 
     def join(self, key: Hashable, compute: Callable[[], T]) -> Seat[T]:
-        """Return a place in the flight of `key`; there will be one that runs `compute` if there is none."""
+        """Return a Seat in the flight of `key`; start a flight that runs `compute` if there is none."""
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
@@ -191,17 +191,17 @@ class Flights:
             return Seat(self, key, flight)
 
     def read(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what `compute` returns, computed in this thread, or by the one that computes it already."""
+        """Return the result of `compute`, from this thread or from the thread that computes it already."""
         with self.join(key, compute) as seat:
             return seat.read()
 
     async def get(self, key: Hashable, compute: Callable[[], T], pool: Executor) -> T:
-        """Return what `compute` returns, computed in `pool`."""
+        """Return the result of `compute`, computed in `pool`."""
         with self.join(key, compute) as seat:
             return await seat.get(pool)
 
     def leave(self, seat: Seat[Any]) -> None:
-        """Give up a place; the last one to do so cancels the computation."""
+        """Remove a caller; the last one to leave cancels the computation."""
         flight, key = seat._flight, seat._key  # noqa: SLF001  its other half
         with self._lock:
             if seat._left:  # noqa: SLF001
@@ -210,7 +210,7 @@ class Flights:
             flight.waiters -= 1
             landed = flight.future.done()
             if (landed or not flight.waiters) and self._flights.get(key) is flight:
-                del self._flights[key]  # later callers start afresh
+                del self._flights[key]  # later callers start a new computation
             if not landed and not flight.waiters:
                 flight.cancel()
 
@@ -223,7 +223,7 @@ async def _done(future: Future[Any]) -> None:
     def wake(_: Future[Any]) -> None:
         try:
             loop.call_soon_threadsafe(_resolve, waiter)
-        except RuntimeError:  # the loop was closed while its task waited
+        except RuntimeError:  # the event loop was closed while its task waited
             return
 
     future.add_done_callback(wake)

@@ -1,4 +1,4 @@
-"""What a forked child replaces: locks that threads of its parent held, and pools whose threads it does not have."""
+"""Make forked children work: replace locks that threads of the parent held, and pools without threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from weakref import WeakSet
 
 
 class Renewable(Protocol):
-    """What holds locks or threads."""
+    """An object with locks or threads."""
 
     def renew(self) -> None:
-        """Start again in a child, where no other thread runs: with free locks and without threads."""
+        """Reset in a forked child, where no other thread runs: free locks, no threads."""
         ...
 
 
@@ -19,7 +19,7 @@ _renewed: WeakSet[Renewable] = WeakSet()
 
 
 def renewed_in_children(what: Renewable) -> None:
-    """Have `what` renewed in every child that this process forks, as torch's DataLoader and gunicorn do."""
+    """Call `what.renew` in every child that this process forks (torch's DataLoader and gunicorn fork)."""
     _renewed.add(what)
 
 
@@ -27,12 +27,12 @@ _reasons: list[str] = []
 
 
 def cannot_compute(reason: str) -> None:
-    """Have `check_child` say so in this process, which was just forked."""
+    """Make `check_child` raise RuntimeError in this process, which was just forked."""
     _reasons.append(reason)
 
 
 def check_child() -> None:
-    """Raise RuntimeError if this process was forked at a time that leaves it unable to compute: it would hang."""
+    """Raise RuntimeError if this process was forked at a moment after which computing would hang."""
     if _reasons:
         raise RuntimeError(_reasons[0])
 
@@ -42,5 +42,5 @@ def _renew() -> None:
         what.renew()
 
 
-if hasattr(os, "register_at_fork"):  # where there are forks
+if hasattr(os, "register_at_fork"):  # systems with fork
     os.register_at_fork(after_in_child=_renew)

@@ -1,4 +1,4 @@
-"""Whether this process is the kernel of a notebook, and from where its page comes."""
+"""Detect notebooks: whether this process is a notebook's kernel, and the origin of its page."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def in_notebook() -> bool:
-    """Return whether cells of a notebook run in this process, as in JupyterLab and VS Code; nothing is imported."""
+    """Return whether this process runs the cells of a notebook (JupyterLab, VS Code), without importing anything."""
     shell = sys.modules.get("IPython")
     running: Any = shell.get_ipython() if shell is not None else None
     return running is not None and hasattr(running, "kernel")
 
 
 def notebook_origins() -> tuple[str, ...]:
-    """Return the origins of the pages of the Jupyter servers that this user runs here; none outside a notebook.
+    """Return the origins of this user's Jupyter servers on this machine; none outside a notebook.
 
-    Jupyter writes a file for each running server. A page at ``localhost`` may as well be at ``127.0.0.1``.
+    Jupyter writes a file for each running server. Pages at ``localhost`` and at ``127.0.0.1`` are the same.
     """
     return tuple(sorted(set(_origins()))) if in_notebook() else ()
 
@@ -35,14 +35,19 @@ def _origins() -> Iterator[str]:
         try:
             url = urlsplit(json.loads(file.read_text("utf-8"))["url"])
             port = f":{url.port}" if url.port else ""
-        except (OSError, ValueError, KeyError, TypeError):  # it has just gone, or is another program's
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # the server has just ended, or the file is another program's
             continue
         names = _LOOPBACK if url.hostname in _LOOPBACK else (url.hostname,)
         yield from (f"{url.scheme}://{name}{port}" for name in names if name)
 
 
 def _runtime_folder() -> Path:
-    """Return where Jupyter's servers write what they are; a kernel's own file stands there too."""
+    """Return the runtime folder of Jupyter, with a file for each server and kernel."""
     from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415  every kernel has it, and others need it not
 
     return Path(os.fspath(jupyter_runtime_dir()))

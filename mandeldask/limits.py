@@ -1,4 +1,4 @@
-"""What a server is willing to open by URL, and to compute for a chunk."""
+"""Limits of a server: the places that it opens by URL, and the time that it spends on a chunk."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 PLACE_S = 2400.0
-"""Seconds that a chunk of a place may be estimated at by default: 256 x 256 pixels with their fields, at any
-depth to the greatest maxiter of a place, come to less; they take a tenth of that and less."""
+"""Default limit of the estimated seconds for a chunk of a place. 256 x 256 pixels with all fields, at any depth up to
+the greatest maxiter of a place, have a smaller estimate; they really take a tenth of it or less."""
 
 PUBLIC_PLACE_S = 600.0
-"""The same where everybody may read: pixels 1e-300 apart at `maxiter` "auto", and deeper ones in smaller tiles."""
+"""The same for public servers: enough for pixels 1e-300 apart at `maxiter` "auto", and for deeper ones in smaller
+tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The places that a server is willing to open by URL, and what it is willing to compute for a chunk of any tree."""
+    """The places that a server opens by URL, and the time that it spends on a chunk of any tree."""
 
     max_iter: int = 1_500_000
-    """Greatest maxiter of any level; "auto" comes to less where pixels are 1e-1100 apart."""
+    """Greatest maxiter of any level; "auto" stays below it at spacings down to 1e-1100."""
     max_depth: int = 1100
     """Greatest depth: pixels of the finest level lie at least 10^-max_depth plane units apart."""
     max_digits: int = 12_000
@@ -42,23 +43,23 @@ class Limits:
     max_tilesize: int = 1024
     """Greatest tilesize, in pixels."""
     max_seconds: float | None = None
-    """Most seconds of one core that a chunk of any tree may take, by `mandeldask.fractal.cost.cost`; unless given,
-    `place_seconds` in places, which strangers choose, and any number in named trees, which the operator did."""
+    """Greatest number of seconds of one core for a chunk of any tree, by `mandeldask.fractal.cost.cost`. By default
+    `place_seconds` for places, which clients choose, and no limit for named trees, which the operator chose."""
     place_seconds: float = PLACE_S
-    """What `max_seconds` is for places unless given; `serve` lowers it to `PUBLIC_PLACE_S` where everybody may read."""
+    """Default of `max_seconds` for places; `serve` lowers it to `PUBLIC_PLACE_S` on public servers."""
 
     def place(self, spec: str) -> Node:
-        """Return the tree of a place, or of a disc in which a nucleus is looked for.
+        """Return the tree of a place, or of a disc to search for a nucleus.
 
         Raises
         ------
         LookupError
             If `spec` is not a canonical spec.
         PermissionError
-            If the place is past a limit; the message names it.
+            If the place exceeds a limit; the message names the limit.
         """
         _check_limit("characters of a spec", len(spec), self.max_digits)
-        exponents = re.findall("[0-9]e-([0-9]+)", spec)  # 1e-99999 would be short to spell and long to read
+        exponents = re.findall("[0-9]e-([0-9]+)", spec)  # 1e-99999 is short as text, but large as a number
         _check_limit("negative exponent", max(map(int, exponents), default=0), self.max_digits)
         try:
             if is_nucleus(spec):
@@ -70,12 +71,12 @@ class Limits:
         return self._bounded(_opened(pyramid), self.place_seconds)
 
     def named(self, tree: Any) -> Node:
-        """Return a tree that is served by name.
+        """Return a tree prepared for serving by name.
 
         Raises
         ------
         TypeError, ValueError
-            If it cannot be served.
+            If the tree cannot be served.
         """
         return self._bounded(as_tree(_opened(tree)), inf)
 
@@ -105,7 +106,7 @@ def _check_limit(what: str, value: int, limit: int) -> None:
 
 
 def _opened(tree: Any) -> Any:
-    """Return `tree`, a Pyramid as the tree of its levels: read window by window, without dask between."""
+    """Return `tree`; for a Pyramid the tree of its levels, read window by window without dask."""
     if tree is None or isinstance(tree, Pyramid):
         return open_pyramid(tree or Pyramid(), chunks=None)
     return tree

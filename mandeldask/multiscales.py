@@ -1,8 +1,8 @@
-"""Documents of multiscale images: OME-Zarr 0.4 and 0.5, from plain values.
+"""Write the documents of multiscale images: OME-Zarr 0.4 and 0.5.
 
-OME-Zarr 0.4 belongs to Zarr v2 and 0.5 to v3. They say the same in other places: 0.4 has its keys among the other
-attributes and a version in each, 0.5 has them in the attribute `ome`, which has the version. `in_format` turns the one
-into the other.
+OME-Zarr 0.4 belongs to Zarr v2 and 0.5 to v3. Both have the same content in different places: in 0.4 the keys are among
+the other attributes and each has a version; in 0.5 they are in the attribute `ome`, which has the version. `in_format`
+converts between them.
 
 Sources: https://ngff.openmicroscopy.org/0.4, https://ngff.openmicroscopy.org/0.5.
 """
@@ -22,7 +22,7 @@ V3_VERSION: Final = "0.5"
 OME_KEYS: Final = frozenset(
     {"multiscales", "omero", "labels", "image-label", "plate", "well", "bioformats2raw.layout", "series"}
 )
-"""Attributes that OME-Zarr 0.4 has among the others, and 0.5 in `ome`."""
+"""Attributes that are at the top in OME-Zarr 0.4 and in `ome` in 0.5."""
 
 _VERSIONED: Final = ("image-label", "plate", "well")
 """Objects that have a version of their own in 0.4, in addition to each of the multiscales."""
@@ -37,7 +37,7 @@ UNITS: Final = frozenset(
     {f"{prefix}{unit}" for prefix in _PREFIXES for unit in ("meter", "second")}
     | {"angstrom", "foot", "inch", "mile", "parsec", "yard", "minute", "hour", "day"}
 )
-"""Units that OME-Zarr lists. napari and neuroglancer refuse an image with another one, such as degrees."""
+"""Units in the OME-Zarr specification. napari and neuroglancer refuse images with other units, such as degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Axis:
     name: str
     """Name of the dimension."""
     type: str | None = "space"
-    """"space", "time", "channel" or another word; None where nothing is known."""
+    """"space", "time", "channel" or another word; None if unknown."""
     unit: str | None = None
-    """Its unit, such as "micrometer" or "second"; others than OME-Zarr's are left out of its document."""
+    """Its unit, such as "micrometer" or "second"; units outside the specification are omitted from the document."""
 
     def document(self) -> dict[str, Any]:
         """Return the axis as OME-Zarr writes it."""
@@ -59,10 +59,10 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The array of one level, and where its elements lie."""
+    """The array of one level, and the position of its elements."""
 
     path: str
-    """Path of the array, from the group that has the documents."""
+    """Path of the array, relative to the group with the metadata."""
     scale: tuple[float, ...]
     """Distance between neighbours along each axis, in its unit."""
     translation: tuple[float, ...]
@@ -82,7 +82,7 @@ class Image:
     Raises
     ------
     ValueError
-        If it has no datasets, or the scale or translation of one does not fit the axes.
+        If there are no datasets, or if a scale or translation does not match the axes.
     """
 
     name: str
@@ -90,9 +90,9 @@ class Image:
     datasets: tuple[Dataset, ...]
     """Its levels, the finest first."""
     method: str = ""
-    """How a level was made from the next finer one, in a word."""
+    """Method of making a level from the next finer one, as one word."""
     description: str = ""
-    """The same in a sentence."""
+    """The method as a sentence."""
 
     def __post_init__(self) -> None:
         if not self.datasets:
@@ -117,38 +117,38 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """How a viewer should first show a channel."""
+    """Initial display of a channel in viewers."""
 
     label: str
     limits: tuple[float, float]
-    """The values that are black and white at first."""
+    """The values shown as black and white at first."""
     extent: tuple[float, float]
-    """The values that a viewer may let people choose between."""
+    """The range of values that viewers offer for the limits."""
     color: str = "FFFFFF"
     """Six hexadecimal digits."""
     active: bool = True
-    """Whether it is shown at first."""
+    """Whether viewers show it at first."""
 
     def document(self) -> dict[str, Any]:
-        """Return the channel as `omero` has it."""
+        """Return the channel as an entry of `omero`."""
         (start, end), (least, most) = self.limits, self.extent
         window = {"start": start, "end": end, "min": least, "max": most}
         return {"label": self.label, "color": self.color, "active": self.active, "window": window}
 
 
 def ome(images: Sequence[Image], channels: Sequence[Channel] = (), name: str = "", model: str = "") -> dict[str, Any]:
-    """Return what `ome` holds for Zarr v3, by version 0.5: `multiscales`, and `omero` if there are channels.
+    """Return the attribute `ome` for Zarr v3 (version 0.5): `multiscales`, and `omero` if there are channels.
 
     Parameters
     ----------
     images : sequence of Image
-        Viewers show the first.
+        Images; viewers show the first.
     channels : sequence of Channel
         How to show the channels of the first image.
     name : str
-        What viewers call the image.
+        Name of the image in viewers.
     model : str
-        "greyscale" or "color"; by default the one that fits the number of channels.
+        "greyscale" or "color"; by default chosen by the number of channels.
     """
     document = {"version": V3_VERSION, "multiscales": [image.document() for image in images]}
     if not channels:
@@ -159,18 +159,18 @@ def ome(images: Sequence[Image], channels: Sequence[Channel] = (), name: str = "
 
 
 def in_format(attrs: Mapping[str, Any], zarr_format: int, members: Container[str] = ()) -> dict[str, Any]:
-    """Return the attributes of a group with its OME-Zarr metadata as `zarr_format` has them.
+    """Return the attributes of a group, with its OME-Zarr metadata converted for `zarr_format`.
 
-    Versions other than 0.4 and 0.5 stay as they are: they differ in more than the places.
+    Versions other than 0.4 and 0.5 are not converted: they differ in content.
 
     Parameters
     ----------
     attrs : mapping
         All attributes of the group.
     zarr_format : {2, 3}
-        The format in which they are written.
+        The target format.
     members : container of str
-        Names of the group's members: `labels` is OME's list only where it names members.
+        Names of the group's members: `labels` is OME's list only if it names members.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def in_format(attrs: Mapping[str, Any], zarr_format: int, members: Container[str
 def dimensions(attrs: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the names of the axes of every array that a group's OME-Zarr metadata describes, by path.
 
-    OME-Zarr 0.5 wants arrays to name their dimensions as the axes do; those of 0.4 have no names.
+    OME-Zarr 0.5 requires that arrays name their dimensions like the axes; in 0.4 arrays have no dimension names.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def dimensions(attrs: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _is_image(value: Any) -> bool:
-    """Return whether a value is one of the multiscales, with axes and paths as OME-Zarr has them since 0.4."""
+    """Return whether a value is an entry of `multiscales` with axes and paths as in OME-Zarr 0.4 and later."""
     if not isinstance(value, Mapping):
         return False
     axes, datasets = value.get("axes"), value.get("datasets")
@@ -221,15 +221,15 @@ def _is_image(value: Any) -> bool:
 
 
 def _have(values: Any, name: str) -> bool:
-    """Return whether `values` is a list of objects that each have a text of this name."""
+    """Return whether `values` is a list of objects that all have a string under `name`."""
     if not isinstance(values, list):
         return False
     return all(isinstance(value, Mapping) and isinstance(value.get(name), str) for value in values)
 
 
 def _is_v2_ome(attrs: Mapping[str, Any], members: Container[str]) -> bool:
-    """Return whether a group's attributes are OME-Zarr 0.4's: an image's, labels', a label's, a plate's, a well's."""
-    if "multiscales" in attrs:  # which labels and images have, so nothing else decides
+    """Return whether attributes are OME-Zarr 0.4: of an image, a list of labels, a label, a plate or a well."""
+    if "multiscales" in attrs:  # labels and images have this key, so it decides
         images = attrs["multiscales"]
         return isinstance(images, list) and bool(images) and all(map(_is_v2_image, images))
     if any(_is_v2_object(attrs.get(name), kind) for name, kind in (("plate", "wells"), ("well", "images"))):
@@ -244,7 +244,7 @@ def _is_v2_object(value: Any, inside: str) -> bool:
 
 
 def _is_v2_image(value: Any) -> bool:
-    """Return whether one of the multiscales is of 0.4: versions before it have no axes, or only their names."""
+    """Return whether an entry of `multiscales` is 0.4: earlier versions have no axes, or only their names."""
     return _is_image(value) and _is_v2_object(value, "datasets")
 
 
@@ -265,7 +265,7 @@ def _with_version(name: str, value: Any) -> Any:
 
 
 def _without_layout(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes without the convention `multiscales`, whose key is OME's on v2."""
+    """Return attributes without the convention `multiscales`, whose key belongs to OME-Zarr in v2."""
     rest = {name: value for name, value in attrs.items() if name != "multiscales"}
     others = [each for each in rest.pop("zarr_conventions", []) if each.get("name") != "multiscales"]
     return rest | ({"zarr_conventions": others} if others else {})

@@ -1,8 +1,9 @@
-"""The nucleus of least period in a disc, as a tree that a server opens by URL: what is found is one chunk of JSON.
+"""The nucleus of least period in a disc, as a tree that a server opens by URL: the result is one chunk of JSON.
 
     nucleus_re-0.75_im0.1_radius0.001
 
-A search has the limits of every chunk: its client's share, its budget and its queue; it ends when the client leaves.
+A search has the same limits as every chunk: its client's share, its time limit and its queue. It stops when the client
+disconnects.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ if TYPE_CHECKING:
     from mandeldask.fractal.atlas import Nucleus
 
 MOST_PERIOD = 50_000
-"""Greatest period in a server's search."""
+"""Greatest period of a server's search."""
 
 _SPEC = re.compile(rf"nucleus_re(?P<re>{NUMBER})_im(?P<im>{NUMBER})_radius(?P<radius>{NUMBER})", re.ASCII)
 
 _FORM = "nucleus_re<number>_im<number>_radius<number>"
 
 _BYTES = 8192
-"""Size of the answer, which is filled with spaces: a nucleus of 3,000 digits fits."""
+"""Size of the result in bytes, padded with spaces: enough for a nucleus of 3,000 digits."""
 
 _SPARE_DIGITS = 10
-"""Of the nucleus, past the width of its picture."""
+"""Digits of the nucleus beyond the first digit of its picture's width."""
 
 _ITERATE_S, _LONG_S, _LONG_BITS, _GROWTH = 20e-6, 1e-3, 6724, 1.65
-"""Seconds that an iterate takes, and of one of 6,724 bits (0.6 ms measured), by which power of the bits they grow."""
+"""Seconds per iteration, and the power of the bits with which they grow (0.6 ms measured at 6,724 bits)."""
 
 _TRIES = 4
-"""How often as long a search may take as iterating to the greatest period: each possible nucleus is iterated again."""
+"""Upper bound of a search's time, in iterations to the greatest period: each possible nucleus is iterated again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Disc:
     """Where to look."""
 
     center: Point
-    """Its middle."""
+    """Its centre."""
     radius: Fraction
     """Its radius, in plane units."""
 
@@ -72,7 +73,7 @@ class Disc:
 
 
 def is_nucleus(spec: str) -> bool:
-    """Whether a spec is meant to be that of a disc."""
+    """Return whether a spec has the form of a disc's spec."""
     return spec.startswith("nucleus_")
 
 
@@ -82,11 +83,11 @@ def disc_of(spec: str) -> Disc:
     Raises
     ------
     ValueError
-        If `spec` is malformed, or the disc has another spelling (the message names it).
+        If `spec` is malformed or not canonical (the message has the canonical one).
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        msg = f"a disc to look for a nucleus in is written {_FORM}, not {spec[:80]!r}"
+        msg = f"a disc to search for a nucleus is written {_FORM}, not {spec[:80]!r}"
         raise ValueError(msg)
     re_, im, radius = (number_of(match[name], name) for name in ("re", "im", "radius"))
     if not 0 < radius <= 2:  # noqa: PLR2004  the set lies within
@@ -100,7 +101,7 @@ def disc_of(spec: str) -> Disc:
 
 
 def nucleus_tree(disc: Disc) -> Group:
-    """Return the tree of a disc: an array `found` of bytes, JSON that is padded with spaces; nothing is computed."""
+    """Return the tree of a disc: an array `found` of bytes, JSON padded with spaces. Nothing is computed yet."""
     about = (
         f"the nucleus of least period up to {MOST_PERIOD} in the disc, proven: UTF-8 of a JSON object with period, "
         "kind, re, im, size, orientation and the width of a picture; null if there is none"
@@ -130,7 +131,7 @@ class Search:
         Raises
         ------
         mandeldask.budget.BudgetExceeded
-            If the search could take, or has taken, longer than allowed.
+            If the search could take, or took, longer than allowed.
         """
         center, radius = self.disc.center, self.disc.radius
         what = f"a nucleus of a period up to {MOST_PERIOD}"
@@ -142,7 +143,7 @@ class Search:
 
 
 def facts(found: Nucleus) -> dict[str, str | int | float]:
-    """Return what a client needs to show a nucleus: as many digits as a picture of its component has."""
+    """Return the data that a client needs to show a nucleus, with the digits that a picture of its component needs."""
     width = _short(found.width)
     one = 10 ** max(0, _SPARE_DIGITS - Decimal(width).adjusted())
     re_, im = (as_text(Fraction(round(part * one), one)) for part in found.center)

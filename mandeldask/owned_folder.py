@@ -1,4 +1,4 @@
-"""A temporary folder of a process and its children, which is removed even if the process is killed."""
+"""A temporary folder of a process and its children, which is removed later even if the process is killed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover  no POSIX: what killed processes left stays
+except ImportError:  # pragma: no cover  no POSIX: folders of killed processes remain
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NEW_S = 60.0
-"""Age in seconds below which a folder is never removed: its owner may be about to lock it."""
+"""Minimum age, in seconds, of a folder to remove: the owner of a newer one may not have locked it yet."""
 
 
 @contextlib.contextmanager
 def owned_folder(prefix: str) -> Iterator[Path]:
-    """Make a temporary folder that is removed after the block, or, where the process was killed, by the next one here.
+    """Make a temporary folder and remove it after the block; also remove folders of killed processes.
 
-    The owner holds a lock on the folder; the system lets go of it when the process ends.
+    The owner holds a lock on the folder; the system releases it when the process ends.
 
     Parameters
     ----------
     prefix : str
-        How the names of all such folders begin.
+        Prefix of the names of all such folders.
     """
     _remove_those_without_owner(prefix)
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name, _locked(Path(name)):
@@ -46,20 +46,20 @@ def _remove_those_without_owner(prefix: str) -> None:
 
 
 def _is_left_by_us(found: os.stat_result) -> bool:
-    """Whether a folder belongs to this user, and is not new: strangers may put theirs where everybody may write."""
+    """Return whether a folder belongs to this user (others may write to the same place) and is not new."""
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > NEW_S
 
 
 @contextlib.contextmanager
 def _locked(folder: Path, wanted: object = None) -> Iterator[None]:
-    """Hold the lock of a folder; OSError if another process does, or it is not `wanted`."""
+    """Hold the lock of a folder; raise OSError if another process holds it, or if the folder is not `wanted`."""
     if fcntl is None:  # pragma: no cover
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if callable(wanted) and not wanted(os.fstat(descriptor)):
-            msg = f"{folder} is to be left alone"
+            msg = f"{folder} must not be removed"
             raise OSError(msg)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

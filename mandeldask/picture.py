@@ -1,4 +1,4 @@
-"""Pictures of fields: the viewer's own palettes, or any of matplotlib's, with the inside of the set in black."""
+"""Draw pictures of fields: palettes of the viewer or colormaps of matplotlib, with the inside of the set in black."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 STEPS = 1024
-"""Colours of a palette."""
+"""Number of colours of a palette."""
 
 _PER_TURN = 2
-"""A turn of the palette lasts while the fourth root of (value + 1) grows by this: counts 0 to 80, to 624, ..."""
+"""Increase of the fourth root of (value + 1) in one turn of the palette: counts 0 to 80, to 624, ..."""
 
 MAX_PIXELS = 2**28
-"""Pixels of the largest picture made: a guard against asking for a whole level."""
+"""Greatest number of pixels of a picture, a guard against drawing a whole level."""
 
 
 def render(
@@ -33,23 +33,23 @@ def render(
     maxiter: int | None = None,
     unit: float = 1.0,
 ) -> Image:
-    """Return the picture of one field, a pixel for a pixel.
+    """Return the picture of one field, one pixel for each element.
 
-    The palettes are the ones of the viewer page, turned by the fourth root of the value, so that shallow and deep
-    places both show bands of like width. The page's own contrast follows what is in sight.
+    The palettes are those of the viewer page. Colours follow the fourth root of the value, so that bands are of similar
+    width at all depths. The page, in contrast, adapts its colours to the visible values.
 
     Parameters
     ----------
     array : DataArray or array_like, shape (height, width)
-        Escape counts, smooth escape times or distances; dask arrays are computed, and those kept in steps of a
+        Escape counts, smooth escape times or distances. dask arrays are computed; fields stored in steps of a
         tolerance (CF's ``scale_factor``) are unpacked.
     cmap : str or matplotlib Colormap
-        One of `palettes`, or a colormap of matplotlib or its name (run forth and back, so that it has no seam).
+        One of `palettes`, or a matplotlib colormap or its name (used forwards and backwards, so that it has no seam).
     maxiter : int, optional
-        Values from here on are inside the set, and black; NaN always is. By default the array's attribute
-        ``maxiter``; without one, for unsigned integers the greatest that the dtype holds, else none.
+        Values of at least this, and NaN, are inside the set and black. By default the array's attribute ``maxiter``;
+        without it the greatest value of an unsigned dtype, or no limit for other dtypes.
     unit : float
-        The value that counts as one iteration; for distances, the spacing of the pixels.
+        Value that corresponds to one iteration; for distances the spacing of the pixels.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def render(
     Raises
     ------
     ValueError
-        If the array has not two dimensions, is past `MAX_PIXELS`, or `cmap` names no palette.
+        If the array is not two-dimensional or has more than `MAX_PIXELS` pixels, or if `cmap` names no palette.
     TypeError
         If `cmap` is neither a name nor a Colormap.
     ModuleNotFoundError
@@ -90,9 +90,9 @@ def palettes() -> Sequence[str]:
 def paint(
     values: NDArray[Any], colours: NDArray[np.uint8], *, inside: float = np.inf, unit: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Return RGB bytes, shape ``(*values.shape, 3)``, of values by a table of `STEPS` colours.
+    """Return RGB bytes, shape ``(*values.shape, 3)``, for values, by a table of `STEPS` colours.
 
-    Only square roots, sums and products, which IEEE 754 rounds in the same way on every machine.
+    It uses only square roots, sums and products, which IEEE 754 rounds in the same way on every machine.
     """
     outside = values < inside  # False for NaN
     scaled = np.where(outside, values, 0).astype(np.float64) / unit
@@ -116,7 +116,7 @@ def lookup_table(cmap: str | Colormap) -> NDArray[np.uint8]:
 
 
 def _between(anchors: Sequence[str]) -> NDArray[np.uint8]:
-    """Interpolate colours ``#rrggbb`` on a ring; the last leads back to the first."""
+    """Interpolate colours ``#rrggbb`` on a ring: after the last comes the first."""
     colours = np.array([[int(text[at : at + 2], 16) for at in (1, 3, 5)] for text in anchors], np.float64)
     positions = np.arange(STEPS) * len(colours) / STEPS
     before = positions.astype(np.int64)
@@ -133,7 +133,7 @@ def _anchors() -> Mapping[str, Sequence[str]]:
 
 
 def unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
-    """Return `values` as CF's attributes of packed data say: fields with a tolerance are kept so."""
+    """Return `values`, unpacked by CF's attributes; fields with a tolerance are stored packed."""
     if "scale_factor" not in attrs or values.dtype.kind not in "iu":
         return values
     unpacked = values * float(attrs["scale_factor"]) + float(attrs.get("add_offset", 0.0))
@@ -142,7 +142,7 @@ def unpacked(values: NDArray[Any], attrs: Mapping[Any, Any]) -> NDArray[Any]:
 
 
 def inside_of(array: object, dtype: np.dtype[Any]) -> float:
-    """Return the value from which on pixels are inside, from the array's attributes or its dtype."""
+    """Return the smallest value of pixels inside the set, from the array's attributes or its dtype."""
     attrs = getattr(array, "attrs", {})
     if "maxiter" in attrs:
         return int(attrs["maxiter"])

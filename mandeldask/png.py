@@ -1,4 +1,4 @@
-"""PNG files written band by band, in memory for one band, and the texts in them.
+"""Write PNG files band by band, with one band in memory, and read the texts in them.
 
 Source: https://www.w3.org/TR/png-3/.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 LONGEST = 2**31 - 1
-"""Pixels along a side, at most."""
+"""Greatest side, in pixels."""
 
 _RGB = struct.pack(">BBBBB", 8, 2, 0, 0, 0)
-"""Eight bits a channel, colour, and the only compression, filtering and order without interlace."""
+"""Header fields: eight bits per channel, colour, the only compression and filter method, no interlace."""
 
 _UP = 2
-"""Filter of rows: the difference to the row above."""
+"""Filter type of rows: difference to the row above."""
 
 
 def write_png(
@@ -37,7 +37,7 @@ def write_png(
     Parameters
     ----------
     file : binary file
-        Where to.
+        File to write to.
     size : (int, int)
         Pixels (height, width).
     bands : iterable of uint8 arrays, shape (rows, width, 3)
@@ -48,7 +48,7 @@ def write_png(
     Raises
     ------
     ValueError
-        If the bands are not of this size.
+        If the bands do not have this size in total.
     """
     height, width = size
     file.write(SIGNATURE)
@@ -76,7 +76,7 @@ def write_png(
 
 
 def texts_of(path: Path) -> dict[str, str]:
-    """Return the texts in a PNG file, by keyword; none if it is none.
+    """Return the texts in a PNG file, by keyword; empty for other files.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _write_chunk(file: BinaryIO, kind: bytes, content: bytes) -> None:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of every chunk; data are passed by."""
+    """Yield the type and content of every chunk; the content of image data is skipped."""
     while len(head := file.read(8)) == 8:  # noqa: PLR2004
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IDAT":

@@ -1,4 +1,4 @@
-"""Progress of long computations, reported to a listener that the context carries, as it carries a `cancellation`."""
+"""Report the progress of long computations to a listener in a context variable, as in `cancellation`."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """One long computation; equal to itself only, so that two of the same kind stay distinct."""
+    """One long computation. It equals itself only, so that two of the same kind are distinct."""
 
     label: str
-    """What is being computed."""
+    """Name of the computation."""
     unit: str
     """What it is counted in, plural; empty where there is one."""
     total: int
-    """How many there are of them at most."""
+    """Greatest number of units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How far work on many tiles is, and what was done in a time.
+    """The progress of work on many tiles: tiles done, and the amount of work in a period.
 
-    A tile is a chunk, or a shard. `left` is the time left, and `str` gives the rates in words.
+    A tile is a chunk, or a shard. `left` is the remaining time, and `str` gives the rates as text.
     """
 
     done: int
-    """Tiles that are done."""
+    """Number of tiles done."""
     total: int
-    """Tiles in all."""
+    """Number of all tiles."""
     tiles: int
-    """Tiles that were done in that time; others were there before."""
+    """Number of tiles done in the period; the others existed before."""
     elements: int
-    """Their pixels, or other elements; 0 where they are not counted."""
+    """Pixels or other elements of these tiles; 0 if not counted."""
     size: int
-    """Bytes that were written."""
+    """Bytes written in the period."""
     seconds: float
-    """The time."""
+    """Length of the period."""
 
     @property
     def left(self) -> float | None:
-        """Seconds that the rest takes at this pace; None before the first tile."""
+        """Remaining seconds at this speed; None before the first tile."""
         return (self.total - self.done) * self.seconds / self.tiles if self.tiles else None
 
     def __str__(self) -> str:
-        """Return the rates, in words.
+        """Return the rates as text.
 
         Examples
         --------
@@ -65,13 +65,13 @@ class Amount:
 
 
 Listener = Callable[[Work, int], None]
-"""Called with a Work and how much of it is done, from the thread that does it; with all of its total at its end."""
+"""Called with a Work and the units done, from the computing thread; at the end with its total."""
 
 _listener: ContextVar[Listener | None] = ContextVar("mandeldask_progress", default=None)
 
 
 def announce(work: Work, done: int) -> None:
-    """Report to the listener of this context, if there is one, that `done` of `work` is done."""
+    """Report to the listener of this context, if any, that `done` units of `work` are done."""
     listener = _listener.get()
     if listener is not None:
         listener(work, done)
@@ -84,7 +84,7 @@ def is_heard() -> bool:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Let computations inside the block report their progress to `listener`."""
+    """Make computations inside the block report their progress to `listener`."""
     token = _listener.set(listener)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Scene: all that a picture shows, drawn band by band, and read back from the file."""
+"""Scene: all parameters of a picture. It is drawn band by band, and can be read back from the file."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from mandeldask.lazy.progress import Report
 
 BAND = 2**21
-"""Points that are computed, and in memory, at a time."""
+"""Number of points that are computed at a time."""
 
 TEXT = "mandeldask"
-"""Keyword of the text in a PNG that says what it shows, as JSON."""
+"""Keyword of the text in a PNG that describes the scene, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture shows: enough to compute it again."""
+    """All parameters of a picture, enough to compute it again."""
 
     center: str
-    """Middle of the picture."""
+    """Centre of the picture."""
     width: str
-    """Plane units across."""
+    """Width in plane units."""
     size: str
     """Pixels, ``"1920x1080"``."""
     maxiter: int
@@ -51,11 +51,11 @@ class Scene:
     cmap: str
     """Palette or colormap."""
     oversample: int = 1
-    """Points along a pixel's edge that are averaged."""
+    """Points along each side of a pixel; their colours are averaged."""
     julia: str | None = None
     """The c of a Julia set; None for the Mandelbrot set."""
     edges: float = 0.0
-    """How dark points near the set are, 0 to 1, by their distance to it."""
+    """How much points near the set are darkened by their distance, 0 to 1."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,7 +65,7 @@ class Scene:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The text in a PNG of it."""
+        """The texts in its PNG file."""
         said = {name: value for name, value in asdict(self).items() if name != "edges" or value}
         return {"Software": f"mandeldask {__version__}", TEXT: json.dumps(said)}
 
@@ -86,15 +86,15 @@ class Scene:
             return None
 
     def bands(self, report: Report = lambda _done, _total: None) -> Iterator[NDArray[np.uint8]]:
-        """Compute and draw, from top to bottom: uint8 arrays of shape (rows, width, 3).
+        """Compute and draw the picture from top to bottom; yield uint8 arrays of shape (rows, width, 3).
 
-        The points of one band are in memory at a time. `report` is called with (done, total).
+        Only the points of one band are in memory. `report` is called with (done, total).
         """
         many = self.oversample
         height, width = (many * side for side in self.shape)
         grid = Grid.window(
             self.center, self.width, (height, width), allow_huge=True
-        )  # the scene was allowed when it was made
+        )  # the numbers were checked when the scene was made
         names = (self.field, "distance") if self.edges and self.field != "distance" else (self.field,)
         seen = window(
             self.center, self.width, (height, width),
@@ -127,7 +127,7 @@ class Scene:
         return picture
 
     def paint(self, report: Report = lambda _done, _total: None) -> Image:
-        """Compute and draw all of it, as an image of Pillow's."""
+        """Compute and draw the whole picture as a Pillow Image."""
         picture: Image = pillow().fromarray(np.concatenate(list(self.bands(report))))
         return picture
 

@@ -1,6 +1,6 @@
-"""The one cache of the package: bounded in memory; threads that need the same value share one computation.
+"""The cache class of the package: bounded in memory; threads that need the same value share one computation.
 
-Caches with a name are bounded and cleared by users: `mandeldask.limit_caches`, `mandeldask.clear_caches`.
+Users can limit and clear caches that have a name: `mandeldask.limit_caches`, `mandeldask.clear_caches`.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ def _one(_: object) -> int:
 
 
 class SharedCache(Generic[V]):
-    """The most recently used values, and the flights of those that are being computed.
+    """The most recently used values, and the running computations of values.
 
     Parameters
     ----------
     most : int
-        Cost of the values kept at most. A value that costs more is returned and not kept; 0 keeps none.
+        Greatest total cost of the kept values. A value that costs more is returned but not kept; 0 keeps none.
     cost : callable
-        What a value costs, such as its bytes; 1 for each by default.
+        Returns the cost of a value, such as its bytes; by default 1.
     name : str
-        The name by which users bound and clear it, with all others of that name; "" for none.
+        Name by which users limit and clear this cache and all others of that name; "" for none.
     keeps_last : bool
-        Whether the value used last is always kept, at any cost, unless `most` is 0.
+        Whether the last used value is always kept, at any cost, unless `most` is 0.
 
     Attributes
     ----------
     size : int
-        Cost of the values kept now.
+        Total cost of the kept values.
     hits, misses, evictions : int
-        Values found, not found, and dropped to make room.
+        Numbers of values found, not found, and dropped to make room.
     """
 
     def __init__(self, most: int, cost: Callable[[V], int] = _one, *, name: str = "", keeps_last: bool = False) -> None:
@@ -62,17 +62,17 @@ class SharedCache(Generic[V]):
             _named.setdefault(name, WeakSet()).add(self)
 
     def renew(self) -> None:
-        """Release the locks of threads that a forked child does not have; the values stay."""
+        """Replace the locks in a forked child, since threads of the parent may hold them; keep the values."""
         self._lock = threading.RLock()
         self.flights.renew(self._lock)
 
     def get(self, key: Hashable) -> V | None:
-        """Return the value of `key`, or None; counts a hit or a miss."""
+        """Return the value of `key`, or None; count a hit or a miss."""
         with self._lock:
             return self._found(key)
 
     def _found(self, key: Hashable, fits: Callable[[V], bool] = lambda _: True) -> V | None:
-        """Return the value of `key` if it fits, or None; the caller holds the lock."""
+        """Return the value of `key` if it fits, or None. The caller must hold the lock."""
         if key in self._values:
             self._values.move_to_end(key)
             value, _ = self._values[key]
@@ -83,7 +83,7 @@ class SharedCache(Generic[V]):
         return None
 
     def put(self, key: Hashable, value: V) -> None:
-        """Keep `value` as the most recent one; the least recently used ones are dropped."""
+        """Keep `value` as the most recent one; drop the least recently used ones if needed."""
         cost = self._cost(value)
         with self._lock:
             self.drop(key)
@@ -94,7 +94,7 @@ class SharedCache(Generic[V]):
             self._trim()
 
     def _least(self) -> int:
-        """Return how many values are kept at any cost."""
+        """Return the number of values that are kept at any cost."""
         return int(self._keeps_last and self.most > 0)
 
     def _trim(self) -> None:
@@ -103,25 +103,25 @@ class SharedCache(Generic[V]):
             self.evictions += 1
 
     def drop(self, key: Hashable) -> None:
-        """Forget the value of `key`."""
+        """Remove the value of `key`."""
         with self._lock:
             if key in self._values:
                 self.size -= self._values.pop(key)[1]
 
     def clear(self) -> None:
-        """Forget all values; computations under way go on."""
+        """Remove all values; running computations continue."""
         with self._lock:
             self._values.clear()
             self.size = 0
 
     def limit(self, most: int) -> None:
-        """Keep values that cost `most` in all from now on."""
+        """Set the greatest total cost to `most`."""
         with self._lock:
             self.most = most
             self._trim()
 
     def ask(self, key: Hashable, compute: Callable[[], V], *, keep: bool = True) -> V | Seat[V]:
-        """Return the value of `key`, or a place in the flight that computes it. It is looked for once.
+        """Return the value of `key`, or a Seat in the flight that computes it, with one look-up.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class SharedCache(Generic[V]):
         compute : callable
             Returns the value.
         keep : bool
-            Whether a value that had to be computed is kept.
+            Whether to keep a newly computed value.
         """
         with self._lock:
             found = self._found(key)
@@ -139,7 +139,7 @@ class SharedCache(Generic[V]):
             return self.flights.join(key, self._kept(key, compute) if keep else compute)
 
     def read(self, key: Hashable, compute: Callable[[], V]) -> V:
-        """Return the value of `key`, computed in this thread or by the one that computes it already."""
+        """Return the value of `key`; if needed, compute it in this thread or wait for the thread that computes it."""
         found = self.ask(key, compute)
         if not isinstance(found, Seat):
             return found
@@ -147,16 +147,16 @@ class SharedCache(Generic[V]):
             return found.read()
 
     def extended(self, key: Hashable, fits: Callable[[V], bool], make: Callable[[V | None], V]) -> V:
-        """Return the value of `key` if it `fits`, otherwise what `make` returns for it (or for None), and keep that.
+        """Return the value of `key` if it `fits`; otherwise replace it by `make(value or None)` and return that.
 
-        Threads that need a key that is being computed wait, and extend the value if it does not fit them. If its
-        computation raises, the next of them computes it. A signal handler or finalizer that interrupts the computation
-        in its own thread computes for itself.
+        If the key is being computed, other threads wait, and extend the value if it does not fit them. If the
+        computation raises, the next thread computes. A signal handler or finalizer that interrupts the computation in
+        the same thread makes its own computation.
 
         Raises
         ------
         mandeldask.cancellation.Cancelled
-            If the caller was cancelled while it waited. Otherwise what its own `make` raises.
+            If the caller was cancelled while it waited. Exceptions of its own `make` are raised, too.
         """
         while True:
             with self._lock:
@@ -181,13 +181,13 @@ class SharedCache(Generic[V]):
     def _kept(self, key: Hashable, compute: Callable[[], V]) -> Callable[[], V]:
         def computed() -> V:
             value = compute()
-            self.put(key, value)  # before the flight ends, so that no later caller misses both
+            self.put(key, value)  # before the flight ends, so that later callers find the flight or the value
             return value
 
         return computed
 
     def __contains__(self, key: Hashable) -> bool:
-        """Return whether the value of `key` is kept; counts nothing."""
+        """Return whether the value of `key` is kept, without counting a hit or a miss."""
         return key in self._values
 
     def __len__(self) -> int:
@@ -196,12 +196,12 @@ class SharedCache(Generic[V]):
 
 
 def named(name: str) -> tuple[SharedCache[Any], ...]:
-    """Return the caches of a name that this process has now."""
+    """Return the existing caches of a name."""
     return tuple(_named.get(name, ()))
 
 
 def limit_named(name: str, most: int) -> None:
-    """Bound the caches of a name, those that are made later too."""
+    """Limit the caches of a name, including those that are created later."""
     _limits[name] = most
     for cache in named(name):
         cache.limit(most)

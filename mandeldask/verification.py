@@ -1,4 +1,4 @@
-"""verify: whether a written Zarr store is complete, undamaged, and equal to its source."""
+"""verify: check that a written Zarr store is complete, undamaged, and equal to its source."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ def verify(  # noqa: PLR0913  the public names of a verification
     progress: Callable[[int, int], None] | Callable[[Amount], None] | bool | Literal["lines"] | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Verified:
-    """Look whether an export is complete, undamaged, and equal to its source.
+    """Check whether an export is complete, undamaged, and equal to its source.
 
-    Every chunk must be there, as long and with the checksum that was written, and decode. Some are computed again and
+    Every chunk must exist, have the size and checksum that were written, and decode. A sample is computed again and
     compared element by element.
 
     Parameters
     ----------
     target : str, path or Store
-        What `export` wrote.
+        The target of an export.
     tree : any tree, optional
-        The source. A pyramid's is known from its attributes, and that of a window from the export's marks.
+        The source. By default it is found in the attributes of a pyramid, or in the export's marks for a window.
     window : mapping, str or (center, width), optional
-        The window of the source that was exported, where the marks do not say it, or are not to be trusted.
+        The exported window of the source, if the marks do not contain it or are not trusted.
     sample : int or None
-        Chunks of each array that are compared with the source; None for all.
+        Number of chunks of each array that are compared with the source; None for all.
     repair : bool
         Rewrite wrong chunks from the source.
     progress : callable, bool, "lines" or None
@@ -68,12 +68,12 @@ def verify(  # noqa: PLR0913  the public names of a verification
     Returns
     -------
     Verified
-        What was found, before any repair.
+        The result of the check, before any repair.
 
     Raises
     ------
     ValueError
-        If nothing is there, or its source is not known.
+        If the target is empty, or if its source is unknown.
     """
     where = open_target(target, storage_options)
     there = _opened(where)
@@ -92,7 +92,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
         found = verify_arrays(where, planned, sample=sample if sources else 0, report=report)
     if repair and found.faults:
         if not sources:
-            msg = "what the chunks should hold is not known: pass the source, verify(target, tree, repair=True)"
+            msg = "the source of the chunks is unknown: pass the source, verify(target, tree, repair=True)"
             raise ValueError(msg)
         _repair(where, planned, {key for key, _ in found.faults})
     return found
@@ -109,7 +109,7 @@ def _opened(target: Target) -> zarr.Group | zarr.Array[Any]:
 def _source(
     tree: Any, there: zarr.Group | zarr.Array[Any], target: Target, arrays: Iterable[str]
 ) -> tuple[Any, WindowLike | None]:
-    """Return the source and its window: what was given, or what attributes or marks describe; None if it is unknown."""
+    """Return the source and its window, as given, or from the attributes or marks; None if unknown."""
     if tree is not None:
         return tree, None
     if "mandeldask" in there.attrs:
@@ -157,7 +157,7 @@ def _nodes_of(node: Node, path: str = "") -> Iterator[tuple[str, Array]]:
 
 
 def _planned(path: str, there: zarr.Array[Any], source: Array | None) -> PlannedArray:
-    """Return an array as it is encoded in the target, with the elements of its source."""
+    """Return an array with the encoding of the target and the elements of its source."""
     array = cast("Array", as_node(there)) if source is None else source
     metadata: Any = there.metadata
     as_text = there.dtype.kind == "T" and array.dtype.kind in "SUT"  # v3 holds text of any length only
@@ -178,7 +178,7 @@ def _repair(target: Target, arrays: Sequence[PlannedArray], wrong: set[str]) -> 
 
 
 def _right(planned: PlannedArray, wrong: set[str]) -> bytearray:
-    """Return 1 in the flat of every chunk that is not wrong."""
+    """Return one byte per chunk: 1 unless its key is in `wrong`."""
     there = bytearray(b"\1") * planned.count
     prefix = f"{planned.path}/" if planned.path else ""
     for key in wrong:

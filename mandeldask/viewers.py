@@ -1,11 +1,11 @@
-"""Links to other people's viewers."""
+"""Links to external viewers."""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
 VIZARR = "https://hms-dbmi.github.io"
-"""Origin of vizarr, whose page may read by default, so that the URL printed for it works."""
+"""Origin of vizarr. Its page may read by default, so that the printed link works."""
 
 
 def vizarr_link(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Levels of images made before anybody asks for them, in threads of their own."""
+"""Make the levels of images in advance, in separate threads."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ AGAIN_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What was made."""
+    """The result of a warming."""
 
     images: int
-    """Images whose levels are all made."""
+    """Images with complete levels."""
     failed: tuple[str, ...]
-    """Paths of those that could not be read; the log says why."""
+    """Paths of images that could not be read; the log has the reasons."""
     seconds: float
-    """Time it took."""
+    """Duration."""
 
 
 class Warming:
@@ -85,21 +85,21 @@ class Warming:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait until nothing is read any more. It may be called before the start and after the end."""
+        """Stop, and wait for the end of all reads. It may be called before the start and after the end."""
         self._cancellation.cancel()
         if self._thread.is_alive():
             self._thread.join()
 
     @contextmanager
     def stopped_at_the_end(self) -> Iterator[None]:
-        """Stop when the block is left."""
+        """Stop at the end of the block."""
         try:
             yield
         finally:
             self.stop()
 
     def run(self) -> Warmed:
-        """Make the levels in this thread and its own.
+        """Make the levels in this thread and the pool's threads.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Warming:
         return Warmed(len(found) - len(failed), tuple(failed), time.perf_counter() - began)
 
     def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, tally: _Tally) -> None:
-        """Make all levels of one image; a thread takes the next tile when it is done with one."""
+        """Make all levels of one image; each thread takes the next tile when it is free."""
         steps, lock = halvings.steps(), threading.Lock()
 
         def work() -> None:
@@ -166,12 +166,12 @@ class Warming:
 
 
 def check_warm(workers: int, *, pyramid: str = "none", cache_dir: Any = None, **_: Any) -> None:
-    """Raise ValueError if a server with such options has no levels to make, or its processes could not share them."""
+    """Raise ValueError if a server with these options has no levels to make or if its processes cannot share them."""
     if pyramid == "none":
-        msg = "warm makes levels of images, and pyramid='none' has none: choose how they are made"
+        msg = "warm makes levels of images, but pyramid='none' has none: choose a method"
         raise ValueError(msg)
     if workers > 1 and cache_dir is None:
-        msg = f"warm with {workers} workers needs a cache_dir, by which they share the levels"
+        msg = f"warm with {workers} workers needs a cache_dir, through which they share the levels"
         raise ValueError(msg)
 
 
@@ -190,18 +190,18 @@ def while_serving(
     workers: int,
     done: Callable[[Warmed], object] | None = None,
 ) -> Iterator[tuple[Callable[[], Application], Callable[[str], object]]]:
-    """Lend a server that warms up a function that makes its application, and one to call once it runs.
+    """Yield two functions for a server that warms up: one makes its application, one is called when it runs.
 
-    The levels are made by this process, from when the server runs until the block is left.
+        This process makes the levels from the start of the server until the end of the block.
 
     Parameters
     ----------
     make : callable
         Makes the application.
     started : callable
-        Called with the server's address once it accepts requests.
+        Called with the server's address when it accepts requests.
     workers : int
-        Processes of the server; several share what is made by a folder.
+        Number of processes of the server; several share the levels through a folder.
     done : callable, optional
         Called with a `Warmed`.
     """
@@ -223,7 +223,7 @@ def _warming(app: Application, done: Callable[[Warmed], object] | None, *, progr
 
 
 class _Tally:
-    """How many tiles are done; any thread may report one."""
+    """Counts the tiles done; any thread may report one."""
 
     def __init__(self, report: Report, total: int) -> None:
         self._report, self._done, self._total = report, 0, total

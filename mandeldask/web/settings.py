@@ -52,7 +52,7 @@ class Settings:
     client_seconds: float | None = None
     """CPU seconds per minute that a client may use; a client is a key, or an address of another machine. 0 for no
     limit; by
-        default half of all CPU time."""
+    default half of all CPU time."""
     queue: int = 256
     """Greatest number of chunks that wait for a thread; further requests get status 503."""
     max_places: int = 256
