@@ -217,7 +217,7 @@ def while_serving(
 
 
 def _warming(app: Application, done: Callable[[Warmed], object] | None, *, progress: bool | None = None) -> Warming:
-    """Return what makes the levels of a server's images; workers of a cluster are kept as busy as by its requests."""
+    """Return a Warming for a server's images; with a cluster it has as many threads as the server has for requests."""
     threads = app.settings.threads if app.settings.scheduler else None
     return Warming(app.catalog.images.values(), progress=progress, done=done, threads=threads)
 

@@ -1,1 +1,1 @@
-"""Trees written out: what a view of the tree would serve, chunk by chunk, whole or not at all."""
+"""Export of trees: the chunks and documents that a view of the tree serves, each written completely or not at all."""

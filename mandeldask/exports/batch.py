@@ -1,4 +1,4 @@
-"""Chunks that are written together, and then noted in the ledgers of their arrays."""
+"""Batches of chunks: they are written together and then recorded in the ledgers of their arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mandeldask.exports.targets import Target
 
 MOST, MOST_BYTES = 64, 1 << 24
-"""Chunks, and their bytes, that are held before they are written."""
+"""Largest number of chunks, and of bytes, in memory before they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Chunk:
     """A chunk that is not written yet."""
 
     array: int
-    """Which of the arrays it belongs to."""
+    """Index of its array in the job."""
     key: str
     """Its key below the array's path."""
     full_key: str
@@ -28,33 +28,33 @@ class Chunk:
     content: bytes
     """Its bytes."""
     elements: int
-    """How many elements of the array it holds."""
+    """Number of elements of the array in the chunk."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Chunks of some arrays on their way to a target."""
+    """Chunks of some arrays that are being written to a target."""
 
     target: Target
-    """Where they go."""
+    """The target."""
     ledgers: Sequence[Ledger]
-    """What lists the chunks of each array."""
+    """The ledger of each array."""
     chunks: int = 0
-    """Chunks written so far."""
+    """Number of chunks written so far."""
     size: int = 0
-    """Their bytes."""
+    """Their size in bytes."""
     elements: int = 0
-    """Their elements."""
+    """Number of their elements."""
     _held: list[Chunk] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
-        """Add a chunk, and write those that were added if they are many."""
+        """Add a chunk; write all added chunks if they exceed a limit."""
         self._held.append(chunk)
         if len(self._held) >= MOST or sum(len(each.content) for each in self._held) >= MOST_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was added."""
+        """Write the chunks that were added, and record them."""
         held, self._held = self._held, []
         if not held:
             return

@@ -1,4 +1,4 @@
-"""Chunks encoded by zarrs, the Zarr library in Rust, where zarr's configuration names its pipeline."""
+"""Encoding of chunks with zarrs, the Zarr library in Rust, if zarr's configuration selects its pipeline."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.stored_array import StoredArray
 
 PIPELINE = "zarrs.ZarrsCodecPipeline"
-"""What `zarr.config` names as its codec pipeline where chunks are to go through zarrs."""
+"""Value of ``codec_pipeline.path`` in `zarr.config` that selects zarrs."""
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  in a folder of its own
-"""Where zarrs writes what is read back at once: memory, where a system has a folder of it."""
+"""Folder in memory, if the system has one, for files that zarrs writes and that are read back at once."""
 
 
 def encoded_by_zarrs(stored: StoredArray) -> StoredArray:
-    """Return an array whose chunks zarrs encodes, if zarr's configuration asks for that and zarrs can.
+    """Return `stored` with chunks encoded by zarrs, if zarr's configuration selects zarrs and zarrs supports the array.
 
-    The array is returned as it is where it is of format 2, its elements are no numbers, or what zarrs makes of a block
-    does not decode to the same bytes.
+    `stored` is returned unchanged if it has Zarr format 2, if its elements are not numbers, or if a test block that
+    zarrs encodes does not decode to the same bytes.
 
     Raises
     ------
     ModuleNotFoundError
-        If zarrs is asked for and missing; the message names the extra.
+        If zarrs is selected but not installed; the message names the extra.
     """
     if zarr.config.get("codec_pipeline.path") != PIPELINE or stored.metadata.zarr_format != 3:  # noqa: PLR2004
         return stored
@@ -58,32 +58,35 @@ def encoded_by_zarrs(stored: StoredArray) -> StoredArray:
 
 @dataclass(frozen=True, slots=True)
 class ZarrsEncoder(Encoder):
-    """Turns chunks into bytes by zarrs, some times quicker than zlib; the bytes may differ from those of zlib."""
+    """Encodes chunks with zarrs, sometimes faster than zlib; the bytes may differ from those of zlib."""
 
     document: str = ""
-    """Metadata of an array that is one chunk."""
+    """Metadata, as JSON, of an array of one chunk."""
 
     def agrees(self) -> bool:
-        """Return whether what zarrs makes of a block decodes to the same bytes."""
+        """Return whether a block that zarrs encoded decodes to the same bytes."""
         dtype, shape = self.spec.dtype.to_native_dtype(), self.spec.shape
         if dtype.kind not in "iuf" or 0 in shape:
             return False
         block = (np.arange(np.prod(shape)) % 251).astype(dtype).reshape(shape)
         try:
             return self.decode(self.encode(block)).tobytes() == block.tobytes()
-        except (ImportError, ValueError, TypeError, RuntimeError, OSError):  # of zarrs, and of the codecs that decode
+        except (ImportError, ValueError, TypeError, RuntimeError, OSError):  # of zarrs, or of the decoding codecs
             return False
 
     def encode(self, block: NDArray[Any]) -> bytes:
-        """Return the bytes of a block of the chunk's full shape, in C order; zlib's, and kept, if it is one value."""
-        if only_value(block) is not None:  # zarrs leaves chunks of the fill value out
+        """Return the encoded bytes of a block of the chunk's full shape, in C order.
+
+        Blocks of one value are encoded by `Encoder`, which caches them.
+        """
+        if only_value(block) is not None:  # zarrs does not write chunks that have only the fill value
             return Encoder.encode(self, block)
         return _through(self.document, os.getpid()).encoded(block)
 
 
 @dataclass(frozen=True, slots=True)
 class _Through:
-    """zarrs' pipeline of one document. It writes to stores only, so a file is written, read back and removed."""
+    """zarrs' pipeline for one metadata document. It writes to stores only: a file is written, read back and removed."""
 
     pipeline: Any
     folder: Path
@@ -108,12 +111,12 @@ def _through(document: str, process: int) -> _Through:
 
 @lru_cache(maxsize=1)
 def _folder(process: int) -> Path:
-    """Return a folder of this process alone, which goes when it ends."""
+    """Return a folder that only this process uses; it is removed when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="mandeldask-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     atexit.register(_remove, folder, process)
     return folder
 
 
 def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # not a child that was forked
+    if os.getpid() == process:  # not in a forked child
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The end of an export: nothing may be missing, and only then the documents are written."""
+"""The end of an export: check that no chunk is missing, then write the metadata documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def missing_chunks(jobs: Sequence[Job]) -> list[str]:
-    """Return the keys of some chunks that are not there; none if the export is complete."""
+    """Return the keys of up to three missing chunks; an empty list if the export is complete."""
     for job in jobs:
         unfinished = pending_job(job)
         if unfinished.missing:
@@ -28,7 +28,7 @@ def missing_chunks(jobs: Sequence[Job]) -> list[str]:
 
 
 def write_documents(view: ZarrView, target: Target) -> None:
-    """Write the metadata documents, from the leaves up: a reader that finds a group finds all that is in it."""
+    """Write the metadata documents, the deepest first: a reader that finds a group finds all its members."""
     documents = {key: entry.content for key in view.list() if isinstance(entry := view.find(key), Document)}
     for key in sorted(documents, key=lambda key: (-key.count("/"), key)):
         if target.read(key) != documents[key]:
@@ -36,7 +36,7 @@ def write_documents(view: ZarrView, target: Target) -> None:
 
 
 def check_complete(jobs: Sequence[Job], target: Target) -> None:
-    """Raise RuntimeError if a chunk is not where it was written to."""
+    """Raise RuntimeError if a chunk is not at the place it was written to."""
     missing = missing_chunks(jobs)
     if missing:
         msg = (

@@ -1,4 +1,4 @@
-"""What an export has to write: the chunks of each array that are not there yet, array by array or side by side."""
+"""The work of an export: the missing chunks of each array, or of several arrays that are computed together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Coords = tuple[int, ...]
 
 Item = tuple[Coords, tuple[int, ...]]
-"""Coordinates in a chunk grid, and which of a job's arrays have no chunk there."""
+"""Coordinates in a chunk grid, and the indices of the job's arrays that have no chunk there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class PlannedArray:
     format: Format
     """The format."""
     version: Hashable = None
-    """Version of a source that may change, as it was when the export began."""
+    """Version of a source that can change, at the start of the export."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """What its elements depend on, by name, of JSON's types, where that is known."""
+    """The parameters that determine its elements, by name, as JSON values, if known."""
 
     @property
     def count(self) -> int:
@@ -54,7 +54,7 @@ class PlannedArray:
 
     @property
     def mark(self) -> Mark:
-        """What its chunks are marked with: their identity, and what that depends on, as far as there are words."""
+        """The mark of its chunks: their identity, and the facts that it depends on."""
         stored = self.stored
         document = stored.metadata.to_dict()
         encoding = {name: document[name] for name in ("codecs", "compressor", "filters") if name in document}
@@ -77,7 +77,7 @@ class PlannedArray:
         return f"{self.path}/{self.key(coords)}" if self.path else self.key(coords)
 
     def flat_index(self, key: str) -> int | None:
-        """Return the flat index of a key in the chunk grid, in C order; None if it names no chunk."""
+        """Return the flat index of a key in the chunk grid, in C order; None if it is not the key of a chunk."""
         coords = self.format.parse_chunk_key(key.split("/"), self.stored.grid)
         return None if coords is None else self.flat_index_of(coords)
 
@@ -95,27 +95,27 @@ class PlannedArray:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a batch wrote."""
+    """The amount that a batch wrote."""
 
     chunks: int
-    """Chunks."""
+    """Number of chunks."""
     size: int
-    """Their bytes."""
+    """Number of bytes."""
     elements: int
-    """Their elements."""
+    """Number of elements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Arrays with the same chunk grid, written side by side: fields that one computation answers are asked together."""
+    """Arrays with the same chunk grid, written together: one computation gives the values of several fields."""
 
     target: Target
-    """Where to write."""
+    """The target."""
     arrays: tuple[PlannedArray, ...]
     """The arrays."""
 
     def write(self, items: Sequence[Item]) -> Written:
-        """Compute, encode and write chunks; runs in any thread or process."""
+        """Compute, encode and write chunks; can run in any thread or process."""
         worker = f"{socket.gethostname()}-{os.getpid()}"
         batch = Batch(self.target, [Record(self.target, planned.path).ledger(worker) for planned in self.arrays])
         try:
@@ -128,7 +128,7 @@ class Job:
         return Written(batch.chunks, batch.size, batch.elements)
 
     def _chunk(self, index: int, coords: Coords) -> Chunk:
-        """Return a chunk; raise Changed if its source is another now than when the export began."""
+        """Return a chunk; raise Changed if its source has changed since the export began."""
         planned = self.arrays[index]
         content = encoded(planned.stored, coords)
         if planned.stored.array.version is not None and planned.stored.array.version() != planned.version:
@@ -141,26 +141,26 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class PendingJob:
-    """A job, and which chunks of its arrays are there already."""
+    """A job, and which chunks of its arrays exist already."""
 
     job: Job
     """The arrays."""
     present: tuple[bytearray, ...]
-    """For each array, 1 at the flat index of every chunk that the target has."""
+    """For each array, 1 at the flat index of every chunk that exists."""
 
     @property
     def missing(self) -> int:
-        """Number of chunks that are not there."""
+        """Number of missing chunks."""
         return sum(len(there) - sum(there) for there in self.present)
 
     def done(self, item: Item) -> None:
-        """Note that the chunks of an item were written."""
+        """Record that the chunks of an item were written."""
         coords, missing = item
         for index in missing:
             self.present[index][self.job.arrays[index].flat_index_of(coords)] = 1
 
     def items(self, part: tuple[int, int]) -> Iterator[Item]:
-        """Yield what is to be written by part k of n, given as (k - 1, n)."""
+        """Yield the missing chunks in part k of n, given as (k - 1, n)."""
         which, of = part
         indices = range(len(self.present))
         grid = itertools.product(*map(range, self.job.arrays[0].stored.grid))
@@ -172,7 +172,7 @@ class PendingJob:
 
 
 def jobs_of(target: Target, arrays: Sequence[PlannedArray]) -> list[Job]:
-    """Return the jobs that write `arrays`: siblings with the same chunk grid share one."""
+    """Return the jobs that write `arrays`: arrays of one group with the same shape and chunks are in one job."""
     alike: dict[Any, list[PlannedArray]] = {}
     for planned in arrays:
         parent = planned.path.rpartition("/")[0]

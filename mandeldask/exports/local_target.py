@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 UNFINISHED = ".part"
-"""Ending of files that are being written."""
+"""Suffix of files that are being written."""
 
 ABANDONED_S = 3600.0
-"""Age, in seconds, from which on an unfinished file is abandoned."""
+"""Age in seconds after which an unfinished file counts as abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class LocalTarget:
             return None
 
     def write(self, key: str, content: bytes) -> None:
-        """Write a file. Stopped anywhere, the old file is there or the new one."""
+        """Write a file. If this is interrupted, the file has its old content or the new one."""
         self.write_all({key: content})
 
     def write_all(self, contents: Mapping[str, bytes]) -> None:
-        """Write files. They are flushed to disk together: all are on their way before the first is waited for."""
+        """Write files. They are flushed to disk together: all flushes begin before the first one is waited for."""
         suffix = f".{os.getpid()}-{threading.get_ident()}{UNFINISHED}"
         written: list[tuple[Path, Path]] = []
         with ExitStack() as opened:
@@ -79,20 +79,20 @@ class LocalTarget:
             self._made.add(folder)
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Yield every file below a folder, and its bytes."""
+        """Yield the name of every file below a folder, and its size in bytes."""
         yield from _sizes(self.path / prefix, "")
 
     def delete(self, prefix: str) -> None:
-        """Remove a folder and all that is in it."""
+        """Remove a folder and its content."""
         shutil.rmtree(self.path / prefix, ignore_errors=True)
         self._made.clear()
 
     def remove(self, key: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         (self.path / key).unlink(missing_ok=True)
 
     def is_empty(self) -> bool:
-        """Return whether the directory is not there, or holds nothing but what is being written."""
+        """Return whether the directory does not exist or has nothing but unfinished files."""
         return not self.path.exists() or all(path.name.endswith(UNFINISHED) for path in self.path.iterdir())
 
     def append(self, key: str, line: str) -> bool:
@@ -104,7 +104,7 @@ class LocalTarget:
         return True
 
     def free_bytes(self) -> int:
-        """Return the bytes that are free on the disk."""
+        """Return the number of free bytes on the disk."""
         there = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
         return shutil.disk_usage(there).free
 
@@ -112,7 +112,7 @@ class LocalTarget:
         """Do nothing: every file is complete."""
 
     def abandon(self) -> None:
-        """Do nothing: what is there is taken up again."""
+        """Do nothing: the next export continues with the files that were written."""
 
     def zarr_store(self) -> Store:
         """Return the directory as a store."""
@@ -126,21 +126,21 @@ class LocalTarget:
 
 
 def _write(file: int, content: bytes) -> None:
-    """Write all of `content`; one call of the system writes 2 GiB at most."""
+    """Write all of `content`; one system call writes at most 2 GiB."""
     left = memoryview(content)
     while left:
         left = left[os.write(file, left) :]
 
 
 def _begin_flush(file: int) -> None:
-    """Have the system begin to write a file to disk, where it takes such advice: `fsync` then waits half as long."""
+    """Ask the system to begin to write a file to disk, if it accepts such advice: `fsync` then takes half the time."""
     if hasattr(os, "posix_fadvise"):
         with suppress(OSError):
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _remove(files: list[tuple[Path, Path]]) -> None:
-    """Remove unfinished files, which an error left: the first of each pair."""
+    """Remove unfinished files (the first of each pair) after an error."""
     for unfinished, _ in files:
         with suppress(OSError):
             unfinished.unlink()
@@ -162,7 +162,7 @@ def _sizes(folder: Path, below: str) -> Iterator[tuple[str, int]]:
 
 
 def _clear(entry: os.DirEntry[str]) -> None:
-    """Remove an unfinished file that a killed process left; one that is being written stays."""
+    """Remove an unfinished file of a process that was killed, but not one that is being written."""
     try:
         if time.time() - entry.stat().st_mtime > ABANDONED_S:
             Path(entry.path).unlink(missing_ok=True)

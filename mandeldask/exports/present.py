@@ -1,4 +1,4 @@
-"""Which chunks of an export are there: present, whole, and of the content that is to be written."""
+"""Chunks of an export that exist: present, complete, and with the content that is to be written."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.view import ZarrView
 
 _ROOTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray")
-"""Documents of a root, those first that name the arrays below it."""
+"""Documents of a root; those that list the arrays come first."""
 
 _CHOOSE = "choose an empty place, or replace it with overwrite=True (--overwrite)"
 
 _MOST_TEXT = 80
-"""Characters of a value in a message."""
+"""Largest number of characters of a value in a message."""
 
 _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 
 
 def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
-    """Raise ValueError if the root of a target is not that of an export which `arrays` can join."""
-    marked = Record(target, "").mark() is not None  # looked at first: it goes when the documents are there
+    """Raise ValueError if a target has other data than an export to which `arrays` can be added."""
+    marked = Record(target, "").mark() is not None  # read first: it is removed once the documents are written
     if target.is_empty():
         return
     found = [name for name in _ROOTS if target.read(name) is not None]
@@ -41,11 +41,11 @@ def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -
         msg = f"target {target} holds a store of another Zarr format ({others[0]}): {_CHOOSE}"
         raise ValueError(msg)
     if marked:
-        return  # an export that did not end, or an array
+        return  # an unfinished export, or an array
     paths = _arrays_below(target.read(found[0])) if found else set()
     strangers = paths - {planned.path for planned in arrays}
     if not paths and Record(target, "").mark() is not None:
-        return  # another export began between the two looks
+        return  # another export began between the two reads
     if strangers or not paths:
         what = f"{min(strangers)}, which is not in this tree (write both)" if strangers else "which no export wrote"
         msg = f"target {target} holds something else, {what}: {_CHOOSE}"
@@ -53,7 +53,7 @@ def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -
 
 
 def _arrays_below(raw: bytes | None) -> set[str]:
-    """Return the paths of the arrays that a root's document names; none if it names no arrays."""
+    """Return the paths of the arrays in a root's document; empty if it lists none."""
     document = json.loads(raw or b"{}")
     if document.get("node_type") == "array" or "shape" in document:
         return {""}
@@ -64,13 +64,13 @@ def _arrays_below(raw: bytes | None) -> set[str]:
 
 
 def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> None:
-    """Raise ValueError if chunks of another content, or of an unknown one, are in the place of an array."""
+    """Raise ValueError if an array's place has chunks with other or unknown content, or any chunks without `resume`."""
     record, wanted, place = Record(target, planned.path), planned.mark, planned.path or "/"
     found = record.mark()
     if found is None:
         if not _holds_anything(target, planned):
             return
-        found = record.mark()  # another export may have begun between the two looks
+        found = record.mark()  # another export may have begun between the two reads
     if found is None:
         msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
         raise ValueError(msg)
@@ -82,7 +82,7 @@ def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> Non
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return what differs between what is there and what is to be written, in words."""
+    """Return the differences between the existing and the wanted facts, as text."""
     if not found:
         return "other elements, chunks or codecs"
     found, wanted = _flat(found), _flat(wanted)
@@ -92,7 +92,7 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a mark, those of its source among the others."""
+    """Return the facts of a mark as one dict, including those of its source."""
     return {name: value for name, value in facts.items() if name != SOURCE} | dict(facts.get(SOURCE, {}))
 
 
@@ -103,7 +103,7 @@ def _short(value: Any) -> str:
 
 
 def _holds_anything(target: Target, planned: PlannedArray) -> bool:
-    """Return whether there are chunks or documents in the place of an array."""
+    """Return whether there are chunks or documents at the place of an array."""
     few = zip(target.sizes(planned.path), range(8), strict=False)
     if any(name not in _DOCUMENTS for (name, _), _ in few):
         return True
@@ -112,16 +112,16 @@ def _holds_anything(target: Target, planned: PlannedArray) -> bool:
 
 
 def pending_job(job: Job) -> PendingJob:
-    """Return which chunks of a job are there.
+    """Return the job with the chunks that exist.
 
-    A chunk is there if its file is as long as its ledger says, or decodes where no ledger knows it.
+    A chunk exists if its file has the size in the ledger or, if no ledger has the chunk, if it decodes.
     """
     return PendingJob(job, tuple(_there(job.target, planned) for planned in job.arrays))
 
 
 def _there(target: Target, planned: PlannedArray) -> bytearray:
     found = survey(target, planned)
-    # Object stores give no sizes, and show an object once it is complete.
+    # Object stores return no sizes; they show only complete objects.
     whole = (found.sizes == UNKNOWN) | ((found.sizes >= 0) & (found.sizes == found.lengths))
     for flat in np.flatnonzero((found.sizes >= 0) & (found.lengths == UNKNOWN)).tolist():
         whole[flat] = decodes(target, planned, planned.key(planned.coords(flat)))
@@ -129,7 +129,7 @@ def _there(target: Target, planned: PlannedArray) -> bytearray:
 
 
 def decodes(target: Target, planned: PlannedArray, key: str) -> bool:
-    """Return whether a chunk or shard decodes to what the array's chunks are."""
+    """Return whether a chunk or shard decodes to a block of the array."""
     raw = target.read(f"{planned.path}/{key}" if planned.path else key)
     if raw is None:
         return False

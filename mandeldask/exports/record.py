@@ -1,4 +1,4 @@
-"""What an export keeps with the chunks of an array: whose chunks they are, and how long each one is."""
+"""Records that an export keeps next to the chunks of an array: their identity, and the size of each one."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from mandeldask.exports.targets import Target
 
 MARK = ".export.json"
-"""Name of the document that says whose chunks are below an array's path. Zarr readers pass it by."""
+"""Name of the document that identifies the chunks below an array's path. Zarr readers ignore it."""
 
 LEDGER = ".export-{part}.log"
-"""Name of the list of chunks that a part of an export has written: key, bytes and CRC-32 in a line."""
+"""Name of the list of chunks that one part of an export has written; each line has key, bytes and CRC-32."""
 
 
 SOURCE = "source"
-"""Name of what the elements depend on, among the facts of a mark."""
+"""Name of the entry, among the facts of a mark, with the parameters that determine the elements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Whose the chunks of an array are."""
+    """The identity of the chunks of an array."""
 
     content: str
-    """Identity of the chunks; '' if the mark was cut off."""
+    """Identity of the chunks; '' if the mark was truncated."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What they depend on, by name, of JSON's types: to say what differs. Older marks have none."""
+    """The facts that it depends on, by name, as JSON values, to describe differences. Older marks have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The marks of one array in a target."""
+    """The marks and ledgers of one array in a target."""
 
     target: Target
     """Where the chunks are."""
@@ -44,14 +44,14 @@ class Record:
     """Path of the array; '' for the root."""
 
     def mark(self) -> Mark | None:
-        """Return whose the chunks are that are there; None if no export has marked them."""
+        """Return the mark of the existing chunks; None if there is no mark."""
         raw = self.target.read(self._key(MARK))
         if raw is None:
             return None
         try:
             found = json.loads(raw)
             return Mark(str(found["content"]), dict(found.get("facts", {})))
-        except (KeyError, TypeError, ValueError, AttributeError):  # cut off: the chunks may have another origin
+        except (KeyError, TypeError, ValueError, AttributeError):  # truncated: the chunks may have another origin
             return Mark("")
 
     def claim(self, mark: Mark) -> None:
@@ -61,11 +61,14 @@ class Record:
             self.target.write(self._key(MARK), content)
 
     def ledger(self, part: str) -> Ledger:
-        """Return the list that one part of an export writes."""
+        """Return the ledger of one part of an export."""
         return Ledger(self.target, self._key(LEDGER.format(part=part)))
 
     def written(self, ledger: str) -> Iterator[tuple[str, int, int]]:
-        """Yield key, bytes and CRC-32 of every chunk in the ledger of that name; of a key twice, the last holds."""
+        """Yield key, bytes and CRC-32 of every chunk in a ledger.
+
+        If a key occurs twice, its last line is the valid one.
+        """
         return _entries(self.target.read(self._key(ledger)) or b"")
 
     def _key(self, name: str) -> str:
@@ -74,16 +77,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Lines about the chunks that were written."""
+    """The list of chunks that were written."""
 
     target: Target
-    """Where it is kept."""
+    """The target."""
     key: str
     """Its key."""
     _lines: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def add(self, key: str, content: bytes) -> None:
-        """Note a chunk that is complete on disk."""
+        """Add a line for a chunk that is complete on disk."""
         self._lines.append(f"{key} {len(content)} {zlib.crc32(content):08x}\n")
 
     def flush(self) -> None:
@@ -94,12 +97,12 @@ class Ledger:
 
 
 def is_ledger(key: str) -> bool:
-    """Return whether a key below an array's path is that of a ledger."""
+    """Return whether a key below an array's path is the key of a ledger."""
     return "/" not in key and key.startswith(".export-") and key.endswith(".log")
 
 
 def _entries(raw: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield the whole lines of a ledger; the last may be cut off."""
+    """Yield the complete lines of a ledger; the last line may be truncated."""
     for line in BytesIO(raw):
         words = line.decode("ascii", "replace").rstrip("\n").split(" ")
         try:

@@ -1,4 +1,4 @@
-"""Writes the chunks of an export: on threads, or on any executor, with a bounded number of batches on their way."""
+"""Write the chunks of an export in threads or with any executor, with a bounded number of submitted batches."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     from mandeldask.exports.jobs import Item, Job, PendingJob, Written
 
 BATCH_S = 0.1
-"""Seconds that a batch should take on a worker: long against the cost of a task, short against progress and Ctrl-C."""
+"""Target duration of a batch in seconds: long relative to the overhead of a task, short for progress and Ctrl-C."""
 
 MOST = 256
-"""Chunks in a batch, at most."""
+"""Largest number of chunks in a batch."""
 
 AHEAD = 4
-"""Batches on their way for every worker."""
+"""Batches submitted per worker."""
 
 WORKERS_ELSEWHERE = 64
-"""Workers that an executor other than threads is taken to have."""
+"""Assumed number of workers of an executor that is not a thread pool."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """How many chunks a batch has: the first ones are short, to see how long a chunk takes."""
+    """Number of chunks per batch. It starts at 1 and grows as the duration of a chunk becomes known."""
 
     size: int = 1
 
     def seen(self, chunks: int, seconds: float) -> None:
-        """Note how long a batch took."""
+        """Adapt the size to the duration of a batch."""
         if chunks:
             fitting = int(BATCH_S * chunks / max(seconds, 1e-6))
             self.size = max(1, min(MOST, fitting, 2 * self.size))
 
 
 SAMPLE = 8
-"""Chunks of each job that are written first, to estimate the others."""
+"""Number of chunks of each job that are written first to estimate the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an export will write, from a sample that it wrote first."""
+    """The size and duration of the rest of an export, estimated from chunks that were written first."""
 
     chunks: int
-    """Chunks, or shards, that are left to write: as many files."""
+    """Number of chunks, or shards, to write; each is a file."""
     size: int
-    """Their bytes, about."""
+    """Their approximate size in bytes."""
     seconds: float
-    """The time they take, about."""
+    """Their approximate duration."""
 
 
 def write_all(
@@ -66,22 +66,22 @@ def write_all(
     report: Callable[[Written], None],
     announce: Callable[[Estimate], None] | None = None,
 ) -> None:
-    """Write all chunks that are missing; when one fails, or someone interrupts, stop the others within milliseconds.
+    """Write all missing chunks; on an error or an interrupt, stop the others within milliseconds.
 
     Parameters
     ----------
     pending : sequence of PendingJob
-        What to write.
+        The jobs, with their missing chunks.
     part : (int, int)
-        Which share of it: (k, n) is share k, counted from 0, of n.
+        The share to write: (k, n) is share k, counted from 0, of n.
     executor : Executor or None
-        Where; by default, as many threads of this process as it has CPUs.
+        Runs the batches; by default a pool with one thread per CPU.
     report : callable
-        Called in this thread with what each batch wrote.
+        Called in this thread with the amount that each batch wrote.
     announce : callable, optional
-        Called with what is left once a sample was written; what it raises ends the export.
+        Called with an estimate of the rest after the first chunks were written. An exception from it ends the export.
     """
-    threads = os.cpu_count() or 1  # more of them wait for the disk at once, and cost more CPU time than that saves
+    threads = os.cpu_count() or 1  # more threads would wait less for the disk, but cost more CPU time than that saves
     pool = executor or ThreadPoolExecutor(threads, "export")
     ahead = AHEAD * (threads if isinstance(pool, ThreadPoolExecutor) else WORKERS_ELSEWHERE)
     with cancellable(Cancellation()) as cancellation:
@@ -105,7 +105,7 @@ def write_all(
 def _sampled(
     pending: Sequence[PendingJob], part: tuple[int, int], pool: Executor, report: Callable[[Written], None]
 ) -> Estimate:
-    """Write some chunks of each job, spread evenly, and estimate the others."""
+    """Write some chunks of each job, evenly spaced, and return an estimate of the others."""
     chunks, size, work = 0, 0.0, 0.0
     for unfinished in pending:
         count = sum(len(missing) for _, missing in unfinished.items(part))
@@ -126,7 +126,7 @@ def _sampled(
 def _batches(
     pending: Sequence[PendingJob], part: tuple[int, int], pace: Pace, workers: int
 ) -> Iterator[tuple[Job, list[Item]]]:
-    """Yield batches; they get shorter towards the end, so that all workers end at about the same time."""
+    """Yield batches; they become smaller towards the end, so that all workers end at about the same time."""
     left = sum(unfinished.missing for unfinished in pending) // part[1]
     for unfinished in pending:
         items = unfinished.items(part)
@@ -138,7 +138,7 @@ def _batches(
 def _completed(
     pool: Executor, batches: Iterable[tuple[Job, list[Item]]], ahead: int
 ) -> Iterator[Future[tuple[float, Written]]]:
-    """Yield a future for each batch as it ends, with no more than `ahead` of them submitted."""
+    """Yield the future of each batch when it ends; at most `ahead` of them are submitted at a time."""
     pending: set[Future[tuple[float, Written]]] = set()
     try:
         for job, items in batches:
@@ -155,7 +155,7 @@ def _completed(
 
 
 def _result(future: Future[tuple[float, Written]]) -> tuple[float, Written]:
-    """Return what a batch wrote; raise ConnectionError if its executor gave it up, as when a scheduler is lost."""
+    """Return the result of a batch; raise ConnectionError if its executor cancelled it, as when a scheduler ends."""
     try:
         return future.result()
     except CancelledError as error:
@@ -165,12 +165,12 @@ def _result(future: Future[tuple[float, Written]]) -> tuple[float, Written]:
 
 def _submit(pool: Executor, job: Job, items: list[Item]) -> Future[tuple[float, Written]]:
     if isinstance(pool, ThreadPoolExecutor):
-        return pool.submit(contextvars.copy_context().run, _timed, job, items)  # the kernel sees the cancellation
+        return pool.submit(contextvars.copy_context().run, _timed, job, items)  # the context has the cancellation
     return pool.submit(_timed, job, items)
 
 
 def _timed(job: Job, items: list[Item]) -> tuple[float, Written]:
-    """Return what a batch wrote, and the seconds that it took."""
+    """Write a batch; return the seconds it took and the amount written."""
     began = time.perf_counter()
     written = job.write(items)
     return time.perf_counter() - began, written

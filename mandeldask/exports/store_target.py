@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 8
-"""Values that a thread puts at a time."""
+"""Number of values that are written at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreTarget:
-    """A writable Zarr store: of memory, a zip file, a URL of fsspec, or an obstore."""
+    """A writable Zarr store: in memory, a zip file, an fsspec URL, or an obstore."""
 
     store: Store
-    """Where to write. Object stores show an object once it is complete."""
+    """The store. Object stores show only complete objects."""
 
     def __str__(self) -> str:
         return str(self.store)
@@ -43,7 +43,7 @@ class StoreTarget:
         sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
 
     def write_all(self, contents: Mapping[str, bytes]) -> None:
-        """Put several values, some at a time."""
+        """Put several values, a few at the same time."""
         buffer = default_buffer_prototype().buffer
         limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -59,7 +59,7 @@ class StoreTarget:
         sync(put_all())
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, None]]:
-        """Yield every key below `prefix`. Stores give no sizes without a request for each key."""
+        """Yield every key below `prefix`, with None: sizes would need a request for each key."""
         start = f"{prefix}/" if prefix else ""
 
         async def listed() -> list[str]:
@@ -72,7 +72,7 @@ class StoreTarget:
         sync(self.store.delete_dir(prefix))
 
     def remove(self, key: str) -> None:
-        """Remove one key, if it is there."""
+        """Remove one key, if it exists."""
         sync(self.store.delete(key))
 
     def is_empty(self) -> bool:
@@ -80,17 +80,17 @@ class StoreTarget:
         return next(self.sizes(""), None) is None
 
     def append(self, key: str, line: str) -> bool:  # noqa: ARG002  objects are replaced as a whole
-        """Return False."""
+        """Return False: objects can only be replaced as a whole."""
         return False
 
     def free_bytes(self) -> None:
-        """Return None: stores give no size."""
+        """Return None: the free space of a store is unknown."""
 
     def close(self) -> None:
         """Do nothing: the store stays open."""
 
     def abandon(self) -> None:
-        """Do nothing: what is there is taken up again."""
+        """Do nothing: the next export continues with the values that were written."""
 
     def zarr_store(self) -> Store:
         """Return the store."""
@@ -99,19 +99,19 @@ class StoreTarget:
 
 @dataclass(frozen=True, slots=True)
 class ZipTarget(StoreTarget):
-    """A new zip file. It appears under its name once it is complete, since nothing in it can be replaced."""
+    """A new zip file. It gets its name once it is complete, because entries of a zip file cannot be replaced."""
 
     path: Path
-    """Its name."""
+    """Path of the complete file."""
 
     @classmethod
     def new(cls, path: Path) -> ZipTarget:
-        """Begin the file.
+        """Create the file under a temporary name.
 
         Raises
         ------
         ValueError
-            If it is there already, or its folder is not.
+            If the file exists already, or its folder does not exist.
         """
         if path.exists():
             msg = f"target {path} is there already, and nothing in a zip file can be replaced: choose another name"
@@ -123,18 +123,18 @@ class ZipTarget(StoreTarget):
         return cls(opened(store), path)
 
     def close(self) -> None:
-        """Write the file's directory, and give it its name."""
+        """Write the zip directory, and rename the file to `path`."""
         unfinished = self._unfinished()
         self.store.close()
         unfinished.replace(self.path)
 
     def abandon(self) -> None:
-        """Remove the file."""
+        """Remove the unfinished file."""
         self.store.close()
         self._unfinished().unlink(missing_ok=True)
 
     def remove(self, key: str) -> None:
-        """Do nothing: nothing in a zip file can be removed, and its marks hurt no reader."""
+        """Do nothing: entries of a zip file cannot be removed, and the mark does not disturb readers."""
 
     def zarr_store(self) -> Store:
         """Return the file as a store."""

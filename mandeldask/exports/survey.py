@@ -1,4 +1,4 @@
-"""What of an array is in a target, in a few bytes for each chunk: a million chunks take some 20 MB."""
+"""Survey of the chunks of an array in a target, in a few bytes per chunk: about 20 MB for a million chunks."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from mandeldask.exports.targets import Target
 
 ABSENT, UNKNOWN = -1, -2
-"""In the place of a size: there is no such chunk, or nothing says how long it is."""
+"""Special sizes: there is no such chunk, or its size is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The chunks of an array that are there, and those that ledgers know, by flat index in the chunk grid."""
+    """The existing chunks of an array, and the chunks in its ledgers, by flat index in the chunk grid."""
 
     sizes: NDArray[np.int64]
-    """Bytes of each chunk that is there; UNKNOWN where the target gives none, ABSENT where there is no chunk."""
+    """Size of each existing chunk in bytes; UNKNOWN if the target gives no sizes, ABSENT if there is no chunk."""
     lengths: NDArray[np.int64]
-    """Bytes that were written, as the ledgers say; UNKNOWN where none does."""
+    """Number of bytes written, from the ledgers; UNKNOWN if no ledger has the chunk."""
     checksums: NDArray[np.uint32]
     """CRC-32 of these bytes."""
 
     def expected(self, flat: int) -> tuple[int, int] | None:
-        """Return bytes and CRC-32 that were written of a chunk; None if no ledger knows."""
+        """Return the size and CRC-32 of a chunk as it was written; None if no ledger has the chunk."""
         length = int(self.lengths[flat])
         return None if length == UNKNOWN else (length, int(self.checksums[flat]))
 
     def size(self, flat: int) -> int | None:
-        """Return the bytes of a chunk that is there; None where the target gives no sizes."""
+        """Return the size of an existing chunk in bytes; None if the target gives no sizes."""
         size = int(self.sizes[flat])
         return None if size == UNKNOWN else size
 
 
 def survey(target: Target, planned: PlannedArray) -> Survey:
-    """Return what is there of an array: one walk through its keys, and one through each ledger."""
+    """Survey an array: list its keys once, and read each ledger once."""
     sizes = np.full(planned.count, ABSENT, np.int64)
     ledgers = []
     for key, size in target.sizes(planned.path):

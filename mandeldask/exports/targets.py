@@ -1,4 +1,4 @@
-"""Where an export is written: each key appears whole, or not at all."""
+"""Targets of an export: each key appears with its complete content or not at all."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OBSTORE = "obstore+"
-"""Before a URL: obstore writes to it, not fsspec."""
+"""Prefix of a URL that is opened with obstore, not with fsspec."""
 
 _EXTRAS = {"aiohttp": "remote", "fsspec": "remote", "obstore": "obstore", "s3fs": "s3"}
-"""Which extra of mandeldask brings a package."""
+"""The extra of mandeldask that installs each package."""
 
 
 @runtime_checkable
 class Target(Protocol):
-    """Holds bytes by key. It pickles, so that workers elsewhere write to the same place."""
+    """A place for bytes by key. Targets can be pickled, so that workers in other processes write to the same place."""
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`; None if there are none."""
         ...
 
     def write(self, key: str, content: bytes) -> None:
-        """Put `content` under `key`, replacing what is there. Readers see the old bytes or the new ones."""
+        """Put `content` under `key`, or replace the old content. Readers see the old bytes or the new ones."""
         ...
 
     def write_all(self, contents: Mapping[str, bytes]) -> None:
-        """Put bytes under several keys, each as `write` does; quicker than one after another."""
+        """Put bytes under several keys, each as `write` does; faster than separate calls."""
         ...
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int | None]]:
-        """Yield every key below the path `prefix`, relative to it, and its bytes; None where they are not known."""
+        """Yield every key below the path `prefix`, relative to it, and its size in bytes (None if unknown)."""
         ...
 
     def delete(self, prefix: str) -> None:
@@ -47,19 +47,19 @@ class Target(Protocol):
         ...
 
     def remove(self, key: str) -> None:
-        """Remove one key, if it is there."""
+        """Remove one key, if it exists."""
         ...
 
     def is_empty(self) -> bool:
-        """Return whether nothing is there."""
+        """Return whether the target has no data."""
         ...
 
     def append(self, key: str, line: str) -> bool:
-        """Add a line of text under `key`; return False where that is not possible."""
+        """Append a line of text to the value of `key`; return False if the target cannot append."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Return the bytes that are free where it is; None if it is not known."""
+        """Return the number of free bytes at the target; None if unknown."""
         ...
 
     def close(self) -> None:
@@ -67,16 +67,16 @@ class Target(Protocol):
         ...
 
     def abandon(self) -> None:
-        """End the writing of what will not be complete; what is there stays, where it can be taken up again."""
+        """End an incomplete export; its data is kept if a later export can continue it."""
         ...
 
     def zarr_store(self) -> Store:
-        """Return a store that reads what is there."""
+        """Return a store that reads the target."""
         ...
 
 
 def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target:
-    """Return the Target that a path, a URL or a Zarr store is.
+    """Return the Target for a path, a URL or a Zarr store.
 
     Parameters
     ----------
@@ -84,12 +84,12 @@ def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target
         A directory, an fsspec URL, a name that ends in ``.zip``, or a writable store. obstore writes to URLs that begin
         with ``obstore+``, such as ``obstore+s3://bucket/set.zarr``.
     options : mapping, optional
-        For fsspec or obstore.
+        Options for fsspec or obstore.
 
     Raises
     ------
     ValueError
-        If it cannot be written to.
+        If the target cannot be written to.
     ModuleNotFoundError
         If a package for its URL is missing; the message names the extra.
     """
@@ -101,7 +101,7 @@ def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target
     text = os.fspath(target)
     if "://" in text and not text.startswith("file://"):
         return StoreTarget(_at_url(text, options))
-    path = Path(text.removeprefix("file://")).absolute()  # workers elsewhere have another current directory
+    path = Path(text.removeprefix("file://")).absolute()  # workers may have another current directory
     if path.suffix == ".zip":
         return ZipTarget.new(path)
     _check_folder(path)
@@ -130,14 +130,14 @@ def _by_obstore(url: str, options: Mapping[str, Any] | None) -> Store:
         raise ModuleNotFoundError(msg, name=error.name) from error
     try:
         return ObjectStore(from_url(url.removeprefix(OBSTORE), **(options or {})))
-    except Exception as error:  # obstore's errors have no common class but this
+    except Exception as error:  # obstore's errors have no other common class
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         msg = f"target {url} cannot be written to by obstore: {reason}"
         raise ValueError(msg) from error
 
 
 def _check_folder(path: Path) -> None:
-    """Raise ValueError unless a folder at `path` can be written to, without making it."""
+    """Raise ValueError unless a folder can be written at `path`; do not create it."""
     if path.exists() and not path.is_dir():
         msg = f"target {path} is a file, not a directory"
         raise ValueError(msg)
@@ -148,7 +148,7 @@ def _check_folder(path: Path) -> None:
 
 
 def is_of_this_process(target: Target) -> bool:
-    """Whether what another process writes to its copy of `target` is lost."""
+    """Return whether other processes would write to their own copies of `target`, so that their data is lost."""
     if not isinstance(target, StoreTarget):
         return False
     store = target.store

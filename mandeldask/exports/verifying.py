@@ -1,4 +1,4 @@
-"""Whether a written Zarr store is complete, undamaged, and equal to its source."""
+"""Verification that a written Zarr store is complete, undamaged, and equal to its source."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
     from mandeldask.exports.targets import Target
 
 Fault = Literal["missing", "damaged", "different"]
-"""What is wrong with a chunk: it is not there; it is cut off or does not decode; its elements are not the source's."""
+"""The error of a chunk: it does not exist; it is truncated or does not decode; its elements differ from the source."""
 
 SEED = 0
-"""Of the sample: the same chunks each time."""
+"""Seed of the random sample: it selects the same chunks each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a verification found."""
+    """The result of a verification."""
 
     chunks: int
-    """Chunks that there should be."""
+    """Number of chunks of the arrays."""
     compared: int
     """Chunks whose elements were compared with the source's."""
     faults: tuple[tuple[str, Fault], ...]
-    """Keys of the chunks that are wrong, and what is wrong with each."""
+    """Keys of the bad chunks, each with its error."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no faults."""
         return not self.faults
 
 
 def verify_arrays(
     target: Target, arrays: Sequence[PlannedArray], *, sample: int | None, report: Callable[[int, int], None]
 ) -> Verified:
-    """Look at every chunk of `arrays`.
+    """Check every chunk of `arrays`.
 
     Parameters
     ----------
     target : Target
-        Where they are.
+        The target with the chunks.
     arrays : sequence of PlannedArray
         The arrays, with their sources.
     sample : int or None
@@ -88,7 +88,7 @@ def _chosen(planned: PlannedArray, sample: int | None) -> frozenset[int] | range
 def _fault(
     target: Target, planned: PlannedArray, coords: Coords, expected: tuple[int, int] | None, *, compare: bool
 ) -> Fault | None:
-    """Return what is wrong with a chunk that is there, and as long as it should be if that is known."""
+    """Return the error of an existing chunk, or None; its size was checked before, if known."""
     raw = target.read(planned.full_key(coords))
     if raw is None:
         return "missing"
@@ -102,7 +102,7 @@ def _fault(
 
 
 def _same(raw: bytes, source: bytes, planned: PlannedArray, coords: Coords) -> bool:
-    """Return whether two encodings hold the same elements; other versions of a codec may write other bytes."""
+    """Return whether two encodings have the same elements; other versions of a codec may write other bytes."""
     if raw == source:
         return True
     pairs = zip(_tiles(raw, planned, coords), _tiles(source, planned, coords), strict=True)
@@ -111,7 +111,7 @@ def _same(raw: bytes, source: bytes, planned: PlannedArray, coords: Coords) -> b
 
 
 def _tiles(raw: bytes, planned: PlannedArray, coords: Coords) -> Iterator[bytes]:
-    """Yield the encoded tiles of a chunk: itself, or those of a shard."""
+    """Yield the encoded tiles of a chunk: the chunk itself, or the tiles of a shard."""
     shard = planned.stored.shard
     if shard is None:
         yield raw

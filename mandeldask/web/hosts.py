@@ -24,10 +24,11 @@ _OPEN = ("/healthz", "/readyz")
 
 
 def usual_hosts(host: str, *, shared: bool) -> tuple[str, ...]:
-    """Return the default host names of a server at the address `host`.
+    """Return the host names that a server at the address `host` accepts by default.
 
-    A loopback address has its own names only. If the server is `shared`, because it needs keys (which other sites do
-    not have) or is public, it has every name.
+    For a loopback address this is `host`; `Hosts` adds the other loopback names and ``*.localhost``. For any other
+    address, and if the server is `shared` (it requires keys, which other sites do not have, or it is public), every
+    name is accepted.
     """
     return (host,) if is_loopback(host) and not shared else (ANY,)
 
