@@ -25,7 +25,7 @@ DIMENSIONS: Final = "_ARRAY_DIMENSIONS"
 
 
 def attributes(node: Node, number: int) -> dict[str, Any]:
-    """Return the attributes of `node` in Zarr format `number`: the other format's left out, OME-Zarr's translated."""
+    """Return the attributes of `node` for Zarr format `number`: without the other format's, OME-Zarr's translated."""
     own, other = (V2_ATTRS, V3_ATTRS) if number == 2 else (V3_ATTRS, V2_ATTRS)  # noqa: PLR2004
     shared = {name: value for name, value in node.attrs.items() if name not in {own, other}}
     merged = shared | dict(node.attrs.get(own, {}))
@@ -38,7 +38,7 @@ def attributes(node: Node, number: int) -> dict[str, Any]:
 def to_json(document: Any) -> bytes:
     """Return the bytes of a metadata document, in JSON that every parser reads.
 
-    NaN and infinities, for which JSON has nothing, are spelled as Zarr spells fill values.
+    NaN and infinities do not exist in JSON: they are written as Zarr writes fill values.
 
     Raises
     ------

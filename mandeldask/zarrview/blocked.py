@@ -1,4 +1,4 @@
-"""Arrays that are read in their own blocks: a block that holds many chunks is read once and kept for a while."""
+"""Arrays that are read in their own blocks: a block that contains many chunks is read once and kept for a while."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BLOCK_BYTES = 2**28
 """Memory for decoded blocks in a process, unless another budget is given."""
 
 BLOCK_LIMIT = 2**30
-"""Bytes, decoded, of the largest block that is decoded as a whole: a small file may unpack to any size. Of blocks that
-have more than `BLOCK_BYTES` the last is kept."""
+"""Bytes, decoded, of the largest block that is decoded as a whole, since a small file may decompress to any size. Only
+the most recent block of more than `BLOCK_BYTES` is kept."""
 
 ENTRY_BYTES = 300
-"""What Python needs to keep a block in addition to its elements."""
+"""Bytes that Python needs for a block in addition to its elements."""
 
 
 def _cost(block: NDArray[Any]) -> int:
@@ -40,7 +40,7 @@ def _cost(block: NDArray[Any]) -> int:
 class BlockCache(SharedCache["NDArray[Any]"]):
     """The most recently used decoded blocks, up to `max_bytes` of them, or one that is larger.
 
-    A picture of 400 MB, decoded as a whole, serves hundreds of chunks. Another process starts with no blocks.
+    A picture of 400 MB, decoded as a whole, serves hundreds of chunks. The cache is empty in another process.
     """
 
     def __init__(self, max_bytes: int = BLOCK_BYTES, name: str = "") -> None:
@@ -54,7 +54,7 @@ _blocks = BlockCache(name="blocks")
 
 
 def shared_blocks() -> BlockCache:
-    """Return the cache of this process, where no other is given."""
+    """Return the cache of this process, which is used if no other is given."""
     return _blocks
 
 
@@ -123,8 +123,8 @@ def in_blocks(
     Parameters
     ----------
     array : Array
-        Its `fingerprint` must change with its content, as that of a file that depends on the file's stamp does; an
-        array without one gets an identity of its own.
+        Its `fingerprint` must change with its content: that of a file, for example, depends on the stamp of the
+        file. An array without a fingerprint gets a unique identity.
     block : tuple of int
         Elements of a block along each dimension: a strip of a TIFF, a row group, a whole picture.
     chunks : tuple of int, optional
@@ -147,7 +147,7 @@ def in_blocks(
 
 
 def in_shared_blocks(array: Array, block: tuple[int, ...]) -> Array:
-    """Return `array`, read in blocks that are kept for a while if a chunk is part of one and they are not too large."""
+    """Return `array`, read in blocks that are kept if a chunk is part of a block and blocks are not too large."""
     sides = zip(array.chunks, block, array.shape, strict=True)
     shared = any(chunk % side and chunk < size for chunk, side, size in sides)
     size = prod(block) * max(1, array.dtype.itemsize)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def dense(window: Any) -> NDArray[Any]:
-    """Return the elements of a window as an ndarray, which sparse arrays refuse to become unless asked by name.
+    """Return the elements of a window as an ndarray; sparse arrays are converted by their own method.
 
-    Masked arrays stay masked: `declared` puts the value for "missing" where they are.
+    Masked arrays stay masked: `declared` replaces masked elements by the value for "missing".
     """
     if isinstance(window, np.ma.MaskedArray):
         return window
@@ -32,7 +32,7 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
     dtype : dtype
         The dtype in the metadata, from `mandeldask.zarrview.dtypes.plain`.
     missing : scalar, optional
-        What stands for masked elements.
+        The value that replaces masked elements.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _filled(elements: NDArray[Any], mask: NDArray[Any], dtype: np.dtype[Any], mi
 
 
 def is_read_as(numbers: NDArray[Any], missing: Any) -> bool:
-    """Return whether one of `numbers` equals the value for missing ones in readers, which compare as float64."""
+    """Return whether readers, which compare as float64, would take one of `numbers` for the missing value."""
     return bool((numbers.astype(np.float64) == float(missing)).any())
 
 
@@ -87,7 +87,7 @@ _FROM = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc", "S": "S"}
 
 
 def _cast(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return `block` as `dtype`, in C order and with its shape, which `np.ascontiguousarray` changes for scalars."""
+    """Return `block` as `dtype`, in C order and with its shape (`np.ascontiguousarray` changes that of scalars)."""
     if dtype.kind == "T":
         return _text(block)
     if dtype.kind == "O":
@@ -139,7 +139,7 @@ def _text(block: NDArray[Any]) -> NDArray[Any]:
     """Return text of any length; missing objects in it become empty."""
     text = np.dtypes.StringDType()
     if block.dtype.kind == "U":
-        block = block.astype(block.dtype.newbyteorder("="), copy=False)  # numpy reads other orders as other characters
+        block = block.astype(block.dtype.newbyteorder("="), copy=False)  # numpy misreads other byte orders
     if block.dtype == text or block.dtype.kind == "U":
         return block.astype(text, order="C", copy=False)
     if block.dtype.kind not in "TOS":
@@ -178,7 +178,7 @@ def is_missing(element: Any) -> bool:
 
 
 def only_value(block: NDArray[Any]) -> bytes | None:
-    r"""Return the bytes of the number that all elements of a block in C order are; None if they are several, or none.
+    r"""Return the bytes of the only value in a block in C order; None if there are several values, or none.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def only_value(block: NDArray[Any]) -> bytes | None:
 
 
 def padded(block: NDArray[Any], shape: tuple[int, ...], fill: Any) -> NDArray[Any]:
-    """Return `block` in the corner of an array of `shape`, the rest `fill` (0 if None): Zarr's chunks are whole."""
+    """Return `block` padded to `shape` with `fill` (0 if None): Zarr's chunks all have the full shape."""
     if block.shape == shape:
         return block
     whole = np.zeros(shape, block.dtype) if fill is None else np.full(shape, fill, block.dtype)

@@ -1,4 +1,4 @@
-"""Reads that may cost so much and no more."""
+"""Reads with a limit on their cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
-    """Reads windows whose kernels may take so many seconds. It pickles, so that a cluster's workers are bound too."""
+    """Reads windows with a time limit for their kernels. It can be pickled, so that a cluster's workers obey it too."""
 
     read: Read
     """Reads them."""
@@ -28,7 +28,7 @@ class Bounded:
         Raises
         ------
         mandeldask.budget.BudgetExceeded
-            If they could take longer; the kernel that would is not begun.
+            If the kernels could take longer; a kernel that exceeds the limit is not started.
         """
         with limited(self.seconds):
             return self.read(window)

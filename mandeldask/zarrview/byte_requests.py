@@ -1,4 +1,4 @@
-"""The bytes of a value that a byte request of zarr asks for."""
+"""The bytes of a value that are selected by a byte request of zarr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def resolved(request: ByteRequest | None, length: int) -> tuple[int, int]:
-    """Return the first byte, and the one after the last, that `request` asks for of `length` bytes.
+    """Return the first byte, and the one after the last, that `request` selects from `length` bytes.
 
     Raises
     ------
@@ -37,6 +37,6 @@ def resolved(request: ByteRequest | None, length: int) -> tuple[int, int]:
 
 
 def requested(content: bytes, request: ByteRequest | None) -> bytes:
-    """Return the bytes of `content` that `request` asks for."""
+    """Return the bytes of `content` that `request` selects."""
     start, stop = resolved(request, len(content))
     return content if stop - start == len(content) else content[start:stop]

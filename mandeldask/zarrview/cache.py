@@ -1,4 +1,4 @@
-"""The tile cache: encoded chunks in memory, bounded in bytes, each computed once; counted for those who watch."""
+"""The tile cache: encoded chunks in memory, bounded in bytes, each computed once, with counters."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 DEFAULT_BYTES = 2**30
 
 ENTRY_BYTES = 400
-"""What Python needs to keep a tile, without its bytes: a uniform tile is 280 bytes of gzip, and a cache of them alone
-would otherwise take more than twice its bound."""
+"""Bytes that Python needs for a tile, in addition to the encoded bytes. A uniform tile has 280 bytes of gzip: without
+this overhead, a cache of such tiles would take more than twice its bound."""
 
 
 def _cost(tile: bytes) -> int:
@@ -31,7 +31,7 @@ class TileCache(SharedCache[bytes]):
         Memory for encoded tiles, with Python's overhead for each. A larger tile is not kept; 0 keeps none.
     directory : str, Path or Store, optional
         Where tiles are kept for longer: a local directory, an fsspec URL or any writable zarr Store. It becomes a Zarr
-        store of the tree and can hold one tree in one format only; a view of another refuses it.
+        store of the tree and can hold one tree in one format only; a view of another tree or format refuses it.
     """
 
     def __init__(
@@ -59,4 +59,4 @@ class TileCache(SharedCache[bytes]):
             self.damaged += not good
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.max_bytes, self.directory)  # another process starts with none of the tiles
+        return type(self), (self.max_bytes, self.directory)  # the cache is empty in another process

@@ -1,8 +1,9 @@
-"""Tiles of many trees in one file: a folder holds the same three files, however many tiles are in them.
+"""Tiles of many trees in one file: the folder has three files, independent of the number of tiles.
 
-The file is a database of SQLite, whose log (WAL) lets many processes of one machine read and write at a time, and loses
-nothing when one is killed. A file for each tile takes two inodes and a block of the disk. Small tiles are written and
-read faster here, those of a megabyte slower, by some milliseconds (``python benchmarks/cache_file.py``).
+The file is a SQLite database. With its log (WAL) many processes of one machine can read and write at the same time, and
+nothing is lost when one is killed. A separate file for each tile would take two inodes and a block of the disk. Small
+tiles are written and read faster here; tiles of a megabyte are slower by some milliseconds
+(``python benchmarks/cache_file.py``).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _PAGE = 16_384
 """Bytes of a page: most tiles are in one or two."""
 
 _KIND = 0x6D646B74
-"""What SQLite calls the application id: it marks our files."""
+"""SQLite's application id: it marks our files."""
 
 _VERSION = 1
 
@@ -55,7 +56,7 @@ _OLDEST = "DELETE FROM tiles WHERE rowid IN (SELECT rowid FROM tiles ORDER BY us
 class CacheFile:
     """A file of tiles within a folder; opened when it is first used.
 
-    Its methods raise OSError or sqlite3.Error, where anything is wrong with the folder.
+    Its methods raise OSError or sqlite3.Error if anything is wrong with the folder.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class CacheFile:
         renewed_in_children(self)
 
     def renew(self) -> None:
-        """Ignore an inherited connection in a forked child: SQLite forbids to use or close it there."""
+        """Ignore an inherited connection in a forked child: SQLite does not allow using or closing it there."""
         inherited = self._reader.is_open or self._writer.is_open
         for connection in (self._reader, self._writer):
             connection.renew(inherited=inherited)
@@ -85,7 +86,7 @@ class CacheFile:
         return str(self.path)
 
     def below(self, name: str) -> FileLocation:
-        """Return the tiles under a name of their own."""
+        """Return a location in this file whose keys begin with `name`."""
         return FileLocation(self, name)
 
     def load(self, key: str) -> bytes | None:
@@ -96,18 +97,18 @@ class CacheFile:
             return None
         tile, used = found
         if time.time_ns() - used > _TOUCH_S * 10**9:
-            with contextlib.suppress(OSError, sqlite3.Error):  # one who may only read
+            with contextlib.suppress(OSError, sqlite3.Error):  # a process that may only read
                 self._touch(key)
         return bytes(tile)
 
     def save(self, key: str, tile: bytes) -> None:
-        """Keep `tile` under `key`, and drop the tiles used longest ago as far as it must have room."""
+        """Keep `tile` under `key`; remove the least recently used tiles if it needs room."""
         if len(tile) > self._pages * _PAGE // 16:
             return
         with self._writer.opened() as database:
             if not self._has_short_log(database):
                 return
-            if not self._lowered:  # it may have grown under a wider bound
+            if not self._lowered:  # it may have grown under a larger bound
                 self._lower(database)
             with _transaction(database):
                 database.execute("INSERT OR REPLACE INTO tiles VALUES (?, ?, ?)", (key, time.time_ns(), tile))
@@ -119,7 +120,7 @@ class CacheFile:
             database.execute("UPDATE tiles SET used = ? WHERE key = ?", (time.time_ns(), key))
 
     def _lower(self, database: sqlite3.Connection) -> None:
-        """Make the file as small as its bound, in steps, between which other processes may write."""
+        """Shrink the file to its bound, in steps, so that other processes can write in between."""
         while _pages_in_use(database) > self._room:
             with _transaction(database):
                 count = _number(database, "SELECT count(*) FROM tiles")
@@ -130,7 +131,7 @@ class CacheFile:
         self._lowered = True
 
     def _has_short_log(self, database: sqlite3.Connection) -> bool:
-        """Whether there is room in the log; it is emptied where readers and other writers have kept SQLite from it."""
+        """Whether there is room in the log; it is emptied if readers or writers have prevented SQLite from doing so."""
         try:
             size = self.path.with_name(NAME + "-wal").stat().st_size
         except FileNotFoundError:
@@ -143,7 +144,7 @@ class CacheFile:
 
 @dataclass(frozen=True, slots=True)
 class FileLocation:
-    """A place for tiles, as `cache_locations.Location` says, in a `CacheFile`."""
+    """A `cache_locations.Location` in a `CacheFile`."""
 
     marked: ClassVar[bool] = False
     file: CacheFile
@@ -179,7 +180,7 @@ class _Connection:
         self.renew(inherited=False)
 
     def renew(self, *, inherited: bool) -> None:
-        """Start with a free lock, and lend nothing if a fork `inherited` a connection."""
+        """Start with a free lock, and without the connection if a fork `inherited` one."""
         self._lock = threading.Lock()
         self._inherited = inherited
 
@@ -190,7 +191,7 @@ class _Connection:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection; after an error the next one is a new one."""
+        """Yield the connection; after an error it is opened again at the next use."""
         with self._lock:
             if self._inherited:
                 msg = "this process was forked from one that uses the file"
@@ -206,7 +207,7 @@ class _Connection:
                 raise
 
     def _open(self) -> None:
-        """Connect; the connection is closed when this object goes, though not at the end of the process."""
+        """Connect; the connection is closed when this object is deleted, but not at the end of the process."""
         self._database, self._close = None, _nothing
         self._database = _connected(self._path, self._log_pages)
         self._close = closed = weakref.finalize(self, _close, self._database, os.getpid())
@@ -214,7 +215,7 @@ class _Connection:
         self._file = self._now()
 
     def _now(self) -> tuple[int, int] | None:
-        """Return the identity of the file that has the name now."""
+        """Return the identity of the file that currently has the name."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -223,7 +224,7 @@ class _Connection:
 
 
 _foreign: list[sqlite3.Connection] = []
-"""Connections of the process that this one was forked from: to close them here would harm it."""
+"""Connections of the parent process: closing them in this forked process would damage them."""
 
 
 def _close(database: sqlite3.Connection, process: int) -> None:
@@ -243,10 +244,10 @@ def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
     Raises
     ------
     OSError
-        If something else is there.
+        If another kind of file is there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):  # a pipe or device would keep us waiting
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe or device would block
         msg = f"{path} is no regular file"
         raise OSError(msg)
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
@@ -259,7 +260,7 @@ def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
 
 
 def _prepare(database: sqlite3.Connection, path: Path, log_pages: int) -> None:
-    """Set a connection up, and make the tables of a new file."""
+    """Set up a connection, and create the tables of a new file."""
     kind = _number(database, "PRAGMA application_id")
     if kind != _KIND and _number(database, "SELECT count(*) FROM sqlite_master"):
         msg = f"{path} is no file of tiles"
@@ -277,7 +278,7 @@ def _prepare(database: sqlite3.Connection, path: Path, log_pages: int) -> None:
 
 
 def _use_log(database: sqlite3.Connection) -> None:
-    """Turn the log on; two processes that do so at a time are not made to wait by SQLite itself."""
+    """Turn the log on; SQLite itself does not make two processes wait that do so at the same time."""
     stop = time.monotonic() + WAIT_S
     while True:
         try:
@@ -292,7 +293,7 @@ def _use_log(database: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Do all of a block or nothing, alone."""
+    """Run a block of statements as an exclusive transaction."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where a persistent cache may be: a folder of this machine, or a zarr store, near or far."""
+"""Where a persistent cache may be: a folder of this machine, or a local or remote zarr store."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ WAIT_S = 10.0
 """Seconds that a store may take for one key."""
 
 MARK = "zarrview.json"
-"""Key of the document that says whose tiles these are. Zarr readers pass it by."""
+"""Key of the document that identifies the owner of the tiles. Zarr readers ignore it."""
 
 
 class Location(Protocol):
     """The interface of a place for a persistent cache; its methods raise an error if the place is faulty."""
 
     marked: ClassVar[bool]
-    """Whether a mark there identifies its tiles; otherwise their keys do."""
+    """Whether a document in the location identifies its tiles; otherwise their keys do."""
 
     def load(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
         ...
 
     def save(self, key: str, content: bytes) -> None:
-        """Keep `content` under `key`: others see all of it or nothing."""
+        """Keep `content` under `key`: other processes see all of it or nothing."""
         ...
 
     def claim(self, key: str, content: bytes) -> None:
-        """Keep `content` under `key` unless something is there, if another process was quicker."""
+        """Keep `content` under `key` unless another process has already stored something there."""
         ...
 
 
@@ -57,7 +57,7 @@ class Folder:
         return str(self.path)
 
     def load(self, key: str) -> bytes | None:
-        """Return the content of a regular file; a pipe or device would keep us waiting."""
+        """Return the content of a regular file; reading a pipe or device would block."""
         try:
             descriptor = os.open(
                 self.path / key, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -76,7 +76,7 @@ class Folder:
         self._write(key, content, Path.replace)
 
     def claim(self, key: str, content: bytes) -> None:
-        """Write a file and give it its name, unless that is taken."""
+        """Write a file and give it its name, unless that name exists."""
         with contextlib.suppress(FileExistsError):
             self._write(key, content, lambda part, path: path.hardlink_to(part))
 
@@ -87,7 +87,7 @@ class Folder:
             try:
                 file = NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115  renamed when whole
                 break
-            except FileNotFoundError:  # the folder was empty, and has been swept away
+            except FileNotFoundError:  # the folder was empty and has been removed
                 if last:
                     raise
         part = Path(file.name)
@@ -101,11 +101,11 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """A zarr Store, which may be far away."""
+    """A zarr Store, which may be remote."""
 
     marked: ClassVar[bool] = True
     store: Store
-    """It takes writes."""
+    """A writable store."""
 
     def __str__(self) -> str:
         return str(self.store)
@@ -125,7 +125,7 @@ class StoreLocation:
 
 
 def location_of(target: str | Path | Store | FileLocation) -> Location:
-    """Return the place at a directory, an fsspec URL or in a zarr Store; a location is returned as it is.
+    """Return the location at a directory, an fsspec URL or in a zarr Store; a location is returned as it is.
 
     Raises
     ------

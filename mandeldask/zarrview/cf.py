@@ -1,4 +1,4 @@
-"""The CF attribute `_FillValue`, which Zarr v2 keeps as the fill value and xarray writes in a code of its own in v3."""
+"""The CF attribute `_FillValue`, which Zarr v2 stores as the fill value and xarray writes in its own encoding in v3."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def with_missing(attrs: Mapping[str, Any], missing: Any, dtype: np.dtype[Any]) -
 
 
 def decoded_missing(encoded: Any, dtype: np.dtype[Any]) -> Any:
-    """Return the value that the v3 attribute `_FillValue` stands for; None if there is none or it is no such code."""
+    """Return the value of the v3 attribute `_FillValue`; None if it is absent or not in xarray's encoding."""
     if encoded is None or dtype.kind not in "biufcSU":
         return None
     from mandeldask.internals.xarray_zarr_names import FillValueCoder  # noqa: PLC0415

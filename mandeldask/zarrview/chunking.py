@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHUNK_BYTES = 2**20
-"""Most bytes of decoded chunks, if nothing says how an array is divided."""
+"""Most bytes of decoded chunks of arrays that do not define their own."""
 
 LEAST_BYTES, MOST_BYTES = 2**16, 2**22
-"""Bytes of decoded chunks, if a source only gives the blocks in which it computes or reads: small enough for a browser,
-large enough for a request."""
+"""Bytes of decoded chunks, if a source only defines the blocks in which it computes or reads: small enough for a
+browser, large enough for a request."""
 
 
 _DIVISORS = (2, 3, 5, 7)
@@ -53,7 +53,7 @@ def aligned_chunks(shape: Sequence[int], itemsize: int, block: Sequence[int]) ->
     """Return the chunks in which an array is shown that is read or computed in blocks.
 
     They are the blocks if these have 64 KiB to 4 MiB, otherwise parts or multiples of them: a chunk that is part of a
-    block lies in it completely if its sides can be divided.
+    block is completely inside it if the sides of the block can be divided.
 
     Examples
     --------

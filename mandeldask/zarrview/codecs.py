@@ -1,6 +1,6 @@
 """Encoding of chunks by zarr's own codecs, in the calling thread.
 
-The only module that uses zarr's codec machinery below its public functions; tests/zarrview/test_codecs.py watches it.
+This is the only module that uses zarr's codec code below its public functions; tests/zarrview/test_codecs.py checks it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from mandeldask.internals.zarr_names import Buffer
 
 LIBRARIES = f"zarr {zarr.__version__}, numcodecs {numcodecs.__version__}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
-"""What else the bytes of an encoded chunk depend on."""
+"""Versions of libraries on which the bytes of an encoded chunk also depend."""
 
 
 class SteadyGzipCodec(GzipCodec):
-    """zarr's gzip codec, without the time of day in its header: equal chunks are equal bytes."""
+    """zarr's gzip codec, without the time of day in its header: equal chunks have equal bytes."""
 
     def _encode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
         raw = gzip.compress(chunk_bytes.as_numpy_array().data, self.level, mtime=0)
@@ -80,10 +80,10 @@ def steady(codec: Any) -> Any:
 
 
 class _HereExecutor(ThreadPoolExecutor):
-    """Runs what is submitted to it at once, in the submitting thread.
+    """Runs each submitted call at once, in the submitting thread.
 
-    zarr's codecs call `asyncio.to_thread`; a hop to a thread of a pool costs more than gzip does, and pools that wait
-    for each other deadlock.
+    zarr's codecs call `asyncio.to_thread`; switching to a thread of a pool costs more than gzip does, and pools that
+    wait for each other deadlock.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -117,12 +117,12 @@ _own = _Own()
 
 
 def run_here(work: Coroutine[Any, Any, Any]) -> Any:
-    """Return what `work` returns, run to its end in this thread, which may not be running an event loop already."""
+    """Return the result of `work`, run to its end in this thread, which must not be running an event loop."""
     return _own.owner.loop.run_until_complete(work)
 
 
 def run_apart(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Return what the coroutine that `work` makes returns; in a thread of its own if an event loop runs in this one."""
+    """Return the result of the coroutine from `work`; in a separate thread if an event loop runs in this one."""
     if not in_loop():
         return run_here(work())
     with ThreadPoolExecutor(1) as apart:
@@ -139,10 +139,10 @@ def in_loop() -> bool:
 
 
 _MOST_CONSTANTS = 256
-"""Blocks of one value that an encoder keeps; all of them take less memory than one block."""
+"""Number of uniform blocks that an encoder keeps; together they take less memory than one block."""
 
 _SMALL = 1 << 16
-"""Bytes that they may take in any case."""
+"""Bytes that they may always take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Encoder:
     pipeline: BatchedCodecPipeline
     spec: ArraySpec
     _constants: dict[bytes, bytes] = field(default_factory=dict, compare=False, repr=False)
-    """Encoded blocks of one value each, by the bytes of the value: they are encoded once."""
+    """Encoded uniform blocks, by the bytes of their value: each is encoded once."""
 
     @classmethod
     def of(cls, metadata: Any, shape: tuple[int, ...], codecs: Iterable[Any]) -> Encoder:
@@ -186,7 +186,7 @@ class Encoder:
         return self.encode(np.full(self.spec.shape, value, dtype)) if raw is None else raw
 
     def _kept(self, value: bytes, raw: bytes, nbytes: int) -> bytes:
-        """Return encoded elements of one value, which are kept where that takes little memory."""
+        """Return the encoded uniform block, which is kept if that takes little memory."""
         if len(self._constants) < _MOST_CONSTANTS and len(raw) * _MOST_CONSTANTS <= max(nbytes, _SMALL):
             self._constants[value] = raw
         return raw
@@ -197,7 +197,7 @@ class Encoder:
         return bytes(encoded.to_bytes())
 
     def _encoded_at_once(self, content: Any) -> Any:
-        """Return the encoded Buffer if every codec can make its part without a loop, which costs 0.1 ms."""
+        """Return the encoded Buffer if every codec can encode without an event loop, which would cost 0.1 ms."""
         steps: tuple[Any, ...] = tuple(self.pipeline)
         if not all(hasattr(codec, "_encode_sync") and not isinstance(codec, ShardingCodec) for codec in steps):
             return None
@@ -207,7 +207,7 @@ class Encoder:
         return content
 
     def decode(self, raw: bytes) -> NDArray[Any]:
-        """Return the block that `encode` made `raw` of; raise what the codecs raise if it is damaged."""
+        """Return the block that `encode` encoded as `raw`; raises the error of the codecs if `raw` is damaged."""
         (decoded,) = run_here(self.pipeline.decode([(self.spec.prototype.buffer.from_bytes(raw), self.spec)]))
         return np.asarray(decoded.as_numpy_array())
 
@@ -228,7 +228,7 @@ class Encoder:
 
 
 def codecs_of(metadata: Any) -> tuple[Any, ...]:
-    """Return the codecs of an array's metadata, zarr's object of either format, as v3's kind of codecs."""
+    """Return the codecs of an array's metadata (zarr's object of either format) as v3 codecs."""
     if metadata.zarr_format == 2:  # noqa: PLR2004
         return (V2Codec(filters=metadata.filters, compressor=metadata.compressor),)
     return tuple(metadata.codecs)

@@ -1,4 +1,4 @@
-"""Attributes that are made when they are first asked for: an image's hold contrast limits, which need its data."""
+"""Attributes that are made on first use: those of an image include contrast limits, which need its data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Described(Mapping[str, Any]):
     Parameters
     ----------
     make : callable
-        Returns them. It is called once, by the first that asks; it should pickle.
+        Returns the attributes. It is called once, on first use; it should be picklable.
     """
 
     def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:

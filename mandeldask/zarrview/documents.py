@@ -1,4 +1,4 @@
-"""The metadata documents of a node: what a group holds, what of it a format cannot show, and when that goes stale."""
+"""The metadata documents of a node: a group's members, those that a format cannot show, and when they are outdated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 CONSOLIDATED = 1000
-"""Nodes, at most, whose documents are in one: zarr-python takes 1 ms to open each, whichever of them is read."""
+"""Most nodes in one consolidated document: zarr-python takes 1 ms for each of them, even if only one is read."""
 
 
 def written(node: Node, form: Format) -> Written:
-    """Return the documents of one node in a format; groups that are small enough know everything below them.
+    """Return the documents of one node in a format; those of small enough groups contain everything below them.
 
     Raises
     ------
     TypeError, ValueError
-        If the format cannot hold the array, or attributes are no JSON.
+        If the format cannot hold the array, or attributes are not valid JSON.
     """
     since = time.monotonic()
     if isinstance(node, Array):
@@ -72,7 +72,7 @@ def _examined(group: Group, form: Format) -> tuple[dict[str, Node], dict[str, st
 
 
 def skipped_below(node: Node, form: Format, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and reason of everything below a node that a format cannot show, as far as groups may be opened."""
+    """Yield path and reason of everything below a node that a format cannot show, if groups may be opened."""
     if isinstance(node, Array) or not node.consolidate:
         return
     members, skipped = _examined(node, form)
@@ -92,7 +92,7 @@ def check(node: Node, form: Format) -> None:
 def nodes_below(group: Group, form: Format, most: int = CONSOLIDATED) -> dict[str, Node] | None:
     """Return everything below a group as a format shows it, by path.
 
-    None if that is more than `most`, or something there is not to be opened for it.
+    None if that is more than `most` nodes, or if a group below must not be opened for this.
     """
     found: dict[str, Node] = {}
     if not group.consolidate:
@@ -105,7 +105,7 @@ def nodes_below(group: Group, form: Format, most: int = CONSOLIDATED) -> dict[st
 
 
 def walk(group: Group, form: Format, path: str = "") -> Iterator[tuple[str, Node]]:
-    """Yield path and node of everything below a group, which is as `as_shown` returns it; opens it all."""
+    """Yield path and node of everything below a group that `as_shown` returned; opens all of it."""
     for name, member in group.members.items():
         below = f"{path}/{name}" if path else name
         node = as_shown(member, form) if isinstance(member, Group) else member

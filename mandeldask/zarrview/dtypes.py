@@ -10,13 +10,13 @@ TEXT = np.dtypes.StringDType()
 """Text of any length."""
 
 DIGITS = 2**53
-"""Whole numbers up to which float64 has them all."""
+"""float64 represents all whole numbers up to this one exactly."""
 
 
 def plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return `dtype` little-endian; structs packed, fields of structs too, and text at least one character wide.
 
-    numpy has several types for the same whole numbers (`longlong` and `int64`), of which zarr-python knows one.
+    numpy has several types for the same whole numbers (`longlong` and `int64`); zarr-python knows only one of them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From an array to the bytes of its chunks, computed in the calling thread and kept nowhere."""
+"""From an array to the bytes of its chunks, computed in the calling thread and not cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keys of a view name: metadata documents and chunks."""
+"""The objects that the keys of a view name: metadata documents and chunks."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class Chunk:
     coords: tuple[int, ...]
     """Its place in the chunk grid."""
     stored: StoredArray
-    """The array it belongs to."""
+    """The array to which it belongs."""
     identity: str
     """Depends on the array's elements, its encoding and its version."""
     kept_as: str
-    """Its key where chunks are kept for longer."""
+    """Its key in the persistent cache."""
     changed: Callable[[], bool] = field(default=_never, repr=False)
     """Whether the array is of another version now."""
     keep: bool = True
-    """Whether its bytes may be kept: not if the source cannot say which version they are of."""
+    """Whether its bytes may be kept: not if the source cannot provide their version."""
     is_fixed: bool = False
-    """Whether its key means this chunk forever."""
+    """Whether its key always identifies this chunk."""
     media_type: str = "application/octet-stream"
 
 

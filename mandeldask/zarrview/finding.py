@@ -1,4 +1,4 @@
-"""What the keys of a tree name: its metadata documents, its chunks, and the names below a path."""
+"""The objects that the keys of a tree name: its metadata documents, its chunks, and the names below a path."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 
 
 class Finder:
-    """Finds what keys name in one format. Never computes a chunk.
+    """Finds the objects that keys name in one format. Never computes a chunk.
 
     Parameters
     ----------
     root : Group or Array
         The tree as it was given.
     tree : OpenedTree
-        The same, as it was opened last.
+        The same tree, as it was opened last.
     format : V2 or V3
         How it is shown.
     flights : Flights
-        In which documents are written once for all who ask.
+        In which documents are written once for all concurrent callers.
     keeps : bool
-        Whether chunks are kept for longer than what is in the tree now: by their keys only if that never changes.
+        Whether there is a persistent cache. It may outlive the present tree, so it uses keys alone only for trees
+        that never change.
     """
 
     def __init__(self, root: Node, tree: OpenedTree, format: Format, flights: Flights, *, keeps: bool) -> None:  # noqa: A002
@@ -47,7 +48,7 @@ class Finder:
         self.keeps = keeps
 
     def find(self, key: str, *, may_open: bool) -> Entry | None:
-        """Return what `key` names, or None. Raises `NotAtHand` rather than open or write what it `may_open` not."""
+        """Return what `key` names, or None. Raises `NotAtHand` instead of opening or writing unless `may_open`."""
         path, _, name = key.rpartition("/")
         if name in self.format.names:
             return self._document(path, name, may_open=may_open) if path or "/" not in key else None
@@ -89,7 +90,7 @@ class Finder:
         try:
             documents.check(node, self.format)
         except (TypeError, ValueError):
-            return False  # its group says why
+            return False  # the group's attribute has the reason
         return True
 
     def _chunk(self, key: str, opened: Opened, segments: list[str], *, may_open: bool) -> Chunk | None:
@@ -100,7 +101,7 @@ class Finder:
         if stored is None or coords is None:
             return None
         versions = opened.versions
-        if not versions:  # on a persistent cache that outlives what is in the tree now, a key says too little
+        if not versions:  # in a persistent cache that outlives the present tree, a key alone does not identify a chunk
             kept_as = key if not self.keeps or self.is_fixed else f"{stored.content}/{'.'.join(segments)}"
             return Chunk(key, coords, stored, stored.identity, kept_as, is_fixed=opened.is_fixed)
         identity = digest(stored.identity, *versions) if None not in versions else unique()
@@ -131,6 +132,6 @@ class Finder:
 
     @cached_property
     def is_fixed(self) -> bool:
-        """Whether nothing in the tree ever changes, as far as its groups may be opened to know."""
+        """Whether nothing in the tree ever changes, as far as its groups may be opened to check."""
         nodes = (node for _, node in self.nodes())
         return all(node.version is None and getattr(node, "consolidate", True) for node in nodes)

@@ -1,4 +1,4 @@
-"""V2 and V3: each owns its metadata documents, its chunk keys and its encoding, so that the two views cannot drift."""
+"""V2 and V3: each defines its own metadata documents, chunk keys and encoding."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 DEFAULT: Final = "default"
-"""gzip at level 1: what a browser decodes without WebAssembly, and the same bytes every time."""
+"""gzip at level 1: a browser decodes it without WebAssembly, and its bytes are the same every time."""
 
 
 AUTO: Final = "auto"
-"""Shards of up to 64 MiB of elements, and no longer than the array."""
+"""Shards of up to 64 MiB of elements, and not longer than the array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class V3:
         )
 
     def _shards(self, array: Array) -> tuple[int, ...] | None:
-        """Return the shard of an array: none if shards are of other dimensions or no multiple of its chunks."""
+        """Return the shard of an array; None if shards have other dimensions or are not multiples of its chunks."""
         if self.shards == AUTO:
             return auto_shards(array.shape, array.chunks, array.dtype.itemsize)
         asked = array.encoding.get("shards") if self.shards is None else self.shards
@@ -174,7 +174,7 @@ Format = V2 | V3
 
 
 def _chosen(asked: Any, array: Array, default: Any, kind: type) -> Any:
-    """Return the compressors that the format was given, or those that the array asks for if it can, or the default."""
+    """Return the compressors given for the format, otherwise the array's own if possible, otherwise the default."""
     if asked != DEFAULT:
         return asked
     if "compressors" not in array.encoding:

@@ -1,6 +1,6 @@
-"""What makes two arrays the same to a cache: their content, where it can be known, else a name of this process.
+"""When two arrays are identical to a cache: by their content if it is known, otherwise by a name of this process.
 
-Identities that mean nothing to another process end in `-process`, and so does everything that is made of them.
+Identities that are valid only in this process end in `-process`, and so does everything that is made from them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ HASHED_BYTES = 2**26
 
 
 PROCESS: Final = "-process"
-"""How identities end that mean nothing to another process."""
+"""Suffix of identities that are valid only in this process."""
 
 _LENGTH = 32 + len(PROCESS)
 
 
 def digest(*items: object) -> str:
-    """Return 32 hexadecimal digits that depend on the text of every item, or bytes, and on nothing else.
+    """Return 32 hexadecimal digits that depend only on the text (or bytes) of every item.
 
-    If an item is an identity of this process, so is what is returned.
+    If an item is valid only in this process, so is the result.
     """
     hashed = blake2b(digest_size=16)
     for item in items:
@@ -40,7 +40,7 @@ def digest(*items: object) -> str:
 
 
 def unique() -> str:
-    """Return an identity that nothing else has, for content that is not known or can change behind our back."""
+    """Return a unique identity, for content that is not known or can change without notice."""
     return uuid.uuid4().hex + PROCESS
 
 
@@ -50,11 +50,12 @@ def is_lasting(identity: str) -> bool:
 
 
 def identity(data: Any, hashed_bytes: float = HASHED_BYTES) -> str:
-    """Return the identity of an array's content; that of larger ones than `hashed_bytes` is unique.
+    """Return the identity of an array's content; it is unique for arrays larger than `hashed_bytes`.
 
-    Arrays in memory are identified by their elements, xarray's lazy wrappers by what they wrap. Other arrays promise
-    by a `__dask_tokenize__` to be what it says, forever, as lazily indexed pyramids do. A dask array's own says its
-    name only, which anyone may choose, and which stays as it is when a file changes: its functions must promise.
+    Arrays in memory are identified by their elements, xarray's lazy wrappers by the array that they wrap. Other
+    arrays, such as lazily indexed pyramids, guarantee by a `__dask_tokenize__` that their content never changes. The
+    token of a dask array is only its name, which anyone can choose, and which does not change when a file changes: so
+    its functions must give that guarantee.
     """
     if isinstance(data, np.ma.MaskedArray):
         parts = np.ma.getdata(data), np.ma.getmaskarray(data)
@@ -67,7 +68,7 @@ def identity(data: Any, hashed_bytes: float = HASHED_BYTES) -> str:
 
 
 def _of_wrapper(data: Any) -> str:
-    """Return the identity of one of xarray's lazy wrappers; of other things a unique one."""
+    """Return the identity of one of xarray's lazy wrappers; a unique one for other objects."""
     if type(data).__module__ != LAZY_MODULE or not hasattr(data, "array"):
         return unique()
     if type(data.array).__module__.partition(".")[0] == "pandas":
@@ -84,7 +85,7 @@ def _of_promise(data: Any) -> str:
 
 
 def _of_graph(data: Any) -> str:
-    """Return the identity of a dask array: of the functions that make its blocks, if all of them promise theirs."""
+    """Return the identity of a dask array: of the functions that make its blocks, if all of them have one."""
     promises = [_of_layer(layer) for layer in getattr(data.dask, "layers", {None: None}).values()]
     if None in promises:
         return unique()
@@ -92,7 +93,7 @@ def _of_graph(data: Any) -> str:
 
 
 def _of_layer(layer: Any) -> str | None:
-    """Return what determines a layer of blocks: one function that promises, or a choice of its results; or None."""
+    """Return what determines a layer of blocks: one function with an identity, or a selection of results; or None."""
     from dask.blockwise import Blockwise  # noqa: PLC0415
     from dask.layers import ArrayBlockIdDep  # noqa: PLC0415
 
@@ -109,7 +110,7 @@ def _of_layer(layer: Any) -> str | None:
 
 
 def _is_mapped(data: Any) -> bool:
-    """Return whether an array lies in a file that somebody else may write to."""
+    """Return whether an array is mapped from a file that other processes can change."""
     while data is not None:
         if isinstance(data, (np.memmap, mmap.mmap)):
             return True

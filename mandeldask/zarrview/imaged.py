@@ -31,7 +31,7 @@ PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
 """Ways to make levels of images; "auto" chooses by the array."""
 
 _POSITIONS = 2**20
-"""Longest coordinates that are looked at."""
+"""Longest coordinates that are read."""
 
 _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
 """CF's attributes of labels."""
@@ -39,15 +39,15 @@ _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How levels are made. Another process, to which this is sent, keeps nothing for longer."""
+    """How levels are made. A copy in another process has no persistent cache."""
 
     method: str = "auto"
-    """"mean", "stride", "mode", or "auto": the mode of labels (arrays with CF's flags), every second element of what
-    has no mean, and else means."""
+    """"mean", "stride", "mode", or "auto": the mode of labels (arrays with CF's flags), every second element of arrays
+    that have no mean, and otherwise means."""
     persistent: PersistentCache | None = None
-    """Where what is known of levels is kept for longer."""
+    """Where the states of levels are kept between runs."""
     seconds: float = inf
-    """Time that a read may take; what was done by then is remembered."""
+    """Time that a read may take; the work done by then is kept."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.method, None, self.seconds)
@@ -55,9 +55,9 @@ class Making:
 
 @dataclass(frozen=True, slots=True)
 class Images(Mapping[str, "Node"]):
-    """Members of a group as images, made when they are asked for; what is no image is an empty group.
+    """Members of a group as images, made on request; a member that is not an image is an empty group.
 
-    Each answers to its name and ".zarr" too: napari knows Zarr by that ending.
+    Each is also available under its name plus ".zarr": napari recognises Zarr by that suffix.
     """
 
     members: Mapping[str, Node]
@@ -93,7 +93,7 @@ class Reopened:
 
 
 def images_of(node: Node, how: Making | None = None) -> Group:
-    """Return the images of a tree as groups of levels, and its groups as groups; nothing is opened for it.
+    """Return the images of a tree as groups of levels, and its groups as groups, without opening anything.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def images_of(node: Node, how: Making | None = None) -> Group:
 
 
 def with_levels(node: Node, how: Making) -> Node:
-    """Return a tree with groups of levels in the places of its images, and all else as it is.
+    """Return a tree whose images are replaced by groups of levels, with all other nodes unchanged.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _with_levels(how: Making, siblings: Mapping[str, Node], node: Node, _: str) 
 
 
 def made_levels(node: Node, path: str = "") -> Iterator[tuple[str, Halvings]]:
-    """Yield the path of every image of a tree of images whose levels are made, and what makes them; opens it all."""
+    """Yield the path of every image whose levels are made, and the object that makes them; opens the whole tree."""
     if isinstance(node, Array):
         if isinstance(node.read, LevelRead) and node.read.level == 1:
             yield path.removesuffix(f"/1/{NAME}"), node.read.halvings
@@ -159,7 +159,7 @@ def has_levels(attrs: Mapping[str, Any]) -> bool:
 
 
 def _levels(array: Array, how: Making, siblings: Mapping[str, Node]) -> Group:
-    """Return an array as a group of levels; as an empty group if it is no image."""
+    """Return an array as a group of levels; as an empty group if it is not an image."""
     if not is_image(array.shape, array.dims):
         return Group()
     found = image_levels(array.shape, array.dims, None, method_for(array) if how.method == "auto" else how.method)
@@ -177,14 +177,14 @@ def _levels(array: Array, how: Making, siblings: Mapping[str, Node]) -> Group:
 
 
 def method_for(array: Array) -> str:
-    """Return how levels of an array are best made."""
+    """Return the best method for levels of an array."""
     if any(name in array.attrs for name in _FLAGS):
         return "mode"
     return "mean" if array.dtype.kind in "buifc" else "stride"
 
 
 def _said(attrs: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> dict[str, Any]:
-    """Return what an attribute of a file's array says of its dimensions, by their names."""
+    """Return the values for the dimensions of a file's array in one of its attributes, by name."""
     said = attrs.get(name)
     return {dim: value for dim, value in said.items() if isinstance(value, kinds)} if isinstance(said, Mapping) else {}
 

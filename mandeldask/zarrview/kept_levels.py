@@ -1,4 +1,4 @@
-"""What is known of levels of images, in a persistent cache: for all formats and codecs, from one run to the next."""
+"""The states of levels of images, in a persistent cache: for all formats and codecs, between runs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
-"""What marks a cache of them, with the number of this format."""
+"""Mark of such a cache, with the number of its format."""
 
 FOLDER_BYTES = 10 * 2**30
-"""What a folder takes on the disk, by default as that of a server."""
+"""Bytes that a folder takes on the disk, by default the same as for a server."""
 
 
 def kept_in(file: CacheFile) -> PersistentCache:
@@ -39,12 +39,12 @@ def kept_in(file: CacheFile) -> PersistentCache:
 
 
 def kept_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
-    """Return the cache of levels in a folder: the one that a server with this cache folder has, of its default size."""
+    """Return the cache of levels in a folder: the one of a server with this cache folder, with its default size."""
     return kept_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
 
 
 def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
-    """Return halvings that keep their tiles; as they are if other processes cannot know what they are made of."""
+    """Return halvings that keep their tiles; unchanged if other processes cannot identify their source."""
     source = halvings.source
     if persistent is None or not is_lasting(source.fingerprint):
         return halvings
@@ -60,10 +60,10 @@ class KeptLevels:
     persistent: PersistentCache
     """Where."""
     identity: str
-    """Of the image and of how its levels are made: equal only where every state is equal."""
+    """Identity of the image and of how its levels are made: equal only if every state is equal."""
 
     def load(self, key: str) -> State | None:
-        """Return what was kept under `key`; None if there is nothing, or nothing whole."""
+        """Return the state under `key`; None if there is none, or if it is damaged."""
         raw = self.persistent.load(f"{self.identity}/{key}")
         return None if raw is None else as_state(raw)
 
@@ -73,7 +73,7 @@ class KeptLevels:
 
 
 def as_bytes(state: State) -> bytes:
-    """Return a state as bytes: a line that says what follows, and its words, compressed.
+    """Return a state as bytes: a line that describes the data, and the compressed data.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Chunk grids and the strict grammar of chunk keys: one key per chunk of the grid, and no other key is any chunk's."""
+"""Chunk grids and the strict grammar of chunk keys: each chunk has exactly one key, and no other key names a chunk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,18}")
-"""A canonical index below 10**19: no sign, no leading zero, no other digits than ASCII's."""
+"""A canonical index below 10**19: no sign, no leading zero, only ASCII digits."""
 
 
 def chunk_grid(shape: Sequence[int], chunks: Sequence[int]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""A tree as a Mapping from Zarr keys to bytes, for clients that know no zarr Store."""
+"""A tree as a Mapping from Zarr keys to bytes, for clients that do not support zarr Stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ZarrViewMapping(Mapping[str, bytes]):
-    """The keys of a ZarrView and their bytes. Iteration and length know metadata documents only."""
+    """The keys of a ZarrView and their bytes. Iteration and length include metadata documents only."""
 
     def __init__(self, view: ZarrView) -> None:
         self.view = view

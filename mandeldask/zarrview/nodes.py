@@ -1,4 +1,4 @@
-"""Group and Array: what Zarr must know of any tree; `as_node` turns trees of many kinds into them."""
+"""Group and Array: the properties of a tree that Zarr needs; `as_node` converts trees of many kinds to them."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 SKIPPED: Final = "skipped"
-"""Attribute of a group: names of what was left out of it, with the reasons."""
+"""Attribute of a group: names of the members that were left out, with the reasons."""
 
 Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
 
 Constant = Callable[[tuple[slice, ...]], Any]
-"""Returns the value that all elements of a window have, as `read` would return them, if that is known; else None."""
+"""Returns the value of all elements of a window, as `read` would return it, if it is known and unique; else None."""
 
 Version = Callable[[], Hashable]
-"""Returns what a node depends on now, such as the inode, size and mtime of a file. It is asked again and again, so it
-must be cheap; None means that nothing is known, and then nothing that was read is kept."""
+"""Returns the present state of a node's source, such as the inode, size and mtime of a file. It is called often, so it
+must be cheap. None means that the state is unknown; then nothing that was read is kept."""
 
 _RESERVED = {"", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarrview.json"}
 
 _UNUSABLE = re.compile(r"[/\\\0\ud800-\udfff]")
-"""What separates segments (in zarr-python the backslash too), and what cannot be written in UTF-8."""
+"""Separators of segments (in zarr-python also the backslash), and characters that UTF-8 cannot encode."""
 
 
 class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
-    """The source changed while it was read. What was read is dropped; to ask again may succeed."""
+    """The source changed while it was read. The result is dropped; a second attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Array:
     """
 
     shape: tuple[int, ...]
-    """Elements along each dimension; 0 is a size too."""
+    """Elements along each dimension; 0 is allowed."""
     dtype: np.dtype[Any]
     """Type of the elements. It becomes little-endian, and structs packed, also where `read` returns others."""
     read: Read = field(repr=False)
-    """Reads a window. It runs in the calling thread, may be called by several at once, and should pickle.
+    """Reads a window. It runs in the calling thread, may be called by several at once, and should be picklable.
 
-    Blocks of another shape, or with elements that `dtype` does not have, are errors when they are encoded.
+    Blocks of another shape, or with elements that `dtype` cannot hold, are errors when they are encoded.
     """
     chunks: tuple[int, ...]
     """Elements of a chunk along each dimension, at least 1."""
@@ -69,14 +69,13 @@ class Array:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes, of JSON's types."""
     fill_value: Any = None
-    """What a chunk that is absent holds, in v3; None is the data type's default (NaN for floats)."""
+    """The value of absent chunks in v3; None is the default of the data type (NaN for floats)."""
     missing: Any = None
     """CF's `_FillValue`: v2's fill value and v3's attribute `_FillValue`; None if no value means "missing"."""
     fingerprint: str = ""
-    """Identity of the content, as of `version`: equal only where every element is equal. By default one that nothing
-    else has."""
+    """Identity of the content at `version`: equal only if every element is equal. By default it is unique."""
     version: Version | None = None
-    """What the array depends on now; None: it never changes."""
+    """Returns the present state of the source; None: the array never changes."""
     as_of: Hashable = None
     """What `version` returned before the node was opened; None: it is asked right afterwards."""
     reopen: Callable[[], Node] | None = None
@@ -84,9 +83,9 @@ class Array:
     constant: Constant | None = field(default=None, repr=False)
     """Knows of some windows, without reading them, that all of their elements are one value."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
-    """What the source asks of a format: `compressors`, `shards`; `text` where fixed-length bytes are ASCII."""
+    """What the source requests from a format: `compressors`, `shards`; `text` if fixed-length bytes are ASCII."""
     block: tuple[int, ...] | None = None
-    """Elements that the source reads or computes at once along each dimension, where they are not a chunk."""
+    """Elements that the source reads or computes together along each dimension, if they are not a chunk."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", plain(self.dtype))
@@ -106,14 +105,14 @@ class Group:
     Raises
     ------
     TypeError
-        If a name is no string.
+        If a name is not a string.
     ValueError
         If a name cannot be one segment of a Zarr path.
     """
 
     members: Mapping[str, Node] = field(default_factory=dict)
-    """Groups and arrays by name, in order. Any Mapping will do: one that is not a dict may open a member when it is
-    asked for it, and may hold other members after a new `version`."""
+    """Groups and arrays by name, in order. Any Mapping is allowed: one that is not a dict may open a member on
+    access, and may have other members after a new `version`."""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes, of JSON's types."""
     version: Version | None = None
@@ -132,7 +131,7 @@ class Group:
     """Names of members that could not be made, with the reasons: the attribute `skipped` has them."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.members, dict):  # names of others are checked when they are asked for
+        if isinstance(self.members, dict):  # names in other mappings are checked on access
             for name in self.members:
                 checked_name(name)
 
@@ -162,7 +161,7 @@ def checked_name(name: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changing(Mapping[str, "Node"]):
-    """Members of a group, changed when they are asked for."""
+    """Members of a group, each changed on access."""
 
     members: Mapping[str, Node]
     change: Callable[[Node, str], Node]
@@ -183,7 +182,7 @@ class Changing(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """Reopens a node, and changes it as it was changed."""
+    """Reopens a node, and applies the same change to it again."""
 
     reopen: Callable[[], Node]
     change: Callable[[Node], Node]
@@ -194,7 +193,7 @@ class Reopened:
 
 
 def with_reads(node: Node, wrap: Callable[[Read], Read]) -> Node:
-    """Return `node` with what `wrap` makes of every array's `read` in its place; no member is opened for it."""
+    """Return `node` with every array's `read` replaced by `wrap(read)`, without opening any member."""
     reopen = None if node.reopen is None else Reopened(node.reopen, partial(with_reads, wrap=wrap))
     if isinstance(node, Group):
         return replace(node, members=Changing(node.members, partial(_with_reads, wrap)), reopen=reopen)
@@ -208,13 +207,13 @@ def _with_reads(wrap: Callable[[Read], Read], node: Node, _: str) -> Node:
 def with_dims(node: Node, path: str = "") -> Node:
     """Return `node` with names for the dimensions of arrays that have none, after their paths.
 
-    Arrays differ in size, and xarray wants a dimension of one name to have one size in a group and all above it. No
-    member is opened for it.
+    Arrays differ in size, and xarray requires that a dimension has the same size in a group and all groups above it.
+    No member is opened.
 
     Parameters
     ----------
     node : Group or Array
-        What to name.
+        The node whose dimensions are named.
     path : str
         Where it is in the tree; the root keeps its dimensions without names.
     """
@@ -231,7 +230,7 @@ def _with_dims(path: str, node: Node, name: str) -> Node:
 FAMILIES: dict[str, str] = {}
 """Module that registers the types of a package, by the package's name, or of a protocol, by the method's.
 
-A module is imported once such an object is seen, so its package is too. Packages come before protocols.
+A module is imported when the first such object is seen, and its package with it. Packages come before protocols.
 """
 
 _loaded: set[str] = set()
@@ -250,7 +249,7 @@ def load_families(kind: type) -> bool:
 
 @singledispatch
 def as_node(tree: Any) -> Node:
-    """Return the Group or Array that `tree` is to Zarr. Register a function here for a new kind of tree.
+    """Return `tree` as a Group or Array. Register a function here for a new kind of tree.
 
     Parameters
     ----------
@@ -271,7 +270,7 @@ def as_node(tree: Any) -> Node:
 
 
 def as_tree(tree: Any) -> Node:
-    """Return the Group or Array that a whole tree is to Zarr: `as_node`, but for text, which may be meant for a path.
+    """Return a whole tree as a Group or Array, like `as_node`; refuse text, which may be meant as a path.
 
     Raises
     ------
@@ -292,7 +291,7 @@ def _(tree: Node) -> Node:
 
 @as_node.register(Mapping)
 def _(tree: Mapping[str, Any]) -> Node:
-    if load_families(type(tree)):  # a Dataset is a Mapping as well
+    if load_families(type(tree)):  # a Dataset is also a Mapping
         return as_node(tree)
     inside = _inside.get()
     if id(tree) in inside:
@@ -312,8 +311,8 @@ _inside: ContextVar[frozenset[int]] = ContextVar("mandeldask_mappings", default=
 def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | None = None) -> Group:
     """Return the Group of what each of `make` returns, by name.
 
-    A member that cannot be made takes no other down: it is left out, and named with the reason in `Group.skipped`. If
-    that leaves nothing, the first error is that of the group.
+    A member that cannot be made does not affect the others: it is left out, and named with the reason in
+    `Group.skipped`. If no member is left, the first error is raised.
     """
     members: dict[str, Node] = {}
     errors: dict[str, Exception] = {}
@@ -328,12 +327,12 @@ def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | 
 
 
 def reason(error: Exception) -> str:
-    """Return an error in a line, for those who read the attributes of a group."""
+    """Return an error as one line, for the attributes of a group."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def member(name: Any, make: Callable[[], Made]) -> Made:
-    """Return what `make` returns; an error on the way says which member it was about."""
+    """Return the result of `make`; an error names the member."""
     try:
         checked_name(name)
         return make()
@@ -343,7 +342,7 @@ def member(name: Any, make: Callable[[], Made]) -> Made:
 
 
 def named(node: Node, name: str) -> Node:
-    """Return `node`, its dimensions named after `name` if they have no names: siblings may differ in size."""
+    """Return `node` with its unnamed dimensions named after `name`: siblings may differ in size."""
     if isinstance(node, Array) and node.dims is None:
         return replace(node, dims=tuple(f"{name}_{axis}" for axis in range(len(node.shape))))
     return node

@@ -1,4 +1,4 @@
-"""The nodes of a tree that were opened last: resolved by path, and opened again when their version changes."""
+"""The most recently opened nodes of a tree: resolved by path, and opened again when their version changes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.stored_array import StoredArray
 
 MOST = 2000
-"""Nodes remembered. An opened array takes some 10 kB with its metadata."""
+"""Number of nodes that are kept. An opened array takes some 10 kB with its metadata."""
 
 REFRESH_S = 1.0
-"""Seconds for which a version that was asked for is believed."""
+"""Seconds for which a version is used before it is checked again."""
 
 GONE = object()
-"""Version of a source that cannot be asked: its file is gone, or the disk is."""
+"""Version of a source that does not respond: its file or its disk no longer exists."""
 
 
 class NotAtHand(Exception):  # noqa: N818  an answer
-    """Something would have to be opened, written or asked for its version."""
+    """A node would have to be opened, its documents written, or its version checked."""
 
 
 def asked(version: Version | None) -> Hashable:
-    """Return the present version of a source; `GONE` if it cannot be asked."""
+    """Return the present version of a source; `GONE` if it does not respond."""
     try:
         return None if version is None else version()
     except Exception:  # noqa: BLE001  the source says what is wrong when it is opened
@@ -49,14 +49,14 @@ class Written:
     members: tuple[str, ...]
     """Names of a group's members that are shown."""
     watched: tuple[tuple[Version, Hashable], ...]
-    """Versions of what is below, and their values: other values make the documents stale."""
+    """Versions of the nodes below, and their values: if these change, the documents are outdated."""
     checked: float
-    """When they were asked for, by the monotonic clock."""
+    """When they were checked, by the monotonic clock."""
     nodes: int = 1
-    """Nodes that they are about: itself, and what is below where they know it."""
+    """Number of nodes that they describe: the node itself, and those below it if they are included."""
 
     def is_stale(self) -> bool:
-        """Return whether something below is of another version now."""
+        """Return whether a node below has another version now."""
         since = time.monotonic()
         stale = any(asked(version) != value for version, value in self.watched)
         if not stale:
@@ -66,27 +66,27 @@ class Written:
 
 @dataclass(slots=True, eq=False)
 class Opened:
-    """A node as of one version, and what was made of it."""
+    """A node at one version, and the objects made from it."""
 
     path: str
     """Where it is in the tree; "" for the root."""
     node: Node
     above: Opened | None
-    """The group that it was taken from."""
+    """The group from which it was taken."""
     version: Hashable
-    """What it depends on; None where it is fixed, or cannot say."""
+    """Its version; None if it is fixed, or its version is unknown."""
     asked: float
-    """When its version was asked for, by the monotonic clock."""
+    """When its version was checked, by the monotonic clock."""
     stored: StoredArray | None = None
-    """An array as a view's format stores it, once that was needed."""
+    """An array as a view's format stores it, if it was needed."""
     written: Written | None = None
-    """Its documents, once they were written."""
+    """Its documents, if they were written."""
 
     lineage: tuple[Opened, ...] = field(init=False, repr=False)
-    """All on whose version the node depends: itself, and the groups that it is part of."""
+    """All nodes on whose version this one depends: itself, and the groups that contain it."""
 
     is_fixed: bool = field(init=False, repr=False)
-    """Whether neither it nor what it was taken from ever changes."""
+    """Whether neither it nor the groups that contain it ever change."""
 
     def __post_init__(self) -> None:
         above = self.above
@@ -100,7 +100,7 @@ class Opened:
         return tuple([each.version for each in self.lineage]) if self.lineage else ()
 
     def changed(self) -> bool:
-        """Return whether the node is of another version now, asked at once."""
+        """Return whether the node has another version now, checked immediately."""
         for each in self.lineage:
             if each.version is not None and asked(each.node.version) != each.version:
                 each.asked = -inf
@@ -109,16 +109,16 @@ class Opened:
 
 
 class OpenedTree:
-    """A tree whose nodes are opened when they are asked for.
+    """A tree whose nodes are opened on request.
 
     Parameters
     ----------
     root : Group or Array
         The tree.
     refresh : float
-        Seconds for which a version is believed.
+        Seconds after which a version is checked again.
     most : int
-        Nodes remembered.
+        Number of nodes that are kept.
 
     Attributes
     ----------
@@ -132,14 +132,14 @@ class OpenedTree:
         self._opened: SharedCache[Opened] = SharedCache(most)
 
     def resolve(self, segments: Sequence[str], *, may_open: bool = True) -> tuple[Opened, int] | None:
-        """Return the node that `segments` lead to, or the array on the way, and how many of them were followed.
+        """Return the node at `segments`, or the first array on the path, and the number of segments up to it.
 
         None if there is no such node.
 
         Raises
         ------
         NotAtHand
-            Unless `may_open`, if a node would have to be opened or asked for its version.
+            Unless `may_open`, if a node would have to be opened or its version checked.
         """
         opened, path = self._current_root(may_open=may_open), ""
         for place, name in enumerate(segments):
@@ -153,7 +153,7 @@ class OpenedTree:
         return opened, len(segments)
 
     def is_due(self, since: float) -> bool:
-        """Return whether what was asked at `since` must be asked again."""
+        """Return whether a version checked at `since` must be checked again."""
         return time.monotonic() - since >= self.refresh
 
     def _current_root(self, *, may_open: bool) -> Opened:
@@ -179,7 +179,7 @@ class OpenedTree:
         reopen = kept.node.reopen if kept is not None else None
         try:
             node = reopen() if reopen else present(above.node.members[name])  # type: ignore[union-attr]
-        except (KeyError, FileNotFoundError):  # it is gone
+        except (KeyError, FileNotFoundError):  # it no longer exists
             self._opened.drop(path)
             return None
         opened = self._as_opened(path, node, above)
@@ -204,7 +204,7 @@ class OpenedTree:
 
 
 def present(node: Node) -> Node:
-    """Return a node as of its present version; a group may have held it for long."""
+    """Return a node at its present version; the group may hold an old one."""
     if node.reopen is None or node.as_of is None or asked(node.version) == node.as_of:
         return node
     return node.reopen()

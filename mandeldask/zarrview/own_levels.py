@@ -1,4 +1,4 @@
-"""Images that have levels of their own, such as whole slides: shown as those whose levels are made are."""
+"""Images that already have levels, such as whole slides: shown like images whose levels are made here."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def own_levels(group: Group, name: str) -> Group:
-    """Return a group of levels as groups "0", "1", ..., their axes in OME-Zarr's order, with windows of its channels.
+    """Return a group of levels as groups "0", "1", ..., with axes in OME-Zarr's order and contrast limits.
 
-    Groups whose documents say more already, or whose levels are not arrays right below, stay as they are.
+    Groups whose documents already contain more, or whose levels are not direct members, are returned unchanged.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def own_levels(group: Group, name: str) -> Group:
 
 
 def _arrays(group: Group, image: Mapping[str, Any]) -> list[Array]:
-    """Return the levels of an image, the finest first; none if one is no array right below, or larger than another."""
+    """Return the levels of an image, the finest first; none if one is no direct member or larger than a finer one."""
     paths = [dataset["path"] for dataset in image["datasets"]]
     found = [group.members[path] for path in paths if path in group.members]
     arrays = [each for each in found if isinstance(each, Array)]
@@ -77,7 +77,7 @@ def _attributes(
 def _spatial(
     attrs: Mapping[str, Any], dims: Sequence[str], datasets: Sequence[Dataset], arrays: Sequence[Array]
 ) -> dict[str, Any]:
-    """Return the metadata of zarr-conventions. Levels show the same area, however their sizes are rounded."""
+    """Return the metadata of zarr-conventions. All levels show the same area, also if their sizes are rounded."""
     shapes = [(array.shape[-2], array.shape[-1]) for array in arrays]
     (height, width), (step_y, step_x) = shapes[0], datasets[0].scale[-2:]
     finest = placement_of(attrs, dims[-2:], shapes[0]) or Placement((step_x, 0.0, 0.0, 0.0, step_y, 0.0))

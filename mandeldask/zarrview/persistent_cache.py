@@ -1,6 +1,6 @@
-"""Tiles kept in a directory, at a URL or in any zarr store: what is there is itself a Zarr store of the tree.
+"""Tiles kept in a directory, at a URL or in any zarr store: the result is itself a Zarr store of the tree.
 
-A failure of the location never fails a request: tiles are then computed, and the log says so once.
+A failure of the location never fails a request: tiles are then computed, and this is logged once.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ASIDE_S = 30.0
-"""Seconds for which a place that failed is left alone: trying it may take as long as computing."""
+"""Seconds for which a location is not used after a failure: trying it may take as long as computing."""
 
 
 class PersistentCache:
-    """Tiles of one view in a place, under the keys that they have in the view.
+    """Tiles of one view in a location, under their keys in the view.
 
-    Other processes see all of a tile or nothing. What was damaged all the same is found by decoding it (see `Reader`),
-    and computed afresh.
+    Other processes see all of a tile or nothing. Damaged tiles are detected by decoding them (see `Reader`),
+    and computed again.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class PersistentCache:
     Raises
     ------
     ValueError
-        If tiles of something else are there.
+        If the location contains tiles of another tree.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PersistentCache:
         self._ready()
 
     def load(self, key: str) -> bytes | None:
-        """Return the bytes under `key`; None if there are none, or the place fails."""
+        """Return the bytes under `key`; None if there are none, or the location fails."""
         if not self._ready():
             return None
         try:
@@ -76,7 +76,7 @@ class PersistentCache:
         return found
 
     def save(self, key: str, tile: bytes) -> None:
-        """Keep `tile` under `key`, if the place takes it."""
+        """Keep `tile` under `key`, if the location works."""
         if not self._ready():
             return
         try:
@@ -87,7 +87,7 @@ class PersistentCache:
         self._said = False
 
     def _ready(self) -> bool:
-        """Whether the place works, and is marked as ours; marks it if it must."""
+        """Whether the location works and is marked as ours; marks it if necessary."""
         if time.monotonic() < self._aside_until:
             return False
         if not self._is_ours:
@@ -102,14 +102,14 @@ class PersistentCache:
         return self._is_ours
 
     def _claim(self) -> None:
-        """Leave our mark and documents where there is no mark; refuse where there is another's, or a store without."""
+        """Write our mark and documents if there is no mark; refuse another mark, or a store without one."""
         mark = self._location.load(MARK)
         ours = json.dumps({"content": self._content}).encode()
-        if mark == b"":  # a full disk or a crash has left it so
+        if mark == b"":  # left by a full disk or a crash
             self._location.save(MARK, ours)
         elif mark is None:
             has_store = any(self._location.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray"))
-            if has_store and self._location.load(MARK) is None:  # no other process was quicker
+            if has_store and self._location.load(MARK) is None:  # no other process was faster
                 msg = f"{self._location} holds a Zarr store that is no tile cache; choose an empty place"
                 raise ForeignCacheError(msg)
             self._location.claim(MARK, ours)
@@ -131,7 +131,7 @@ class PersistentCache:
 
 
 class ForeignCacheError(ValueError):
-    """The place belongs to something else."""
+    """The location belongs to another tree."""
 
 
 def _content(mark: bytes | None) -> object:

@@ -1,4 +1,4 @@
-"""Threads that compute chunks: in which order, and a bound on how many chunks may wait for one."""
+"""Threads that compute chunks, the order of the chunks, and a bound on the number of waiting chunks."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 asker: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
-"""For whom calls are submitted: those of different askers take turns."""
+"""The client for which calls are submitted: those of different clients take turns."""
 
 SIDE_THREADS = 4
-"""Threads for what is short: opening sources, writing documents, looks at the persistent cache."""
+"""Threads for short work: opening sources, writing documents, reading the persistent cache."""
 
 _REMEMBERED = 0.9
-"""What the mean duration of calls keeps of itself at each of them."""
+"""Weight of the old mean duration of calls when a new one is added."""
 
 
 class Busy(RuntimeError):  # noqa: N818  what a server says with 503
-    """As many chunks wait as may wait; nothing was begun."""
+    """The maximum number of chunks is waiting; nothing was started."""
 
     def __init__(self, message: str, wait_s: float = 1.0) -> None:
         super().__init__(message)
@@ -42,12 +42,12 @@ class Busy(RuntimeError):  # noqa: N818  what a server says with 503
 
 
 class Queue(Executor):
-    """Calls that wait for threads, so many of which they may have at a time; it refuses calls rather than grow on.
+    """Calls that wait for a limited number of threads; a full queue refuses calls.
 
     Attributes
     ----------
     side : Executor
-        A few threads more, for what must not wait behind kernels.
+        A few more threads, for work that must not wait for kernels.
     """
 
     def __init__(self, threads: _Threads, most: int, queue: int | None, side: Executor | None = None) -> None:
@@ -57,17 +57,17 @@ class Queue(Executor):
 
     @property
     def workers(self) -> int:
-        """Threads that calls of this queue may have at a time."""
+        """Number of threads that calls of this queue may use at a time."""
         return self._lane.most
 
     @property
     def running(self) -> int:
-        """Calls that have a thread."""
+        """Number of calls that are running."""
         return self._lane.running
 
     @property
     def waiting(self) -> int:
-        """Calls that wait for a thread."""
+        """Number of calls that wait for a thread."""
         return self._lane.waiting
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -85,7 +85,7 @@ class Pool(Queue):
     """Threads, and a queue of calls for them.
 
     It is not `asyncio.to_thread`'s, which zarr uses too: nested reads there deadlock. Its threads do not keep the
-    process alive: a call that cannot be cancelled must not keep a server from its end.
+    process alive: a call that cannot be cancelled must not prevent a server from ending.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ class Pool(Queue):
     queue : int, optional
         Calls that may wait for a thread; any number by default.
     niceness : int
-        How far the threads step back behind others, an event loop's above all, from 0 to 19 (Linux only).
+        How much lower the priority of these threads is than that of others, such as an event loop: 0 to 19 (Linux
+        only).
     charge : callable, optional
         Called after each call with the client that it was for (`asker`) and its seconds of CPU.
     """
@@ -114,10 +115,10 @@ class Pool(Queue):
             finalize(self, each.shutdown, wait=False, cancel_futures=False)
 
     def sibling(self, workers: int, queue: int | None = None) -> Queue:
-        """Return another queue for the same threads, of which its calls have `workers` at a time at most.
+        """Return another queue for the same threads, whose calls may use at most `workers` of them at a time.
 
-        The calls of both take turns; there is one thread at least that this queue's cannot have. The threads end with
-        this pool.
+        The calls of both queues take turns. At least one thread is never used by calls of the new queue. The threads
+        end with this pool.
         """
         self._threads.most = max(self._threads.most, workers + 1)
         return Queue(self._threads, workers, queue, self.side)
@@ -171,7 +172,7 @@ class _Threads:
         renewed_in_children(self)
 
     def renew(self) -> None:
-        """Begin without threads and calls: a forked child has none of its parent's."""
+        """Start without threads and calls: a forked child does not have those of its parent."""
         self.changed = threading.Condition()
         self.threads: set[threading.Thread] = set()
         self.idle = 0
@@ -225,13 +226,13 @@ class _Threads:
             try:
                 self._run(who, future, call)
             finally:
-                del future, call  # what they hold must not wait for the next call
+                del future, call  # release the references before waiting for the next call
                 with self.changed:
                     lane.running -= 1
                     self.changed.notify()
 
     def _next(self) -> _Lane | None:
-        """Return the lane whose turn it is, and let the others come before it next time."""
+        """Return the lane whose turn it is, and move it behind the others."""
         for lane in self.lanes:
             if lane.waiting and lane.running < lane.most:
                 self.lanes.remove(lane)

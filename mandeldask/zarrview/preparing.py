@@ -1,4 +1,4 @@
-"""Reads that are worth doing before somebody waits for one: what computes a pyramid is compiled by the first."""
+"""A first read of a pyramid before a client waits for one: it compiles the kernels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_computed(node: Node) -> bool:
 
 
 def prepare(node: Node) -> None:
-    """Read the middle row of each array of the coarsest level of a computed pyramid; other trees are left alone."""
+    """Read the middle row of each array of the coarsest level of a computed pyramid; do nothing for other trees."""
     levels = [name for name in node.members if name.isdecimal()] if isinstance(node, Group) else []
     if not levels or not is_computed(node) or not isinstance(node, Group):
         return
@@ -32,6 +32,6 @@ def prepare(node: Node) -> None:
 
 
 def prepare_in_notebook(node: Node) -> None:
-    """Do the same where vizarr's widget may ask next: it gives a chunk up after 3 seconds."""
+    """Do the same in a notebook, where vizarr's widget may read next: it gives up on a chunk after 3 seconds."""
     if in_notebook():
         prepare(node)

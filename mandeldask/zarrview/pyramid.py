@@ -34,13 +34,13 @@ _CHUNK_SIDES = range(128, 1025)
 """Sides of chunks that levels take over from the array."""
 
 _LABELS = ("long_name", "name", "standard_name")
-"""Attributes that say what an image without channels shows."""
+"""Attributes that describe an image without channels."""
 
 _LONGEST = 2048
-"""Longest side of a chunk that neuroglancer can draw: WebGL promises no larger textures of three dimensions."""
+"""Longest side of a chunk that neuroglancer can draw: WebGL does not guarantee larger textures of three dimensions."""
 
 _CHUNK_BYTES = 4 * MOST_BYTES
-"""Bytes of the largest chunks of an array in which it is shown as it is."""
+"""Bytes of the largest chunks that an array keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LevelRead:
     halvings: Halvings
     level: int
     seconds: float = inf
-    """Time that a read may take; what was done by then is remembered."""
+    """Time that a read may take; the work done by then is kept."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -60,7 +60,7 @@ class LevelRead:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Reads windows of an array as what it declares: masked elements as the value that stands for them."""
+    """Reads windows of an array as declared: masked elements become the value for missing ones."""
 
     read: Read
     dtype: np.dtype[Any]
@@ -100,18 +100,18 @@ def pyramid(
     array : Array
         An image.
     levels : ImageLevels
-        Its levels; the axes of all come in their order.
+        Its levels; they define the order of the axes.
     name : str
         Name of the array in each group.
     persistent : PersistentCache, optional
-        Where what is known of tiles is kept, if other processes can know what it is made of.
+        Where the states of tiles are kept, if other processes can identify their source.
     seconds : float
         Time that reading a window of a level may take.
 
     Raises
     ------
     TypeError
-        If its elements have no mean, and means are asked for.
+        If its elements have no mean, and means are requested.
     """
     finest = _declared(_in_parts(ordered(array, levels, array.shape), levels))
     halvings = halvings_of(finest, levels, persistent)
@@ -133,7 +133,7 @@ def pyramid(
 
 
 def halvings_of(finest: Array, levels: ImageLevels, persistent: PersistentCache | None = None) -> Halvings:
-    """Return what makes the levels of an array, its axes in their order."""
+    """Return the object that makes the levels of an array, with the axes in the order of `levels`."""
     source = replace(finest, fingerprint=_identity(finest))
     return keeping(Halvings(source, levels, finest.block), persistent)
 
@@ -143,7 +143,7 @@ def _declared(array: Array) -> Array:
 
 
 def _identity(array: Array) -> str:
-    """Return the identity of an array as it is now; one that nothing else has where nothing is known of it."""
+    """Return the present identity of an array; a unique one if its version is unknown."""
     if array.version is None:
         return array.fingerprint
     version = array.version() if array.as_of is None else array.as_of
@@ -151,7 +151,7 @@ def _identity(array: Array) -> str:
 
 
 def _in_parts(array: Array, levels: ImageLevels) -> Array:
-    """Return an array in chunks that viewers can take, each of its own read once for all of them."""
+    """Return an array in chunks that viewers can draw; each of its own chunks is read once for all of them."""
     itemsize = max(1, array.dtype.itemsize)
     size, narrow = prod(array.chunks) * itemsize, _narrow(array.chunks, levels)
     if array.block is not None:
@@ -179,7 +179,7 @@ def _level_chunks(finest: Array, levels: ImageLevels) -> tuple[int, ...]:
 
 
 def _planes(chunks: Sequence[int], levels: ImageLevels, itemsize: int) -> tuple[int, ...]:
-    """Return chunks of fewer planes, down to one, where they are too large."""
+    """Return chunks of fewer planes, down to one, if they are too large."""
     sides = list(chunks)
     others = [axis for axis in range(len(sides)) if axis not in levels.halved]
     while prod(sides) * itemsize > MOST_BYTES and any(sides[axis] > 1 for axis in others):
@@ -189,7 +189,7 @@ def _planes(chunks: Sequence[int], levels: ImageLevels, itemsize: int) -> tuple[
 
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:
-    """Return the attributes of the group of levels. They read some of the data."""
+    """Return the attributes of the group of levels. This reads some of the data."""
     said = said_channels(finest.attrs)
     labels = (finest.attrs.get(each) for each in _LABELS)
     label = next((each for each in labels if isinstance(each, str) and each), name)
@@ -197,13 +197,13 @@ def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) 
 
 
 def said_channels(attrs: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    """Return what a file says of its channels, by number."""
+    """Return a file's descriptions of its channels, by number."""
     listed = attrs.get("channels")
     return {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}
 
 
 def ordered(array: Array, levels: ImageLevels, shape: tuple[int, ...]) -> Array:
-    """Return an array of this shape, one of the levels, with its axes named and in their order."""
+    """Return an array of this shape, one of the levels, with named axes in the order of `levels`."""
     if levels.order == tuple(range(len(levels.order))):
         return replace(array, dims=levels.dims)
     return replace(

@@ -1,4 +1,4 @@
-"""Reader: from a chunk to its bytes, through the cache, computing each tile once however many wait for it."""
+"""Reader: from a chunk to its bytes, through the cache; each tile is computed once for all concurrent callers."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Coords = tuple[int, ...]
 class Reader:
     """Computes chunks in threads of its own.
 
-    Not in asyncio's: they are zarr's too, and a store that waits in them for zarr waits forever.
+    It does not use asyncio's threads: zarr uses these too, and a store that waits for zarr in them waits forever.
 
     Parameters
     ----------
     cache : TileCache
         Where tiles are kept in memory.
     persistent : PersistentCache or None
-        Where they are kept for longer.
+        Where they are kept between runs.
     pool : Queue
         The threads.
     """
@@ -50,7 +50,7 @@ class Reader:
         self._shards = Flights()
 
     def ask(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes | Seat[bytes]:
-        """Return the bytes of a chunk if they are in memory, otherwise a place in the flight that computes them."""
+        """Return the bytes of a chunk if they are in memory, otherwise a seat to wait for them."""
         if chunk.stored.shard is None:
             return self._ask(chunk, chunk.coords)
         shard = chunk.identity, chunk.coords, repr(request)
@@ -58,7 +58,7 @@ class Reader:
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the bytes of a chunk or shard, or the part in `request`, computed in this thread."""
-        if in_loop():  # codecs need a thread's loop to themselves
+        if in_loop():  # codecs need a thread without a running event loop
             elsewhere: Future[bytes] = self._pool.submit(self.read, chunk, request)
             return elsewhere.result()
         found = self.ask(chunk, request)
@@ -77,8 +77,8 @@ class Reader:
         return self._part(chunk, found, request)
 
     async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
-        """Return the result of a place that `ask` returned for a chunk."""
-        if self.persistent is not None and chunk.stored.shard is None:  # past a pool that may be busy computing
+        """Return the result for a seat that `ask` returned for a chunk."""
+        if self.persistent is not None and chunk.stored.shard is None:  # not in the pool, which may be busy computing
             key = chunk.identity, chunk.coords
             kept = await self._loading.get(key, partial(self._loaded, chunk), self._pool.side)
             if kept is not None:
@@ -99,7 +99,7 @@ class Reader:
         Raises
         ------
         Changed
-            If the source is of another version now than when it was opened.
+            If the source has another version now than when it was opened.
         """
         tile = encoded_tile(chunk.stored, coords)
         if chunk.changed():
@@ -111,7 +111,7 @@ class Reader:
         return tile
 
     def _loaded(self, chunk: Chunk) -> bytes | None:
-        """Return a chunk from the persistent cache, now in memory too; None if it is not there, or a shard."""
+        """Return a chunk from the persistent cache and keep it in memory; None if it is absent, or a shard."""
         if chunk.stored.shard is not None:
             return None
         kept = self._load(chunk, chunk.stored.encoder.accepts)

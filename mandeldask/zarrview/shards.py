@@ -1,4 +1,4 @@
-"""Shards: many chunks under one key, with an index of where each of them lies.
+"""Shards: many chunks under one key, with an index of their positions.
 
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
 
 ABSENT = 2**64 - 1
-"""Offset and length, in an index, of a chunk that is not there."""
+"""Offset and length, in an index, of an absent chunk."""
 
 
 SHARD_BYTES = 2**26
@@ -49,7 +49,7 @@ def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """How chunks make up a shard: in C order, without those that lie wholly outside the array, then the index."""
+    """How chunks make up a shard: in C order, without those completely outside the array, then the index."""
 
     counts: tuple[int, ...]
     """Chunks along each dimension of a shard."""
@@ -140,8 +140,8 @@ class Layout:
 class Plan:
     """The chunks that some bytes of a shard need, and how these bytes are assembled.
 
-    If all chunks have the same length, the layout is known in advance: the index needs no chunk, and a range only the
-    chunks in it. Otherwise every chunk is needed.
+    If all chunks have the same length, the layout is known in advance: the index needs no chunk, and a range needs only
+    the chunks in it. Otherwise every chunk is needed.
     """
 
     shard: Shard

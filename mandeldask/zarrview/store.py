@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mandeldask.internals.zarr_names import Buffer, BufferPrototype
 
 EXACT_IN_FLOATS = 2**53
-"""Elements along a dimension past which zarr-python < 3.2, which divides by chunks in floats, misses chunks."""
+"""Elements along a dimension above which zarr-python < 3.2 misses chunks, because it divides indices as floats."""
 
 
 class ZarrViewStore(Store):
@@ -35,7 +35,7 @@ class ZarrViewStore(Store):
     Parameters
     ----------
     view : ZarrView
-        The tree and how it is shown.
+        The tree in one Zarr format.
     """
 
     supports_writes = False

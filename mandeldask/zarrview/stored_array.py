@@ -1,4 +1,4 @@
-"""An array as a format stores it: zarr-python's metadata of it, and how its chunks are encoded."""
+"""An array as a format stores it: zarr-python's metadata for it, and the encoding of its chunks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Array
 
 _ENCODING = ("data_type", "dtype", "fill_value", "codecs", "filters", "compressor")
-"""Parts of the metadata, of either format, that say what bytes a chunk is."""
+"""Parts of the metadata, of either format, that determine the bytes of a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ class StoredArray:
     grid: tuple[int, ...]
     """Number of chunk keys along each dimension."""
     tile: tuple[int, ...]
-    """Shape of a tile, which is computed at a time: a chunk, also one within a shard."""
+    """Shape of a tile, which is computed as a unit: a chunk, also one within a shard."""
     encoder: Encoder
     """Encodes a tile."""
     shard: Shard | None
     """How the chunks of one key make up a shard; None if each chunk has a key."""
     content: str
-    """Depends on the elements and on how the format divides and encodes them."""
+    """Identity of the elements and of how the format divides and encodes them."""
     identity: str
-    """Depends on the versions of the libraries that encode as well."""
+    """The same, and also of the versions of the encoding libraries."""
 
     @classmethod
     def of(cls, array: Array, metadata: Any) -> StoredArray:
@@ -68,11 +68,11 @@ class StoredArray:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether `content` means the same in every process and at any time."""
+        """Whether `content` is valid in every process and at any time."""
         return is_lasting(self.content)
 
     def encoded_constant(self, span: tuple[slice, ...]) -> bytes | None:
-        """Return the bytes of the tile that covers the elements `span`, if it is known that they are one value."""
+        """Return the bytes of the tile that covers the elements `span`, if it is known that they all have one value."""
         shape = tuple(part.stop - part.start for part in span)
         value = None if self.array.constant is None or shape != self.tile else self.array.constant(span)
         return None if value is None else self.encoder.encode_constant(value)
@@ -80,7 +80,7 @@ class StoredArray:
     def encode(self, block: Any, span: tuple[slice, ...]) -> bytes:
         """Return the bytes of a tile, given what the array's `read` returned for the elements `span` that it covers.
 
-        All encoding is done here. Raises what `declared` raises if shape or dtype differ from the metadata.
+        All encoding is done here. Raises the errors of `declared` if shape or dtype differ from the metadata.
         """
         shape = tuple(span.stop - span.start for span in span)
         spec = self.encoder.spec
@@ -109,21 +109,21 @@ class _Recipe:
 
 @lru_cache(maxsize=256)
 def _created(recipe: _Recipe) -> Any:
-    """Return the metadata; not in zarr's own loop, which may be the caller, as when it names a store in a message."""
+    """Return the metadata; not in zarr's own loop, which may be the caller, for example of a store's `repr`."""
     return run_apart(lambda: create_array(MemoryStore(), **recipe.options)).metadata
 
 
 def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **options: Any) -> Any:
     """Return zarr-python's metadata object for an array like `array` of `dtype`, whose shape is one chunk or shard.
 
-    zarr-python takes 0.6 ms to make one; arrays that differ in nothing but their shape share it.
+    zarr-python takes 0.6 ms to make one; arrays that differ only in their shape share it.
 
     Raises
     ------
     TypeError
         If Zarr, or one of the codecs, cannot hold the array's dtype.
     ValueError
-        If shards are no multiples of chunks.
+        If shards are not multiples of chunks.
     """
     _check_fields(dtype, number)
     stored_as: Any = {"T": str, "O": VariableLengthBytes()}.get(dtype.kind, dtype)

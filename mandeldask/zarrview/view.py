@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NODE_BYTES = 7000
-"""Memory of a requested node in Python, without the text of its documents; measured on places."""
+"""Bytes that a requested node takes in Python, without the text of its documents; measured on places."""
 
 _chunk_digest = lru_cache(maxsize=4096)(digest)
 
 CHANGING = "chunks of a tree that changes, by their identity"
-"""What marks a persistent cache of such chunks."""
+"""Mark of a persistent cache of such chunks."""
 
 
 class ZarrView:
-    """What a tree looks like as a Zarr store of one format: keys to metadata documents and chunks.
+    """A tree as a Zarr store of one format: keys of metadata documents and chunks.
 
     Only `read` and `get` compute, one chunk each. Members of the tree are opened on request, and again when their
     version changes, if they have one.
@@ -49,9 +49,9 @@ class ZarrView:
     Parameters
     ----------
     root : Group, Array, or any tree that `as_node` knows
-        What to show.
+        The tree to show.
     format : V2 or V3
-        How.
+        Its Zarr format.
     cache : TileCache, optional
         Where encoded chunks are kept; several views may share one. A cache of its own by default.
     workers : int, optional
@@ -59,11 +59,11 @@ class ZarrView:
     pool : Queue, optional
         Threads to share with other views, instead.
     directory : str, Path, Store or FileLocation, optional
-        Where chunks are kept for longer, if not in the cache's own directory: several views may share one cache.
+        Where chunks are kept between runs, if not in the cache's own directory: several views may share one cache.
     refresh : float
         Seconds after which the version of a node is checked again.
     at : str
-        Path of the root in a larger tree, after which dimensions without names are named.
+        Path of the root in a larger tree, which gives names to dimensions without names.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class ZarrView:
         return Reader(self.cache, persistent, self.pool)
 
     def find(self, key: str) -> Entry | None:
-        """Return what `key` names, or None. Keys are strict: each thing has one. Never computes a chunk.
+        """Return what `key` names, or None. Each object has exactly one key. Never computes a chunk.
 
         It may open a source or write documents: call it in a thread, or use `lookup`.
 
@@ -158,20 +158,20 @@ class ZarrView:
         return f'"{_chunk_digest(entry.identity, entry.coords)}"'
 
     def ask(self, chunk: Chunk) -> bytes | Seat[bytes]:
-        """Return the encoded bytes of a chunk if they are in memory, otherwise a place in the flight for them.
+        """Return the encoded bytes of a chunk if they are in memory, otherwise a seat to wait for them.
 
-        Leave the place, by a ``with`` block, and wait in it by `landed`.
+        Use the seat in a ``with`` block, which leaves it at the end, and wait for the result by `landed`.
         """
         return self._reader.ask(chunk)
 
     async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
-        """Return the result of a place that `ask` returned."""
+        """Return the result for a seat that `ask` returned."""
         return await self._reader.landed(chunk, seat)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the encoded bytes of a chunk, or the part in `request`, computed in this thread.
 
-        Raises what reading the source raises; failures are not cached.
+        Raises the errors of reading the source; failures are not cached.
         """
         return self._reader.read(chunk, request)
 
@@ -185,7 +185,7 @@ class ZarrView:
         Busy
             If the pool's queue is full.
         Changed
-            If the source changed while it was read. Otherwise what reading the source raises.
+            If the source changed while it was read. Other errors of reading the source are raised too.
         """
         return await self._reader.get(chunk, request)
 
@@ -219,7 +219,7 @@ class ZarrView:
         return None if entry is None else requested(entry.content, request)
 
     def names(self, path: str = "") -> tuple[str, ...] | None:
-        """Return the documents and members right below the node at `path`, members with a slash; None if there is none.
+        """Return the documents and members directly at `path`, members with a slash; None if no node is there.
 
         It opens only members that are in the group's own documents.
         """
@@ -243,7 +243,7 @@ class ZarrView:
                 yield from self.list(key)
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
-        """Return the path and node of the root and everything below it that the format can show; opens it all."""
+        """Return the path and node of the root and everything below it that the format can show; opens all of it."""
         return self._finder.nodes()
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
@@ -261,7 +261,7 @@ class ZarrView:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Depends on every document and every array's content; the same in every process where sources allow.
+        """Identity of every document and every array's content; the same in every process if the sources allow it.
 
         For trees that change it identifies the tree and not its content.
         """
@@ -272,9 +272,9 @@ class ZarrView:
 
     @cached_property
     def content(self) -> str:
-        """Depends on what the chunks hold and how they are encoded, and not on attributes or versions of libraries.
+        """Identity of the chunks' elements and encoding; it does not depend on attributes or versions of libraries.
 
-        Arrays that no other process can identify, and whose chunks are never kept for longer, do not count.
+        Arrays that other processes cannot identify do not count: their chunks are never kept between runs.
         """
         return digest(self.format.number, *filter(is_lasting, self._identities("content")))
 
