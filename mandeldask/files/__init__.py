@@ -1,1 +1,1 @@
-"""Files and folders as trees: read in place, block by block, as they are now."""
+"""Files and folders as trees: read in place, block by block, in their current state."""

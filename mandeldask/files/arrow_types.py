@@ -1,4 +1,4 @@
-"""What each type of Arrow becomes in Zarr: numpy's type, how elements are made of Arrow's, and what stands for null."""
+"""Conversion of Arrow's types for Zarr: the numpy type, the conversion of elements, and the value for null."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EXACT_DIGITS = 15
-"""Decimal digits that a float keeps."""
+"""Decimal digits of a float."""
 
 Convert = Callable[[Any], "NDArray[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a type of Arrow becomes."""
+    """How a type of Arrow is shown."""
 
     dtype: Any
     """numpy's type."""
     convert: Convert
-    """Makes elements of Arrow's."""
+    """Converts Arrow's elements."""
     attrs: dict[str, Any] = field(default_factory=dict)
-    """Attributes that say what they mean."""
+    """Attributes that state the meaning of the elements."""
     missing: Any = None
-    """What stands for null."""
+    """The value for null."""
     inner: tuple[int, ...] = ()
     """Shape of one element."""
 
 
 def shown(dtype: Any, *, nulls: bool) -> Shown:
-    """Return what a type of Arrow becomes, with or without nulls.
+    """Return how a type of Arrow is shown, with or without nulls.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _boolean(_: Any, nulls: bool) -> Shown:  # noqa: FBT001
 
 
 def _integer(dtype: Any, nulls: bool) -> Shown:  # noqa: FBT001
-    """Return whole numbers as they are, and where there are nulls with one that stands for null and does not occur."""
+    """Return the rule for whole numbers: unchanged, or, with nulls, with a value for null that is not an element."""
     kind = np.dtype(dtype.to_pandas_dtype())
     if not nulls:
         return Shown(kind, _without_nulls)
@@ -167,11 +167,11 @@ _RULES: tuple[tuple[Callable[[Any], bool], Callable[[Any, bool], Shown]], ...] =
     (types.is_duration, _counted(_unit, since=False)),
     (types.is_time, _counted(_unit, since=False, bits=_bits)),
 )
-"""Which rule is for which types; the first that fits."""
+"""The rules and their types; the first one that matches is used."""
 
 
 def _elements(chunk: Any) -> Any:
-    """Return the elements of lists of one length, one after the other."""
+    """Return the elements of lists of equal length, one list after the other."""
     return chunk.values.slice(chunk.offset * chunk.type.list_size, len(chunk) * chunk.type.list_size)
 
 

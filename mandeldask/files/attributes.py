@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 2**16
-"""Elements of an attribute that are shown."""
+"""Largest number of elements of an attribute that is shown."""
 
 
 class NoValueError(TypeError):
-    """A value has no counterpart in JSON."""
+    """A value has no equivalent in JSON."""
 
 
 def as_json(value: Any) -> Any:
@@ -49,7 +49,7 @@ def as_json(value: Any) -> Any:
 
 
 def attributes(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return attributes as JSON's types, without those that have no counterpart there."""
+    """Return attributes as JSON types, without those that have no equivalent."""
     shown = {}
     for name, value in items:
         try:

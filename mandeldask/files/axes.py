@@ -1,4 +1,4 @@
-"""Names of the dimensions of images that are in one file."""
+"""Names of dimensions for several images in one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def without_clashes(members: Mapping[str, Node]) -> dict[str, Node]:
-    """Return the members of a group, dimensions of one name and several sizes named after their arrays.
+    """Return the members of a group; dimensions with one name but several sizes get the names of their arrays.
 
     xarray opens no group in which a dimension has two sizes, here or below.
 

@@ -1,4 +1,4 @@
-"""Blocks of files (tiles, strips, chunks, row groups): decoded once, and shown in chunks of a fitting size."""
+"""Blocks of files (tiles, strips, chunks, row groups): decoded once, and shown in chunks of a suitable size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Array
 
 _ENDLESS = 2**62
-"""Size of a dimension that may grow."""
+"""Size for a dimension that can grow."""
 
 
 def decoded(key: Hashable, decode: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-    """Return what `decode` returns, kept for a while by `key` and decoded once for all who ask for it at a time."""
+    """Return the result of `decode`, cached by `key`; concurrent calls with the same key decode once."""
     return shared_blocks().read(key, decode)
 
 
 def blocked(array: Array, block: tuple[int, ...], growing: Collection[int] = ()) -> Array:
-    """Return `array`, read by blocks of a file that are kept for a while, with the chunks that suit them.
+    """Return `array` with reads by cached blocks of the file, and with chunks that suit the blocks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What of a folder is shown: which names, and whether links may leave it."""
+"""The selection of a folder's files: by name, and whether links can leave the folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from mandeldask.files.patterns import Pattern
 
 _WAYS = {".zarr.json", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
-"""Names that are Zarr's own and can be no member's."""
+"""Names that Zarr uses itself, so that members cannot have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which files of a folder are shown.
+    """The selection of the files of a folder that are shown.
 
     Raises
     ------
@@ -24,15 +24,15 @@ class Choice:
     """
 
     include: tuple[str, ...] = ()
-    """Patterns, such as ``"*.tif"``, of which a file's name must match one; none: every name."""
+    """Patterns, such as ``"*.tif"``: a file is shown if its name matches one of them. Empty for all files."""
     exclude: tuple[str, ...] = ()
-    """Patterns of names of files and folders that are left out."""
+    """Patterns of names of files and folders that are not shown."""
     hidden: bool = False
     """Whether names that begin with a dot are shown."""
     follow_symlinks: bool = False
-    """Whether links, and files that refer to others, may leave the folder that is served."""
+    """Whether links, and files that refer to other files, can leave the served folder."""
     stacks: tuple[Pattern, ...] = ()
-    """Names of numbered files that are shown as one array."""
+    """Name patterns of numbered files that are shown as one array."""
 
     def __post_init__(self) -> None:
         for name in ("include", "exclude"):

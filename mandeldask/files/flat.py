@@ -1,4 +1,4 @@
-"""Elements that lie in a file one after the other: read by offset, never mapped into memory.
+"""Contiguous elements in a file: read by offset, never mapped into memory.
 
 A mapped file that is truncated kills the process (SIGBUS); a short read is an error.
 """
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 _AT_ONCE = 2**22
-"""Bytes that are read in one go although only some are wanted: 2 GB/s against 3 microseconds for each read."""
+"""Number of bytes that are read at once even if only some are needed: 2 GB/s versus 3 microseconds per read."""
 
 _PLANE_BYTES = 4 * 2**20
-"""Largest plane of the last two dimensions that makes a chunk whole."""
+"""Size in bytes of the largest plane (of the last two dimensions) that is one chunk."""
 
 
 def pread(path: str, offset: int, length: int) -> bytearray:
@@ -53,7 +53,7 @@ def _pread(file: int, offset: int, length: int) -> bytearray:
 
 
 def _rows(file: int, offset: int, step: int, count: int, length: int) -> bytearray:
-    """Return `count` rows of `length` bytes, each `step` bytes behind the one before."""
+    """Return `count` rows of `length` bytes, at distances of `step` bytes."""
     raw = bytearray(count * length)
     view = memoryview(raw)
     for row in range(count):
@@ -72,7 +72,7 @@ class Flat:
     offset: int
     """Byte of the first element."""
     dtype: np.dtype[Any]
-    """Type of the elements as they are in the file, in any byte order."""
+    """Type of the elements in the file, in any byte order."""
     shape: tuple[int, ...]
     """Elements along each dimension."""
     strides: tuple[int, ...]
@@ -80,7 +80,7 @@ class Flat:
 
     @classmethod
     def of(cls, source: Source, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], order: str = "C") -> Flat:
-        """Return the reader of elements without gaps, in the order ``"C"`` or ``"F"``.
+        """Return the reader of contiguous elements, in the order ``"C"`` or ``"F"``.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Flat:
         return elements
 
     def _fill(self, file: int, offset: int, out: NDArray[Any], strides: tuple[int, ...]) -> None:
-        """Read the elements of `out`, whose first dimension is the one of the longest steps."""
+        """Read the elements of `out`; its first dimension has the longest stride."""
         span = sum((size - 1) * step for size, step in zip(out.shape, strides, strict=True)) + self.dtype.itemsize
         if not out.ndim or span <= max(_AT_ONCE, out.size * self.dtype.itemsize):
             raw = _pread(file, offset, span)
@@ -129,7 +129,7 @@ class Flat:
 
 
 def plane_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return chunks for elements without blocks of their own: whole planes where they are small, else tiles of one.
+    """Return chunks for elements that have no blocks: whole planes if they are small, otherwise tiles of one plane.
 
     Examples
     --------

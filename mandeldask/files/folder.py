@@ -1,4 +1,4 @@
-"""A folder as a group: listed when asked, each file opened when asked, what cannot be shown left out by name."""
+"""A folder as a group: listed and opened on request; members that cannot be shown are left out and named."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBED = 200
-"""Files that a folder may have for each to be opened beforehand; files of larger ones are found bad when read."""
+"""Largest number of files that are opened in advance; in larger folders, errors appear when a file is read."""
 
 Entry = Literal["file", "folder"] | Stack
-"""What a name in a folder is."""
+"""The kind of an entry in a folder."""
 
 LISTINGS = 64
-"""Listings of folders that are kept, by the folder's stamp."""
+"""Number of folder listings in the cache, which uses the folder's stamp as key."""
 
 
 @lru_cache(maxsize=LISTINGS)
 def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, Entry]:  # noqa: ARG001  the stamp is the key
-    """Return the names in a folder that may be shown, in order, and what each is."""
+    """Return the names in a folder that can be shown, in order, with their kinds."""
     found: dict[str, Entry] = {}
     with os.scandir(path) as entries:
         for entry in entries:
@@ -56,21 +56,21 @@ def _listed(path: str, stamp: Stamp, choice: Choice) -> Mapping[str, Entry]:  # 
 
 @dataclass(frozen=True, slots=True)
 class Folder(Mapping[str, "Node"]):
-    """The members of a folder, as it is now. It pickles by its path."""
+    """The members of a folder in its current state. It is pickled as its path."""
 
     path: str
-    """As it was named."""
+    """The path as it was given."""
     root: str
-    """Folder outside which nothing is read, links resolved."""
+    """The folder outside which no file is read, with links resolved."""
     choice: Choice
-    """Which of its files are shown."""
+    """The selection of files that are shown."""
     above: tuple[str, ...] = ()
-    """The folders that hold it, links resolved: a link to one of them would never end."""
+    """The parent folders, with links resolved: a link to one of them would be endless."""
     bad: Mapping[str, str] = field(default_factory=dict)
-    """Names that are left out, and why."""
+    """Names that are left out, with the reasons."""
 
     def names(self) -> Mapping[str, Entry]:
-        """Return every name that may be shown, and what each is."""
+        """Return every name that can be shown, with its kind."""
         try:
             return _listed(self.path, Stamp.of(self.path), self.choice)
         except OSError:
@@ -101,7 +101,7 @@ class Folder(Mapping[str, "Node"]):
             raise Changed(msg) from error
 
     def opened(self, name: str, entry: Entry) -> Node:
-        """Return one member; raise what hinders."""
+        """Return one member; raise the error that prevents this."""
         checked_name(name)
         path = os.path.join(self.path, name)  # noqa: PTH118
         if isinstance(entry, Stack):
@@ -111,7 +111,7 @@ class Folder(Mapping[str, "Node"]):
         return named(opened_folder(path, self.root, self.choice, self._above(path)), name)
 
     def probe(self, name: str, entry: Entry) -> None:
-        """Raise what hinders one member; folders are not looked into."""
+        """Raise the error that prevents showing one member; the content of folders is not checked."""
         path = os.path.join(self.path, checked_name(name))  # noqa: PTH118
         if entry != "folder" or is_zarr(path):
             self.opened(name, entry)
@@ -119,7 +119,7 @@ class Folder(Mapping[str, "Node"]):
             self._above(path)
 
     def _above(self, path: str) -> tuple[str, ...]:
-        """Return the folders that hold the folder `path`, or raise if it may not be entered."""
+        """Return the parents of the folder `path`; raise Unreadable if it must not be entered."""
         real = os.path.realpath(path)
         if not within(real, self.root):
             msg = "it is a link to a place outside the folder that is served"
@@ -133,12 +133,12 @@ class Folder(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class FolderVersion:
-    """Says what a folder is now: its names, and the files of it that are left out."""
+    """Returns the version of a folder: its names, and the stamps of the files that are left out."""
 
     path: str
-    """As it was named."""
+    """The path as it was given."""
     bad: tuple[str, ...]
-    """Names that are left out: they may be mended."""
+    """Names that are left out; these files may be repaired."""
 
     def __call__(self) -> str:
         """Return the version."""
@@ -146,7 +146,7 @@ class FolderVersion:
 
 
 def opened_folder(path: str, root: str, choice: Choice, above: tuple[str, ...] = ()) -> Node:
-    """Return the tree of a folder, or of the Zarr store that it is.
+    """Return the tree of a folder, or of a Zarr store if the folder is one.
 
     Raises
     ------
@@ -159,14 +159,14 @@ def opened_folder(path: str, root: str, choice: Choice, above: tuple[str, ...] =
         from mandeldask.files.kinds.zarr_stores import opened_directory  # noqa: PLC0415  zarr, for those who have it
 
         return opened_directory(path, root)
-    os.scandir(path).close()  # refuses what cannot be listed
+    os.scandir(path).close()  # raises if it cannot be listed
     bad = _probed(Folder(path, root, choice, above))
     version = FolderVersion(path, tuple(bad))
     return Group(Folder(path, root, choice, above, bad), version=version, consolidate=False, skipped=bad)
 
 
 def _probed(folder: Folder) -> dict[str, str]:
-    """Return which members cannot be shown, and why; members that are being written are taken for good."""
+    """Return the members that cannot be shown, with the reasons; members that are being written count as good."""
     names = folder.names()
     if len(names) > PROBED:
         return {}

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEAD = 1024
-"""Bytes of a file's start by which formats know it."""
+"""Number of bytes at the start of a file that identify its format."""
 
 GROUP = "mandeldask.files"
-"""Entry points of formats."""
+"""Group of entry points for formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +36,29 @@ class Format:
     """One format of files."""
 
     name: str
-    """What people call it."""
+    """Its usual name."""
     suffixes: tuple[str, ...]
-    """Endings of file names, in lower case, with their dots."""
+    """Suffixes of file names, in lower case, with their dots."""
     open: Callable[[Source], Any]
-    """Returns the tree of a file, of any kind that `as_node` knows. It reads no more than the header."""
+    """Returns the tree of a file, of any kind that `as_node` accepts. It reads only the header."""
     magic: Callable[[bytes], bool] | None = None
-    """Says by the first `HEAD` bytes whether a file is of this format; None where no bytes say so."""
+    """Returns whether the first `HEAD` bytes are of this format; None if the format has no signature."""
     extra: str = "files"
-    """Extra of this package that brings its libraries."""
+    """The extra of this package that installs its libraries."""
 
     def claims(self, name: str) -> bool:
-        """Return whether a file of this name should be of this format."""
+        """Return whether the name of a file has a suffix of this format."""
         return name.lower().endswith(self.suffixes)
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens files with the function of a module that is imported for the first of them."""
+    """Opens files with the function of a module that is imported at the first use."""
 
     module: str
     """Name of a module of `mandeldask.files.kinds`."""
     function: str = "opened"
-    """Takes the Source."""
+    """Name of the function, which takes a Source."""
 
     def __call__(self, source: Source) -> Any:
         """Return the tree of a file."""
@@ -67,15 +67,15 @@ class Opener:
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """Whether bytes begin with one of these, at an offset."""
+    """Returns whether a header has one of these byte strings at an offset."""
 
     beginnings: tuple[bytes, ...]
-    """Any of them."""
+    """The byte strings."""
     offset: int = 0
-    """Where they begin."""
+    """The offset."""
 
     def __call__(self, head: bytes) -> bool:
-        """Return whether `head` does."""
+        """Return whether `head` has one of them."""
         return head[self.offset :].startswith(self.beginnings)
 
 
@@ -84,7 +84,7 @@ def _webp(head: bytes) -> bool:
 
 
 def _hdf5(head: bytes) -> bool:
-    """Return whether an HDF5 superblock lies at 0 or 512; it may lie behind a user block of any power of two."""
+    """Return whether an HDF5 superblock is at 0 or 512; it can also be after a user block of any power of two."""
     return any(head[at : at + 8] == b"\x89HDF\r\n\x1a\n" for at in (0, 512))
 
 
@@ -101,7 +101,7 @@ def _mgh_or_gzip(head: bytes) -> bool:
 
 
 def _unpacked(head: bytes) -> bytes:
-    """Return the first bytes of what is packed by gzip."""
+    """Return the first bytes of gzip data, decompressed."""
     if not head.startswith(b"\x1f\x8b"):
         return b""
     try:
@@ -136,12 +136,12 @@ BUILT_IN: tuple[Format, ...] = (
     Format("NRRD", (".nrrd",), Opener("nrrd_files"), Starts((b"NRRD000",)), "neuro"),
     Format("Zarr (zip)", (".zarr.zip", ".zip"), Opener("zarr_stores", "opened_zip"), _ZIP),
 )
-"""Formats of this package."""
+"""The formats of this package."""
 
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """Return the formats of this package and those that others add; theirs come first."""
+    """Return the formats of this package and of other packages, which come first."""
     added = []
     for entry in entry_points(group=GROUP):
         try:
@@ -162,7 +162,7 @@ def _suffixes() -> tuple[str, ...]:
 
 
 def claimed(name: str) -> bool:
-    """Return whether some format has files of this name."""
+    """Return whether a format has the suffix of this name."""
     return name.lower().endswith(_suffixes())
 
 

@@ -1,4 +1,4 @@
-"""Open files, kept for the next read: the last few, by path and stamp."""
+"""Cache of open files: the last few, by path and stamp."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 MOST = 64
-"""Files kept open, unless more are being read at a time."""
+"""Number of files that stay open, unless more are being read at the same time."""
 
 
 @dataclass(slots=True, eq=False)
 class _Handle:
-    """An open file and those who use it now."""
+    """An open file and the number of its current users."""
 
     ready: threading.Lock = field(default_factory=threading.Lock)
     turn: threading.RLock = field(default_factory=threading.RLock)
@@ -31,12 +31,12 @@ class _Handle:
     def close(self) -> None:
         close = getattr(self.value, "close", None)
         if close is not None:
-            with suppress(Exception):  # a file that was truncated may not close well
+            with suppress(Exception):  # a truncated file may raise an error
                 close()
 
 
 class Handles:
-    """The files opened last.
+    """A cache of the files that were opened last.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Handles:
 
     @contextmanager
     def lease(self, source: Source, open_file: Callable[[Source], Any], *, exclusive: bool = False) -> Iterator[Any]:
-        """Lend what `open_file` makes of the file; `exclusive` where its library bears one thread at a time.
+        """Yield the result of `open_file`; `exclusive` if its library supports only one thread at a time.
 
         The file is opened once for each stamp, and closed when others have taken its place and no read uses it.
         """
@@ -90,7 +90,7 @@ class Handles:
     def _give_back(self, key: Any, handle: _Handle) -> None:
         with self._lock:
             handle.users -= 1
-            if handle.value is None and not handle.users and self._open.get(key) is handle:  # it did not open
+            if handle.value is None and not handle.users and self._open.get(key) is handle:  # opening failed
                 del self._open[key]
             closing = [handle] if handle.dropped and not handle.users else []
             while len(self._open) > self._most:
@@ -102,6 +102,6 @@ class Handles:
 
 
 handles = Handles()
-"""Those of this process."""
+"""The cache of this process."""
 
 atexit.register(handles.clear)

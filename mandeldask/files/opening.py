@@ -1,4 +1,4 @@
-"""A path as a tree: a file by its format, a folder by what is in it, a Zarr store as it is."""
+"""The tree of a path: a file by its format, a folder by its content, or a Zarr store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
-"""Documents by which a folder is a Zarr store."""
+"""Documents that make a folder a Zarr store."""
 
 
 def is_zarr(path: str) -> bool:
@@ -25,7 +25,7 @@ def is_zarr(path: str) -> bool:
 
 
 def opened_file(path: str, root: str, name: str | None = None) -> Node:
-    """Return the tree of one file as it is now; its version changes when the file does.
+    """Return the tree of one file in its current state; its version changes when the file does.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def opened_file(path: str, root: str, name: str | None = None) -> Node:
     source = Source(real, settled(real), root)
     found = format_of(source, name or os.path.basename(path))  # noqa: PTH119
     tree = source.read(lambda: _opened(source, found))
-    if tree.version is not None:  # it depends on other files as well
+    if tree.version is not None:  # it depends on other files too
         return tree
     return replace(tree, version=version, as_of=as_of)
 
 
 def _opened(source: Source, format: Format) -> Node:  # noqa: A002  the field's own word
-    """Return the tree of a file of a format, or say why there is none."""
+    """Return the tree of a file of a format; raise Unreadable with the reason if it has none."""
     try:
         return as_node(format.open(source))
     except (Unreadable, Changed, MemoryError):

@@ -90,7 +90,7 @@ def open_path(  # noqa: PLR0913  which files are shown
 
 
 def _reopened(reopen: Callable[[], Node]) -> Node:
-    """Return the tree of now; what cannot be read at the moment may be in the next."""
+    """Return the current tree; raise Changed if it cannot be read now, because this may be temporary."""
     try:
         return replace(reopen(), reopen=partial(_reopened, reopen))
     except (ValueError, OSError) as error:

@@ -1,4 +1,4 @@
-"""How numbered files are named, and which files of a folder make up a stack."""
+"""Names of numbered files, and the files of a folder that form a stack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """How the files of a stack are named.
+    """The name pattern of the files of a stack.
 
     Raises
     ------
@@ -24,7 +24,7 @@ class Pattern:
     """
 
     text: str
-    """Such as ``img_{t}_{c}.tif``."""
+    """The pattern, such as ``img_{t}_{c}.tif``."""
 
     def __post_init__(self) -> None:
         if not self.dims or len(set(self.dims)) < len(self.dims) or "/" in self.text:
@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """Names of the dimensions that the files are numbered along."""
+        """Names of the dimensions along which the files are numbered."""
         return tuple(_FIELD.findall(self.text))
 
     @property
@@ -42,7 +42,7 @@ class Pattern:
         return _FIELD.sub(r"\1", self.text)
 
     def labels_in(self, name: str) -> tuple[str, ...] | None:
-        """Return what stands in a file's name for each dimension; None if it is no file of the stack.
+        """Return the label of each dimension in a file's name; None if the name does not match.
 
         Examples
         --------
@@ -60,15 +60,15 @@ class Stack:
     """The files of a pattern, in order."""
 
     pattern: Pattern
-    """How they are named."""
+    """The name pattern."""
     labels: tuple[tuple[str, ...], ...]
-    """What stands for each dimension, ordered by number where all are numbers, otherwise by letter."""
+    """The labels of each dimension, sorted as numbers if all are numbers, otherwise as text."""
     files: tuple[str, ...]
-    """Their names, the last dimension fastest; "" where there is none."""
+    """Names of the files, in C order; "" if a file does not exist."""
 
     @classmethod
     def of(cls, pattern: Pattern, names: Iterable[str]) -> Stack | None:
-        """Return the stack that some names make up; None if none fits."""
+        """Return the stack of the names that match; None if none does."""
         found = {each: name for name in names if (each := pattern.labels_in(name)) is not None}
         if not found:
             return None
@@ -77,7 +77,7 @@ class Stack:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Files along each dimension."""
+        """Number of files along each dimension."""
         return tuple(map(len, self.labels))
 
 

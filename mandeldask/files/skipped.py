@@ -1,4 +1,4 @@
-"""What was left out, and why: logged once, and counted."""
+"""Files that are left out, with the reasons: each is logged once, and they are counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("mandeldask.files")
 
 KEPT = 10_000
-"""Paths that are remembered, so that each is logged once."""
+"""Number of paths that are remembered, so that each is logged once."""
 
 
 class Skipped:
@@ -28,7 +28,7 @@ class Skipped:
         self.total = 0
 
     def add(self, path: str, reason: str) -> None:
-        """Note that a file is left out; the log has it once for each reason."""
+        """Add a file that is left out; it is logged once for each reason."""
         with self._lock:
             if self._reasons.get(path) == reason:
                 return
@@ -40,11 +40,11 @@ class Skipped:
 
 
 skipped = Skipped()
-"""Those of this process."""
+"""The skipped files of this process."""
 
 
 def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node], dict[str, str]]:
-    """Return what each of `make` returns, and the reasons of those that raise instead."""
+    """Return the results of the functions in `make`, and the reasons of those that raise an error."""
     members, bad = {}, {}
     for name, each in make.items():
         try:

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from mandeldask.files.patterns import Stack
 
 _OPEN = 256
-"""Files of stacks whose headers are kept."""
+"""Number of files of stacks whose headers are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """Reads windows of a stack, each file's part by the file's own reader."""
+    """Reads windows of a stack; each file is read by its own reader."""
 
     folder: str
-    """Where the files are."""
+    """The folder of the files."""
     root: str
-    """Folder outside which nothing is read, links resolved."""
+    """The folder outside which no file is read, with links resolved."""
     files: tuple[tuple[str, Stamp], ...]
-    """Names of the files, and what they were when the stack was opened."""
+    """Names of the files, with their stamps when the stack was opened."""
     outer: tuple[int, ...]
-    """Files along each dimension."""
+    """Number of files along each dimension."""
     shape: tuple[int, ...]
-    """Elements of a file."""
+    """Shape of the image in each file."""
     dtype: np.dtype[Any]
     """Type of the elements."""
 
@@ -66,7 +66,7 @@ class Stacked:
 
 @lru_cache(maxsize=_OPEN)
 def image_in(path: str, root: str, stamp: Stamp) -> Array:
-    """Return the array of a file that is what it was: its only one, or the finest level."""
+    """Return the array of an unchanged file: its only array, or the finest level."""
     node = opened_file(path, root)
     if Stamp.of(path) != stamp:
         msg = f"{os.path.basename(path)} has changed since it was opened"  # noqa: PTH119

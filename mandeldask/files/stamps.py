@@ -1,4 +1,4 @@
-"""Stamps of files: what moves whenever a file does, asked of the file system each time and never watched."""
+"""Stamps of files, which change when the file does; they are read from the file system each time."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SETTLED_S = 0.05
-"""Seconds for which a file must have rested before it is opened: a writer in the middle of its work is let finish."""
+"""A file is opened once it was unchanged for this many seconds, so that a writer can finish."""
 
 PATIENCE = 6
-"""How many times a file that does not rest is looked at before it is refused."""
+"""Number of checks of a file that keeps changing before it is refused."""
 
 
 class Unreadable(ValueError):  # noqa: N818  a reason, given to people
-    """A file cannot be shown; the message is the reason."""
+    """A file cannot be shown; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a file was at one time: rewriting, replacing, growing and truncating all change it."""
+    """The state of a file at one time. It changes when the file is rewritten, replaced, extended or truncated."""
 
     inode: int
-    """Number of the file in its file system."""
+    """Inode number of the file."""
     size: int
-    """Bytes."""
+    """Size in bytes."""
     mtime_ns: int
     """Time of the last change, in nanoseconds."""
 
     @classmethod
     def of(cls, path: str) -> Stamp:
-        """Return the stamp of the file or folder at `path` now; raise OSError if there is none."""
+        """Return the current stamp of the file or folder at `path`; raise OSError if there is none."""
         found = os.stat(path)  # noqa: PTH116  2 microseconds, and paths are strings here
         return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def settled(path: str) -> Stamp:
-    """Return the stamp of a file that nothing has written to for `SETTLED_S`; wait for that a little.
+    """Return the stamp of a file that was not written to for `SETTLED_S`; wait a short time for this.
 
     Raises
     ------
@@ -69,21 +69,21 @@ def settled(path: str) -> Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was when it was opened. It pickles by value, so workers read the same file."""
+    """A file in the state in which it was opened. It is pickled by value, so that workers read the same file."""
 
     path: str
-    """Where it lies, links resolved."""
+    """Its path, with links resolved."""
     stamp: Stamp
-    """What it was."""
+    """Its stamp when it was opened."""
     root: str = field(repr=False)
-    """Folder outside which no file is read on its behalf, links resolved."""
+    """The folder outside which no file is read for it, with links resolved."""
     also: tuple[tuple[str, Stamp], ...] = ()
     """Other files that it refers to."""
     live: bool = False
-    """Whether a writer may append while it is read, because its format allows that."""
+    """Whether its format lets a writer append while it is read."""
 
     def check(self) -> None:
-        """Raise `Changed` unless the file is what it was."""
+        """Raise `Changed` if the file has changed."""
         if self.live:
             return
         for path, stamp in ((self.path, self.stamp), *self.also):
@@ -96,7 +96,7 @@ class Source:
                 raise Changed(msg)
 
     def read(self, make: Callable[[], T]) -> T:
-        """Return what `make` reads of the file, if the file was the same before and after.
+        """Return the result of `make`, which reads the file, if the file did not change meanwhile.
 
         Raises
         ------
@@ -113,11 +113,11 @@ class Source:
         return made
 
     def identity(self, *inner: object) -> str:
-        """Return the identity of a part of the file: the same in every process for as long as the file is."""
+        """Return the identity of a part of the file: the same in all processes until the file changes."""
         return digest(self.path, self.stamp, self.also, *inner)
 
     def inside(self, path: str) -> str:
-        """Return `path`, as the file refers to it, with links resolved.
+        """Return `path`, a path in the file, with links resolved.
 
         Raises
         ------
@@ -145,12 +145,12 @@ def within(path: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Says what a path is now, as text that changes when it does. It pickles."""
+    """Returns the version of a path as text that changes when the file does. It can be pickled."""
 
     path: str
-    """As it was named: a link that points elsewhere is a change."""
+    """The path as it was given: a change of a link is a change."""
     also: tuple[str, ...] = ()
-    """Other paths that matter."""
+    """Other paths that it depends on."""
 
     def __call__(self) -> str:
         """Return the version."""

@@ -1,4 +1,4 @@
-"""Columns of tables of Arrow, read batch by batch: what each type becomes in Zarr, and how batches make up a column."""
+"""Columns of Arrow tables, read batch by batch and shown as Zarr arrays."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 ROWS = "index"
-"""Name of the dimension of rows, as for tables in memory."""
+"""Name of the row dimension, the same as for tables in memory."""
 
 _TEXT_BYTES = 16
-"""Bytes that a text is taken to have when chunks are chosen."""
+"""Assumed size of a text in bytes, for the choice of chunks."""
 
 ReadBatch = Callable[["Source", int, str], Any]
-"""Returns one column of one batch of a file, as Arrow has it."""
+"""Returns one column of one batch of a file as an Arrow array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,15 @@ class Column:
     source: Source
     """The file."""
     batch: ReadBatch
-    """Reads one batch of it."""
+    """Reads one batch of the file."""
     starts: tuple[int, ...]
-    """First row of each batch, and the number of rows."""
+    """First row of each batch, then the number of rows."""
     name: str
-    """Of the column."""
+    """Name of the column."""
     dtype: Any
     """numpy's type of the elements."""
     nulls: bool
-    """Whether there may be nulls."""
+    """Whether there can be nulls."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the rows of `window`."""

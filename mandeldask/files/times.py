@@ -1,4 +1,4 @@
-"""Dates and durations of numpy as CF's numbers since a day, window by window."""
+"""Dates and durations of numpy as CF numbers relative to a day, window by window."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ UNITS = {
     "us": "microseconds",
     "ns": "nanoseconds",
 }
-"""CF's names of numpy's units."""
+"""CF's names for numpy's units."""
 
 MISSING = np.iinfo(np.int64).min
-"""What numpy keeps for "not a time"."""
+"""numpy's value for "not a time"."""
 
 _WEEKS = {"W": 7}
 _EPOCH = "1970-01-01"
@@ -48,7 +48,7 @@ class Numbers:
 
 
 def cf_attributes(dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Return the attributes by which CF's readers know times of numpy's type `dtype` as whole numbers.
+    """Return the attributes for CF readers of times of numpy type `dtype` that are shown as whole numbers.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def cf_attributes(dtype: np.dtype[Any]) -> dict[str, Any]:
 
 
 def of_times(read: Any, fingerprint: str, **more: Any) -> Array:
-    """Return the Array of datetimes or durations that `read` (with a shape and a dtype) returns."""
+    """Return the Array of the datetimes or durations that `read` (which has a shape and a dtype) returns."""
     attrs = {**more.pop("attrs", {}), **cf_attributes(read.dtype)}
     dtype = np.dtype(np.int64)
     more = {"chunks": plane_chunks(read.shape, dtype.itemsize), **more}

@@ -1,1 +1,1 @@
-"""Levels of images: how coarser ones are made, their sizes and documents. Knows numpy only."""
+"""Levels of images: how coarser levels are made, their sizes and documents. It uses only numpy."""

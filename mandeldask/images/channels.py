@@ -1,4 +1,4 @@
-"""How viewers should first show the channels of an image: colours, and contrast limits from its data."""
+"""Initial display of the channels of an image: colours, and contrast limits from its data."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from mandeldask.images.levels import ImageLevels
 
 PLANE_BYTES: Final = 2**26
-"""Largest plane whose coarsest level is made for the limits; of larger ones some places are looked at."""
+"""Largest plane whose coarsest level is computed for the limits; larger planes are sampled."""
 
 PERCENTILES: Final = (0.5, 99.5)
-"""What is black and white at first."""
+"""Percentiles that are shown as black and white at first."""
 
 MOST_CHANNELS: Final = 16
-"""Channels that are described."""
+"""Largest number of channels that are described."""
 
 COLORS: Final = ("FF0000", "00FF00", "0000FF", "FFFFFF", "00FFFF", "FF00FF", "FFFF00", "FF8000")
-"""Colours of channels, in order; those of a picture first."""
+"""Colours of channels, in order; red, green and blue of a picture come first."""
 
 _ALPHA, _RGBA = 3, ("c", "rgba")
-"""Which channel of a picture in colour is its opacity, and what the axis of its channels is called."""
+"""Index of the opacity channel of a colour picture, and the name of the channel axis."""
 
 _HEXADECIMAL = re.compile(r"[0-9A-F]{6}", re.IGNORECASE)
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
-"""The values that are black and white at first, and the least and the greatest to choose from."""
+"""The initial values for black and white, and the least and greatest possible limits."""
 
 _LOOKS, _SIDE = 3, 256
-"""Places along each axis, and elements along each side of one, that are looked at in large planes."""
+"""Number of samples along each axis, and elements along each side of a sample, in large planes."""
 
 
 def channels_of(
@@ -112,7 +112,7 @@ def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mappin
 
 
 def _looked_at(finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> NDArray[Any]:
-    """Return elements of the plane that is seen first: its coarsest level, or some places of it."""
+    """Return elements of the plane that viewers show first: its coarsest level, or samples of it."""
     height, width = finest.shape[-2:]
     if height * width * finest.dtype.itemsize <= PLANE_BYTES:
         return _finite(coarsest, _plane(coarsest.shape, fixed))
@@ -140,5 +140,5 @@ def _finite(source: Source, window: tuple[slice, ...]) -> NDArray[Any]:
 
 
 def _plain(value: Any, dtype: np.dtype[Any]) -> float:
-    """Return a number of JSON's types."""
+    """Return a number as a JSON type."""
     return float(value) if dtype.kind == "f" else round(float(value))

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHODS: Final = ("mean", "stride", "mode")
-"""Ways to make a level from the next finer one."""
+"""The methods of making a level from the next finer one."""
 
 CELL_BITS: Final = 30
-"""A cell has at most 2**30 elements, so that sums and remainders stay within 64 bits."""
+"""A cell has at most 2**CELL_BITS elements, so that sums and remainders fit into 64 bits."""
 
 State: TypeAlias = tuple["NDArray[Any]", ...]
-"""What a level needs of the next finer one: arrays of one shape."""
+"""The data of a level from which the next coarser one is computed: arrays of one shape."""
 
 
 class Method(Protocol):
@@ -37,10 +37,10 @@ class Method(Protocol):
         """Return the state of elements of the array itself."""
 
     def halve(self, state: State, level: int) -> State:
-        """Return the state of `level` from that of the level before it, which starts at an even place."""
+        """Return the state of `level` from the state of the next finer level, which starts at an even position."""
 
     def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:
-        """Return the elements of a level; `cells` counts the elements that each stands for."""
+        """Return the elements of a level; `cells` has the number of elements in the cell of each."""
 
 
 def method(name: str, dtype: np.dtype[Any], axes: Sequence[int], missing: Any = None) -> Method:
@@ -78,7 +78,7 @@ def method(name: str, dtype: np.dtype[Any], axes: Sequence[int], missing: Any = 
 
 
 def cells_along(size: int, level: int, start: int, stop: int) -> NDArray[np.int64]:
-    """Return how many of `size` elements each element from `start` to `stop` of a level stands for.
+    """Return the number of elements (of `size`) in the cells of a level's elements from `start` to `stop`.
 
     Examples
     --------
@@ -116,7 +116,7 @@ class Stride:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """The value that is most frequent in each cell of the finer level; of several, the least.
+    """The most frequent value in each cell of the finer level; the least of several.
 
     Modes of modes: the mode of all elements of a cell would need them all.
     """
@@ -125,7 +125,7 @@ class Mode:
     missing: Any = None
 
     def begin(self, block: NDArray[Any]) -> State:
-        """Return the elements, and which of them count."""
+        """Return the elements, and which of them are present."""
         return block, present(block, self.missing)
 
     def halve(self, state: State, level: int) -> State:  # noqa: ARG002  as other methods
@@ -141,12 +141,12 @@ class Mode:
         return best, most > 0
 
     def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002  as other methods
-        """Return the modes; where all elements are missing, one of them."""
+        """Return the modes; if all elements of a cell are missing, one of them."""
         return state[0]
 
 
 def _candidates(block: NDArray[Any], axes: Sequence[int], *, absent: bool = False) -> list[NDArray[Any]]:
-    """Return the elements of every cell, one array for each place in it; past the end the first, marked absent."""
+    """Return the elements of each cell, one array per position in it; past the end, the first element as absent."""
     offsets = [(0, 1) if axis in axes else (0,) for axis in range(block.ndim)]
     first = block[tuple(slice(None, None, len(each)) for each in offsets)]
     found = []
@@ -172,7 +172,7 @@ class Mean:
 
     @property
     def _counts(self) -> bool:
-        """Whether elements may be missing, so that each state counts those that are not."""
+        """Whether elements can be missing, so that each state counts those that are present."""
         return self.missing is not None or self.dtype.kind in "fc"
 
     @property
@@ -181,7 +181,7 @@ class Mean:
         return self.dtype.kind in "ui" and self.dtype.itemsize * 8 + CELL_BITS > 63  # noqa: PLR2004  bits of int64
 
     def begin(self, block: NDArray[Any]) -> State:
-        """Return the sums of one element each."""
+        """Return the state of single elements: their sums are the elements themselves."""
         if not self._counts:
             return self._split(block)
         there = present(block, self.missing)
@@ -216,12 +216,12 @@ class Mean:
         return _added(words[0], self.axes, self._word(bits)), *counts
 
     def _word(self, bits: int) -> type[Any]:
-        """Return the shortest type that holds sums of 2**`bits` elements."""
+        """Return the shortest type that can represent sums of 2**`bits` elements."""
         bits += 1 if self.dtype.kind == "b" else self.dtype.itemsize * 8
         return np.int64 if self.dtype.kind == "i" else _unsigned(bits)
 
     def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:
-        """Return the means, of the array's dtype; where all elements are missing, what stands for that."""
+        """Return the means, of the array's dtype; if all elements of a cell are missing, the missing value."""
         bits = _shared_bits(cells)
         if bits is not None and self.dtype.kind in "ui" and not (self._counts or self._wide):
             return shifted(state[0], bits).astype(self.dtype)
@@ -247,7 +247,7 @@ class Mean:
 
 
 def _shared_bits(cells: NDArray[np.int64]) -> int | None:
-    """Return b if all cells have 2**b elements and are one number, broadcast; else None."""
+    """Return b if all cells have 2**b elements and `cells` is one broadcast number; else None."""
     if not cells.size or any(cells.strides):
         return None
     count = int(cells[(0,) * cells.ndim])

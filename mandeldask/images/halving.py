@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Coords = tuple[int, ...]
 
 _reading = Flights()
-"""Windows of arrays that are being read, each once for all who need it at a time."""
+"""Reads of windows in progress: concurrent requests for a window share one read."""
 
 
 class Source(Protocol):
@@ -45,11 +45,11 @@ class Source(Protocol):
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Elements that are best read together, along each axis."""
+        """Elements along each axis that are read together most efficiently."""
 
     @property
     def read(self) -> Callable[[tuple[slice, ...]], NDArray[Any]]:
-        """Returns the elements of a window; several threads may call it."""
+        """Function that returns the elements of a window; several threads can call it."""
 
     @property
     def missing(self) -> Any:
@@ -57,7 +57,7 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the content: equal only where every element is equal."""
+        """Identity of the content: equal only if all elements are equal."""
 
 
 class Halvings:
@@ -90,7 +90,7 @@ class Halvings:
         return type(self), (self.source, self.levels, self._block)
 
     def kept_by(self, kept: Kept) -> Halvings:
-        """Return the same, its tiles kept for longer."""
+        """Return a copy that also stores the states of tiles in `kept`."""
         return Halvings(self.source, self.levels, self._block, kept)
 
     def read(self, level: int, window: tuple[slice, ...]) -> NDArray[Any]:
@@ -116,16 +116,16 @@ class Halvings:
 
     @property
     def count(self) -> int:
-        """Number of the tiles of all levels that are made."""
+        """Number of tiles of all levels."""
         return sum(prod(self.tiling.grid(level)) for level in range(1, self.levels.count))
 
     @property
     def has_large_blocks(self) -> bool:
-        """Whether the array is read in blocks of which several are too much to keep: one after another is best."""
+        """Whether the array has blocks so large that memory is too small for several: read them one after another."""
         return self.tiling.is_part_of(self._block or self.source.chunks)
 
     def steps(self) -> Iterator[Callable[[], object]]:
-        """Yield what makes each tile of every level, finer ones before the coarser one that they make up.
+        """Yield a function for each tile of every level, finer tiles before the coarser tile that they form.
 
         All tiles of a block follow each other, and blocks that a coarser tile is made of.
         """
@@ -143,7 +143,7 @@ class Halvings:
                         yield partial(self._state, level, made)
 
     def _downwards(self, level: int, coords: Coords) -> Iterator[Coords]:
-        """Yield the tiles of level 1 that a tile is made of."""
+        """Yield the tiles of level 1 that form a tile."""
         if level == 1:
             yield coords
         for below in self.tiling.below(level, coords) if level > 1 else ():
@@ -152,7 +152,7 @@ class Halvings:
     def _completed(
         self, level: int, coords: Coords, left: dict[tuple[int, Coords], int]
     ) -> Iterator[tuple[int, Coords]]:
-        """Yield the coarser tiles of which a tile is the last part; `left` counts what others still need."""
+        """Yield the coarser tiles that a tile completes; `left` counts the missing parts of the others."""
         while level < self.levels.count - 1:
             level += 1
             coords = tuple(at // 2 if axis in self.levels.halved else at for axis, at in enumerate(coords))
@@ -163,13 +163,13 @@ class Halvings:
             yield level, coords
 
     def _cells(self, level: int, window: Sequence[slice]) -> NDArray[np.int64]:
-        """Return how many elements of the array each element of a window stands for; one number if all are equal."""
+        """Return the number of array elements in the cell of each element of a window; one number if all are equal."""
         sizes = zip(self.source.shape, window, strict=True)
         along = [
             cells_along(size, level if axis in self.levels.halved else 0, span.start, span.stop)
             for axis, (size, span) in enumerate(sizes)
         ]
-        if all(each.size and each[0] == each[-1] for each in along):  # only the last may be smaller
+        if all(each.size and each[0] == each[-1] for each in along):  # only the last cell can be smaller
             return np.broadcast_to(np.int64(prod(int(each[0]) for each in along)), [len(each) for each in along])
         cells = np.ones((), np.int64)
         for each in along:
@@ -177,7 +177,7 @@ class Halvings:
         return cells
 
     def _state(self, level: int, coords: Coords) -> State:
-        """Return what is known of a tile of a level; remembered, kept, or made from the next finer one."""
+        """Return the state of a tile: from memory, from `kept`, or made from the next finer level."""
         return remembered(level).read((*self._key, coords), partial(self._kept_or_made, level, coords))
 
     def _kept_or_made(self, level: int, coords: Coords) -> State:
@@ -187,14 +187,14 @@ class Halvings:
         return self._read(coords) if level == 1 else self._halved(level, coords)
 
     def _halved(self, level: int, coords: Coords) -> State:
-        """Make a tile from those of the next finer level."""
+        """Make a tile from the tiles of the next finer level."""
         finer = {below: self._state(level - 1, below) for below in self.tiling.below(level, coords)}
         state = compact(self._method.halve(self._joined(level - 1, finer), level))
         self._keep(level, coords, state)
         return state
 
     def _joined(self, level: int, finer: Mapping[Coords, State]) -> State:
-        """Return adjacent tiles as one."""
+        """Return adjacent tiles as one state."""
         windows = {coords: self.tiling.inside(level, coords) for coords in finer}
         corners = zip(*windows.values(), strict=True)
         whole = [slice(min(span.start for span in along), max(span.stop for span in along)) for along in corners]
@@ -207,7 +207,7 @@ class Halvings:
         return joined
 
     def _read(self, coords: Coords) -> State:
-        """Make a tile of level 1, and those around it that are made of the same window of the array."""
+        """Make a tile of level 1, and the other tiles of the same window of the array."""
         place = self.tiling.read_with(coords)
         made: dict[Coords, State] = _reading.read((*self._key, place), partial(self._begun, place))
         return made[coords]
@@ -217,7 +217,7 @@ class Halvings:
         window, tiles = self.tiling.made_of(place)
         names = {coords: (*self._key, coords) for coords in tiles}
         known = {coords: remembered(1).get(name) for coords, name in names.items()}
-        if all(state is not None for state in known.values()):  # another thread was quicker
+        if all(state is not None for state in known.values()):  # another thread was faster
             return {coords: state for coords, state in known.items() if state is not None}
         pause(f"a coarser level of an array of {self.source.shape}")
         block = self.source.read(window)

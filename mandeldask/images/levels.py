@@ -1,4 +1,4 @@
-"""The levels of an image: which axes are halved, in which order viewers want them, sizes, and what documents say."""
+"""The levels of an image: the halved axes, their order for viewers, sizes, and metadata."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COARSEST: Final = 512
-"""Elements of the coarsest level along an axis, at most: viewers read it whole."""
+"""Largest number of elements of the coarsest level along an axis: viewers read it whole."""
 
 LARGE: Final = 1024
-"""Elements along an axis that a viewer can show without coarser levels."""
+"""Largest number of elements along an axis that viewers can show without coarser levels."""
 
 _TIME: Final = frozenset({"t", "time"})
 _CHANNELS: Final = frozenset({"c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"})
@@ -39,7 +39,7 @@ _SAID: Final = {
 }
 
 _RESAMPLING: Final = {"mean": "average", "stride": "nearest", "mode": "mode"}
-"""Words of zarr-conventions."""
+"""Terms of zarr-conventions."""
 
 _SHORT: Final = {
     "m": "meter", "mm": "millimeter", "um": "micrometer", "µm": "micrometer", "nm": "nanometer", "km": "kilometer",
@@ -51,7 +51,7 @@ _SHORT: Final = {
 _NUMBERED: Final = re.compile(r".*_\d+", re.DOTALL)
 
 _OME_AXES: Final = (2, 5)
-"""Axes that OME-Zarr allows, at least and at most."""
+"""Least and greatest number of axes in OME-Zarr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ImageLevels:
     """
 
     order: tuple[int, ...]
-    """For each axis of the levels the axis of the array."""
+    """For each axis of the levels, the axis of the array."""
     dims: tuple[str, ...]
     """Names of the axes, in the levels' order."""
     shape: tuple[int, ...]
@@ -76,11 +76,11 @@ class ImageLevels:
     origin: Mapping[str, float] = field(default_factory=dict)
     """Position of the first element along a dimension, 0 by default."""
     units: Mapping[str, str] = field(default_factory=dict)
-    """Unit of a dimension, in the words of OME-Zarr."""
+    """Unit of a dimension, with its OME-Zarr name."""
     placement: Placement | None = None
-    """Where the finest level lies on a map, where a file says so; else scale and origin say it."""
+    """The position of the finest level on a map, if a file states it; otherwise scale and origin give it."""
     names: tuple[str, ...] = ()
-    """What the array calls the axes, if `dims` has other names."""
+    """The array's names of the axes, if `dims` has other names."""
 
     @property
     def count(self) -> int:
@@ -91,7 +91,7 @@ class ImageLevels:
         return levels
 
     def shape_of(self, level: int) -> tuple[int, ...]:
-        """Return the elements of a level along each axis."""
+        """Return the shape of a level."""
         return tuple(half(size, level) if axis in self.halved else size for axis, size in enumerate(self.shape))
 
     def scale_of(self, level: int) -> tuple[float, ...]:
@@ -100,7 +100,7 @@ class ImageLevels:
         return tuple(size * 2**level if axis in self.halved else size for axis, size in enumerate(sizes))
 
     def origin_of(self, level: int) -> tuple[float, ...]:
-        """Return the position of a level's first element: means lie in the middle of their cells."""
+        """Return the position of a level's first element; a mean is at the centre of its cell."""
         shift = 0.0 if self.method == "stride" else (2**level - 1) / 2
         pairs = [(float(self.origin.get(name, 0.0)), float(self.scale.get(name, 1.0))) for name in self.dims]
         return tuple(first + shift * step if axis in self.halved else first for axis, (first, step) in enumerate(pairs))
@@ -119,7 +119,7 @@ class ImageLevels:
         return replace(self, dims=dims, scale=scale, origin=origin, units=units, names=self.dims)
 
     def attributes_of(self, level: int, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes of a level's array, given those of the finest."""
+        """Return the attributes of a level's array from the attributes of the finest level."""
         names = self.names or self.dims
         factors = {names[axis]: 2.0**level for axis in self.halved}
         return coarser_attributes(attrs, names, self.shape_of(level), factors) if level else dict(attrs)
@@ -132,7 +132,7 @@ class ImageLevels:
         return {**named, "zarr_v2": in_format({"ome": described}, 2) if described else {}, "zarr_v3": v3}
 
     def _ome(self, name: str, channels: Sequence[Channel]) -> dict[str, Any]:
-        """Return the metadata of OME-Zarr, or none where it cannot say what the axes are."""
+        """Return the OME-Zarr metadata; empty if OME-Zarr cannot describe the axes."""
         axes = tuple(self._axis(at, dim) for at, dim in enumerate(self.dims))
         kinds = [axis.type for axis in axes]
         others = len(axes) - kinds.count("space") - kinds.count("time")
@@ -147,7 +147,7 @@ class ImageLevels:
 
     @property
     def _ascending(self) -> bool:
-        """Whether positions ascend along all axes: viewers of OME-Zarr know no other scales."""
+        """Whether positions increase along all axes: OME-Zarr viewers support no other scales."""
         return all(step > 0 for step in self.scale.values())
 
     def _axis(self, at: int, dim: str) -> Axis:
@@ -156,13 +156,13 @@ class ImageLevels:
 
     @property
     def _space(self) -> int:
-        """Number of the axes of space, which are the last."""
+        """Number of spatial axes, which come last."""
         plane = max(len(self.halved), 2)
         deeper = plane < len(self.dims) and self.dims[-plane - 1].lower() in _DEPTH
         return plane + deeper if plane == 2 else plane  # noqa: PLR2004  a stack of planes
 
     def _spatial(self) -> dict[str, Any]:
-        """Return the metadata of zarr-conventions, of the plane of the last two axes."""
+        """Return the zarr-conventions metadata of the plane of the last two axes."""
         rows, columns = self.dims[-2:]
         placed = [self._placed(level) for level in range(self.count)]
         crs = "" if self.placement is None else self.placement.crs
@@ -176,7 +176,7 @@ class ImageLevels:
         return Placed(str(level), (height, width), finest.coarser(rows**level, columns**level).transform, factor)
 
     def _affine(self) -> tuple[float, float, float, float, float, float]:
-        """Return where the finest level lies by scale and origin; these are of the middle of pixels."""
+        """Return the transformation of the finest level from scale and origin, which are of pixel centres."""
         step_y, step_x = self.scale_of(0)[-2:]
         top, left = (
             float(self.origin[dim]) - step / 2 if dim in self.origin else 0.0
@@ -255,7 +255,7 @@ def is_large_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> b
 
 
 def axis_type(name: str) -> str | None:
-    """Return OME-Zarr's type of a dimension that is not of the plane: "time", "channel", "space" or None."""
+    """Return the OME-Zarr type of a dimension outside the plane: "time", "channel", "space" or None."""
     lower = name.lower()
     if lower in _TIME:
         return "time"
@@ -282,7 +282,7 @@ def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
 
 
 def unit_of(text: Any) -> str | None:
-    """Return a unit of coordinates as OME-Zarr names it, or as it is; None for texts such as "days since 2000-01-01".
+    """Return the OME-Zarr name of a unit, or the unit unchanged; None for texts such as "days since 2000-01-01".
 
     Examples
     --------
@@ -307,7 +307,7 @@ def _default_dims(shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def _space(shape: Sequence[int], names: Sequence[str], axes: Sequence[int | str] | None) -> tuple[int, ...]:
-    """Return the axes of space in their order."""
+    """Return the spatial axes in order."""
     if len(shape) < 2:  # noqa: PLR2004  a plane
         msg = f"an image needs two dimensions or more, not the shape {tuple(shape)}"
         raise ValueError(msg)

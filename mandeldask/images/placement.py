@@ -1,4 +1,4 @@
-"""Where the pixels of an image lie on a map, as its file says: one affine transformation and the name of the map."""
+"""The position of an image on a map, from its file: an affine transformation and a coordinate reference system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRANSFORM, _SHAPE, _CODE = "spatial:transform", "spatial:shape", "proj:code"
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where pixels lie: x = a * column + b * row + c and y = d * column + e * row + f for their corners."""
+    """Position of pixel corners: x = a * column + b * row + c and y = d * column + e * row + f."""
 
     transform: Affine
     """(a, b, c, d, e, f)."""
@@ -29,7 +29,7 @@ class Placement:
     """The coordinate reference system, such as "EPSG:32633"; "" if unknown."""
 
     def coarser(self, rows: float, columns: float) -> Placement:
-        """Return that of an image of the same area whose pixels span so many rows and columns of this one's.
+        """Return the placement of a coarser image of the same area; its pixels span `rows` x `columns` of these pixels.
 
         Examples
         --------
@@ -40,7 +40,7 @@ class Placement:
         return replace(self, transform=(a * columns, b * rows, c, d * columns, e * rows, f))
 
     def attributes(self, dims: Sequence[str], shape: Sequence[int]) -> dict[str, Any]:
-        """Return the attributes of an array by zarr-conventions, given its rows' and columns' names and sizes."""
+        """Return the zarr-conventions attributes of an array, from the names and sizes of its rows and columns."""
         return {
             "zarr_conventions": [dict(SPATIAL), *([dict(PROJ)] if self.crs else [])],
             "spatial:dimensions": list(dims),
@@ -53,7 +53,7 @@ class Placement:
 
 
 def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int]) -> Placement | None:
-    """Return the placement that attributes of zarr-conventions say of an image with these rows and columns.
+    """Return the placement in the zarr-conventions attributes of an image with these rows and columns.
 
     None where they say none, say it of other dimensions or of another shape, or of the pixels' centres.
     """
@@ -73,7 +73,7 @@ def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[
 def coarser_attributes(
     attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int], factors: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return the attributes of a coarser level: what those of the finest say of its pixels is made true of its own.
+    """Return the attributes of a coarser level: statements about pixels are converted from the finest level.
 
     Parameters
     ----------

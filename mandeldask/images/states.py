@@ -1,4 +1,4 @@
-"""What levels need of the next finer ones, remembered within bounds: exact partial results of tiles."""
+"""Cache of exact partial results of tiles, from which the next coarser levels are made."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ LEVEL_BYTES: Final = {1: 2**27, 2: 2**26}
 fine ones, of which there is more, cannot push out coarse ones, which cost more to make again."""
 
 COARSE_BYTES: Final = 2**25
-"""Memory for each of the others."""
+"""Size in bytes of the cache of each other level."""
 
 
 class Kept(Protocol):
-    """Keeps states for longer than a process lives, or stands aside."""
+    """Storage for states that outlives the process; a failure is not an error."""
 
     def load(self, key: str) -> State | None:
-        """Return what was kept under `key`; None if there is nothing, or nothing whole."""
+        """Return the state under `key`; None if there is none, or an incomplete one."""
 
     def save(self, key: str, state: State) -> None:
-        """Keep a state, if that can be done."""
+        """Save a state, if possible."""
 
 
 @lru_cache(maxsize=64)
 def remembered(level: int) -> SharedCache[State]:
-    """Return the states of tiles of a level: of every pyramid of this process."""
+    """Return the cache of the states of a level's tiles, shared by all pyramids of this process."""
     return SharedCache(LEVEL_BYTES.get(level, COARSE_BYTES), held, name="image_levels")
 
 
 def held(state: State) -> int:
-    """Return the bytes that a state takes in memory.
+    """Return the size of a state in memory, in bytes.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def held(state: State) -> int:
 
 
 def compact(state: State) -> State:
-    """Return a state that holds on to no larger array, and one element of words that are all the same."""
+    """Return a state without references to larger arrays; words that are all equal become one broadcast element."""
     return tuple(_compact(words) for words in state)
 
 

@@ -1,4 +1,4 @@
-"""How the levels of an image are divided into tiles, and how much of the array is read at once for them."""
+"""The division of an image's levels into tiles, and the windows of the array that are read for them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TILE: Final = 512
-"""Elements along an axis of a tile, where the blocks of an array say nothing better."""
+"""Elements along an axis of a tile, unless the array's blocks suggest another size."""
 
 WINDOW_BYTES: Final = 2**26
 """Bytes of the array that are read at once, at most: blocks that are larger are read part by part, in parts that lie in
 one of them if their sides can be divided."""
 
 _WINDOW_LEAST: Final = 2**20
-"""Elements that are read at once, at least, as long as the array has so many."""
+"""Least number of elements that are read at once, if the array has so many."""
 
 _TILE_MOST: Final = 2**20
-"""Elements of a tile, at most."""
+"""Largest number of elements of a tile."""
 
 _DIVISORS: Final = (2, 3, 5, 7)
-"""Into how many parts a tile may be cut."""
+"""Numbers of parts into which a tile can be cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How the levels of an array are divided. Tiles of all levels have one size, but at the ends of axes."""
+    """The division of an array's levels. Tiles of all levels have one size, except at the ends of axes."""
 
     shape: tuple[int, ...]
     """Elements of the array along each axis."""
@@ -40,22 +40,22 @@ class Tiling:
     tile: tuple[int, ...]
     """Elements of a tile along each axis."""
     reach: tuple[int, ...]
-    """Tiles of level 1 along each axis that are made of one window of the array: a window has whole blocks."""
+    """Number of tiles of level 1, along each axis, in one window of the array; a window has whole blocks."""
 
     def shape_of(self, level: int) -> tuple[int, ...]:
         """Return the elements of a level along each axis."""
         return tuple(half(size, level) if axis in self.halved else size for axis, size in enumerate(self.shape))
 
     def grid(self, level: int) -> tuple[int, ...]:
-        """Return the tiles of a level along each axis."""
+        """Return the number of tiles of a level along each axis."""
         return tuple(-(-size // side) for size, side in zip(self.shape_of(level), self.tile, strict=True))
 
     def inside(self, level: int, coords: Sequence[int]) -> tuple[slice, ...]:
-        """Return where a tile lies in its level, cut off at the end of each axis."""
+        """Return the window of a tile in its level, clipped at the end of each axis."""
         return clipped(coords, self.tile, self.shape_of(level))
 
     def below(self, level: int, coords: Sequence[int]) -> list[tuple[int, ...]]:
-        """Return the tiles of the next finer level that make up a tile of `level`, in C order."""
+        """Return the tiles of the next finer level that form a tile of `level`, in C order."""
         ranges = [
             range(2 * at, min(2 * at + 2, count)) if axis in self.halved else range(at, at + 1)
             for axis, (at, count) in enumerate(zip(coords, self.grid(level - 1), strict=True))
@@ -63,11 +63,11 @@ class Tiling:
         return list(product(*ranges))
 
     def read_with(self, coords: Sequence[int]) -> tuple[int, ...]:
-        """Return the window of the array that a tile of level 1 is made of, by its place among the windows."""
+        """Return the index of the window of the array from which a tile of level 1 is made."""
         return tuple(at // count for at, count in zip(coords, self.reach, strict=True))
 
     def made_of(self, place: Sequence[int]) -> tuple[tuple[slice, ...], Iterator[tuple[int, ...]]]:
-        """Return a window of the array, and the tiles of level 1 that are made of it."""
+        """Return a window of the array, and the tiles of level 1 that are made from it."""
         factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
         sides = [factor * side * count for factor, side, count in zip(factors, self.tile, self.reach, strict=True)]
         ranges = [
@@ -77,13 +77,13 @@ class Tiling:
         return clipped(place, sides, self.shape), product(*ranges)
 
     def is_part_of(self, block: Sequence[int]) -> bool:
-        """Return whether a block of the array holds more than one window along some axis."""
+        """Return whether a block of the array contains more than one window along some axis."""
         factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
         sides = zip(factors, self.tile, self.reach, block, self.shape, strict=True)
         return any(factor * side * count < min(whole, size) for factor, side, count, whole, size in sides)
 
     def block_of(self, coords: Sequence[int], block: Sequence[int]) -> tuple[int, ...]:
-        """Return the block of the array in which a tile of level 1 begins, by its place among the blocks."""
+        """Return the index of the block of the array in which a tile of level 1 begins."""
         return tuple(span.start // side for span, side in zip(self.source_of(coords), block, strict=True))
 
     def tiles_in(self, place: Sequence[int], block: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -97,13 +97,13 @@ class Tiling:
         return product(*ranges)
 
     def source_of(self, coords: Sequence[int]) -> tuple[slice, ...]:
-        """Return what of the array a tile of level 1 is made of."""
+        """Return the window of the array from which a tile of level 1 is made."""
         factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
         return clipped(coords, [f * side for f, side in zip(factors, self.tile, strict=True)], self.shape)
 
 
 def tiling(block: Sequence[int], shape: tuple[int, ...], itemsize: int, halved: tuple[int, ...]) -> Tiling:
-    """Return how levels of an array are divided whose elements come in blocks: each of these is read once.
+    """Return the division of the levels of an array that is read in blocks, so that each block is read once.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def tiling(block: Sequence[int], shape: tuple[int, ...], itemsize: int, halved: 
 
 
 def _cut(sides: Sequence[int], halved: Sequence[int], whole: int = 1) -> tuple[int, int] | None:
-    """Return the axis along which a tile is cut next, and into how many parts; None if none can be divided.
+    """Return the axis along which a tile is cut next, and the number of parts; None if no axis can be divided.
 
     Parts have multiples of `whole` elements along the axes that are halved.
     """
@@ -147,12 +147,12 @@ def _cut(sides: Sequence[int], halved: Sequence[int], whole: int = 1) -> tuple[i
 
 
 def clipped(coords: Sequence[int], sides: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
-    """Return the window of the tile at `coords`, cut where the array ends."""
+    """Return the window of the tile at `coords`, clipped at the end of the array."""
     along = zip(coords, sides, shape, strict=True)
     return tuple(slice(at * side, min((at + 1) * side, size)) for at, side, size in along)
 
 
 def within(window: Sequence[slice], outer: Sequence[slice]) -> tuple[slice, ...]:
-    """Return where a window lies in one around it."""
+    """Return the position of a window relative to one that contains it."""
     pairs = zip(window, outer, strict=True)
     return tuple(slice(span.start - whole.start, span.stop - whole.start) for span, whole in pairs)
