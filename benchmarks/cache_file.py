@@ -1,7 +1,7 @@
-"""Tiles kept in one file, and in a file each: ``python benchmarks/cache_file.py``.
+"""Tiles kept in one file, and each in its own file: ``python benchmarks/cache_file.py``.
 
-Microseconds to write and read a tile, by its size, in interleaved rounds; then what all tiles take on the disk, the
-log of 4 MB included, and in how many files and folders.
+Microseconds to write and read a tile, by its size, in interleaved rounds; then the size of all tiles on the disk,
+including the log of 4 MB, and the number of files and folders.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/cancel.py [--samples 40] [--only seahorse] [--seed 1]
 
-CPU time and not a clock's, so that a busy machine does not matter. Prints, for each window, the median and the longest,
-and where the longest were: the innermost function of ours that Python was in when the flag was raised.
+It measures CPU time and not wall time, so that other load does not matter. It prints, for each window, the median and
+the longest, and where the longest were: the innermost function of mandeldask that was running when the flag was raised.
 """
 
 from __future__ import annotations

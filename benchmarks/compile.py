@@ -1,10 +1,10 @@
-"""What compiling the kernels costs: CPU seconds of a process that finds no cache, and of the next one, that does.
+"""What compiling the kernels costs: CPU seconds of a process with an empty cache, and of the next process.
 
     python benchmarks/compile.py [--rounds 3]
 
-`numba alone` is what a function of one line takes: numba's import, and its own start at the first call of a process.
-A process compiles what its tiles need, and nothing else: `first tile` is one of plain counts, from the start of the
-process; tiles after it need the other kernels, but for those counted at the end.
+`numba alone` is the time for a function of one line: numba's import, and its start at the first call in a process.
+A process compiles only the kernels that its tiles need: `first tile` is one of plain counts, from the start of the
+process; later tiles need the other kernels, except those counted at the end.
 """
 
 from __future__ import annotations

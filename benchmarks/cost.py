@@ -1,9 +1,9 @@
-"""How `mandeldask.fractal.cost` estimates, and what is measured: ``python benchmarks/cost.py [--side 128]``.
+"""Estimates of `mandeldask.fractal.cost`, and measured times: ``python benchmarks/cost.py [--side 128]``.
 
-CPU seconds of one core for a tile, its reference orbit computed again, the faster of two runs. Most caps are such that
-nearly all pixels live to them, so that no iteration is saved: there the estimate has to hold. "BELOW" marks a tile that
-took longer than estimated. Next to the last minibrot `smooth` and `distance` take integers and minutes: they are left
-out.
+CPU seconds of one core for a tile, with its reference orbit computed again, the faster of two runs. Most caps are such
+that nearly all pixels reach them, so that no iteration is saved: there the estimate must be an upper bound. "BELOW"
+marks a tile that took longer than estimated. Next to the last minibrot `smooth` and `distance` need integers and
+minutes: they are left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What gzip costs a tile, by zlib and by isal: ``pip install isal``, then ``python benchmarks/encoding.py``.
+"""What gzip costs for a tile, by zlib and by isal: ``pip install isal``, then ``python benchmarks/encoding.py``.
 
 CPU milliseconds, the best of five, and kilobytes of 512 x 512 pixels: counts, `smooth` in float32, and in steps of 1/32
 and 1/64 of an iteration. Without isal, zlib runs alone.

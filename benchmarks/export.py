@@ -3,10 +3,10 @@
     python benchmarks/export.py [--tiles 256] [--rounds 3] [--real] [--folder /dev/shm]
     python benchmarks/export.py --plan 1048576
 
-Tiles are 512 x 512 uint8 of a kernel that costs nearly nothing (value = row + col), so that what is left is the
-writing; with --real they are of the Mandelbrot set. Every way writes the same pixels with gzip at level 1. Only ours
-flushes every file to the disk and renames it. --plan prints the memory that a process of its own takes until the first
-of so many chunks is computed, of a new export and of one that has half of them.
+Tiles are 512 x 512 uint8 of a kernel that costs nearly nothing (value = row + col), so that the time is that of
+the writing; with --real they are of the Mandelbrot set. Every way writes the same pixels with gzip at level 1. Only
+ours flushes every file to the disk and renames it. --plan prints the memory that a process of its own takes until the
+first of so many chunks is computed, of a new export and of one that has half of them.
 """
 
 from __future__ import annotations

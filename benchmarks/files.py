@@ -1,12 +1,12 @@
-"""Files served in place, by us and by others, and read directly: ``python benchmarks/files.py``.
+"""Files served in place, by mandeldask and by other servers, and read directly: ``python benchmarks/files.py``.
 
 The same files are served by `mandeldask serve FOLDER`, by Tiled's `serve directory` and by zarr-http-server (the Zarr
-store only: it knows no other files), each in a process of its own, and read by their own libraries in this process.
-Servers take turns, so that a busy machine slows all alike; the minimum is the cleaner number. Others are named by
-``--tiled`` (the command) and ``--zarr-http-server`` (a Python that has it), and left out where they are not.
+store only: it supports no other files), each in a separate process, and read by their own libraries in this process.
+Servers take turns, so that a busy machine slows all of them equally; the minimum is less affected. Other servers are
+given by ``--tiled`` (the command) and ``--zarr-http-server`` (a Python that has it), and left out otherwise.
 
-Printed are, for a window of 256 x 256 pixels of each file, in milliseconds: the first one after the start, one that was
-read before, one that was not, and the bytes that came for it; the listing of 1000 files; and the memory of the server's
+It prints, for a window of 256 x 256 pixels of each file, in milliseconds: the first one after the start, one that was
+read before, one that was not, and the bytes received for it; the listing of 1000 files; and the memory of the server's
 process. Then the CPU time that reading a chunk through our tree takes more than reading it by the library, in this
 process, without encoding or HTTP.
 """

@@ -1,4 +1,4 @@
-"""How long the first picture takes: with an empty cache of kernels, and in the next process, which finds it full.
+"""How long the first picture takes: with an empty cache of kernels, and in the next process, with a full one.
 
     python benchmarks/first_tile.py [--rounds 3]
 

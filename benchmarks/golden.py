@@ -1,4 +1,4 @@
-"""Whether a change of code changed a bit: ``python benchmarks/golden.py --write FILE``, change, ``--compare FILE``.
+"""Whether a code change changed any result: ``python benchmarks/golden.py --write FILE``, change, ``--compare FILE``.
 
 Computes counts and fields around the test places, from the whole set to pixels 1e-400 apart, and writes a hash of each
 array and how many pixels each stage answered. `--compare` computes them again and exits with 1 if any differs.

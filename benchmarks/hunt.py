@@ -1,7 +1,7 @@
-"""Hunt for a wrong pixel: random places, levels, depths and maxiter, judged by flint; stop at the first mismatch.
+"""Hunt for a wrong pixel: random places, levels, depths and maxiter, checked by flint; stop at the first mismatch.
 
 Run as ``python benchmarks/hunt.py --minutes 30 --seed 1``, with ``--deep`` for windows 1e-13 to 1e-80 wide. Prints the
-mismatch so that it can be made a test, or the number of pixels judged and the share that each stage answered.
+mismatch so that it can be made a test, or the number of checked pixels and the share that each stage answered.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What laziness costs: ``python benchmarks/lazy.py``.
 
 Opening and importing are timed in fresh interpreters. Operations on windows are timed with a kernel that returns
-zeros, so that all of the time is dask's, xarray's and ours, and are set against what the real kernel takes for the same
-window. Rounds go through all cases in turn and medians of CPU time are printed, since the machine may be busy.
+zeros, so that all of the time is spent in dask, xarray and mandeldask, and are compared with the time of the real
+kernel for the same window. Rounds go through all cases in turn and medians of CPU time are printed, since the machine
+may be busy.
 """
 
 from __future__ import annotations

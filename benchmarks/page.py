@@ -4,10 +4,10 @@
     python benchmarks/page.py --cold      the first view of all too, kernels compiled again
     python benchmarks/page.py --gpu-like  Chromium composes its pages by the software GPU too
 
-For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel is the
-view's own, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and
-of Chromium's drawing (its process `gpu-process`). The pictures are drawn by software here, as on a machine without GPU.
-Of frames it also prints what the page's own script took of each, and how often an empty page gets one.
+For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel belongs
+to the view, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and of
+Chromium's drawing (its process `gpu-process`). The pictures are drawn by software here, as on a machine without GPU.
+For frames it also prints the time that the page's own script took of each, and how often an empty page gets one.
 """
 
 from __future__ import annotations

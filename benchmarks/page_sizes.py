@@ -1,4 +1,4 @@
-"""What a first visit of a page fetches, compressed as the server sends it, and what its codecs add to the wheel.
+"""What a first visit of a page fetches, compressed as the server sends it, and how much its codecs add to the wheel.
 
 python benchmarks/page_sizes.py
 """

@@ -1,7 +1,7 @@
 """A chunk in memory through each HTTP protocol that uvicorn has, and ours: ``python benchmarks/protocols.py``.
 
-Every server runs in a process of its own; rounds are interleaved. Times are those of one connection that asks again and
-again, with eight headers as a browser sends them. What is not installed is named and left out.
+Every server runs in a separate process; rounds are interleaved. Times are those of one connection that asks again and
+again, with eight headers as a browser sends them. Protocols that are not installed are named and left out.
 """
 
 from __future__ import annotations

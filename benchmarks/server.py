@@ -1,12 +1,12 @@
-"""A chunk that is in memory, served by us and by others: ``python benchmarks/server.py``.
+"""A chunk that is in memory, served by mandeldask and by other servers: ``python benchmarks/server.py``.
 
-Every server runs in a process of its own and serves the same array, 512² bytes in one chunk. Rounds are interleaved, so
+Every server runs in a separate process and serves the same array, 512² bytes in one chunk. Rounds are interleaved, so
 that a busy machine slows all of them alike. Latency is that of one connection that asks again and again (the minimum is
-the cleaner number on a shared machine); throughput is wrk's, over 8 connections, where wrk is installed, and the CPU
+less affected by load on a shared machine); throughput is wrk's, over 8 connections, if wrk is installed, and the CPU
 time of a request is the server's during it. All Python servers run in uvicorn with its faster loop and parser.
 
-Peers are found in folders of virtual environments (``--venvs``, made by ``--install``), nginx on the PATH. What is
-missing is named and left out.
+Peers are found in folders of virtual environments (``--venvs``, made by ``--install``), nginx on the PATH. Missing
+peers are named and left out.
 
 "cold" is the first GET of a chunk of ours whose kernel takes no time: what a server adds to a kernel, gzip included.
 """

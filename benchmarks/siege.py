@@ -1,8 +1,8 @@
-"""Attacks on a server of this machine, and what came of them, next to the goals: ``make siege``.
+"""Attacks on a server of this machine, and their results, next to the goals: ``make siege``.
 
-Each probe starts a server in a process of its own on 127.0.0.1, does its worst for some seconds, and prints one line.
-``--quick`` runs each at a tenth of its size, as CI does: the goals that are times then have to hold four times over.
-The exit code is the number of goals that were missed.
+Each probe starts a server in a separate process on 127.0.0.1, attacks it for some seconds, and prints one line.
+``--quick`` runs each at a tenth of its size, as CI does: the limits for times are then four times as large.
+The exit code is the number of missed goals.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 ``python benchmarks/tolerance.py`` prints, for each place, CPU seconds of the counts, and how many times as long these
 take with `smooth` to 1/64, with `distance` to 1 %, with `smooth`, and with `smooth` and `distance`: 256 x 256 pixels,
 the better of two interleaved rounds. ``--places FILE`` takes a JSON list of objects with name, re, im, width, shape and
-maxiter. What takes longer than ``--patience`` seconds is stopped and shown as ">".
+maxiter. Runs that take longer than ``--patience`` seconds are stopped and shown as ">".
 """
 
 from __future__ import annotations

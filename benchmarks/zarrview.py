@@ -1,8 +1,8 @@
 """What the Zarr view adds to reading a node: ``python benchmarks/zarrview.py``.
 
 Every round times each case once, one after another, so that a busy machine slows all of them alike; medians of thread
-CPU time are printed. The source's read is the cheapest there can be (a slice of an array in memory), so that nothing
-hides what is ours.
+CPU time are printed. The source's read is the cheapest there can be (a slice of an array in memory), so that the
+rest of the time is the view's.
 """
 
 from __future__ import annotations
