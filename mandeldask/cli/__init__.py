@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 _EXTRA = "the command line needs typer and rich: pip install 'mandeldask[cli]'"
-"""What to say where the extra is missing."""
+"""Message if the extra is not installed."""
 
 BAD_INPUT = 2
-"""Exit code for what a person gave wrong."""
+"""Exit code for wrong input."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What `mandeldask serve PATH` prints once it serves: a URL, and a link to a viewer, for each item."""
+"""Output of `mandeldask serve PATH` at the start: a URL and a viewer link for each item."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 LISTED = 20
-"""Members of a folder whose URLs are printed."""
+"""Largest number of members of a folder whose URLs are printed."""
 
 
 def announce_trees(
     address: str, *, trees: Mapping[str, Node], paths: Mapping[str, str], images: bool, guarded: bool
 ) -> None:
-    """Print where every tree is, once the server accepts requests; `paths` are below ``/zarr/v3``.
+    """Print the URL of every tree once the server accepts requests; `paths` are below ``/zarr/v3``.
 
     Where `images` have levels, viewers are sent to those.
     """
@@ -47,7 +47,7 @@ def announce_trees(
 
 
 def announce_root(address: str, *, guarded: bool, image: str) -> None:
-    """Print where a tree is that is the server's root itself, and a link that shows an image of it."""
+    """Print the URL of a tree that is the server's root, and a link that shows an image of it."""
     base = f"{address}/key/YOUR-KEY" if guarded else address
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Viewer[/]  [cyan]{base}/[/]")
@@ -58,7 +58,7 @@ def announce_root(address: str, *, guarded: bool, image: str) -> None:
 
 
 def opened_in_browser(announce: Callable[[str], None], keys: Sequence[str] | None) -> Callable[[str], None]:
-    """Return what prints where everything is, and then opens the page with the first of `keys`."""
+    """Return a function that prints the URLs and then opens the page with the first of `keys`."""
 
     def announced(address: str) -> None:
         announce(address)
@@ -68,7 +68,7 @@ def opened_in_browser(announce: Callable[[str], None], keys: Sequence[str] | Non
 
 
 def _announce_members(console: Console, url: str, group: Group) -> None:
-    """Print the URLs of the first members of a folder, and what is left out of it."""
+    """Print the URLs of the first members of a folder, and the names of the members that are left out."""
     names = list(islice(group.members, LISTED + 1))
     for name in names[:LISTED]:
         console.print(f"    [cyan]{url}/{quote(name)}[/]")
@@ -79,7 +79,7 @@ def _announce_members(console: Console, url: str, group: Group) -> None:
 
 
 def announce_warmed(warmed: Warmed) -> None:
-    """Say that all levels of images are made, and of which they are not."""
+    """Print how many images have complete levels, and which images failed."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     images = "1 image" if warmed.images == 1 else f"{warmed.images} images"
     console.print(f"The levels of {images} are made, in {warmed.seconds:.1f} s.", style="dim")

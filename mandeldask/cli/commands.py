@@ -1,4 +1,4 @@
-"""All commands; errors are printed in one line."""
+"""All commands; an error is printed as one line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _EXTRAS = {
     "starlette": "serve",
     "uvicorn": "serve",
 }
-"""Which extra brings a module."""
+"""The extra that installs each module."""
 
 app = typer.Typer(
     name="mandeldask",
@@ -52,14 +52,14 @@ app.command()(render)
 app.command()(info)
 app.command()(verify)
 app.command(context_settings={"ignore_unknown_options": True})(zoom)
-app.command(context_settings={"ignore_unknown_options": True})(locate)  # a place may begin with a minus sign
+app.command(context_settings={"ignore_unknown_options": True})(locate)  # a place can begin with a minus sign
 
 
 _UNSTABLE = "The data type ("
 """How zarr-python's warning begins of types that v3 has no specification for: it tells those who write files."""
 
 _USAGE: Any = typer.BadParameter.__base__
-"""click's UsageError: newer releases of typer carry a click of their own, so it is not to be had by name."""
+"""click's UsageError, from typer: newer releases of typer include their own click."""
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -84,7 +84,7 @@ def _options(
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; an error is one line, before it a traceback if that is wanted."""
     warnings.filterwarnings("ignore", re.escape(_UNSTABLE))
-    sys.warnoptions.append(f"ignore:{_UNSTABLE}")  # of worker processes
+    sys.warnoptions.append(f"ignore:{_UNSTABLE}")  # in worker processes too
     try:
         return _run(arguments)
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -102,13 +102,13 @@ def _run(arguments: Sequence[str]) -> int:
         return _refuse(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    if code == INTERRUPTED:  # newer releases of typer return it, older ones raise Abort
+    if code == INTERRUPTED:  # newer releases of typer return the code, older ones raise Abort
         sys.stderr.write("mandeldask: stopped\n")
     return code if isinstance(code, int) else 0
 
 
 def _missing(error: ModuleNotFoundError) -> str:
-    """Name the extra that brings a module; messages of ours do already."""
+    """Return a message with the extra that installs a module; messages of mandeldask name it already."""
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None or "pip install" in str(error):
         return str(error)

@@ -1,4 +1,4 @@
-"""`mandeldask export`: levels written as a Zarr store that needs mandeldask no more."""
+"""`mandeldask export`: write levels as a Zarr store that can be read without mandeldask."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STORE = "Store"
 
 COMPRESSORS = ("gzip", "zstd", "blosc", "none")
-"""Codecs that `--compressor` names."""
+"""Codecs for `--compressor`."""
 
 
 def export(
@@ -155,7 +155,7 @@ def export(
 
 
 def _of_files(files: FileOptions, coarser: str | None, only: str | None) -> Node:
-    """Return the tree of the one path, or of all by their names."""
+    """Return the tree of a single path, or a Group of the trees of several paths by name."""
     if only is not None:
         msg = "--only chooses levels of the set; files and folders are written whole"
         raise ValueError(msg)
@@ -169,7 +169,7 @@ def _of_files(files: FileOptions, coarser: str | None, only: str | None) -> Node
 
 
 def _announce(estimate: Estimate) -> None:
-    """Say what is left to write."""
+    """Print an estimate of the chunks that are left to write."""
     size, minutes = in_bytes(estimate.size), estimate.seconds / 60
     time = f"{estimate.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"  # noqa: PLR2004
     typer.echo(f"{estimate.chunks} more chunks, about {size} and {time}", err=True)
@@ -193,7 +193,7 @@ def _as_part(text: str) -> tuple[int, int]:
 
 
 def _codecs(name: str, zarr_format: int) -> dict[str, Any]:
-    """Return the keywords that a compressor means, in either format."""
+    """Return the codec options of a compressor for a Zarr format."""
     if name not in COMPRESSORS:
         msg = f"--compressor must be one of {', '.join(COMPRESSORS)}, not {name!r}"
         raise ValueError(msg)
@@ -210,7 +210,7 @@ def _codecs(name: str, zarr_format: int) -> dict[str, Any]:
 
 
 def _cluster(address: str, stack: ExitStack) -> Executor:
-    """Return an executor on a dask cluster, which `stack` lets go."""
+    """Return an executor on a dask cluster; `stack` closes the connection."""
     from distributed import Client  # noqa: PLC0415  an extra
 
     client = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""`mandeldask info`: the table of a pyramid's levels, or of what is in files and folders."""
+"""`mandeldask info`: print a table of a pyramid's levels, or of the content of files and folders."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def info(
     if paths and all(path.suffix.lower() == ".png" for path in paths) and _show_pictures(paths, as_json=as_json):
         return
     if paths:
-        logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table says what is left out
+        logging.getLogger("mandeldask.files").setLevel(logging.ERROR)  # the table lists what is left out
         files = FileOptions.of(paths, include, exclude, stack, hidden=hidden, follow_symlinks=follow_symlinks)
         _show(files.trees(), as_json=as_json)
         return
@@ -86,7 +86,7 @@ def info(
 
 
 def _show_pictures(paths: Sequence[Path], *, as_json: bool) -> bool:
-    """Print what pictures that `render` wrote show; return whether all of them say so."""
+    """Print the parameters of pictures that `render` wrote; return whether all pictures have them."""
     scenes = {path: said for path in paths if path.is_file() and (said := texts_of(path).get("mandeldask"))}
     if len(scenes) < len(paths):
         return False
@@ -106,11 +106,11 @@ def _show_pictures(paths: Sequence[Path], *, as_json: bool) -> bool:
 
 
 _DRAWN = ("width", "size", "maxiter", "field", "cmap", "oversample", "edges")
-"""Options of `mandeldask render` that a picture says."""
+"""Options of `mandeldask render` that are stored in a picture."""
 
 
 def _show(trees: Mapping[str, Node], *, as_json: bool) -> None:
-    """Print everything in some trees."""
+    """Print the content of some trees."""
     every = (row for name, node in trees.items() for row in described(walked(name, node)))
     rows = list(islice(every, None if as_json else SHOWN))
     if as_json:

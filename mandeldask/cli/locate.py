@@ -1,4 +1,4 @@
-"""`mandeldask locate`: what is at a place: the nucleus of least period near it, and how to look at it."""
+"""`mandeldask locate`: find the nucleus of least period near a place, and the options to view it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.atlas import Nucleus
 
 DEFAULT_RADIUS = "0.01"
-"""Plane units around a point that comes without a width."""
+"""Radius in plane units for a point without a width."""
 
 
 def locate(
@@ -56,8 +56,8 @@ def locate(
 
 
 def described(found: Nucleus) -> dict[str, str | int]:
-    """Return what to say about a nucleus."""
-    scale = 10 ** max(10, len(str(int(1 / found.size))) + 8)  # some digits past the component's size
+    """Return the description of a nucleus."""
+    scale = 10 ** max(10, len(str(int(1 / found.size))) + 8)  # a few digits more than the component's size needs
     middle = Point(*(Fraction(round(part * scale), scale) for part in found.center))
     width = scientific(found.width)
     return {

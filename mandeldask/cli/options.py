@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they mean."""
+"""Options that several commands share, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_WIDTH = "5"
-"""Plane units across, unless something says otherwise."""
+"""Default width in plane units."""
 
 PYRAMID = "Pyramid"
-"""Title of these options in the help."""
+"""Title of this group of options in the help."""
 
 Coarser = Annotated[
     str,
@@ -67,7 +67,7 @@ AllowHuge = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class PyramidOptions:
-    """The text of the options that make a Pyramid."""
+    """The options, as text, that describe a Pyramid."""
 
     levels: int
     tilesize: int
@@ -79,7 +79,7 @@ class PyramidOptions:
     allow_huge: bool = False
 
     def pyramid(self) -> Pyramid:
-        """Return the Pyramid, or raise ValueError saying what is accepted."""
+        """Return the Pyramid; raise ValueError if an option has a wrong value."""
         place = as_place(self.center, allow_huge=self.allow_huge)
         return Pyramid(
             levels=self.levels,
@@ -94,7 +94,7 @@ class PyramidOptions:
 
 
 def as_maxiter(text: str) -> int | Literal["auto"] | tuple[int, ...]:
-    """Return what ``--maxiter`` means.
+    """Return the value of ``--maxiter``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def as_maxiter(text: str) -> int | Literal["auto"] | tuple[int, ...]:
 
 
 def as_count(text: str) -> int:
-    """Return what ``--maxiter`` means where one number is wanted.
+    """Return the value of ``--maxiter`` for commands that need one number.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def as_count(text: str) -> int:
 
 
 def as_fields(text: str) -> tuple[str, ...]:
-    """Return the fields that ``--fields`` names.
+    """Return the fields in ``--fields``.
 
     Raises
     ------
@@ -141,12 +141,12 @@ def as_fields(text: str) -> tuple[str, ...]:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """Return the parts of a list joined by commas."""
+    """Return the parts of a comma-separated list."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def as_levels(text: str, count: int) -> tuple[int, ...]:
-    """Return the levels that ``"44-49"`` or ``"3,7"`` names, ascending.
+    """Return the levels in ``"44-49"`` or ``"3,7"``, in ascending order.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _span(part: str) -> Iterable[int]:
 
 
 def as_shape(text: str) -> tuple[int, int]:
-    """Return (height, width) of ``"width x height"`` as screens are named: ``"1920x1080"``.
+    """Return (height, width) from ``"<width>x<height>"``, such as ``"1920x1080"``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files and folders on the command line: the options that choose among them, and what is in them as a table."""
+"""Files and folders on the command line: options that select them, and a table of their content."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 FILES = "Files"
-"""Title of these options in the help."""
+"""Title of this group of options in the help."""
 
 SHOWN = 1000
-"""Groups and arrays that `info` lists."""
+"""Largest number of groups and arrays that `info` lists."""
 
 Paths = Annotated[list[Path] | None, typer.Argument(help="Files, folders and Zarr stores, read in place.")]
 Include = Annotated[
@@ -68,10 +68,10 @@ Fixtures = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """Which files are meant."""
+    """The selection of files."""
 
     paths: tuple[Path, ...]
-    """As they were given."""
+    """The paths as they were given."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     hidden: bool = False
@@ -89,7 +89,7 @@ class FileOptions:
         hidden: bool,
         follow_symlinks: bool,
     ) -> FileOptions:
-        """Return what the command line says."""
+        """Return the options from the command line."""
         included, excluded = tuple(include or ()), tuple(exclude or ())
         return cls(tuple(paths or ()), included, excluded, hidden, follow_symlinks, tuple(stack or ()))
 
@@ -121,7 +121,7 @@ class FileOptions:
 
 
 def tree_name(path: Path) -> str:
-    """Return the name of a path's tree: that of the file or folder, without the ending that its URL has anyhow.
+    """Return the name of a path's tree: the name of the file or folder, without a suffix that its URL repeats.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def tree_name(path: Path) -> str:
 
 
 def walked(name: str, node: Node) -> Iterator[tuple[str, Node | None, str]]:
-    """Yield the path, node and, for what is left out, the reason in its place, of everything in a tree."""
+    """Yield the path, node and (for members that are left out) the reason, for everything in a tree."""
     yield name, node, ""
     if isinstance(node, Array):
         return
@@ -150,7 +150,7 @@ def walked(name: str, node: Node) -> Iterator[tuple[str, Node | None, str]]:
 
 
 def described(rows: Iterable[tuple[str, Node | None, str]]) -> Iterator[dict[str, Any]]:
-    """Yield what `info` says of each group, array and thing left out, as values of JSON."""
+    """Yield the description of each group, array and skipped member, as JSON values."""
     for path, node, reason in rows:
         if node is None:
             yield {"path": path, "skipped": reason}
@@ -163,7 +163,7 @@ def described(rows: Iterable[tuple[str, Node | None, str]]) -> Iterator[dict[str
 
 
 def as_table(rows: Iterable[dict[str, Any]]) -> Table:
-    """Return the table of what `described` yields."""
+    """Return a table of the rows from `described`."""
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for title in ("name", "shape", "dtype", "chunk", "bytes", "dims"):
         table.add_column(title, overflow="fold", no_wrap=title in {"name", "shape", "dtype", "bytes"})

@@ -1,4 +1,4 @@
-"""Kernels compiled or loaded while a server starts: what its first pictures need, then what depth needs."""
+"""Kernels compiled or loaded while a server starts: first those of the first pictures, then those of deep views."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mandeldask.progress import Work
 
 QUIET_S = 3.0
-"""Seconds between the kernels of the first pictures and those of depth: the first visitor comes first."""
+"""Seconds between the two: the first visitor's requests have priority."""
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def prepared(pyramid: Pyramid) -> Iterator[None]:
 
 
 class _Shown:
-    """Shows what is being compiled: a bar in a terminal, else one line; nothing if nothing is compiled."""
+    """Shows what is being compiled: a bar in a terminal, otherwise one line; nothing if nothing is compiled."""
 
     def __init__(self) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
@@ -78,7 +78,7 @@ class _Shown:
         self.close()
 
     def update(self, work: Work, done: int) -> None:
-        """Show a kernel that is compiled; `mandeldask.progress` calls it."""
+        """Show the kernel that is being compiled; `mandeldask.progress` calls this."""
         with self._lock:
             if self._closed or done:
                 return
@@ -91,7 +91,7 @@ class _Shown:
             self._bar.update(self._row, description=work.label)
 
     def close(self) -> None:
-        """Show nothing any more."""
+        """End the display."""
         with self._lock:
             if self._bar.live.is_started:
                 self._bar.stop()
@@ -99,7 +99,7 @@ class _Shown:
 
 
 def _compute_coarsest(pyramid: Pyramid) -> None:
-    """Compute a tile of the coarsest level, once its kernels are compiled."""
+    """Compute a tile of the coarsest level, which compiles its kernels first."""
     compile_first(with_fields=not {"smooth", "distance"}.isdisjoint(pyramid.fields))
     coarsest, side = pyramid.levels - 1, slice(0, pyramid.tilesize)
     kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[side, side])

@@ -1,4 +1,4 @@
-"""`mandeldask render`: a picture of any place, with what it shows written into the file."""
+"""`mandeldask render`: draw a picture of any place; the file also stores the parameters."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def render(
 
 
 def _check_field(scene: Scene) -> None:
-    """Raise ValueError before anything is computed for a field that is not there, or has no distance."""
+    """Raise ValueError, before any computation, if a field does not exist or has no distance."""
     checked_fields((scene.field,))
     if scene.edges and scene.julia is not None:
         as_julia(scene.julia, ("distance",), allow_huge=True)
 
 
 def _check_size(target: Path, size: str, oversample: int) -> None:
-    """Raise ValueError if a picture is too large for its format, or for the memory where it is made at once."""
+    """Raise ValueError if a picture is too large for its format, or for memory if it is drawn as a whole."""
     height, width = as_shape(size)
     if is_png(target):
         if max(height, width) > LONGEST or width * oversample**2 > MAX_PIXELS:
@@ -113,12 +113,12 @@ def _check_size(target: Path, size: str, oversample: int) -> None:
 
 
 def is_png(target: Path) -> bool:
-    """Return whether a file is to be a PNG, which is written band by band."""
+    """Return whether a file is a PNG, which is written band by band."""
     return target.suffix.lower() == ".png"
 
 
 def _check_writable(target: Path) -> None:
-    """Raise ValueError before anything is computed for a file that could not be written."""
+    """Raise ValueError, before any computation, if a file cannot be written."""
     from PIL import Image  # noqa: PLC0415  an extra
 
     endings = Image.registered_extensions()
@@ -149,7 +149,7 @@ def save(scene: Scene, target: Path, report: Report = lambda _done, _total: None
 
 
 def _extent(width: str | None, level: int | None, cols: int, place: Place, *, allow_huge: bool) -> Fraction:
-    """Return the plane units across: of ``--width``, of pixels of a level of the default pyramid, or of a link."""
+    """Return the width in plane units: from ``--width``, from a level of the default pyramid, or from a link."""
     if width is not None and level is not None:
         msg = "give --width or --level, not both"
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""`mandeldask serve`: a pyramid over HTTP, with the page that shows it."""
+"""`mandeldask serve`: serve a pyramid over HTTP, with a page that shows it."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def serve(
 
 
 def _own_tree(option: str) -> Mapping[str, Any]:
-    """Return the tree that an option names. Its imports take half a second."""
+    """Return the tree of an option. Its imports take half a second."""
     if option == "--demo":
         from mandeldask.demo import demo_tree  # noqa: PLC0415
 
@@ -277,7 +277,7 @@ def _own_tree(option: str) -> Mapping[str, Any]:
 
 
 def _served(trees: Mapping[str, Any], name: str | None, *, root: bool) -> Mapping[str, Any]:
-    """Return the trees under the names that they are served by."""
+    """Return the trees by the names under which they are served."""
     if len(trees) > 1 and (name is not None or root):
         msg = f"{'--root' if root else '--name'} is for one tree, not for {', '.join(trees)}"
         raise ValueError(msg)
@@ -285,7 +285,7 @@ def _served(trees: Mapping[str, Any], name: str | None, *, root: bool) -> Mappin
 
 
 def _announce(address: str, *, path: str, coarsest: int, field: str, guarded: bool) -> None:
-    """Print where everything is, once the server accepts requests."""
+    """Print the URLs once the server accepts requests."""
     base = f"{address}/key/YOUR-KEY" if guarded else address
     v2, v3 = (f"{base}/zarr/{format_}{path}" for format_ in ("v2", "v3"))
     console = Console(soft_wrap=True, highlight=False)

@@ -1,4 +1,4 @@
-"""Numbers too large or too small for floats, written for people."""
+"""Text for numbers that are too large or too small for floats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
 
 def pixels(size: int) -> str:
-    """Return a number of pixels: the digits, or a power of two that is long.
+    """Return a number of pixels as digits, or a large power of two as ``2^n``.
 
     Examples
     --------
@@ -40,13 +40,13 @@ def scientific(value: Fraction) -> str:
 
 
 def _leading(value: int) -> Decimal:
-    """Return `value` by its first 128 bits: all of a million digits would take Decimal 16 s."""
+    """Return `value` from its first 128 bits: Decimal would take 16 s for a million digits."""
     excess = max(0, value.bit_length() - 128)
     return Decimal(value >> excess) * Decimal(2) ** excess
 
 
 def in_bytes(count: int) -> str:
-    """Return a number of bytes in a binary unit, or as a power of ten past all units.
+    """Return a number of bytes in a binary unit, or as a power of ten beyond the largest unit.
 
     Examples
     --------

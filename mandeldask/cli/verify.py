@@ -1,4 +1,4 @@
-"""`mandeldask verify`: whether an export is complete, undamaged, and equal to its source."""
+"""`mandeldask verify`: check that an export is complete, undamaged, and equal to its source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from mandeldask.lazy.cutting import as_window
 
 SHOWN = 20
-"""Faults that are listed."""
+"""Largest number of faults that are listed."""
 
 
 def verify(

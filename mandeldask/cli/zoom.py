@@ -1,4 +1,4 @@
-"""`mandeldask zoom`: a film into a place, of exact keyframes."""
+"""`mandeldask zoom`: make a film of a zoom into a place from exact keyframes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mandeldask.picture import lookup_table
 FILM, PLACE = "Film", "Place"
 
 FILMS = (".mp4", ".webm", ".mkv", ".mov", ".gif")
-"""Endings of films that ffmpeg writes."""
+"""Suffixes of films that ffmpeg writes."""
 
 
 def zoom(
@@ -88,7 +88,7 @@ def zoom(
 
 
 def _check(out: Path, *, is_film: bool) -> None:
-    """Raise ValueError before anything is computed for a target that could not be written."""
+    """Raise ValueError, before any computation, if a target cannot be written."""
     if not out.parent.is_dir():
         msg = f"there is no folder {str(out.parent)!r} to write to"
         raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""Names of dask and distributed below their public functions."""
+"""Names of dask and distributed that are not public."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def example_of(array: Any) -> Any:
-    """Return what dask knows of the blocks of an array: an empty one of their kind."""
+    """Return dask's ``_meta`` of an array: an empty array of the type of its blocks."""
     return array._meta  # noqa: SLF001
 
 
 def tasks_left(state: Mapping[str, Any]) -> int:
-    """Return how many tasks a scheduler's state has when it starts."""
+    """Return the number of tasks in a scheduler's state at its start."""
     return len(state["waiting"]) + len(state["ready"])
 
 
 def task_of(worker: Any, key: Any) -> Any:
-    """Return what a worker of distributed knows of a task, or None."""
+    """Return the task state that a distributed worker has for a key, or None."""
     return worker.state.tasks.get(key)

@@ -1,4 +1,4 @@
 """Modules of other packages by name, to recognise their objects without importing them."""
 
 LAZY_MODULE = "xarray.core.indexing"
-"""Where xarray's wrappers of lazily indexed arrays are."""
+"""Module of xarray's wrappers of lazily indexed arrays."""

@@ -1,4 +1,4 @@
-"""Names of numba and llvmlite by which kernels are compiled, kept and extended."""
+"""Names of numba and llvmlite for compiling, caching and extending kernels."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class InlinedCode(LinkedCode):
 
 
 def keep_compiled(compiled: Any, cache: FunctionCache) -> None:
-    """Have a dispatcher keep what it compiles in `cache`, as ``cache=True`` does in numba's own."""
+    """Make a dispatcher save its compiled code in `cache`, as numba does with ``cache=True``."""
     compiled._cache = cache  # noqa: SLF001
 
 

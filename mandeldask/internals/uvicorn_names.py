@@ -1,4 +1,4 @@
-"""Names of uvicorn below its Config and Server."""
+"""Names of uvicorn that are not public."""
 
 from __future__ import annotations
 

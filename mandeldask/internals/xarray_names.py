@@ -1,4 +1,4 @@
-"""Names of xarray below its public functions: lazily indexed arrays, and what a Variable holds."""
+"""Names of xarray that are not public: lazily indexed arrays, and the content of a Variable."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ __all__ = [
 
 
 def content_of(variable: Variable) -> Any:
-    """Return the array that a Variable holds; its `data` would compute lazily indexed ones."""
+    """Return the array in a Variable without computing it; `data` would compute a lazily indexed array."""
     return variable._data  # noqa: SLF001
 
 
 def as_it_is(dims: Any, content: Any, attributes: Any = None) -> Variable:
-    """Return a Variable that holds `content` as it is, so that it stays lazy."""
+    """Return a Variable with `content` unchanged, so that it stays lazy."""
     return Variable(dims, content, attributes, fastpath=True)

@@ -1,4 +1,4 @@
-"""Names of xarray's Zarr backend, by which our bytes are those of `to_zarr`. Importing them takes 0.3 s."""
+"""Names of xarray's Zarr backend, used to write the same bytes as `to_zarr`. Importing them takes 0.3 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of zarr-python below its public functions."""
+"""Names of zarr-python that are not public."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def encode_in_this_thread(codec: Any, content: Any, spec: Any) -> Any:
-    """Return what `codec` makes of a Buffer, without the event loop that its public method needs."""
+    """Return a Buffer encoded by `codec`, without the event loop of its public method."""
     return codec._encode_sync(content, spec)  # noqa: SLF001
 
 

@@ -1,4 +1,4 @@
-"""Names of zarrs below its public class: its pipeline, which encodes without zarr-python's event loop."""
+"""Names of zarrs that are not public: its pipeline, which encodes without zarr-python's event loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pipeline_of(document: str, store: Store) -> Any:
 
 
 def store_chunk(pipeline: Any, key: str, block: NDArray[Any]) -> None:
-    """Encode a block and write it under a key; a block of nothing but the fill value is left out."""
+    """Encode a block and write it under a key; a block of only the fill value is not written."""
     from zarrs._internal import ChunkItem  # noqa: PLC0415  an extra
 
     whole = tuple(slice(0, size) for size in block.shape)

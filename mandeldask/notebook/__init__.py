@@ -1,1 +1,1 @@
-"""What notebooks show: the pages of a server inside a cell, and what values look like there."""
+"""Notebook integration: the pages of a server inside a cell, and HTML for the values of cells."""

@@ -1,4 +1,4 @@
-"""Answers of an ASGI application without a port: requests come by a notebook's own channel."""
+"""Replies of an ASGI application without a port: requests come through the notebook's own channel."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an application replied."""
+    """The reply of an application."""
 
     status: int
-    """HTTP status; 500 if it failed."""
+    """HTTP status; 500 if the application failed."""
     body: bytes
-    """The content."""
+    """The body."""
 
 
 def ask(
     app: ASGIApp, target: str, answered: Callable[[Answer], object], byte_range: str | None = None
 ) -> Callable[[], object]:
-    """Have a GET request answered in a thread of its own, so that cells may run meanwhile.
+    """Send a GET request to `app` in a separate thread, so that cells can run meanwhile.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def ask(
 
 
 def answer_to(app: ASGIApp, target: str) -> Answer:
-    """Return the answer to a GET request; `target` is its path and query."""
+    """Return the reply to a GET request; `target` is its path and query."""
     answer: Future[Answer] = Future()
     ask(app, target, answer.set_result)
     return answer.result()
@@ -71,7 +71,7 @@ def answer_to(app: ASGIApp, target: str) -> Answer:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop of the thread that answers."""
+    """Return the event loop of the thread that handles the requests."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="mandeldask-notebook", daemon=True).start()
     return loop

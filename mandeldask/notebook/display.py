@@ -1,4 +1,4 @@
-"""What pyramids and windows look like as the result of a cell: a picture and what they are, on a dozen lines."""
+"""HTML of pyramids and windows as the result of a cell: a picture and a description of about twelve lines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHOWN = 40
-"""Characters of a number that are shown; deep places have hundreds."""
+"""Largest number of characters of a number that are shown; deep places have hundreds."""
 
 
 def register() -> None:
-    """Have IPython show pyramids and windows by these functions, and everything else of their types as before."""
+    """Register these functions with IPython; other objects of the same types keep their display."""
     shell = sys.modules["IPython"].get_ipython()
     if shell is None:
         return
@@ -32,7 +32,7 @@ def register() -> None:
 
 
 def tree_html(tree: xr.DataTree) -> str:
-    """Return HTML of a pyramid's root; of any other tree, xarray's own."""
+    """Return HTML of a pyramid's root; for other trees, xarray's own HTML."""
     if MARK not in tree.attrs or not tree.children:
         return _own(tree)
     levels = sorted(tree.children, key=int)
@@ -56,7 +56,7 @@ def tree_html(tree: xr.DataTree) -> str:
 
 
 def dataset_html(data: xr.Dataset) -> str:
-    """Return HTML of a window of a pyramid; of any other Dataset, xarray's own."""
+    """Return HTML of a window of a pyramid; for other Datasets, xarray's own HTML."""
     placed = [place for place in data.coords.values() if "exact_spacing" in place.attrs]
     if len(placed) < 2 or not data.data_vars:  # noqa: PLR2004  y and x
         return _own(data)
@@ -96,7 +96,7 @@ def _sides(tree: xr.DataTree, level: str, field: Any) -> str:
 
 
 def _count(size: int) -> str:
-    """Return a number of pixels, as a power of two where it is a large one."""
+    """Return a number of pixels, as a power of two if it is large."""
     power = size.bit_length() - 1
     return f"2^{power}" if size == 1 << power and power >= 20 else f"{size:,}"  # noqa: PLR2004  a million
 

@@ -1,4 +1,4 @@
-"""The modules of the pages as one, for places that modules cannot be fetched from: a widget brings its own code."""
+"""All script modules of the pages as one module, for a widget, which cannot fetch modules from a server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ export default {{ render: (context) => render(context, style) }};
 
 @cache
 def bundled(entry: str = "kernel.js", style: str = "browser.css") -> str:
-    """Return a module that exports what `entry` does, with all that it imports inside it.
+    """Return a module that exports the exports of `entry` and contains all its imports.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def bundled(entry: str = "kernel.js", style: str = "browser.css") -> str:
 
 
 def _before(name: str, path: tuple[str, ...]) -> Iterator[str]:
-    """Return the modules that `name` imports, and what these import before them, and `name` last."""
+    """Yield the modules that `name` imports, each after its own imports, then `name`."""
     for wanted in _IMPORT.findall(_text(name)):
         if wanted not in path:
             yield from _before(wanted, (*path, name))

@@ -1,4 +1,4 @@
-"""A small picture of a field, made in a second or left out."""
+"""A small picture of a field, made within a second or left out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 160
-"""Pixels of the picture along its longer side, at most."""
+"""Largest number of pixels along the longer side of the picture."""
 
 MOST_READ = 2**21
-"""Elements of the largest array that is read for a picture."""
+"""Largest number of elements of an array that is read for a picture."""
 
 WAIT_S = 1.5
-"""Seconds that a cell waits for the picture: a kernel that is compiled first takes longer, and is ready afterwards."""
+"""Seconds that a cell waits for the picture: compiling a kernel takes longer, and the kernel is ready afterwards."""
 
 
 def thumbnail(array: xr.DataArray) -> str:

@@ -1,4 +1,4 @@
-"""view: the pages of a server in a cell of a notebook, with no port open."""
+"""view: the pages of a server in a notebook cell, without an open port."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mandeldask.web.serving import Handle
 
 HEIGHT = 480
-"""Pixels of the picture in a cell, from top to bottom."""
+"""Height of the picture in a cell, in pixels."""
 
 
 class Viewer(anywidget.AnyWidget):
@@ -46,13 +46,13 @@ class Viewer(anywidget.AnyWidget):
 
     _esm = bundled()
     page = traitlets.Unicode("/browse/").tag(sync=True)
-    """Path of the page that is shown. It may be set."""
+    """Path of the page that is shown; can be set."""
     state = traitlets.Unicode("").tag(sync=True)
-    """What is seen of an image: what a link of its page has after ``#``. It may be set."""
+    """View of an image: the part of its page's link after ``#``; can be set."""
     height = traitlets.Int(HEIGHT).tag(sync=True)
-    """Pixels of the picture, from top to bottom."""
+    """Height of the picture in pixels."""
     url = traitlets.Unicode("").tag(sync=True)
-    """URL of the page of a server, where there is one."""
+    """URL of the page of a server, if there is a server."""
 
     def __init__(self, app: Application | None = None, server: Handle | None = None, **traits: Any) -> None:
         super().__init__(**traits)
@@ -63,7 +63,7 @@ class Viewer(anywidget.AnyWidget):
         self.on_msg(self._asked)
 
     def _asked(self, _: Any, message: dict[str, Any], __: Sequence[memoryview]) -> None:
-        """Answer what the page asks, or stop answering."""
+        """Handle a request of the page, or its cancellation."""
         number = message["id"]
         if message.get("stop"):
             self._questions.pop(number, lambda: None)()
@@ -155,6 +155,6 @@ OK = 200
 
 
 def _only(tree: Any) -> str:
-    """Return the name of the only array of a Dataset, which is shown at once."""
+    """Return the name of the only array of a Dataset, which is shown directly."""
     names = list(tree.data_vars) if isinstance(tree, xr.Dataset) else []
     return str(names[0]) if len(names) == 1 else ""

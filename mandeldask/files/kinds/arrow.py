@@ -1,4 +1,4 @@
-"""Arrow's files (IPC, Feather of version 2): columns, read by record batches."""
+"""Arrow files (IPC, Feather version 2): columns, read by record batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """An open file, and readers of it that return one column each."""
+    """An open file, with readers for single columns."""
 
     def __init__(self, source: Source) -> None:
         self._file = pa.OSFile(source.path)

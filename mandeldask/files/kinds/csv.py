@@ -1,4 +1,4 @@
-"""CSV and TSV by pyarrow: read once to learn where rows begin and what types columns have, then block by block."""
+"""CSV and TSV with pyarrow: read once to find row positions and column types, then block by block."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Group
 
 BLOCK_BYTES = 2**22
-"""Bytes of a block, until the end of its last row."""
+"""Size of a block in bytes, extended to the end of its last row."""
 
 LARGEST = 2**32
-"""Bytes of the largest file that is read: all of it must be read to learn where rows begin."""
+"""Size in bytes of the largest file that is accepted: it must be read completely to find the rows."""
 
 _QUOTE, _NEWLINE, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
@@ -36,13 +36,13 @@ class Block:
     """Reads a column of one block of rows."""
 
     offsets: tuple[int, ...]
-    """First byte of each block, and the end of the file."""
+    """Offset of the first byte of each block, then the size of the file."""
     names: tuple[str, ...]
-    """Of all columns."""
+    """Names of all columns."""
     types: tuple[tuple[str, Any], ...]
-    """Their types."""
+    """Types of all columns."""
     delimiter: str
-    """Between columns."""
+    """Delimiter of columns."""
 
     def __call__(self, source: Source, number: int, name: str) -> Any:
         """Return one column of one block."""
@@ -80,7 +80,7 @@ opened_tsv = partial(opened, delimiter="\t")
 
 
 def _blocks(source: Source) -> Iterator[tuple[int, int]]:
-    """Yield where blocks of whole rows begin and end; ends of lines within quotes end no row."""
+    """Yield the start and end of blocks of whole rows; line ends inside quotes do not end a row."""
     begin = position = 0
     odd = False
     last = 0
@@ -103,7 +103,7 @@ def _blocks(source: Source) -> Iterator[tuple[int, int]]:
 
 
 def _header(head: bytes, delimiter: str) -> tuple[list[str], int]:
-    """Return the names in the first row, and where the second begins."""
+    """Return the names in the first row, and the offset of the second row."""
     odd, end = False, len(head)
     for place, byte in enumerate(head):
         odd ^= byte == _QUOTE
@@ -133,7 +133,7 @@ def _parsed(
 
 
 def _unified(before: Any, now: Any) -> Any:
-    """Return types that hold what either of two blocks has: numbers become floats, all else text."""
+    """Return a type that can represent the values of two blocks: numbers become floats, all else becomes text."""
     return pa.schema([(name, _wider(before.field(name).type, now.field(name).type)) for name in before.names])
 
 
@@ -150,5 +150,5 @@ def _wider(one: Any, other: Any) -> Any:
 
 
 def _typed(schema: Any) -> Any:
-    """Return the schema with text for columns of which nothing is known."""
+    """Return the schema with text for columns of unknown type."""
     return pa.schema([(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in schema])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _BITPIX = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 _BLOCK = 2880
-"""Bytes of FITS's records."""
+"""Size of a FITS record in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Compressed:
-    """Reads windows of an image that is compressed by tiles."""
+    """Reads windows of a tile-compressed image."""
 
     source: Source
     """The file."""
     place: int
-    """Number of the image in it."""
+    """Index of the image in the file."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -85,11 +85,11 @@ class Rows:
     source: Source
     """The file."""
     offset: int
-    """Byte of the first row."""
+    """Offset of the first row in bytes."""
     header: str
     """The table's header."""
     name: str
-    """Of the column."""
+    """Name of the column."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the rows of `window`."""
@@ -102,7 +102,7 @@ class Rows:
 
 
 def column_of(header: fits.Header, raw: bytes, name: str) -> NDArray[Any]:
-    """Return a column of rows that are given as bytes."""
+    """Return a column of rows in `raw`."""
     header = header.copy()
     header["NAXIS2"], header["PCOUNT"] = len(raw) // max(1, header["NAXIS1"]), 0
     hdu = fits.BinTableHDU.fromstring(header.tostring().encode("ascii") + raw + b"\0" * (-len(raw) % _BLOCK))
@@ -111,7 +111,7 @@ def column_of(header: fits.Header, raw: bytes, name: str) -> NDArray[Any]:
 
 
 def open_fits(source: Source) -> fits.HDUList:
-    """Return an open file, read and never mapped."""
+    """Return an open file that is read but not mapped."""
     file = open(source.path, "rb")  # noqa: PTH123, SIM115  the list closes it
     try:
         return fits.open(file, memmap=False, lazy_load_hdus=True)
@@ -168,7 +168,7 @@ def _image(source: Source, hdu: Any, place: int) -> Array:
 
 
 def image_type(header: str) -> np.dtype[Any]:
-    """Return the type in which astropy gives an image: of one pixel of zeros."""
+    """Return the dtype that astropy uses for an image, from one pixel of zeros."""
     flat = fits.Header.fromstring(header)
     flat["NAXIS"] = 1
     flat["NAXIS1"] = 1
@@ -213,7 +213,7 @@ def _column(source: Source, header: fits.Header, offset: int, column: Any, place
     if offset + rows * length > source.stamp.size:
         msg = f"the file has {source.stamp.size} bytes, and its rows need {offset + rows * length}"
         raise EOFError(msg)
-    first = column_of(header, b"T" * length, column.name)  # a truth value that is none draws a warning
+    first = column_of(header, b"T" * length, column.name)  # an undefined boolean causes a warning
     shape = (rows, *first.shape[1:])
     chunks = plane_chunks((rows,), max(1, length))
     unit = {} if not column.unit else {"units": str(column.unit)}
@@ -235,7 +235,7 @@ def _dims(shape: tuple[int, ...]) -> tuple[str, ...] | None:
 
 
 def _attributes(header: fits.Header) -> dict[str, Any]:
-    """Return a header's cards, but for those that describe the bytes in the file."""
+    """Return a header's cards, without those that describe the storage in the file."""
     cards = {}
     for card in header.cards:
         if card.keyword in {"", "COMMENT", "HISTORY", "END"}:

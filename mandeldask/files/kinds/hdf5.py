@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 PROBED = 1000
-"""Members that a group may have for each to be opened beforehand."""
+"""Largest number of members of a group that are opened in advance."""
 
 _INTERNAL = {
     "CLASS",
@@ -46,10 +46,10 @@ _INTERNAL = {
     "_NCProperties",
     "_nc3_strict",
 }
-"""Attributes by which HDF5 and NetCDF keep dimensions, and nothing that a user wrote."""
+"""Attributes that HDF5 and NetCDF use for dimensions, not written by users."""
 
 _SWMR_WRITING = 4
-"""Flag in a superblock: one process writes while others read."""
+"""Superblock flag: one process writes while others read (SWMR)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def opened(source: Source) -> Node:
 
 
 def _is_live(source: Source) -> bool:
-    """Return whether a writer appends to the file in HDF5's mode of one writer and many readers."""
+    """Return whether a writer appends to the file in HDF5's single-writer/multiple-reader (SWMR) mode."""
     head = bytes(pread(source.path, 0, min(12, source.stamp.size)))
     return head[:4] == b"\x89HDF" and len(head) == 12 and head[8] >= 3 and bool(head[11] & _SWMR_WRITING)  # noqa: PLR2004  the superblock's version
 
@@ -91,18 +91,18 @@ def _is_netcdf(source: Source, file: h5py.File) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inside(Mapping[str, "Node"]):
-    """The members of a group of a file, opened when they are asked for."""
+    """The members of a group in a file, opened on request."""
 
     source: Source
     """The file."""
     path: str
-    """Of the group."""
+    """Path of the group."""
     names: tuple[str, ...]
-    """Of the members, without those that cannot be shown."""
+    """Names of the members, without those that cannot be shown."""
     above: tuple[Any, ...]
-    """Addresses of the groups that hold it, and its own: a link to one of them would never end."""
+    """Addresses of the group and its parents: a link to one of them would be endless."""
     netcdf: bool
-    """Whether attributes follow NetCDF's habits."""
+    """Whether attributes follow NetCDF conventions."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -120,7 +120,7 @@ class Inside(Mapping[str, "Node"]):
             return self.opened(file, name)
 
     def opened(self, file: h5py.File, name: str) -> Node:
-        """Return one member; raise what hinders."""
+        """Return one member; raise the error that prevents this."""
         path = f"{self.path.rstrip('/')}/{name}"
         elsewhere, target = followed(file, path)
         if elsewhere is not None:
@@ -134,7 +134,7 @@ class Inside(Mapping[str, "Node"]):
         raise Unreadable(msg)
 
     def _of_other(self, name: str, path: str) -> Node:
-        """Return what an external link leads to, in a file that has a version of its own."""
+        """Return the target of an external link, in a file that has its own version."""
         found = resolved_path(self.source, self.source.path, name)
         if not os.path.isfile(found):  # noqa: PTH113
             msg = f"it is a link to the file {name}, which is not there"
@@ -206,7 +206,7 @@ def _array(source: Source, file: h5py.File, path: str, *, netcdf: bool) -> Array
 
 
 def _check_filters(dataset: h5py.Dataset) -> None:
-    """Refuse a dataset whose compression this machine's HDF5 does not know."""
+    """Raise Unreadable for a dataset with a compression that the local HDF5 library does not support."""
     plist = dataset.id.get_create_plist()
     for place in range(plist.get_nfilters()):
         number, _, _, name = plist.get_filter(place)
@@ -216,7 +216,7 @@ def _check_filters(dataset: h5py.Dataset) -> None:
 
 
 def _missing(dataset: h5py.Dataset, attrs: dict[str, Any], dtype: Any) -> tuple[Any, dict[str, Any]]:
-    """Return what marks missing values, and the other attributes."""
+    """Return the missing value, and the other attributes."""
     if "_FillValue" not in attrs or dtype.kind not in "biuf":
         return None, attrs
     value = np.asarray(dataset.attrs["_FillValue"]).reshape(-1)[:1].astype(dtype)[0]

@@ -1,4 +1,4 @@
-"""Open HDF5 files, so that writers, in this process or another, are never refused."""
+"""Open HDF5 files without preventing writers, in this process or others, from opening them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 _by_path = threading.RLock()
-"""Held while a file is open by its path: all handles of one share what HDF5 knows of it, even if that is old."""
+"""Lock that is held while a file is open by path: all handles share HDF5's cached state, even if it is outdated."""
 
 
 class Unlocked(io.FileIO):
-    """A file of Python's that is read whole parts at a time, or not at all."""
+    """A Python file whose reads return all requested bytes or fail."""
 
     def readinto(self, buffer: Any) -> int:
-        """Fill `buffer`; what lies behind the end of the file is an error."""
+        """Fill `buffer`; raise an error if the file ends before."""
         view, done = memoryview(buffer).cast("B"), 0
         while done < len(view):
             count = super().readinto(view[done:])
@@ -38,7 +38,7 @@ class Unlocked(io.FileIO):
 
 
 class Unshared(h5py.File):  # type: ignore[misc]
-    """An HDF5 file that is read through a file of Python's.
+    """An HDF5 file that is read through a Python file.
 
     HDF5 would refuse all others of this process to write a file that it was given the path of, and let later handles
     see what it knew of the file before.
@@ -64,14 +64,14 @@ def _open(source: Source) -> h5py.File:
 
 @cache
 def _add_compressions() -> None:
-    """Let HDF5 know the compressions of hdf5plugin, if it is there."""
+    """Register the compressions of hdf5plugin with HDF5, if it is installed."""
     if find_spec("hdf5plugin") is not None:
         import hdf5plugin  # noqa: F401, PLC0415  importing registers them
 
 
 @contextmanager
 def opened_file(source: Source) -> Iterator[h5py.File]:
-    """Lend an open file, without a lock of HDF5's.
+    """Yield an open file, without HDF5's file lock.
 
     Files that take elements from others, and those that a SWMR writer appends to, are opened by their path, once for
     each read; others are kept open.

@@ -1,4 +1,4 @@
-"""What an HDF5 file takes from other files, which it may name freely: refused outside the root.
+"""References of HDF5 files to other files, which can have any name: refused outside the root.
 
 External storage, external links and virtual sources read any file that the server may read.
 """
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 _HOPS = 32
-"""Links that may lead to each other in a row."""
+"""Largest number of links in a chain."""
 
 _DEEP = 8
-"""Files that may refer to each other in a row."""
+"""Largest number of files in a chain of references."""
 
 
 def followed(file: h5py.File, path: str) -> tuple[str | None, str]:
-    """Return where the links along a path lead: the name of another file (None: this one), and the path in it.
+    """Return the target of a path after its links: the name of another file (None: this file), and the path in it.
 
     HDF5 itself is never asked to follow a link to another file.
 
@@ -51,7 +51,7 @@ def followed(file: h5py.File, path: str) -> tuple[str | None, str]:
 
 
 def companions(source: Source, dataset: h5py.Dataset) -> list[str]:
-    """Return the other files that a dataset takes its elements from, links resolved.
+    """Return the other files from which a dataset reads its elements, with links resolved.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[st
 
 
 def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep: int) -> None:
-    """Look where the dataset `name` of another file takes its elements from."""
+    """Add the files from which the dataset `name` of another file reads its elements."""
     if not os.path.isfile(path):  # noqa: PTH113  fill values stand for what is not there
         return
     with h5py.File(path, "r", locking=False) as other:
@@ -96,7 +96,7 @@ def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep
 
 
 def resolved_path(source: Source, file: str, name: str) -> str:
-    """Return the path of `name` as `file` means it: HDF5 looks in the folder of `file` and in the working directory."""
+    """Return the path of `name` in `file`: HDF5 searches the folder of `file` and the working directory."""
     places = [os.path.join(os.path.dirname(file), name), os.path.join(os.getcwd(), name)]  # noqa: PTH109, PTH118, PTH120
     there = [place for place in places if os.path.exists(place)] or places[:1]  # noqa: PTH110
     inside = [source.inside(place) for place in there]

@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 TYPES = {1: "i1", 2: "S1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8", 7: "u1", 8: ">u2", 9: ">u4", 10: ">i8", 11: ">u8"}
-"""numpy's names of the types, by their numbers."""
+"""numpy's names of the types, by their NetCDF numbers."""
 
 _HEADER_LIMIT = 2**26
-"""Bytes of the longest header that is read."""
+"""Size in bytes of the longest header that is read."""
 
 _STREAMING = 2**32 - 1
-"""Number of records that says: as many as fit."""
+"""Special number of records: as many as the file has room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable, as the header describes it."""
+    """One variable, from the header."""
 
     name: str
     dims: tuple[int, ...]
     attrs: dict[str, Any]
     dtype: np.dtype[Any]
     size: int
-    """Bytes of all of it, or of one record."""
+    """Size in bytes of the variable, or of one record of it."""
     begin: int
-    """Byte of its first element."""
+    """Offset of its first element."""
 
 
 class Header:
-    """Reads the header from its first byte on."""
+    """Reads the header sequentially."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -119,7 +119,7 @@ def opened(source: Source) -> Group:
 
 
 def _header(source: Source) -> Header:
-    """Return the header, whose length only the header itself states."""
+    """Return the header; its length is only known after it was read."""
     length = min(2**16, source.stamp.size)
     while True:
         try:
@@ -135,7 +135,7 @@ def _is_record(header: Header, variable: Variable) -> bool:
 
 
 def _record_bytes(header: Header) -> int:
-    """Return the bytes of one record of all variables; a single one is not padded."""
+    """Return the size in bytes of one record of all variables; the record of a single variable is not padded."""
     sizes = [_record_size(header, each) for each in header.variables if _is_record(header, each)]
     return sizes[0] if len(sizes) == 1 else sum(size + -size % 4 for size in sizes)
 

@@ -1,4 +1,4 @@
-"""NIfTI and MGH by nibabel: axes x, y, z, t as nibabel has them, scaled as it scales them."""
+"""NIfTI and MGH with nibabel: axes x, y, z, t and scaling as in nibabel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Volume:
 
 
 def open_nifti(source: Source) -> Any:
-    """Return an image whose elements are read by offset when they are asked for, by a file opened for each read."""
+    """Return an image whose elements are read by offset on request; each read opens the file."""
     kinds = (nibabel.Nifti1Image, nibabel.Nifti2Image, nibabel.MGHImage)
     for kind in kinds:
         if _is(kind, source):
@@ -89,7 +89,7 @@ def opened(source: Source) -> Node:
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return chunks of whole planes of the first dimensions, which lie together in the file."""
+    """Return chunks of whole planes of the first dimensions, which are contiguous in the file."""
     room, chunks = max(1, CHUNK_BYTES // itemsize), []
     for size in shape:
         chunks.append(max(1, min(size, room)))

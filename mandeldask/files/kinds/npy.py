@@ -1,4 +1,4 @@
-"""NPY: the elements of one array behind a header of text."""
+"""NPY: the elements of one array after a text header."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 _LONGEST = 10_000
-"""Bytes of the longest header that is evaluated, as for numpy."""
+"""Size in bytes of the longest header that is evaluated, the same as in numpy."""
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
-"""Shape, whether in Fortran's order, type of the elements."""
+"""Shape, whether in Fortran order, and dtype."""
 
 
 def opened(source: Source) -> Any:
@@ -34,12 +34,12 @@ def opened(source: Source) -> Any:
 
 
 def header(file: IO[bytes]) -> Header:
-    """Return what the header at the start of `file` says; raise Unreadable for objects, which are never unpickled."""
+    """Return the header at the start of `file`; raise Unreadable for objects, which are never unpickled."""
     version = npy.read_magic(file)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version in readers:
         shape, fortran, dtype = readers[version](file)
-    else:  # 3.0 is 2.0 with names in UTF-8
+    else:  # 3.0 is 2.0 with UTF-8 names
         shape, fortran, dtype = _header_3_0(file)
     if dtype.hasobject:
         msg = "its elements are Python objects, and reading those would run code"

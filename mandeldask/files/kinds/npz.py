@@ -1,4 +1,4 @@
-"""NPZ: arrays in a zip archive. What is stored is read in place; what is deflated is unpacked whole, within a bound."""
+"""NPZ: arrays in a zip archive. Stored members are read in place; compressed ones are unpacked up to a size limit."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 _HEADER_BYTES = 2**16
-"""Bytes of a member that are unpacked for its header."""
+"""Number of bytes of a member that are unpacked to read its header."""
 
 _LOCAL_HEADER = 30
-"""Bytes of a member's own header in a zip file, before its name."""
+"""Size in bytes of a member's local header in a zip file, before its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """Reads a member that is deflated: all of it, and returns a window."""
+    """Reads windows of a compressed member: unpacks all of it and returns the window."""
 
     source: Source
     """The archive."""
     name: str
-    """Of the member."""
+    """Name of the member."""
     dtype: np.dtype[Any]
-    """Type of its elements, as they are kept."""
+    """Type of its elements in the file."""
     shape: tuple[int, ...]
     """Elements along each dimension."""
 
@@ -86,7 +86,7 @@ def _array(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> N
 
 
 def _data_offset(source: Source, info: zipfile.ZipInfo) -> int:
-    """Return where a member's bytes begin: its own header's lengths may differ from the directory's."""
+    """Return the offset of a member's data: lengths in the local header can differ from the directory."""
     own = pread(source.path, info.header_offset, _LOCAL_HEADER)
     return (
         info.header_offset + _LOCAL_HEADER + int.from_bytes(own[26:28], "little") + int.from_bytes(own[28:30], "little")

@@ -1,4 +1,4 @@
-"""NRRD by pynrrd: raw elements are read by offset, packed ones whole, within a bound."""
+"""NRRD with pynrrd: raw elements are read by offset, compressed ones completely, up to a size limit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 _LOCAL = {"type", "dimension", "sizes", "encoding", "endian", "line skip", "byte skip", "data file", "datafile"}
-"""Fields that describe the bytes in the file."""
+"""Fields that describe the storage in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Reads a file whose elements are packed: all of it, and returns a window."""
+    """Reads windows of a compressed file: unpacks all of it and returns the window."""
 
     source: Source
     """The file."""
@@ -47,7 +47,7 @@ class Packed:
 
 
 def opened(source: Source) -> Node:
-    """Return the Array of an NRRD file, its first dimension the fastest, as pynrrd has it."""
+    """Return the Array of an NRRD file; its first dimension varies fastest, as in pynrrd."""
     with open(source.path, "rb") as file:  # noqa: PTH123  paths are strings here
         header = nrrd.read_header(file)
         offset = file.tell()
@@ -85,6 +85,6 @@ def _dtype(header: Any) -> np.dtype[Any]:
 
 
 def _dims(header: Any, count: int) -> tuple[str, ...] | None:
-    """Return the labels of the dimensions if each has one of its own."""
+    """Return the labels of the dimensions, if all have different labels."""
     labels = tuple(header.get("labels") or ())
     return labels if len(set(labels)) == len(labels) == count and all(labels) else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_parquet(source: Source) -> Any:
-    """Return an open file, read and never mapped."""
+    """Return an open file that is read but not mapped."""
     return pq.ParquetFile(source.path, memory_map=False)
 
 
@@ -42,7 +42,7 @@ def opened(source: Source) -> Group:
 
 
 def _null_count(metadata: Any, number: int, place: int | None) -> int | None:
-    """Return how many nulls a row group has in a column; None where the file does not say."""
+    """Return the number of nulls of a column in a row group; None if the file does not state it."""
     if place is None:
         return None
     statistics = metadata.row_group(number).column(place).statistics

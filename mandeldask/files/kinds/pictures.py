@@ -1,4 +1,4 @@
-"""PNG, JPEG, WebP, BMP and GIF by pillow: decoded whole, within a bound, and shown in tiles."""
+"""PNG, JPEG, WebP, BMP and GIF with pillow: decoded completely, up to a size limit, and shown in tiles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MODES = {"1": ("?", 0), "L": ("u1", 0), "LA": ("u1", 2), "RGB": ("u1", 3), "RGB
 _WIDE_MODES = {"I": ("i4", 0), "I;16": ("u2", 0), "I;16B": ("u2", 0), "F": ("f4", 0)}
 
 _KEPT = {"dpi", "gamma", "comment", "description", "Title", "Author", "Description", "Software", "loop", "duration"}
-"""What of an image's metadata becomes attributes."""
+"""Metadata of an image that becomes attributes."""
 
 TILE = 512
 """Pixels along a chunk."""
@@ -37,7 +37,7 @@ TILE = 512
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Reads windows of an image: decodes all of a frame, and returns a part."""
+    """Reads windows of an image: decodes a whole frame and returns the window."""
 
     source: Source
     """The file."""
@@ -74,7 +74,7 @@ def opened(source: Source) -> Node:
         mode = _sixteen(source, image) or _mode(image)
         attrs = attributes((name, _number(value)) for name, value in image.info.items() if name in _KEPT)
         attrs |= {"format": image.format}
-        if mode == "CMYK":  # whose fourth channel is no opacity
+        if mode == "CMYK":  # the fourth channel is not opacity
             attrs["channels"] = [{"label": ink} for ink in ("cyan", "magenta", "yellow", "black")]
     dtype, samples = ("u2", _png_samples(source)) if mode == "16" else (_MODES | _WIDE_MODES)[mode]
     page = (height, width, *((samples,) if samples else ()))
@@ -92,7 +92,7 @@ def opened(source: Source) -> Node:
 
 
 def _mode(image: Image.Image) -> str:
-    """Return the mode in which an image is shown: colours for palettes and for other models of colour."""
+    """Return the mode in which an image is shown; palettes and other colour models are converted."""
     if image.mode in _MODES or image.mode in _WIDE_MODES:
         animated = getattr(image, "n_frames", 1) > 1
         return "RGBA" if animated and image.mode != "L" else image.mode

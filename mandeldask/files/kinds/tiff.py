@@ -1,4 +1,4 @@
-"""TIFF and what is built on it (OME-TIFF, COG, ImageJ, whole slides): tiles and strips, read one by one.
+"""TIFF and formats based on it (OME-TIFF, COG, ImageJ, whole slides): tiles and strips, read one by one.
 
 tifffile says where everything lies and decodes; the bytes are read by offset, so that threads share no position.
 """
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 _WITH_TABLES = {6, 7, 33007, 34892}
-"""Compressions whose segments need tables from their page: JPEG's."""
+"""Compressions whose segments need tables from their page (JPEG)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How the pages of a level are divided, in the five dimensions to which tifffile brings every page.
+    """The division of a level's pages, in tifffile's five dimensions of a page.
 
     They are: separate samples, depth, length, width, samples side by side.
     """
 
     shape: tuple[int, int, int, int, int]
-    """Elements of a page."""
+    """Shape of a page."""
     segment: tuple[int, int, int, int, int]
-    """Elements of a tile or strip."""
+    """Shape of a tile or strip."""
 
     @classmethod
     def of(cls, keyframe: tifffile.TiffPage) -> Page:
-        """Return how the pages like `keyframe` are divided."""
+        """Return the division of the pages like `keyframe`."""
         samples, depth, length, width, contiguous = map(int, keyframe.shaped)
         if keyframe.is_tiled:
             segment = (1, max(1, keyframe.tiledepth), keyframe.tilelength, keyframe.tilewidth, contiguous)
@@ -84,9 +84,9 @@ class Segments:
     leading: tuple[int, ...]
     """Dimensions of the array that count pages."""
     trailing: tuple[int, ...]
-    """Dimensions of the array that are a page's."""
+    """Dimensions of the array inside a page."""
     page: Page
-    """How pages are divided."""
+    """The division of the pages."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -105,7 +105,7 @@ class Segments:
         return elements
 
     def _in_page(self, inside: tuple[slice, ...]) -> tuple[slice, ...]:
-        """Return a window of a page in tifffile's five dimensions: those of one element come and go."""
+        """Return a window of a page in tifffile's five dimensions; dimensions of size one are added or removed."""
         long = [span for span, size in zip(inside, self.trailing, strict=True) if size > 1]
         short = slice(0, 1)
         return tuple(long.pop(0) if size > 1 else short for size in self.page.shape)
@@ -127,7 +127,7 @@ class Segments:
             target[...] = segment[own[1:]][np.newaxis]
 
     def _decoded(self, page: int, wanted: list[tuple[int, ...]]) -> Any:
-        """Yield the place of each segment, its elements, and what stands for them if the file has none."""
+        """Yield the position, elements (None if the file has none) and fill value of each segment."""
         with handles.lease(self.source, open_tiff, exclusive=True) as file:
             level = file.series[self.series].levels[self.level]
             keyframe, found = level.keyframe, level[page]
@@ -204,7 +204,7 @@ def _level(source: Source, file: tifffile.TiffFile, place: int, number: int) -> 
 
 
 def _check_ends(source: Source, level: tifffile.TiffPageSeries) -> None:
-    """Refuse a level whose first or last page lies behind the end of the file."""
+    """Raise EOFError for a level whose first or last page is beyond the end of the file."""
     for place in {0, len(level) - 1}:
         page = level[place]
         if page is None:
@@ -216,7 +216,7 @@ def _check_ends(source: Source, level: tifffile.TiffPageSeries) -> None:
 
 
 def _divided(shape: tuple[int, ...], page: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the dimensions of a series that count its pages, and those that are a page's."""
+    """Return the dimensions of a series that count its pages, and the dimensions inside a page."""
     long = [size for size in page if size > 1]
     for first in range(len(shape), -1, -1):
         if [size for size in shape[first:] if size > 1] == long:

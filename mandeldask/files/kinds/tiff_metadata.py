@@ -1,4 +1,4 @@
-"""What TIFF files say about their images: axes, sizes of pixels and their units, and the metadata of their makers."""
+"""Metadata of the images in TIFF files: axes, pixel sizes with units, and vendor metadata."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _UNITS = {
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
 _TEXT_LIMIT = 2**18
-"""Characters of the longest text that becomes an attribute."""
+"""Number of characters of the longest text that becomes an attribute."""
 
 
 def axes_of(series: tifffile.TiffPageSeries) -> tuple[str, ...] | None:
@@ -46,7 +46,7 @@ def axes_of(series: tifffile.TiffPageSeries) -> tuple[str, ...] | None:
 def image_attributes(
     file: tifffile.TiffFile, series: tifffile.TiffPageSeries | None = None, place: int = 0
 ) -> dict[str, Any]:
-    """Return the attributes of an image, or of a file of several."""
+    """Return the attributes of an image, or of a file with several images."""
     found: dict[str, Any] = {}
     if file.is_ome and file.ome_metadata and len(file.ome_metadata) <= _TEXT_LIMIT:
         found["ome_xml"] = file.ome_metadata
@@ -72,20 +72,20 @@ def image_attributes(
 
 
 def _ome_channels(xml: str, index: int) -> list[dict[str, str]]:
-    """Return what OME-XML says of the channels of one image: names, and colours of six hexadecimal digits."""
+    """Return the channel names and colours (six hexadecimal digits) in the OME-XML of one image."""
     pixels = _ome_pixels(xml, index)
     found = []
     for channel in [] if pixels is None else [each for each in pixels if each.tag.endswith("}Channel")]:
         name, color = channel.get("Name"), channel.get("Color", "")
         said = {"label": name} if name else {}
-        if color.lstrip("-").isdecimal():  # RGBA as a signed number of 32 bits
+        if color.lstrip("-").isdecimal():  # RGBA as a signed 32-bit number
             said["color"] = f"{int(color) % 2**32 >> 8:06X}"
         found.append(said)
     return found
 
 
 def _plain(value: Any) -> Any:
-    """Return the text of one of GeoTIFF's named numbers."""
+    """Return the name of a GeoTIFF enumeration value; other values are unchanged."""
     return value.name if hasattr(value, "name") else value
 
 
@@ -108,7 +108,7 @@ def pixel_sizes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, place:
 
 
 def _ome_sizes(xml: str, index: int) -> dict[str, tuple[float, str]]:
-    """Return what OME-XML says of the sizes of the pixels of one image."""
+    """Return the pixel sizes in the OME-XML of one image."""
     pixels = _ome_pixels(xml, index)
     if pixels is None:
         return {}
@@ -148,7 +148,7 @@ def _resolution(page: tifffile.TiffPage | None) -> dict[str, tuple[float, str]]:
 def multiscale_attributes(
     file: tifffile.TiffFile, series: tifffile.TiffPageSeries, place: int, shapes: list[tuple[int, ...]]
 ) -> dict[str, Any]:
-    """Return the attributes by which OME-Zarr's readers know the levels of an image."""
+    """Return the OME-Zarr multiscale attributes of the levels of an image."""
     names = axes_of(series)
     if names is None:
         return {}

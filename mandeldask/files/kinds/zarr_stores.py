@@ -1,4 +1,4 @@
-"""Zarr stores in folders and zip files, read by zarr-python as they are; nothing outside the root is read."""
+"""Zarr stores in folders and zip files, read with zarr-python; nothing outside the root is read."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 STAMPED = 1000
-"""Files of an array that are each looked at for changes; of larger arrays only their folders are."""
+"""Largest number of files of an array that are each checked for changes; for larger arrays, only their folders are."""
 
 _FOLDERS = 4096
-"""Folders of an array beyond which it is read again every time."""
+"""Number of folders of an array above which changes are not tracked and it is read every time."""
 
 
 class Confined(LocalStore):
-    """A folder whose links are not followed out of a root."""
+    """A folder store that does not follow links out of a root."""
 
     def __init__(self, folder: str, outer: str) -> None:
         super().__init__(folder, read_only=True)
@@ -45,7 +45,7 @@ class Confined(LocalStore):
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Return the bytes of `key`; those of a link out of the root are refused."""
+        """Return the bytes of `key`; refuse a link that leads out of the root."""
         path = os.path.realpath(os.path.join(self.root, key))  # noqa: ASYNC240, PTH118  microseconds
         if not within(path, self.outer):
             msg = f"{key} is a link to a place outside the folder that is served"
@@ -81,7 +81,7 @@ class Below(Mapping[str, "Node"]):
     """The members of a group in a folder."""
 
     path: str
-    """Of the group."""
+    """Path of the group."""
     root: str
     """Folder outside which nothing is read, links resolved."""
 
@@ -101,13 +101,13 @@ class Below(Mapping[str, "Node"]):
 
 @dataclass(frozen=True, slots=True)
 class StoreVersion:
-    """Says what a Zarr array in a folder is now: by every file of it, or by the folders of one of many files."""
+    """Returns the version of a Zarr array in a folder: from all its files or, if there are many, from its folders."""
 
     path: str
-    """Of the array."""
+    """Path of the array."""
 
     def __call__(self) -> str | None:
-        """Return the version; None where only reading all of it would show a change."""
+        """Return the version; None if only reading the whole array would show a change."""
         found: list[Any] = []
         pending, files = [self.path], 0
         while pending:
@@ -131,7 +131,7 @@ class StoreVersion:
 
 @lru_cache(maxsize=2**14)
 def _within(folder: str, stamp: Stamp) -> tuple[tuple[str, ...], int]:  # noqa: ARG001  the stamp is the key
-    """Return the folders in a folder, and how many other things are in it."""
+    """Return the subfolders of a folder, and the number of other entries."""
     with os.scandir(folder) as entries:
         every = list(entries)
     below = tuple(entry.path for entry in every if entry.is_dir())
@@ -191,7 +191,7 @@ def _array(found: Any, read: Chunks, fingerprint: str) -> Array:
 
 
 def opened_zip(source: Source) -> Node:
-    """Return the Group or Array of a Zarr store in a zip file; one folder around the store is looked through."""
+    """Return the Group or Array of a Zarr store in a zip file; one enclosing folder is skipped."""
     with zipfile.ZipFile(source.path) as archive:
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}

@@ -1,1 +1,1 @@
-"""The pages that show what is served: a tree to browse, and any array of it. Plain HTML first; scripts draw into it."""
+"""Pages for browsing the served trees and viewing their arrays: plain HTML, to which scripts add drawings."""

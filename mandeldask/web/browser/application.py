@@ -1,4 +1,4 @@
-"""The ASGI application of ``/browse``: a page for every group and array that is served, by Zarr's own documents."""
+"""The ASGI application of ``/browse``: a page for every served group and array, from its Zarr documents."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 FILES = Folder("browser/files", shared="viewer/vendor")
 
 SCRIPT = "page.js"
-"""The module that draws into every page."""
+"""The script module of every page."""
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'"
 )
-"""Nothing is fetched from anywhere else; zstd, blosc and lz4 are WebAssembly within their modules."""
+"""The pages load nothing from other hosts; the zstd, blosc and lz4 modules contain WebAssembly."""
 
 SECURITY = (("content-security-policy", POLICY),)
 
 ROWS = 100
-"""Members on a page; each is opened to say what it is."""
+"""Largest number of members on a page; each is opened to describe it."""
 
 THUMBNAIL_BYTES = 2**24
-"""Most that is read for an image that is drawn small in a list, if the server makes no coarser levels of it."""
+"""Largest number of bytes read for a thumbnail of an image for which the server makes no coarser levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Browser:
         return _array(place, item, await _coordinates(place, item), image)
 
     async def _group(self, place: Place, item: Item, names: Sequence[str], query: dict[str, str]) -> bytes:
-        """Return the page of a group, or of the server itself."""
+        """Return the page of a group, or of the server's root."""
         wanted = query.get("q", "").strip()
         found = await search(place.found, names, wanted) if wanted else None
         chosen = names if found is None else found.paths
@@ -127,7 +127,7 @@ class Browser:
 
     @staticmethod
     def _levels(place: Place, item: Item) -> str:
-        """Return where a script draws a group that is an image itself: its levels are its own."""
+        """Return the HTML element in which a script draws a group that is itself a multiscale image."""
         paths = list(dimensions(item.attrs))
         if not paths:
             return ""
@@ -136,12 +136,12 @@ class Browser:
         return f'<section id="view" class="view" {html.data(values)}></section>'
 
     async def _thumbnail(self, place: Place, item: Item) -> dict[str, str]:
-        """Return where the picture of a member is, for a script that draws it small; nothing if it is not drawn."""
+        """Return the location of a member's thumbnail for the script that draws it; empty if it is not drawn."""
         names = (*place.names, *item.name.split("/"))
         url = f"{place.root}zarr/v3/"
         if item.kind != "image":
             return {}
-        if item.is_group:  # an image that has levels of its own
+        if item.is_group:  # an image with its own levels
             return {"levels": f"{url}{html.as_url(names)}"}
         if item.is_large and (image := await self._image(place.found, below(place.found.key, item.name), names)):
             return {"levels": f"{url}{image}"}
@@ -149,13 +149,13 @@ class Browser:
         return {"zarr": f"{url}{html.as_url(names)}"} if 0 < (read or 0) <= THUMBNAIL_BYTES else {}
 
     async def _image(self, found: Found, path: str, names: Sequence[str]) -> str:
-        """Return where the server makes levels of the array at `path`, below ``zarr/v3/``; "" if it makes none."""
+        """Return the path, below ``zarr/v3/``, of the levels that the server makes of an array; "" if it makes none."""
         made = self.catalog.has_images and not await is_in_levels(found, path)
         return f"{IMAGES}/{html.as_url(names)}" if made else ""
 
     @staticmethod
     def _rows(place: Place, items: Sequence[Item]) -> str:
-        """Return where a script puts the rows of a table, where the columns are as long as each other."""
+        """Return the HTML element for the rows of a table, if all columns have one length."""
         columns = [each for each in items if not each.is_group and len(each.shape) == 1]
         lengths = {each.shape for each in columns}
         if len(columns) < 2 or len(lengths) != 1 or len(columns) < len(items):  # noqa: PLR2004  a table has columns
@@ -170,25 +170,25 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page's node is."""
+    """The location of a page's node."""
 
     found: Found
-    """Its tree, and its key there."""
+    """The node's tree and its key there."""
     names: tuple[str, ...]
-    """Name of the tree, and names down to the node."""
+    """Name of the tree, followed by the names of the path to the node."""
     root: str
     """Relative URL of the server's root."""
     base: str
-    """URL of the server's root as the client sees it."""
+    """URL of the server's root from the client's point of view."""
 
     @property
     def title(self) -> str:
-        """What the page is called."""
+        """Title of the page."""
         return self.names[-1] if self.names else "What is served here"
 
     @property
     def zarr(self) -> str:
-        """Its path below ``zarr/v3/``."""
+        """Path of the node below ``zarr/v3/``."""
         return html.as_url(self.names)
 
 
@@ -219,7 +219,7 @@ def _array(place: Place, item: Item, coordinates: Sequence[str], image: str) -> 
 
 
 async def _coordinates(place: Place, item: Item) -> list[str]:
-    """Return the names of the dimensions along which a sibling array has coordinates."""
+    """Return the names of the dimensions for which the array's group has a coordinate array."""
     above = place.found.key.rpartition("/")[0]
     found = []
     for size, dim in item.sides if item.draws and "/" in place.zarr else ():
@@ -230,24 +230,24 @@ async def _coordinates(place: Place, item: Item) -> list[str]:
 
 
 def _folder() -> str:
-    """Return where the files are, from the server's root: a URL that is never used for others."""
+    """Return the path of the static files below the server's root; other content never has the same URL."""
     return f"browse-files/{FILES.fingerprint()}/"
 
 
 def _check_key(grant: Grant) -> None:
-    """Refuse the page of all trees to those without a key: it would be empty."""
+    """Refuse the page of all trees to clients without a key, for whom it would be empty."""
     if grant.trees == frozenset():
         raise Refusal(401, "an API key is needed: open this page at /key/YOUR-KEY/")
 
 
 def _base(request: Request, scope: Scope) -> str:
-    """Return the URL of the server's root as far as it is known here: a script puts in a prefix or a key."""
+    """Return the URL of the server's root as far as the server knows it; a script adds a prefix or a key."""
     host = request.headers.get("host", "localhost")
     return f"{scope.get('scheme', 'http')}://{host}/"
 
 
 def _search(wanted: str, count: int, found: Matches | None) -> str:
-    """Return the form that searches a group and all below it, with what was found."""
+    """Return the form that searches a group and all groups below it, with the results."""
     said = f"{count:,} member{'s' * (count != 1)}"
     if found is not None:
         said = f"{len(found.paths):,} found, here and below"
@@ -268,7 +268,7 @@ def _pages(number: int, pages: int, wanted: str) -> str:
 
 
 def _refused(request: Request, refusal: Refusal) -> Reply:
-    """Return an error as a page for people; its status stays."""
+    """Return an HTML page for an error, with the same status."""
     reply = refusal.reply
     root = "../" * (request.path.count("/") - 1) or "./"
     body = f"{html.breadcrumbs(root, ())}<main><h1>{reply.status}</h1><p>{escape(_detail(reply))}</p></main>"

@@ -1,4 +1,4 @@
-"""HTML of the pages, as text. Everything that came from a tree is escaped."""
+"""HTML of the pages, as text. Everything from a tree is escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HTML = "text/html; charset=utf-8"
 
 LONGEST = 2000
-"""Characters of an attribute that are shown at once."""
+"""Number of characters of an attribute that are shown initially."""
 
 
 def link(href: str, text: str, **attributes: str) -> str:
@@ -37,7 +37,7 @@ def as_url(names: Iterable[str]) -> str:
 
 
 def page(title: str, root: str, folder: str, body: str, script: str = "") -> bytes:
-    """Return a whole page.
+    """Return a complete page.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def page(title: str, root: str, folder: str, body: str, script: str = "") -> byt
 
 
 def breadcrumbs(root: str, names: Sequence[str], start: str = "browse") -> str:
-    """Return links to the groups above a node, and its name."""
+    """Return links to the parent groups of a node, followed by its name."""
     parts = [link(f"{root}{start}/", "All trees" if names else "mandeldask")]
     for depth, name in enumerate(names):
         here = depth == len(names) - 1
@@ -103,7 +103,7 @@ def table_of(items: Sequence[Item], prefix: str, thumbnails: Mapping[str, Mappin
 
 
 def data(values: Mapping[str, str]) -> str:
-    """Return values as attributes by which a script finds them."""
+    """Return values as data attributes for a script."""
     return " ".join(f'data-{name}="{escape(value)}"' for name, value in values.items())
 
 
@@ -119,14 +119,14 @@ def _row(item: Item, prefix: str, thumbnail: Mapping[str, str]) -> str:
 
 
 def _picture(item: Item, thumbnail: Mapping[str, str]) -> str:
-    """Return where a script draws a thumbnail of a member, otherwise a sign for its kind."""
+    """Return the element in which a script draws a thumbnail of a member; otherwise a symbol of its kind."""
     if not thumbnail:
         return f'<span class="glyph {item.kind}" aria-hidden="true"></span>'
     return f'<canvas class="thumb" width="96" height="64" aria-hidden="true" {data(thumbnail)}></canvas>'
 
 
 def attributes_of(attrs: Mapping[str, Any]) -> str:
-    """Return attributes as a list of definitions; long ones can be opened."""
+    """Return attributes as a definition list; long values are collapsed."""
     if not attrs:
         return ""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{_value(value)}</dd>" for name, value in attrs.items())
@@ -144,7 +144,7 @@ def _value(value: Any) -> str:
 
 
 def addresses(base: str, root: str, path: str, image: str, item: Item) -> str:
-    """Return the URLs of a node and what to type to open it.
+    """Return the URLs of a node, and code that opens it.
 
     Parameters
     ----------

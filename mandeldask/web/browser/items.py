@@ -1,4 +1,4 @@
-"""Groups and arrays as a page shows them, read from their Zarr v3 documents."""
+"""Groups and arrays for the pages, read from their Zarr v3 documents."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a page says of one node."""
+    """The description of one node on a page."""
 
     name: str
-    """Its name in the group that holds it."""
+    """Name of the node in its group."""
     is_group: bool
     attrs: Mapping[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    """Name of its elements' type."""
+    """Name of the data type."""
     dims: tuple[str, ...] = ()
-    """Names of its dimensions."""
+    """Names of the dimensions."""
     chunks: tuple[int, ...] = ()
     """Elements of a chunk along each dimension."""
 
@@ -59,7 +59,7 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """What it is, in a word."""
+        """Kind of the node, as one word."""
         if self.is_group:
             return "image" if dimensions(self.attrs) else "group"
         if not self.shape:
@@ -68,40 +68,40 @@ class Item:
 
     @property
     def sides(self) -> list[tuple[int, str]]:
-        """Size and name of each dimension; "" for names that only number them."""
+        """Size and name of each dimension; "" for names that are only numbers of dimensions."""
         numbered = all(dim.endswith(f"_{axis}") for axis, dim in enumerate(self.dims))
         return [(size, "" if numbered else dim) for size, dim in zip(self.shape, self.dims, strict=True)]
 
     @property
     def type_name(self) -> str:
-        """Name of the type of its elements as people know it."""
+        """Readable name of the data type."""
         return "text" if self.dtype in _TEXT else self.dtype
 
     @property
     def draws(self) -> bool:
-        """Whether it is an array of numbers, or of structs of numbers, that the page draws as an image."""
+        """Whether it is an array of numbers, or of structs of numbers, that the page can draw as an image."""
         return (self.is_number or self.dtype in _STRUCTS) and is_image(self.shape, self.dims)
 
     @property
     def is_number(self) -> bool:
-        """Whether its elements are numbers, or truth values."""
+        """Whether its elements are numbers or booleans."""
         return self.dtype in _BYTES or self.dtype.rstrip("0123456789") in {"int", "uint"}
 
     @property
     def is_large(self) -> bool:
-        """Whether it is an image that is shown by coarser levels."""
+        """Whether it is an image that needs coarser levels to be shown."""
         return self.draws and is_large_image(self.shape, self.dims)
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes of all elements; None where elements have no fixed size."""
+        """Size of all elements in bytes; None if elements have no fixed size."""
         bits = self.dtype.lstrip("abcdefghijklmnopqrstuvwxyz_")
         each = _BYTES.get(self.dtype) or (int(bits) // 8 if self.is_number and bits else None)
         return None if each is None or self.is_group else each * prod(self.shape)
 
     @property
     def plane_nbytes(self) -> int | None:
-        """Bytes of the chunks that hold the last two dimensions at one place of the others."""
+        """Size in bytes of the chunks of one plane (the last two dimensions)."""
         if self.nbytes is None:
             return None
         counts = (ceil(size / chunk) for size, chunk in zip(self.shape[:-2], self.chunks[:-2], strict=True))
@@ -109,12 +109,12 @@ class Item:
 
     @property
     def size(self) -> str:
-        """The same as people write it."""
+        """Size of all elements as readable text."""
         return "" if self.nbytes is None else as_size(self.nbytes)
 
 
 def as_size(count: int) -> str:
-    """Return a number of bytes as people write it.
+    """Return a number of bytes as readable text.
 
     Examples
     --------
@@ -145,7 +145,7 @@ async def members_of(found: Found, path: str, names: Sequence[str]) -> list[Item
 
 
 async def is_in_levels(found: Found, path: str) -> bool:
-    """Return whether the node at `path` is, or is in, an image that has its own levels: no others are made of it."""
+    """Return whether the node at `path` is, or is in, an image with its own levels; no others are made of it."""
     names = path.split("/") if path else []
     items = [await item_at(found, "/".join(names[:depth]), "") for depth in range(len(names) + 1)]
     return any(item is not None and has_levels(item.attrs) for item in items)

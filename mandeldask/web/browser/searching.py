@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from mandeldask.web.catalog import Found
 
 MOST_OPENED = 2000
-"""Arrays and groups that a search looks into: each file among them is opened for it."""
+"""Largest number of arrays and groups that a search opens."""
 
 MOST_FOUND = 1000
-"""Names after which a search stops."""
+"""Number of results after which a search stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What a search found."""
+    """The result of a search."""
 
     paths: Sequence[str]
-    """Paths of what was found, from the group where the search began; the nearest first."""
+    """Paths of the results, relative to the group where the search began; the nearest first."""
     opened: int
-    """Arrays and groups that were looked into."""
+    """Number of arrays and groups that were searched."""
     whole: bool
-    """Whether nothing was left out."""
+    """Whether the search was complete."""
 
 
 async def search(found: Found, names: Iterable[str], wanted: str) -> Matches:
-    """Return the nodes below a group whose name holds `wanted`, in any case of letters.
+    """Return the nodes below a group whose name contains `wanted`, ignoring case.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ async def search(found: Found, names: Iterable[str], wanted: str) -> Matches:
 
 
 async def _below(found: Found, path: str) -> Sequence[str]:
-    """Return the names in the member at `path`: none if it is an array, or cannot be opened."""
+    """Return the names in the member at `path`; empty if it is an array or cannot be opened."""
     key = below(found.key, path)
     item = await item_at(found, key, path)
     return await names_in(found, key) if item is not None and item.is_group else ()
