@@ -8,6 +8,7 @@ meanwhile.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import subprocess
 import sys
@@ -24,8 +25,11 @@ from mandeldask.progress import is_heard
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-HELPER = "mandeldask.fractal.compiling"
-"""The module that the second process runs."""
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "from mandeldask.fractal.compiling import main; main(*sys.argv[1:])"
+)
+"""What the second process runs: with the import path of the first, so that the same files are imported."""
 
 ALONE = "MANDELDASK_COMPILE_ALONE"
 """In the environment: no second process is started."""
@@ -112,17 +116,20 @@ def _may_start() -> bool:
     return cpus > 1 and turns.CAN_LOCK and Path(sys.executable or "").name.startswith("python")
 
 
+def command(folder: Path, *, with_fields: bool) -> list[str]:
+    """Return the command of the second process; it imports nothing from the folder in which it happens to start."""
+    path = json.dumps([str(entry) for entry in sys.path])
+    return [sys.executable, "-P", "-c", _PROGRAM, path, str(folder), "fields" if with_fields else "counts"]
+
+
 def _start(folder: Path, *, with_fields: bool) -> None:
     """Start the second process, which ends when its standard input does: with this process, however that ends."""
-    root = str(Path(__file__).parents[3])
-    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", HELPER, str(folder), "fields" if with_fields else "counts"]
     process = subprocess.Popen(  # noqa: S603
-        command,
+        command(folder, with_fields=with_fields),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path, ALONE: "1"},
+        env={**os.environ, ALONE: "1"},
         start_new_session=True,
     )
     atexit.register(_stop, process, os.getpid())

@@ -49,8 +49,16 @@ def test_what_is_shared_out_is_what_the_first_picture_needs(found, fields):
 
 
 def second_process(folder, cache):
-    command = [sys.executable, "-m", first_run.HELPER, str(folder), "counts"]
+    command = first_run.command(folder, with_fields=False)
     return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "NUMBA_CACHE_DIR": str(cache)})
+
+
+def test_the_second_process_imports_what_the_first_does_and_nothing_of_the_folder_it_starts_in(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit('of this folder')")
+    monkeypatch.chdir(tmp_path)
+    with second_process(tmp_path, tmp_path / "empty") as helper:
+        helper.stdin.close()
+        assert helper.wait(15) == 0
 
 
 def test_the_second_process_ends_with_the_first(tmp_path):
