@@ -168,7 +168,8 @@ def test_places_in_other_words(page, server):
         page.evaluate(
             """async (text) => {
               const data = new DataTransfer();
-              data.setData("text", text);
+              if (text.includes("\\n")) data.items.add(new File([text], "place.kfr"));
+              else data.setData("text", text);
               document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
             }""",
             text,
