@@ -1,6 +1,23 @@
-"""The order of the test files."""
+"""Kernels that are compiled before the tests begin, and the order of the test files."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+
+COMPILING = """
+from mandeldask.fractal.compiling import DEPTH, FIRST_VIEW, compute
+from mandeldask.fractal.escape.first_run import compile_first
+
+compile_first(with_fields=True)
+compute(DEPTH + FIRST_VIEW)  # the second process, which a missing kernel starts, begins with the first view
+"""
+
+
+def pytest_configure(config):
+    """Compile the kernels before several processes need all of them at once; that takes seconds if they are kept."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, "-c", COMPILING], check=True)
 
 
 def pytest_collection_modifyitems(items):
