@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
@@ -132,6 +133,7 @@ def _start(folder: Path, *, with_fields: bool) -> None:
         env={**os.environ, ALONE: "1"},
         start_new_session=True,
     )
+    threading.Thread(target=process.wait, name="mandeldask-second-process", daemon=True).start()  # leaves no zombie
     atexit.register(_stop, process, os.getpid())
 
 
