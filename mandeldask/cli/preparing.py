@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,7 +35,7 @@ def prepared(pyramid: Pyramid) -> Iterator[None]:
     (`mandeldask.fractal.escape.first_run`) compiles the kernels of deep views too.
     """
     cancellation, ended = Cancellation(), threading.Event()
-    with _Shown() as shown:
+    with closing(_Shown()) as shown:
 
         def prepare() -> None:
             try:
@@ -70,12 +70,6 @@ class _Shown:
         self._lock = threading.Lock()
         self._closed = False
         self.compiled = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def update(self, work: Work, done: int) -> None:
         """Show the kernel that is being compiled; `mandeldask.progress` calls this."""

@@ -44,6 +44,7 @@ from mandeldask.cli.paths import (
 from mandeldask.cli.preparing import prepared
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.viewers import VIZARR, vizarr_link
+from mandeldask.zarrview.cache_file import FOLDER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -140,7 +141,7 @@ def serve(
     ] = None,
     cache_dir_bytes: Annotated[
         int, typer.Option(min=0, help="Bytes on the disk that the folder takes at most.", rich_help_panel=SERVER)
-    ] = 10 * 2**30,
+    ] = FOLDER_BYTES,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(

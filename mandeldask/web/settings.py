@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.web.encodings import formats_of
 from mandeldask.web.keys import ApiKey
+from mandeldask.zarrview.cache_file import FOLDER_BYTES
 from mandeldask.zarrview.imaged import PYRAMIDS
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Settings:
     """Size of the cache of encoded chunks in memory, in bytes."""
     cache_dir: Path | None = None
     """Folder of the persistent cache of chunks (one file), which all worker processes share."""
-    cache_dir_bytes: int = 10 * 2**30
+    cache_dir_bytes: int = FOLDER_BYTES
     """Greatest size of the persistent cache, in bytes; the least recently used chunks are dropped."""
     threads: int = 0
     """Threads that compute chunks or wait for a cluster; 0 for one per CPU (at least 2), or 64 with a cluster."""

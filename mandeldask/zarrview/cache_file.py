@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FOLDER_BYTES = 10 * 2**30
+"""Bytes that a folder takes on the disk at most, by default."""
+
 NAME = "tiles.sqlite"
 """Name of the file."""
 

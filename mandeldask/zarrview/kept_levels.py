@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numcodecs import Blosc
 
-from mandeldask.zarrview.cache_file import CacheFile
+from mandeldask.zarrview.cache_file import FOLDER_BYTES, CacheFile
 from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.persistent_cache import PersistentCache
 
@@ -28,9 +28,6 @@ State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
 """Mark of such a cache, with the number of its format."""
-
-FOLDER_BYTES = 10 * 2**30
-"""Bytes that a folder takes on the disk, by default the same as for a server."""
 
 
 def kept_in(file: CacheFile) -> PersistentCache:
