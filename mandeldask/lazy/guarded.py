@@ -54,6 +54,10 @@ class GuardedArray(da.Array):
         tiled = getattr(self, "tiled", None)
         return super().vindex if tiled is None else tiled().vindex
 
+    def copy(self) -> GuardedArray:
+        """Return the same array, which is immutable; dask's own method would return one that is not guarded."""
+        return self
+
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return the function that joins the blocks. dask calls this before it computes anything.
 

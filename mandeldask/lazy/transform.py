@@ -52,5 +52,26 @@ class PixelTransform(CoordinateTransform):
 def coordinates(axis: Axis, pixels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return the positions of `pixels`, each rounded once to float64."""
     below = math.lcm(axis.start.denominator, axis.step.denominator)
-    start, step = int(axis.start * below), int(axis.step * below)  # then int / int rounds correctly
+    start, step = int(axis.start * below), int(axis.step * below)
+    furthest = max(abs(int(pixels.min())), abs(int(pixels.max()))) if pixels.size else 0
+    greatest = abs(start) + abs(step) * furthest
+    if _rounds_once(greatest, below):
+        above = pixels.astype(np.int64)
+        above *= step
+        above += start
+        places = above.astype(np.float64)
+        places /= float(below)
+        return places
+    # int / int rounds correctly
     return np.array([(start + pixel * step) / below for pixel in pixels.ravel().tolist()]).reshape(pixels.shape)
+
+
+def _rounds_once(greatest: int, below: int) -> bool:
+    """Return whether float64 divides integers up to `greatest` by `below` with one rounding.
+
+    Either both are floats, or the division by a power of two is exact after the integer was rounded.
+    """
+    if greatest >= 2**63 or below > 2**1000:
+        return False
+    power_of_two = below & (below - 1) == 0
+    return power_of_two or (greatest <= 2**53 and int(float(below)) == below)
