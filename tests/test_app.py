@@ -137,8 +137,8 @@ def test_fields_that_are_no_names_are_refused(make, fields):
         make(fields=fields)
 
 
-def test_a_mapping_that_holds_itself_is_refused():
+def test_a_mapping_that_contains_itself_is_refused():
     tree = {}
     tree["below"] = {"again": tree}
-    with pytest.raises(ValueError, match="holds itself"):
+    with pytest.raises(ValueError, match="contains itself"):
         md.to_store(tree)

@@ -80,7 +80,7 @@ def _integer(dtype: Any, nulls: bool) -> Shown:  # noqa: FBT001
     def convert(column: Any) -> NDArray[Any]:
         stand_in = pa.scalar(int(missing), column.type)
         if pc.any(pc.equal(column, stand_in)).as_py():
-            msg = f"the value {missing} occurs, and it would have to stand for null"
+            msg = f"the value {missing} occurs, but it must represent null in this column"
             raise ValueError(msg)
         return _numpy(pc.fill_null(column, stand_in))
 
@@ -181,7 +181,7 @@ def _numpy(column: Any) -> NDArray[Any]:
 
 def _without_nulls(column: Any) -> NDArray[Any]:
     if column.null_count:
-        msg = "it has nulls, and its file says that it has none"
+        msg = "the column contains nulls, but its file says that it has none"
         raise ValueError(msg)
     return _numpy(column)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 2**16
-"""Largest number of elements of an attribute that is shown."""
+"""Attributes with more elements than this are not shown."""
 
 
 class NoValueError(TypeError):
@@ -23,7 +23,7 @@ def as_json(value: Any) -> Any:
     Raises
     ------
     NoValueError
-        If it has no counterpart there.
+        If JSON cannot represent it.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def as_json(value: Any) -> Any:
         return as_json(value.tolist())
     if isinstance(value, (list, tuple)) and len(value) <= MOST:
         return [as_json(each) for each in value]
-    msg = f"{type(value).__name__} is no value of JSON"
+    msg = f"JSON cannot represent a {type(value).__name__}"
     raise NoValueError(msg)
 
 

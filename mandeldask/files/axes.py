@@ -1,4 +1,4 @@
-"""Names of dimensions for several images in one file."""
+"""Dimension names for several images in one file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def without_clashes(members: Mapping[str, Node]) -> dict[str, Node]:
     """Return the members of a group; dimensions with one name but several sizes get the names of their arrays.
 
-    xarray opens no group in which a dimension has two sizes, here or below.
+    xarray cannot open a group if a dimension has two sizes in it or in its subgroups.
 
     Examples
     --------

@@ -33,8 +33,8 @@ def blocked(array: Array, block: tuple[int, ...], growing: Collection[int] = ())
     block : tuple of int
         Elements of a block along each dimension.
     growing : collection of int
-        Dimensions that may become longer. Chunks do not depend on how long they are now: clients that have the old
-        metadata find the old elements in the chunks of then.
+        Dimensions that may become longer. The chunk shape does not depend on their current length, so that clients with
+        the old metadata still find the old elements in the same chunks.
     """
     if not array.shape:
         return array

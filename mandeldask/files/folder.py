@@ -86,10 +86,10 @@ class Folder(Mapping[str, "Node"]):
         return name in self.names() and name not in self.bad
 
     def __getitem__(self, name: str) -> Node:
-        entry = self.names().get(name)  # looked up, so that no name leads elsewhere
+        entry = self.names().get(name)  # looked up in the listing, so that no name can leave the folder
         if entry is None or (name in self.bad and os.path.islink(os.path.join(self.path, name))):  # noqa: PTH114, PTH118
             raise KeyError(name)
-        if name in self.bad:  # never absent: to a client that knew it before, an absent chunk is fill values
+        if name in self.bad:  # clients that know it would read absent chunks as fill values
             msg = f"{name} cannot be read: {self.bad[name]}"
             raise Changed(msg)
         try:
@@ -126,7 +126,7 @@ class Folder(Mapping[str, "Node"]):
             raise Unreadable(msg)
         above = (*self.above, os.path.realpath(self.path))
         if real in above:
-            msg = "it is a link to a folder that holds it"
+            msg = "it is a link to one of its own parent folders"
             raise Unreadable(msg)
         return above
 

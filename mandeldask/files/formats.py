@@ -1,6 +1,6 @@
-"""Formats: which file is of which, and who opens it.
+"""File formats: detect the format of a file and open it.
 
-A file's suffix says where to look first, and its first bytes decide. Others add formats with the entry point
+The suffix of a file suggests a format, and its first bytes decide. Other packages add formats with the entry point
 `mandeldask.files`.
 """
 
@@ -152,7 +152,7 @@ def formats() -> tuple[Format, ...]:
         if isinstance(loaded, Format):
             added.append(loaded)
         else:
-            log.error("the entry point %s of %s is no Format", entry.name, GROUP)
+            log.error("the entry point %s of %s is not a Format", entry.name, GROUP)
     return (*added, *BUILT_IN)
 
 
@@ -186,7 +186,7 @@ def format_of(source: Source, name: str) -> Format:
         if each.magic is not None and each.magic(head):
             return each
     if by_name:
-        msg = f"its name says {by_name[0].name}, and its content does not"
+        msg = f"its name is that of a {by_name[0].name} file, but its content is not"
         raise Unreadable(msg)
-    msg = f"no format is known for it; known are {', '.join(each.name for each in formats())}"
+    msg = f"its format is unknown; the known formats are {', '.join(each.name for each in formats())}"
     raise Unreadable(msg)

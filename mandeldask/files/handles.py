@@ -1,4 +1,4 @@
-"""Cache of open files: the last few, by path and stamp."""
+"""Cache of recently opened files, by path and stamp."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 MOST = 64
-"""Number of files that stay open, unless more are being read at the same time."""
+"""Number of files that stay open; more only if they are being read at the same time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,12 +36,12 @@ class _Handle:
 
 
 class Handles:
-    """A cache of the files that were opened last.
+    """A cache of recently opened files.
 
     Parameters
     ----------
     most : int
-        How many are kept.
+        Number of files to keep open.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -56,7 +56,8 @@ class Handles:
     def lease(self, source: Source, open_file: Callable[[Source], Any], *, exclusive: bool = False) -> Iterator[Any]:
         """Yield the result of `open_file`; `exclusive` if its library supports only one thread at a time.
 
-        The file is opened once for each stamp, and closed when others have taken its place and no read uses it.
+        The file is opened once for each stamp. It is closed when newer files have replaced it in the cache and no read
+        uses it.
         """
         key = (open_file, source.path, source.stamp)
         handle = self._take(key)

@@ -30,11 +30,11 @@ def opened_file(path: str, root: str, name: str | None = None) -> Node:
     Parameters
     ----------
     path : str
-        Where it lies.
+        Path of the file.
     root : str
         Folder outside which nothing is read, links resolved.
     name : str, optional
-        Its name, if not the path's.
+        Its name, if it is not the last part of the path.
 
     Raises
     ------

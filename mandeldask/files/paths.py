@@ -31,8 +31,8 @@ def open_path(  # noqa: PLR0913  which files are shown
 ) -> Node:
     """Return a file or a folder as a tree for `to_store`, `to_mapping`, `create_app` and `serve`.
 
-    Nothing but headers is read until chunks are asked for. The tree follows what happens to the files: a change is
-    seen within a second, and never mixed with what was there before.
+    Only headers are read until chunks are requested. The tree follows changes of the files: a change is seen within a
+    second, and old and new content are never mixed.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Stacked:
         Raises
         ------
         Changed
-            If a file is not what it was.
+            If a file has changed since the stack was opened.
         ValueError
             If a file's image differs from the first one's in shape or type.
         """
@@ -58,7 +58,7 @@ class Stacked:
             name, stamp = self.files[int(numbers[place])]
             image = image_in(os.path.join(self.folder, name), self.root, stamp)  # noqa: PTH118
             if image.shape != self.shape or image.dtype != self.dtype:
-                msg = f"{name} has {image.shape} {image.dtype}, and the first file {self.shape} {self.dtype}"
+                msg = f"{name} is {image.shape} {image.dtype}, but the first file is {self.shape} {self.dtype}"
                 raise ValueError(msg)
             elements[place] = image.read(inner)
         return elements
@@ -74,7 +74,7 @@ def image_in(path: str, root: str, stamp: Stamp) -> Array:
     if isinstance(node, Group) and "0" in node.members:
         node = node.members["0"]
     if not isinstance(node, Array):
-        msg = "its files hold no single image each"
+        msg = "each of its files must contain exactly one image"
         raise Unreadable(msg)
     return node
 
@@ -85,7 +85,7 @@ def opened_stack(folder: str, root: str, stack: Stack) -> Array:
     Raises
     ------
     Unreadable
-        If files are missing in the middle of it, or hold no single image each.
+        If files in the middle of it are missing, or if one does not contain exactly one image.
     """
     missing = stack.files.count("")
     if missing:

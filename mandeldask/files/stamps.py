@@ -50,7 +50,7 @@ def settled(path: str) -> Stamp:
     Raises
     ------
     Changed
-        If it does not come to rest.
+        If it is still being written.
     OSError
         If there is no such file.
     """
@@ -101,13 +101,13 @@ class Source:
         Raises
         ------
         Changed
-            If it was not.
+            If it changed.
         """
         self.check()
         try:
             made = make()
         except Exception:
-            self.check()  # a reader that stumbled over a change says so
+            self.check()  # an error that a change caused is reported as the change
             raise
         self.check()
         return made

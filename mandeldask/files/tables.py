@@ -99,7 +99,7 @@ def table(  # noqa: PLR0913  what a file says of its table
     batch : callable
         Reads one column of one batch.
     has_nulls : callable
-        Whether a column, by name, may hold nulls.
+        Returns whether the column of this name may contain nulls.
     growing : bool
         Whether rows are usually appended to such a file.
     """
@@ -107,7 +107,7 @@ def table(  # noqa: PLR0913  what a file says of its table
     names = schema.names
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        msg = f"columns of a table need names of their own; {repeated} occur more than once"
+        msg = f"the columns of a table must have different names; {repeated} occur more than once"
         raise Unreadable(msg)
 
     def column(name: str) -> Array:
@@ -133,7 +133,7 @@ def table(  # noqa: PLR0913  what a file says of its table
 def row_chunks(rows: Sequence[int], itemsize: int, *, growing: bool) -> int:
     """Return the rows of a chunk: a batch if all batches are of one size, halved or doubled to a fitting size.
 
-    Tables that grow are shown in chunks that do not depend on how many rows there are.
+    For growing tables, the number does not depend on the current number of rows.
     """
     if growing:
         return max(1, CHUNK_BYTES // 4 // itemsize)

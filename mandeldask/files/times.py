@@ -57,7 +57,7 @@ def cf_attributes(dtype: np.dtype[Any]) -> dict[str, Any]:
     """
     unit, count = np.datetime_data(dtype)
     if unit not in UNITS or count != 1:
-        msg = f"its times count in units of {count} {unit}, which CF has no word for"
+        msg = f"its times have the unit {count} {unit}, which CF cannot express"
         raise Unreadable(msg)
     if dtype.kind == "m":
         return {"units": UNITS[unit], "dtype": f"timedelta64[{unit}]"}

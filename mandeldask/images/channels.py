@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mandeldask.images.levels import ImageLevels
 
 PLANE_BYTES: Final = 2**26
-"""Largest plane whose coarsest level is computed for the limits; larger planes are sampled."""
+"""Size in bytes of the largest plane whose coarsest level is computed for the limits; larger planes are sampled."""
 
 PERCENTILES: Final = (0.5, 99.5)
 """Percentiles that are shown as black and white at first."""
 
 MOST_CHANNELS: Final = 16
-"""Largest number of channels that are described."""
+"""Largest number of channels for which display settings are written."""
 
 COLORS: Final = ("FF0000", "00FF00", "0000FF", "FFFFFF", "00FFFF", "FF00FF", "FFFF00", "FF8000")
 """Colours of channels, in order; red, green and blue of a picture come first."""
@@ -38,10 +38,10 @@ _ALPHA, _RGBA = 3, ("c", "rgba")
 _HEXADECIMAL = re.compile(r"[0-9A-F]{6}", re.IGNORECASE)
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
-"""The initial values for black and white, and the least and greatest possible limits."""
+"""The initial limits (black, white), and the smallest and largest limits that a user can choose."""
 
 _LOOKS, _SIDE = 3, 256
-"""Number of samples along each axis, and elements along each side of a sample, in large planes."""
+"""For large planes: number of samples along each axis, and number of elements along each side of a sample."""
 
 
 def channels_of(
@@ -51,7 +51,7 @@ def channels_of(
     name: str,
     said: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Channel]:
-    """Return how to show each channel: none where elements have no order, or there are too many.
+    """Return the display settings of each channel; empty if elements have no order, or if there are too many channels.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def channels_of(
     name : str
         Label of an image without channels.
     said : mapping, optional
-        What a file says of its channels, by number: "label" and "color", six hexadecimal digits.
+        Channel metadata of a file, by channel number: "label", and "color" as six hexadecimal digits.
     """
     axis = next((at for at, dim in enumerate(levels.dims) if axis_type(dim) == "channel"), None)
     count = 1 if axis is None else levels.shape[axis]

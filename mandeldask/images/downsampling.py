@@ -1,8 +1,9 @@
 """Coarser levels of an array: exact partial results, halved level by level and rounded once.
 
-A level's element stands for a cell of 2**level elements along each spatial axis, fewer at the end of an axis. What a
-level needs of the next finer one is a *state*: for means the sums, not the rounded means. Eight chained integer means
-turn a true mean of 1.50 into 0 or 2; sums that are rounded once keep it.
+An element of a level represents a cell of the array: 2**level elements along each spatial axis, fewer at the end of an
+axis. The data that a level needs from the next finer one is called its *state*. For means, the state holds sums
+instead of rounded means: rounding at each of eight levels can turn a true mean of 1.50 into 0 or 2, but sums are
+rounded only once.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def method(name: str, dtype: np.dtype[Any], axes: Sequence[int], missing: Any = 
     Parameters
     ----------
     name : {"mean", "stride", "mode"}
-        Means of cells, the first element of each, or the value that is most frequent in each.
+        The mean of each cell, its first element, or its most frequent value.
     dtype : dtype
         Type of the array's elements.
     axes : sequence of int
@@ -72,7 +73,7 @@ def method(name: str, dtype: np.dtype[Any], axes: Sequence[int], missing: Any = 
     if name == "mode":
         return Mode(tuple(axes), missing)
     if dtype.kind not in "buifc":
-        msg = f"elements of dtype {dtype} have no mean; method='stride' or 'mode' shows them coarser"
+        msg = f"elements of dtype {dtype} have no mean; use method='stride' or 'mode'"
         raise TypeError(msg)
     return Mean(dtype, tuple(axes), missing)
 
@@ -116,9 +117,9 @@ class Stride:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """The most frequent value in each cell of the finer level; the least of several.
+    """The most frequent value in each cell of the finer level; of several, the smallest.
 
-    Modes of modes: the mode of all elements of a cell would need them all.
+    These are modes of modes: the exact mode of a cell would need all its elements at once.
     """
 
     axes: tuple[int, ...]
@@ -162,8 +163,9 @@ def _candidates(block: NDArray[Any], axes: Sequence[int], *, absent: bool = Fals
 class Mean:
     """The mean of the elements of each cell that are not missing, rounded once: half to even for whole numbers.
 
-    Sums of whole numbers are exact: in one word, or, where that is too short, in two of 32 bits and what is above.
-    Sums of floats are kept as a float64 and its error, which is exact but for elements of very different size.
+    Sums of whole numbers are exact. They are one word, or, if that is too short, two words: the lower 32 bits and the
+    rest. Sums of floats are a float64 and its rounding error; this pair is exact unless the elements differ greatly in
+    size.
     """
 
     dtype: np.dtype[Any]

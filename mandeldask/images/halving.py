@@ -1,6 +1,7 @@
 """Levels of an image, each made from the next finer one when it is read.
 
-Every block of the image is read once for all levels: what the coarser ones need of it is remembered, within bounds.
+Every block of the image is read only once for all levels: the partial results that coarser levels need are cached, up
+to a size limit.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ class Halvings:
     levels : ImageLevels
         Its levels.
     block : tuple of int, optional
-        Elements of the blocks in which the array is read, where they are not its chunks.
+        Elements along each axis of the blocks in which the array is read, if these are not its chunks.
     kept : Kept, optional
-        Where what is known of tiles is kept for longer. Another process, to which this is sent, has none.
+        Long-term storage for the states of tiles. It is not pickled: a copy in another process has none.
     """
 
     def __init__(
@@ -99,7 +100,8 @@ class Halvings:
         Raises
         ------
         mandeldask.budget.Unfinished
-            If it takes longer than this context allows. What was done is remembered: asked again, it goes on.
+            If it takes longer than this context allows. Finished parts are cached, so the next call continues from
+            there.
         """
         elements = np.empty([span.stop - span.start for span in window], self.source.dtype)
         sides = zip(window, self.tiling.tile, strict=True)
@@ -121,13 +123,13 @@ class Halvings:
 
     @property
     def has_large_blocks(self) -> bool:
-        """Whether the array has blocks so large that memory is too small for several: read them one after another."""
+        """Whether the array has blocks so large that they must be read one after another, to limit memory."""
         return self.tiling.is_part_of(self._block or self.source.chunks)
 
     def steps(self) -> Iterator[Callable[[], object]]:
         """Yield a function for each tile of every level, finer tiles before the coarser tile that they form.
 
-        All tiles of a block follow each other, and blocks that a coarser tile is made of.
+        The tiles of a block come in sequence, and so do the blocks of a coarser tile.
         """
         last, begun, left = self.levels.count - 1, set[Coords](), dict[tuple[int, Coords], int]()
         block = self._block or self.source.chunks

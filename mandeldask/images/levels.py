@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COARSEST: Final = 512
-"""Largest number of elements of the coarsest level along an axis: viewers read it whole."""
+"""Largest number of elements of the coarsest level along an axis: viewers read this level completely."""
 
 LARGE: Final = 1024
 """Largest number of elements along an axis that viewers can show without coarser levels."""
@@ -78,9 +78,9 @@ class ImageLevels:
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of a dimension, with its OME-Zarr name."""
     placement: Placement | None = None
-    """The position of the finest level on a map, if a file states it; otherwise scale and origin give it."""
+    """The position of the finest level on a map, if a file states it; otherwise scale and origin define it."""
     names: tuple[str, ...] = ()
-    """The array's names of the axes, if `dims` has other names."""
+    """The names of the axes in the array, if they differ from `dims`."""
 
     @property
     def count(self) -> int:
@@ -106,7 +106,7 @@ class ImageLevels:
         return tuple(first + shift * step if axis in self.halved else first for axis, (first, step) in enumerate(pairs))
 
     def for_viewers(self) -> ImageLevels:
-        """Return the levels with rows and columns named y and x: vizarr opens no image without them."""
+        """Return the levels with rows and columns named y and x: vizarr cannot open images with other names."""
         names = dict(zip(self.dims[-2:], ("y", "x"), strict=True))
         if names.keys() == {"y", "x"} or {"y", "x"} & set(self.dims):
             return self
@@ -176,7 +176,7 @@ class ImageLevels:
         return Placed(str(level), (height, width), finest.coarser(rows**level, columns**level).transform, factor)
 
     def _affine(self) -> tuple[float, float, float, float, float, float]:
-        """Return the transformation of the finest level from scale and origin, which are of pixel centres."""
+        """Return the transformation of the finest level from scale and origin, which refer to pixel centres."""
         step_y, step_x = self.scale_of(0)[-2:]
         top, left = (
             float(self.origin[dim]) - step / 2 if dim in self.origin else 0.0
@@ -197,13 +197,13 @@ def image_levels(
     Parameters
     ----------
     shape : sequence of int
-        Of the array.
+        Shape of the array.
     dims : sequence of str, optional
         Names of its dimensions; t, c, z, y, x from the last by default.
     axes : sequence of int or str, optional
-        The two or three axes of space that are halved, by place or name. By default y and x, or lat and lon, where
-        dimensions have these names, else the last two that are no channels: an array whose last dimension has 3 or 4
-        elements and no other name is a picture in colour.
+        The two or three spatial axes that are halved, by index or name. By default those named y and x, or lat and lon;
+        otherwise the last two that are not channels. A last dimension of 3 or 4 elements without a name of its own
+        counts as the channels of a colour picture.
     method : {"mean", "stride", "mode"}
         How a level is made from the next finer one.
     **placed
@@ -212,7 +212,7 @@ def image_levels(
     Raises
     ------
     ValueError
-        If the array has fewer than two dimensions, or the axes or the method are none.
+        If the array has fewer than two dimensions, or if the axes or the method are not valid.
 
     Examples
     --------
@@ -240,7 +240,7 @@ def image_levels(
 
 
 def is_image(shape: Sequence[int], dims: Sequence[str] | None = None) -> bool:
-    """Return whether an array is a plane, or a stack of planes, and not a row."""
+    """Return whether an array is a plane or a stack of planes, at least two elements high and wide."""
     if len(shape) < 2 or not all(shape):  # noqa: PLR2004  a plane
         return False
     rows, columns = _space(shape, _named(shape, dims), None)
@@ -265,7 +265,7 @@ def axis_type(name: str) -> str | None:
 
 
 def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
-    """Return the first of evenly spaced positions and the distance between them, or None if they are not.
+    """Return the first position and the distance between positions; None if they are not evenly spaced.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def unit_of(text: Any) -> str | None:
 
 
 def _named(shape: Sequence[int], dims: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of dimensions; names that only number them, such as photo_0 and photo_1, are none."""
+    """Return the names of dimensions; names that are only numbers, such as photo_0 and photo_1, do not count."""
     if dims is None or all(_NUMBERED.fullmatch(dim) and dim.endswith(f"_{axis}") for axis, dim in enumerate(dims)):
         return _default_dims(shape)
     return tuple(map(str, dims))
@@ -309,7 +309,7 @@ def _default_dims(shape: Sequence[int]) -> tuple[str, ...]:
 def _space(shape: Sequence[int], names: Sequence[str], axes: Sequence[int | str] | None) -> tuple[int, ...]:
     """Return the spatial axes in order."""
     if len(shape) < 2:  # noqa: PLR2004  a plane
-        msg = f"an image needs two dimensions or more, not the shape {tuple(shape)}"
+        msg = f"an image needs two dimensions or more; this array has the shape {tuple(shape)}"
         raise ValueError(msg)
     if axes is None:
         named = next((pair for pair in _PLANES if set(pair) <= set(names)), None)

@@ -55,7 +55,7 @@ class Placement:
 def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int]) -> Placement | None:
     """Return the placement in the zarr-conventions attributes of an image with these rows and columns.
 
-    None where they say none, say it of other dimensions or of another shape, or of the pixels' centres.
+    None if there is no placement, if it is for other dimensions or another shape, or if it describes pixel centres.
     """
     transform, code = attrs.get(_TRANSFORM), attrs.get(_CODE, "")
     said = (attrs.get("spatial:dimensions", dims), attrs.get(_SHAPE, shape))
@@ -73,18 +73,18 @@ def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[
 def coarser_attributes(
     attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[int], factors: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return the attributes of a coarser level: statements about pixels are converted from the finest level.
+    """Return the attributes of a coarser level: values that depend on the pixel size are converted.
 
     Parameters
     ----------
     attrs : mapping
-        Of the finest level.
+        Attributes of the finest level.
     dims : sequence of str
         Names of the axes, rows and columns last.
     shape : sequence of int
         Elements of the coarser level.
     factors : mapping
-        Elements of the finest level to one of this along each dimension that is halved.
+        Number of elements of the finest level per element of this level, for each dimension that is halved.
     """
     found = dict(attrs)
     sizes = attrs.get("pixel_size")

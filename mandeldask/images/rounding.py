@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def shifted(sums: NDArray[Any], bits: int) -> NDArray[Any]:
     """Return whole numbers divided by 2**`bits`, rounded to the nearest one, half to even.
 
-    Their type holds 2**`bits` times the greatest quotient and half of 2**`bits` more.
+    Their type must be able to represent 2**`bits` times the largest quotient, plus 2**(`bits` - 1).
 
     Examples
     --------
@@ -39,9 +39,9 @@ def rounded(quotient: NDArray[Any], rest: NDArray[Any], divisor: NDArray[Any]) -
 
 
 def divided(sums: NDArray[np.float64], errors: NDArray[np.float64], counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Return quotients of sums that are pairs of float64, to half a unit in the last place and a trifle.
+    """Return quotients of sums that are pairs of float64; the error is slightly above half a unit in the last place.
 
-    The first quotient is corrected by what is left of the dividend (Dekker's product of two float64 is exact).
+    The first quotient is corrected by the remainder (Dekker's product of two float64 is exact).
     """
     divisor = counts.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from mandeldask.images.downsampling import State
 
 LEVEL_BYTES: Final = {1: 2**27, 2: 2**26}
-"""Memory for what is remembered of the first levels, in all pyramids of this process together. Each level has its own:
-fine ones, of which there is more, cannot push out coarse ones, which cost more to make again."""
+"""Size in bytes of the caches of the first levels, which all pyramids of this process share. Each level has its own
+cache: the many tiles of fine levels cannot evict those of coarse levels, which cost more to make again."""
 
 COARSE_BYTES: Final = 2**25
 """Size in bytes of the cache of each other level."""
 
 
 class Kept(Protocol):
-    """Storage for states that outlives the process; a failure is not an error."""
+    """Storage for states that outlives the process; failures raise no errors."""
 
     def load(self, key: str) -> State | None:
         """Return the state under `key`; None if there is none, or an incomplete one."""

@@ -16,17 +16,17 @@ TILE: Final = 512
 """Elements along an axis of a tile, unless the array's blocks suggest another size."""
 
 WINDOW_BYTES: Final = 2**26
-"""Bytes of the array that are read at once, at most: blocks that are larger are read part by part, in parts that lie in
-one of them if their sides can be divided."""
+"""Largest number of bytes of the array that are read at once. Larger blocks are read in several windows, each within
+one block if the side lengths can be divided."""
 
 _WINDOW_LEAST: Final = 2**20
-"""Least number of elements that are read at once, if the array has so many."""
+"""Smallest number of elements that are read at once, if the array has that many."""
 
 _TILE_MOST: Final = 2**20
 """Largest number of elements of a tile."""
 
 _DIVISORS: Final = (2, 3, 5, 7)
-"""Numbers of parts into which a tile can be cut."""
+"""Numbers of parts into which one side of a tile can be divided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Tiling:
     tile: tuple[int, ...]
     """Elements of a tile along each axis."""
     reach: tuple[int, ...]
-    """Number of tiles of level 1, along each axis, in one window of the array; a window has whole blocks."""
+    """Number of tiles of level 1 along each axis that one window of the array gives; a window consists of whole
+    blocks."""
 
     def shape_of(self, level: int) -> tuple[int, ...]:
         """Return the elements of a level along each axis."""
@@ -77,7 +78,7 @@ class Tiling:
         return clipped(place, sides, self.shape), product(*ranges)
 
     def is_part_of(self, block: Sequence[int]) -> bool:
-        """Return whether a block of the array contains more than one window along some axis."""
+        """Return whether a block of the array is longer than one window along some axis."""
         factors = [2 if axis in self.halved else 1 for axis in range(len(self.shape))]
         sides = zip(factors, self.tile, self.reach, block, self.shape, strict=True)
         return any(factor * side * count < min(whole, size) for factor, side, count, whole, size in sides)
@@ -136,9 +137,9 @@ def tiling(block: Sequence[int], shape: tuple[int, ...], itemsize: int, halved: 
 
 
 def _cut(sides: Sequence[int], halved: Sequence[int], whole: int = 1) -> tuple[int, int] | None:
-    """Return the axis along which a tile is cut next, and the number of parts; None if no axis can be divided.
+    """Return the axis along which a tile is divided next, and the number of parts; None if no axis can be divided.
 
-    Parts have multiples of `whole` elements along the axes that are halved.
+    Along the axes that are halved, the size of a part is a multiple of `whole`.
     """
     axes = sorted(range(len(sides)), key=lambda axis: (axis in halved, -sides[axis]))
     steps = [(axis, parts, whole if axis in halved else 1) for axis in axes for parts in _DIVISORS]

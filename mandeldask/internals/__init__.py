@@ -1,4 +1,4 @@
-"""Names of other packages that these do not promise to keep: a module for each package; `tests/internals` has canaries.
+"""Private names of other packages, one module per package; `tests/internals` tests that they still exist.
 
-Nothing else in this package imports such a name, so a release of zarr or xarray that changes one breaks here, by name.
+No other module imports such a name. So, if a release of zarr or xarray changes one, the error occurs here and names it.
 """

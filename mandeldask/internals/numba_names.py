@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 intrinsic: Any = _intrinsic
-"""As numba's, whose annotations have its callers pass the typing context too."""
+"""numba's `intrinsic`; its own annotations would require callers to pass the typing context."""
 
 
 class LinkedCode(JITCodeLibrary):
-    """Code of a function that becomes part of its callers' and never runs by itself: no machine code is made of it."""
+    """Code of a function that is only linked into the code of its callers: no separate machine code is made of it."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
@@ -51,7 +51,7 @@ class LinkedCode(JITCodeLibrary):
 
 
 class InlinedCode(LinkedCode):
-    """The same of a function that is inlined wherever it is called: it is optimised there."""
+    """LinkedCode of a function that is inlined into every caller, and optimised there."""
 
     def _optimize_final_module(self) -> None:
         pass

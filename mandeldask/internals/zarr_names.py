@@ -33,6 +33,6 @@ def encode_in_this_thread(codec: Any, content: Any, spec: Any) -> Any:
 
 
 def opened(store: Store) -> Store:
-    """Return `store`, opened: some stores open themselves when something is written, but not when it is read."""
+    """Return `store`, opened: some stores open themselves on the first write, but not on a read."""
     sync(store._open())  # noqa: SLF001
     return store

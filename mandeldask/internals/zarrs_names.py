@@ -20,7 +20,7 @@ def check_installed() -> None:
 def pipeline_of(document: str, store: Store) -> Any:
     """Return zarrs' pipeline for the array of a metadata document, which writes to a store.
 
-    Chunks are encoded in the calling thread, without Python's lock.
+    Chunks are encoded in the calling thread, without the GIL.
     """
     from zarrs._internal import CodecPipelineImpl  # noqa: PLC0415  an extra
 

@@ -38,18 +38,18 @@ def ask(
     Parameters
     ----------
     app : ASGI application
-        What answers.
+        The application.
     target : str
         Path and query, such as ``/zarr/v3/data/c/0/0``.
     answered : callable
-        Called with the Answer, in that thread; not for a request that was given up.
+        Called with the Answer, in that thread; not called if the request was cancelled.
     byte_range : str, optional
-        The field Range.
+        Value of the Range header.
 
     Returns
     -------
     callable
-        Gives the request up, as a client does that disconnects: what is computed for it stops.
+        Cancels the request, like a client that disconnects: computations for it stop.
     """
     loop, gone = _loop(), asyncio.Event()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHOWN = 40
-"""Largest number of characters of a number that are shown; deep places have hundreds."""
+"""Largest number of characters of a number that are shown; numbers of deep places have hundreds."""
 
 
 def register() -> None:

@@ -34,9 +34,9 @@ def bundled(entry: str = "kernel.js", style: str = "browser.css") -> str:
     Parameters
     ----------
     entry : str
-        Name of a module of the pages; its `render` is given the text of `style` too.
+        Name of a module of the pages; its `render` also receives the text of `style`.
     style : str
-        Name of a style sheet of theirs.
+        Name of a style sheet of the pages.
     """
     names = dict.fromkeys(_before(entry, ()))
     sources = {name: _text(name) for name in names}

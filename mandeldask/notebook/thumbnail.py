@@ -24,7 +24,8 @@ MOST_READ = 2**21
 """Largest number of elements of an array that is read for a picture."""
 
 WAIT_S = 1.5
-"""Seconds that a cell waits for the picture: compiling a kernel takes longer, and the kernel is ready afterwards."""
+"""Seconds that a cell waits for the picture. Compiling a kernel takes longer; the next picture then finds it
+compiled."""
 
 
 def thumbnail(array: xr.DataArray) -> str:

@@ -34,21 +34,21 @@ HEIGHT = 480
 
 
 class Viewer(anywidget.AnyWidget):
-    """The pages of a tree in a cell. Its code comes with it, and what it reads comes by the notebook's own channel.
+    """The pages of a tree in a cell. The widget contains its code, and reads data through the notebook's own channel.
 
     Parameters
     ----------
     app : Application, optional
-        What answers; none where the pages are those of a server.
+        The application that answers requests; None if the pages are those of a server.
     server : Handle, optional
-        The server, where there is one.
+        The server, if there is one.
     """
 
     _esm = bundled()
     page = traitlets.Unicode("/browse/").tag(sync=True)
     """Path of the page that is shown; can be set."""
     state = traitlets.Unicode("").tag(sync=True)
-    """View of an image: the part of its page's link after ``#``; can be set."""
+    """View of an image: the part of the page's URL after ``#``; can be set."""
     height = traitlets.Int(HEIGHT).tag(sync=True)
     """Height of the picture in pixels."""
     url = traitlets.Unicode("").tag(sync=True)
@@ -75,7 +75,7 @@ class Viewer(anywidget.AnyWidget):
             self.send({"id": number, "status": answer.status}, [answer.body])
 
         if self.app is not None:
-            with self._lock:  # it may be answered before it is noted
+            with self._lock:  # it may be answered before it is stored here
                 self._questions[number] = ask(self.app, message["target"], answered, message.get("range"))
 
     def close(self) -> None:
@@ -90,29 +90,30 @@ class Viewer(anywidget.AnyWidget):
 def view(tree: Any = None, path: str = "", *, height: int = HEIGHT, server: bool = False, **options: Any) -> Viewer:
     """Return a widget that shows a tree in a notebook: images with sliders and colours, lines, tables, names.
 
-    What it shows is read through the notebook's own channel, in JupyterLab, VS Code or behind a hub: no port is open,
-    and nothing is asked of another host. Kernels that must be compiled are compiled before it returns.
+    Data is read through the notebook's own channel, in JupyterLab, VS Code or behind a hub: no port is opened, and no
+    other host is contacted. Kernels that are not yet compiled are compiled before this function returns.
 
     Parameters
     ----------
     tree : any tree, optional
-        As `serve` takes: a pyramid, a window, a Dataset, an array, a table, a Mapping of such. The default Pyramid if
-        None.
+        Any tree that `serve` accepts: a pyramid, a window, a Dataset, an array, a table, or a Mapping of these. The
+        default Pyramid if None.
     path : str
-        Path of a group or array in the tree; where a Mapping names trees, it begins with a name. By default the tree
+        Path of a group or array in the tree; for a Mapping, it begins with the name of a tree. By default the tree
         itself, or the only array of a Dataset.
     height : int
-        Pixels of the picture, from top to bottom.
+        Height of the picture in pixels.
     server : bool
-        Show the page of a server that is started in the background instead, as `serve` does; for the set it is the
-        page that goes to any depth. The browser must reach this machine.
+        Start a server in the background, as `serve` does, and show its page instead; for the Mandelbrot set, this is
+        the page that zooms to any depth. The browser must be able to reach this machine.
     **options
-        As `create_app` takes; with `server` as `serve` takes.
+        Options of `create_app`; with `server`, options of `serve`.
 
     Returns
     -------
     Viewer
-        The widget. Its `page` and `state` say what is shown, and may be set; `close()` ends it, and its server.
+        The widget. Its `page` and `state` describe what is shown, and can be set; `close()` ends the widget and its
+        server.
 
     Raises
     ------

@@ -75,7 +75,9 @@ class Application:
         """Return the URL path of a tree's root group; see `mandeldask.web.serving.Handle.url`."""
         names = self.catalog.names
         if format not in {"v2", "v3"} or (name is not None and name not in names):
-            msg = f"this server has v2 and v3 of {', '.join(names) or 'one tree'}, not {format} of {name}"
+            msg = (
+                f"this server has the formats v2 and v3 of {', '.join(names) or 'one tree'}, but not {format} of {name}"
+            )
             raise ValueError(msg)
         if not names:
             return f"/zarr/{format}"
@@ -225,7 +227,7 @@ class Answer:
         if method not in {"GET", "HEAD"}:
             reply = other_method(method)
         elif self.whole and scope["auth"].trees is not None:
-            reply = problem(403, "this API key opens some trees only, and this page is about all")
+            reply = problem(403, "this API key opens only some trees, and this page shows all of them")
         else:
             reply = await asyncio.to_thread(self.reply) if self.blocks else self.reply()
         await reply.send(send, head=method == "HEAD")
@@ -233,7 +235,7 @@ class Answer:
 
 def _ready(cluster: Cluster | None) -> Reply:
     if cluster is not None and not cluster.ready:
-        return problem(503, f"the cluster at {cluster.address} has no scheduler or no workers now")
+        return problem(503, f"the cluster at {cluster.address} does not answer or has no workers; try again later")
     return as_json({"status": "ready"})
 
 
@@ -246,4 +248,6 @@ def _http_error(_: Request, error: Exception) -> Response:
 
 def _fault(_: Request, __: Exception) -> Response:
     """Return an internal error as JSON; Starlette raises it again, so that the log has the traceback."""
-    return JSONResponse({"detail": "the server failed; see its log"}, 500, headers={"cache-control": "no-store"})
+    return JSONResponse(
+        {"detail": "an internal error occurred; see the server's log"}, 500, headers={"cache-control": "no-store"}
+    )

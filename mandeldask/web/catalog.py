@@ -32,7 +32,7 @@ SUFFIX = ".zarr"
 """Optional suffix of a tree's name in a URL: napari recognises Zarr by it."""
 
 PLACES = "at"
-"""Path segment of the trees of places; in a key's list of trees it grants all places."""
+"""Path segment of the trees of places; in a key's list of trees, it allows all places."""
 
 IMAGES = "images"
 """Path segment of the groups of levels made from the images of every tree."""
@@ -66,15 +66,16 @@ class Catalog:
     trees : mapping of str to node
         The named trees.
     view : callable
-        Makes the view of a node in format 2 or 3; a third argument is the name of a named tree. With `place` it is the
-        view of a place, with `is_computed` of what `images` returned.
+        Makes the view of a node in format 2 or 3; a third argument is the name of a named tree. With `place` it makes
+        the view of a place, with `is_computed` the view of a tree that `images` returned.
     places : callable, optional
         Makes the tree of a place from its spec, in a thread. It raises LookupError if the spec is not canonical (404)
         and PermissionError if the place exceeds the server's limits (403).
     open_places, place_bytes : int
-        Greatest number of places kept open, and of bytes that they take.
+        Greatest number of places kept open, and of bytes in memory for them.
     images : callable, optional
-        Makes the tree of the images in a named tree, each as a group of levels, and says where their elements are read.
+        Makes the tree of the images in a named tree, each as a group of levels; also returns where their elements are
+        read.
     root : Group or Array, optional
         A tree to show as ``/zarr/v2`` and ``/zarr/v3`` itself, instead of the group of all named trees.
 
@@ -101,7 +102,7 @@ class Catalog:
         root: Node | None = None,
     ) -> None:
         if places is not None and PLACES in trees:
-            msg = f"no tree can be named {PLACES!r}: /zarr/v3/{PLACES}/<spec> are the places"
+            msg = f"no tree can be named {PLACES!r}: /zarr/v3/{PLACES}/<spec> are the URLs of places"
             raise ValueError(msg)
         self._trees = dict(trees)
         self._own_root = root
@@ -165,7 +166,7 @@ class Catalog:
         return None
 
     async def _is_pinned(self, number: int, pinned: re.Match[str], grant: Grant) -> bool:
-        """Return whether a name with a fingerprint is that of an unchanging tree, in its current version."""
+        """Return whether a name with a fingerprint belongs to a tree that never changes, in its current version."""
         view = self._views.get((number, pinned["name"]))
         if view is None or not grant.allows(pinned["name"]):
             return False

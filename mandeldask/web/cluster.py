@@ -30,7 +30,7 @@ CONNECT_S = 3
 """Timeout, in seconds, of connecting to the scheduler."""
 
 RETRY_S = 1
-"""Seconds between attempts to connect; requests between them get status 503 at once."""
+"""Seconds between attempts to connect; between them, requests get status 503 at once."""
 
 POLL_S = 0.02
 """Interval, in seconds, at which a waiting thread checks whether its client has disconnected."""
@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 PACKAGE = "mandeldask"
 """Package that workers must have in this server's version: they unpickle its objects."""
 
-_EMPTY = "the cluster has no scheduler or no workers now"
+_EMPTY = "the cluster does not answer or has no workers; try again later"
 
 LOST = (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError)
 """Exceptions of distributed for lost connections and for the futures lost with them."""
 
 
 class SchedulerAway(Busy):
-    """The cluster cannot compute now; the chunk itself may be fine."""
+    """The cluster cannot compute now; the chunk is not the cause."""
 
 
 class Cluster:
@@ -106,20 +106,20 @@ class Cluster:
             try:
                 self._client = self._connected()
             except SchedulerAway:
-                self._next_try = time.monotonic() + RETRY_S  # threads that waited for the lock fail at once
+                self._next_try = time.monotonic() + RETRY_S  # threads that waited for the lock fail at once, too
                 raise
             return self._client
 
     def only(self, client: Any) -> list[str]:
         """Return the addresses of the workers with this version of the package.
 
-        They are asked once in `RETRY_S`, and the log names each worker without it once. A worker that has just come
-        computes nothing before it was asked.
+        Workers are asked once in `RETRY_S`. Each worker with another version is logged once. A new worker gets no tasks
+        until it has been asked.
 
         Raises
         ------
         SchedulerAway
-            If the scheduler is away or has no workers, or all lack the package or have another version of it.
+            If the scheduler does not answer, or no worker has this version of the package.
         """
         with self._lock:
             if time.monotonic() > self._next_look:
@@ -139,7 +139,7 @@ class Cluster:
         for address, wrong in _asked(client, workers).items():
             self._asked[address] = wrong
             if wrong:
-                log.warning("the worker at %s computes nothing: it has %s", address, wrong)
+                log.warning("the worker at %s gets no tasks: it has %s", address, wrong)
 
     def _connected(self) -> Any:
         from distributed import Client  # noqa: PLC0415  an extra, and a second to import
@@ -180,7 +180,7 @@ class _Remote:
         Cancelled
             If no client waits for the result any more; the worker then stops.
         SchedulerAway
-            If the scheduler or all workers disappear before the result is there.
+            If the scheduler or all workers disappear before the computation ends.
         """
         from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and a second to import
 
@@ -204,7 +204,7 @@ class _Remote:
 
 
 def _awaited(future: Any, client: Any, workers: list[str]) -> NDArray[Any]:
-    """Return the result of `future`, watching for those who leave, and for a cluster that does."""
+    """Return the result of `future`; stop if all clients disconnect or the cluster disappears."""
     done, cancellation, look = threading.Event(), current(), time.monotonic()
     future.add_done_callback(lambda _: done.set())
     try:
@@ -236,7 +236,8 @@ def _workers(client: Any) -> list[str]:
 def _asked(client: Any, workers: list[str]) -> dict[str, str]:
     """Return the fault of the package on each worker; "" if it has none.
 
-    It sends a function of the standard library: a worker without the package could not unpickle one of this module.
+    The function that is sent is in the standard library: workers without the package could not unpickle one of this
+    module.
     """
     if not workers:
         return {}
@@ -253,7 +254,7 @@ def _wrong(found: object) -> str:
         return ""
     if isinstance(found, PackageNotFoundError):
         return f"no {PACKAGE}"
-    return f"{PACKAGE} {found}, and this server {version(PACKAGE)}" if isinstance(found, str) else ""
+    return f"{PACKAGE} {found}, but this server has {version(PACKAGE)}" if isinstance(found, str) else ""
 
 
 def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:

@@ -21,7 +21,7 @@ class Hardened:
     app: ASGIApp
     """The inner app."""
     allow_origins: tuple[str, ...]
-    """Origins whose pages may read replies, and so may show them in a frame."""
+    """Origins whose pages may read replies; they may also show them in a frame."""
     _usual: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ class Grant:
 
 
 PUBLIC = Grant()
-"""Access rights of everybody on a server without keys."""
+"""Access rights of all clients of a server without keys."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

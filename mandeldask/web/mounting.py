@@ -1,4 +1,4 @@
-"""Run an application below a path prefix: in another application, behind `--root-path`, or behind a proxy."""
+"""Run an application below a path prefix: in another application, with `--root-path`, or behind a proxy."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _check_clashes(members: Mapping[str, Any]) -> None:
     for name in members:
         raw = _raw(name)
         if raw is not None and raw in members:
-            msg = f"{raw!r} is {name!r} in a URL, and that is the name of another member: rename one of them"
+            msg = f"the name {raw!r} becomes {name!r} in a URL, also the name of another member: rename one of them"
             raise ValueError(msg)
 
 

@@ -37,7 +37,7 @@ class OpenPlaces:
     view : callable
         Makes the view of a tree in a format.
     most, most_bytes : int
-        Greatest number of places kept open, and of bytes that they take.
+        Greatest number of places kept open, and of bytes in memory for them.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OpenPlaces:
                 work = found.get(self._openers)
                 return await (work if receive is None else while_connected(work, receive))
         except Busy as error:
-            msg = f"{MAX_OPENING} places are already waiting to be opened"
+            msg = f"{MAX_OPENING} places are already waiting to be opened; try again later"
             raise Later(msg, error.wait_s) from None
         except LookupError as error:
             raise Refusal(404, str(error)) from error

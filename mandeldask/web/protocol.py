@@ -92,7 +92,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def evict(self, *, refused: bool) -> None:
         """Close an idle connection to make room for a newer one; `refused` if this is the newest itself."""
         if refused:
-            self._refuse(problem(503, "the server has reached its limit of connections", ("retry-after", "1")))
+            self._refuse(
+                problem(503, "the server has reached its limit of connections; try again later", ("retry-after", "1"))
+            )
         self.transport.close()
 
     # Input

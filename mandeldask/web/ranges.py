@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _MOST_DIGITS = 18
-"""No representation is 10^18 bytes long, and ``int`` of endless digits is slow."""
+"""Largest number of digits: no representation has 10^18 bytes, and ``int`` of very many digits is slow."""
 
 _BLANK = " \t"
 """White space of HTTP (RFC 9110 5.6.3)."""
@@ -39,7 +39,7 @@ def parse_range(header: str, total: int) -> tuple[int, int] | None:
     else:
         start, stop = first, total if last is None else min(last + 1, total)
     if start >= stop:
-        msg = f"no byte of {total} lies in this range"
+        msg = f"this range selects none of the {total} bytes"
         raise Unsatisfiable(msg)
     return start, stop
 

@@ -45,7 +45,7 @@ class Representation:
         if status == 304:  # noqa: PLR2004
             return Reply(304, self._headers(self._variant(request)))
         if status == 412:  # noqa: PLR2004
-            return problem(412, "the content has another ETag", ("etag", f'"{self.etag}"'))
+            return problem(412, "the content has a different ETag", ("etag", f'"{self.etag}"'))
         return None
 
     def reply(self, request: Request, body: bytes, *headers: tuple[str, str]) -> Reply:

@@ -33,7 +33,8 @@ DRAIN_S = 10
 """Seconds that running requests have to finish when the server stops."""
 
 KEEP_ALIVE_S = 75
-"""Seconds for which an idle connection is kept: longer than the 60 of proxies, which may just then send a request."""
+"""Seconds for which an idle connection is kept. Proxies use 60: they must close it first, or a request could be
+lost."""
 
 LISTED = 10
 """Greatest number of trees whose URLs a notebook shows."""
@@ -45,7 +46,7 @@ START_S = 60
 def check_exposure(host: str, *, keys: bool, public: bool) -> None:
     """Raise ValueError if other machines can reach `host` and there are neither keys nor `public`."""
     if not (keys or public or is_loopback(host)):
-        msg = f"{host} can be reached from other machines: give an API key, or say that the data is public"
+        msg = f"other machines can reach {host}: set an API key, or state that the data is public"
         raise ValueError(msg)
 
 
@@ -86,7 +87,7 @@ class Handle:
         Raises
         ------
         ValueError
-            If the format or the name is not one of those served.
+            If the server has no such format or tree.
         """
         return self.address + self.app.path(format, name, pinned=pinned)
 
@@ -95,7 +96,7 @@ class Handle:
         names = self.app.catalog.names or (None,)
         pages = (("Page", f"{self.address}/"), ("Data", f"{self.address}/browse/"))
         trees = [(f"Zarr {each}", self.url(each, name)) for name in names[:LISTED] for each in ("v2", "v3")]
-        left = f"<p>and {len(names) - LISTED} trees more</p>" if len(names) > LISTED else ""
+        left = f"<p>and {len(names) - LISTED} more trees</p>" if len(names) > LISTED else ""
         return f"<table>{''.join(_row(label, url) for label, url in (*pages, *trees))}</table>{left}"
 
     def stop(self) -> None:

@@ -52,14 +52,13 @@ class Settings:
     """Threads that compute chunks or wait for a cluster; 0 for one per CPU (at least 2), or 64 with a cluster."""
     client_seconds: float | None = None
     """CPU seconds per minute that a client may use; a client is a key, or an address of another machine. 0 for no
-    limit; by
-    default half of all CPU time."""
+    limit; by default half of all CPU time."""
     queue: int = 256
     """Greatest number of chunks that wait for a thread; further requests get status 503."""
     max_places: int = 256
     """Greatest number of places kept open."""
     place_bytes: int = 2**26
-    """Greatest number of bytes that open places take, without their chunks."""
+    """Greatest number of bytes in memory for open places, without their chunks."""
     pyramid: str = "none"
     """Method for the levels of images below ``/zarr/v3/images``: "auto", "mean", "stride", "mode", or "none"."""
     codecs: str | Mapping[int, Mapping[str, Any]] = "gzip"

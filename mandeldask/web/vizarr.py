@@ -38,7 +38,7 @@ def vizarr_url(source: Handle | str, path: str = "", *, zarr_format: Literal[2, 
         return vizarr_link(source)
     allowed = source.app.settings.allow_origins
     if not {"*", VIZARR} & {*allowed}:
-        msg = f'vizarr\'s page may not read from this server; allow it with serve(..., allow_origins=["{VIZARR}"])'
+        msg = f'vizarr\'s page cannot read from this server; allow it with serve(..., allow_origins=["{VIZARR}"])'
         raise ValueError(msg)
     catalog = source.app.catalog
     name, _, below = (path or next(iter(catalog.names), "")).partition("/")

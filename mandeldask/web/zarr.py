@@ -72,7 +72,7 @@ class Zarr:
             return
         except Exception:
             log.exception("%s failed", redacted(request.path))
-            reply = problem(500, "the server failed; see its log")
+            reply = problem(500, "an internal error occurred; see the server's log")
         await reply.send(send, head=request.method == "HEAD")
 
     async def _reply(self, request: Request, scope: Scope, receive: Receive) -> Reply:
@@ -141,7 +141,7 @@ class Zarr:
         """Raise a refusal if the client has used its share of the CPUs."""
         wait_s = self.shares.wait_s(asker.get())
         if wait_s:
-            msg = f"you have used your {self.shares.seconds:g} CPU seconds a minute on this server"
+            msg = f"you have used your {self.shares.seconds:g} CPU seconds per minute on this server; try again later"
             raise Later(msg, wait_s, 429)
 
 

@@ -1,7 +1,7 @@
 """Attributes of nodes, and metadata documents as JSON.
 
 Attributes named `zarr_v2` or `zarr_v3` (dicts) are merged into the attributes of that format and left out of the
-other: OME-Zarr 0.4 and 0.5, for example, claim the same names for different things.
+other. OME-Zarr 0.4 and 0.5, for example, use the same names with different meanings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DIMENSIONS: Final = "_ARRAY_DIMENSIONS"
 
 
 def attributes(node: Node, number: int) -> dict[str, Any]:
-    """Return the attributes of `node` for Zarr format `number`: without the other format's, OME-Zarr's translated."""
+    """Return the attributes of `node` for Zarr format `number`, with OME-Zarr metadata of its version."""
     own, other = (V2_ATTRS, V3_ATTRS) if number == 2 else (V3_ATTRS, V2_ATTRS)  # noqa: PLR2004
     shared = {name: value for name, value in node.attrs.items() if name not in {own, other}}
     merged = shared | dict(node.attrs.get(own, {}))
@@ -36,14 +36,14 @@ def attributes(node: Node, number: int) -> dict[str, Any]:
 
 
 def to_json(document: Any) -> bytes:
-    """Return the bytes of a metadata document, in JSON that every parser reads.
+    """Return the bytes of a metadata document, in JSON that every parser can read.
 
     NaN and infinities do not exist in JSON: they are written as Zarr writes fill values.
 
     Raises
     ------
     TypeError
-        If a value has no counterpart in JSON.
+        If JSON cannot represent a value.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
     """Return numpy's scalars and arrays as Python's numbers and lists."""
     if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufUST":
         return value.tolist()
-    msg = f"a {type(value).__name__} is no value of JSON"
+    msg = f"JSON cannot represent a {type(value).__name__}"
     raise TypeError(msg)
 
 

@@ -26,8 +26,8 @@ BLOCK_BYTES = 2**28
 """Memory for decoded blocks in a process, unless another budget is given."""
 
 BLOCK_LIMIT = 2**30
-"""Bytes, decoded, of the largest block that is decoded as a whole, since a small file may decompress to any size. Only
-the most recent block of more than `BLOCK_BYTES` is kept."""
+"""Size in bytes, decoded, of the largest block that is decoded as a whole: a small file may decompress to any size. Of
+the blocks above `BLOCK_BYTES`, only the most recent one is kept."""
 
 ENTRY_BYTES = 300
 """Bytes that Python needs for a block in addition to its elements."""
@@ -40,7 +40,7 @@ def _cost(block: NDArray[Any]) -> int:
 class BlockCache(SharedCache["NDArray[Any]"]):
     """The most recently used decoded blocks, up to `max_bytes` of them, or one that is larger.
 
-    A picture of 400 MB, decoded as a whole, serves hundreds of chunks. The cache is empty in another process.
+    For example, a picture of 400 MB is decoded once for hundreds of chunks. A copy in another process is empty.
     """
 
     def __init__(self, max_bytes: int = BLOCK_BYTES, name: str = "") -> None:
@@ -62,8 +62,8 @@ def shared_blocks() -> BlockCache:
 class Blocked:
     """Reads windows of an array from whole blocks, each of which is read once for concurrent callers.
 
-    The first caller's thread reads a block. Windows made of whole blocks are read directly and not kept: no other chunk
-    needs them.
+    The first caller's thread reads a block. Windows that consist of whole blocks are read directly and not kept: no
+    other chunk needs them.
     """
 
     read: Read
@@ -98,7 +98,7 @@ class Blocked:
         return out
 
     def _is_whole(self, window: Sequence[slice]) -> bool:
-        """Return whether a window is made of whole blocks, cut off at the end of the array."""
+        """Return whether a window consists of whole blocks, clipped at the end of the array."""
         return all(
             span.start % size == 0 and (span.stop % size == 0 or span.stop == end)
             for span, size, end in zip(window, self.block, self.shape, strict=True)

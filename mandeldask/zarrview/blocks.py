@@ -21,7 +21,7 @@ def dense(window: Any) -> NDArray[Any]:
 
 
 def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: Any = None) -> NDArray[Any]:
-    """Return a block in C order with exactly this shape and dtype; casts that keep every element are made.
+    """Return a block in C order with exactly this shape and dtype; elements are cast only if all keep their values.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
     Raises
     ------
     ValueError
-        If the shape differs, or elements are masked and `missing` is None or is an element itself.
+        If the shape differs, or if elements are masked and `missing` is None or also occurs as an element.
     TypeError
         If an element would change.
 
@@ -48,11 +48,11 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
     >>> declared(np.array([1, 2]), (3,), np.dtype("i8"))
     Traceback (most recent call last):
     ...
-    ValueError: the source returned a block of shape (2,) where (3,) was declared
+    ValueError: the source returned a block of shape (2,), but (3,) was declared
     """
     elements = dense(block)
     if elements.shape != shape:
-        msg = f"the source returned a block of shape {elements.shape} where {shape} was declared"
+        msg = f"the source returned a block of shape {elements.shape}, but {shape} was declared"
         raise ValueError(msg)
     mask = np.ma.getmask(elements)
     if mask is np.ma.nomask:
@@ -61,17 +61,17 @@ def declared(block: Any, shape: tuple[int, ...], dtype: np.dtype[Any], missing: 
 
 
 def _filled(elements: NDArray[Any], mask: NDArray[Any], dtype: np.dtype[Any], missing: Any) -> NDArray[Any]:
-    """Return elements of a masked array, `missing` where they are masked."""
+    """Return the elements of a masked array, with `missing` in place of masked ones."""
     if not mask.any():
         return _cast(elements, dtype)
     if dtype.kind in "TUSO" and missing is None:
         missing = "" if dtype.kind in "TU" else b""
     if missing is None or mask.dtype.names is not None:
-        msg = f"the source returned masked elements, and nothing of dtype {dtype} was declared to stand for them"
+        msg = f"the source returned masked elements, but declared no missing value of dtype {dtype}"
         raise ValueError(msg)
     block = _cast(np.where(mask, np.zeros((), elements.dtype), elements), dtype)
     if dtype.kind in "iu" and is_read_as(block[~mask], missing):
-        msg = f"an element is {missing}, which stands for missing elements"
+        msg = f"an element equals {missing}, which is the declared missing value"
         raise ValueError(msg)
     block[mask] = missing
     return block
@@ -155,7 +155,7 @@ def _string(element: Any) -> str:
         return element.decode("ascii")
     if is_missing(element):
         return ""
-    msg = f"the source returned {element!r} where text was declared"
+    msg = f"the source returned {element!r}, but text was declared"
     raise TypeError(msg)
 
 
@@ -163,7 +163,7 @@ def _bytes(block: NDArray[Any]) -> NDArray[Any]:
     """Return bytes of any length, as objects."""
     elements = [b"" if is_missing(element) else element for element in block.ravel().tolist()]
     if not all(isinstance(element, bytes) for element in elements):
-        msg = "the source returned elements that are no bytes where bytes were declared"
+        msg = "the source returned elements that are not bytes, but bytes were declared"
         raise TypeError(msg)
     whole = np.empty(len(elements), object)
     whole[:] = elements

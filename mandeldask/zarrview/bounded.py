@@ -18,7 +18,7 @@ class Bounded:
     """Reads windows with a time limit for their kernels. It can be pickled, so that a cluster's workers obey it too."""
 
     read: Read
-    """Reads them."""
+    """Reads the windows."""
     seconds: float
     """Seconds of one core that a window may take, by the kernels' own estimates."""
 

@@ -16,7 +16,7 @@ def resolved(request: ByteRequest | None, length: int) -> tuple[int, int]:
     Raises
     ------
     TypeError
-        If the request is of no known kind.
+        If the kind of the request is unknown.
 
     Examples
     --------

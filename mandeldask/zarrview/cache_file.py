@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER_BYTES = 10 * 2**30
-"""Bytes that a folder takes on the disk at most, by default."""
+"""Default of the largest size of a folder on the disk, in bytes."""
 
 NAME = "tiles.sqlite"
 """Name of the file."""
@@ -130,11 +130,11 @@ class CacheFile:
                 if not database.execute(_OLDEST, (max(1, count // 64),)).rowcount:
                     break
         if _number(database, "PRAGMA page_count") > self._room:
-            database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")  # steps to the end
+            database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")  # run all steps
         self._lowered = True
 
     def _has_short_log(self, database: sqlite3.Connection) -> bool:
-        """Whether there is room in the log; it is emptied if readers or writers have prevented SQLite from doing so."""
+        """Whether there is room in the log; a full log is emptied first, if no reader or writer prevents it."""
         try:
             size = self.path.with_name(NAME + "-wal").stat().st_size
         except FileNotFoundError:
@@ -218,7 +218,7 @@ class _Connection:
         self._file = self._now()
 
     def _now(self) -> tuple[int, int] | None:
-        """Return the identity of the file that currently has the name."""
+        """Return the identity of the file that is at the path now."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -242,12 +242,12 @@ def _nothing() -> None:
 
 
 def _connected(path: Path, log_pages: int) -> sqlite3.Connection:
-    """Return a connection to a file of tiles, made if there is none.
+    """Return a connection to a file of tiles, which is created if it does not exist.
 
     Raises
     ------
     OSError
-        If another kind of file is there.
+        If the path is another kind of file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe or device would block
@@ -266,7 +266,7 @@ def _prepare(database: sqlite3.Connection, path: Path, log_pages: int) -> None:
     """Set up a connection, and create the tables of a new file."""
     kind = _number(database, "PRAGMA application_id")
     if kind != _KIND and _number(database, "SELECT count(*) FROM sqlite_master"):
-        msg = f"{path} is no file of tiles"
+        msg = f"{path} exists, but is not a tile cache; choose another folder"
         raise OSError(msg)
     for setting in (f"page_size = {_PAGE}", "auto_vacuum = INCREMENTAL"):
         database.execute(f"PRAGMA {setting}")
@@ -281,7 +281,7 @@ def _prepare(database: sqlite3.Connection, path: Path, log_pages: int) -> None:
 
 
 def _use_log(database: sqlite3.Connection) -> None:
-    """Turn the log on; SQLite itself does not make two processes wait that do so at the same time."""
+    """Turn the log on; repeat if another process does so at the same time, because SQLite does not wait here."""
     stop = time.monotonic() + WAIT_S
     while True:
         try:
@@ -301,7 +301,7 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if database.in_transaction:  # a full disk has rolled it back already
+        if database.in_transaction:  # after a full disk, SQLite has already rolled back
             database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")

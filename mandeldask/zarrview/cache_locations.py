@@ -76,7 +76,7 @@ class Folder:
         self._write(key, content, Path.replace)
 
     def claim(self, key: str, content: bytes) -> None:
-        """Write a file and give it its name, unless that name exists."""
+        """Write a file under a temporary name and rename it, unless the name exists."""
         with contextlib.suppress(FileExistsError):
             self._write(key, content, lambda part, path: path.hardlink_to(part))
 
@@ -136,7 +136,7 @@ def location_of(target: str | Path | Store | FileLocation) -> Location:
         return target
     if isinstance(target, Store):
         if target.read_only:
-            msg = f"{target} is read-only: no tile can be kept there"
+            msg = f"{target} is read-only: tiles cannot be stored there"
             raise ValueError(msg)
         return Folder(target.root) if isinstance(target, LocalStore) else StoreLocation(target)
     if isinstance(target, str) and "://" in target and not target.startswith("file://"):

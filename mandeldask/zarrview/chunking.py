@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHUNK_BYTES = 2**20
-"""Most bytes of decoded chunks of arrays that do not define their own."""
+"""Largest size in bytes of decoded chunks, for arrays that do not define chunks."""
 
 LEAST_BYTES, MOST_BYTES = 2**16, 2**22
-"""Bytes of decoded chunks, if a source only defines the blocks in which it computes or reads: small enough for a
-browser, large enough for a request."""
+"""Smallest and largest size in bytes of decoded chunks, if a source only defines the blocks in which it computes or
+reads: large enough for a request, small enough for a browser."""
 
 
 _DIVISORS = (2, 3, 5, 7)
-"""Into how many parts a side of a block may be cut."""
+"""Numbers of parts into which a side of a block may be divided."""
 
 
 def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -36,7 +36,9 @@ def default_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 
 def block_chunks(shape: tuple[int, ...], itemsize: int, blocks: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Return chunks for an array that is computed in `blocks`, the sizes along each dimension, by the largest of each.
+    """Return chunks for an array that is computed in blocks.
+
+    `blocks` are their sizes along each dimension; the largest count.
 
     Raises
     ------
@@ -44,16 +46,16 @@ def block_chunks(shape: tuple[int, ...], itemsize: int, blocks: Sequence[Sequenc
         If the shape is not known before computing.
     """
     if any(size != size for size in shape):  # noqa: PLR0124  NaN is the one that is not itself
-        msg = f"a dask array of unknown shape {shape} has no Zarr chunks; call compute_chunk_sizes() first"
+        msg = f"a dask array of unknown shape {shape} has no Zarr chunks; first call compute_chunk_sizes()"
         raise ValueError(msg)
     return aligned_chunks(shape, itemsize, tuple(max(1, *sizes) if sizes else 1 for sizes in blocks))
 
 
 def aligned_chunks(shape: Sequence[int], itemsize: int, block: Sequence[int]) -> tuple[int, ...]:
-    """Return the chunks in which an array is shown that is read or computed in blocks.
+    """Return the chunks for an array that is read or computed in blocks.
 
-    They are the blocks if these have 64 KiB to 4 MiB, otherwise parts or multiples of them: a chunk that is part of a
-    block is completely inside it if the sides of the block can be divided.
+    Blocks of 64 KiB to 4 MiB are chunks. Otherwise chunks are parts or multiples of blocks; a part is completely inside
+    one block if the sides of the block can be divided.
 
     Examples
     --------

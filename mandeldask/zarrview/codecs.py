@@ -139,15 +139,15 @@ def in_loop() -> bool:
 
 
 _MOST_CONSTANTS = 256
-"""Number of uniform blocks that an encoder keeps; together they take less memory than one block."""
+"""Number of encoded uniform blocks that an encoder keeps; together they must take less memory than one block."""
 
 _SMALL = 1 << 16
-"""Bytes that they may always take."""
+"""Bytes that they may take in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns chunks of one shape and dtype into bytes, and back."""
+    """Encodes chunks of one shape and dtype as bytes, and decodes them."""
 
     pipeline: BatchedCodecPipeline
     spec: ArraySpec
@@ -186,7 +186,7 @@ class Encoder:
         return self.encode(np.full(self.spec.shape, value, dtype)) if raw is None else raw
 
     def _kept(self, value: bytes, raw: bytes, nbytes: int) -> bytes:
-        """Return the encoded uniform block, which is kept if that takes little memory."""
+        """Return the encoded uniform block; it is kept if it needs little memory."""
         if len(self._constants) < _MOST_CONSTANTS and len(raw) * _MOST_CONSTANTS <= max(nbytes, _SMALL):
             self._constants[value] = raw
         return raw

@@ -1,4 +1,4 @@
-"""The metadata documents of a node: a group's members, those that a format cannot show, and when they are outdated."""
+"""The metadata documents of nodes: which members they describe, and when they are outdated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 CONSOLIDATED = 1000
-"""Most nodes in one consolidated document: zarr-python takes 1 ms for each of them, even if only one is read."""
+"""Largest number of nodes in one consolidated document: zarr-python needs 1 ms for each, even if only one is read."""
 
 
 def written(node: Node, form: Format) -> Written:
-    """Return the documents of one node in a format; those of small enough groups contain everything below them.
+    """Return the documents of one node in a format; those of small groups include all nodes below them.
 
     Raises
     ------
     TypeError, ValueError
-        If the format cannot hold the array, or attributes are not valid JSON.
+        If the format cannot store the array, or if attributes are not valid JSON.
     """
     since = time.monotonic()
     if isinstance(node, Array):
@@ -47,7 +47,7 @@ def written(node: Node, form: Format) -> Written:
 def as_shown(group: Group, form: Format) -> Group:
     """Return a group with the members that a format can show, opened; its attribute `skipped` names the others.
 
-    A group that is not `consolidate` is returned as it is: its members are opened one by one.
+    A group that is not `consolidate` is returned unchanged: its members are opened one by one.
     """
     if not group.consolidate:
         return group
@@ -72,7 +72,7 @@ def _examined(group: Group, form: Format) -> tuple[dict[str, Node], dict[str, st
 
 
 def skipped_below(node: Node, form: Format, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and reason of everything below a node that a format cannot show, if groups may be opened."""
+    """Yield path and reason of all nodes below a node that a format cannot show, in the groups that may be opened."""
     if isinstance(node, Array) or not node.consolidate:
         return
     members, skipped = _examined(node, form)
@@ -92,7 +92,7 @@ def check(node: Node, form: Format) -> None:
 def nodes_below(group: Group, form: Format, most: int = CONSOLIDATED) -> dict[str, Node] | None:
     """Return everything below a group as a format shows it, by path.
 
-    None if that is more than `most` nodes, or if a group below must not be opened for this.
+    None if there are more than `most` nodes, or if a group must not be opened for this.
     """
     found: dict[str, Node] = {}
     if not group.consolidate:

@@ -1,4 +1,4 @@
-"""From an array to the bytes of its chunks, computed in the calling thread and not cached."""
+"""Encode the chunks of an array in the calling thread, without a cache."""
 
 from __future__ import annotations
 

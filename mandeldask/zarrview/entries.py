@@ -21,7 +21,7 @@ class Document:
     """JSON text in UTF-8."""
     media_type: str = "application/json"
     digest: str = field(init=False, compare=False, repr=False)
-    """Depends on the content."""
+    """Changes with the content."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", digest(self.content))
@@ -38,15 +38,15 @@ class Chunk:
     key: str
     """Its key in the view."""
     coords: tuple[int, ...]
-    """Its place in the chunk grid."""
+    """Its coordinates in the chunk grid."""
     stored: StoredArray
     """The array to which it belongs."""
     identity: str
-    """Depends on the array's elements, its encoding and its version."""
+    """Changes with the array's elements, its encoding and its version."""
     kept_as: str
     """Its key in the persistent cache."""
     changed: Callable[[], bool] = field(default=_never, repr=False)
-    """Whether the array is of another version now."""
+    """Whether the array has another version now."""
     keep: bool = True
     """Whether its bytes may be kept: not if the source cannot provide their version."""
     is_fixed: bool = False

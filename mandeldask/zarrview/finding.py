@@ -30,14 +30,14 @@ class Finder:
     root : Group or Array
         The tree as it was given.
     tree : OpenedTree
-        The same tree, as it was opened last.
+        The same tree, in its most recently opened state.
     format : V2 or V3
-        How it is shown.
+        The format in which it is shown.
     flights : Flights
-        In which documents are written once for all concurrent callers.
+        Lets concurrent callers share one computation of a document.
     keeps : bool
-        Whether there is a persistent cache. It may outlive the present tree, so it uses keys alone only for trees
-        that never change.
+        Whether there is a persistent cache. It may outlive the present tree, so only chunks of trees that never change
+        are identified by their key alone.
     """
 
     def __init__(self, root: Node, tree: OpenedTree, format: Format, flights: Flights, *, keeps: bool) -> None:  # noqa: A002
@@ -48,7 +48,10 @@ class Finder:
         self.keeps = keeps
 
     def find(self, key: str, *, may_open: bool) -> Entry | None:
-        """Return what `key` names, or None. Raises `NotAtHand` instead of opening or writing unless `may_open`."""
+        """Return the entry of `key`, or None.
+
+        Unless `may_open`, raise `NotAtHand` instead of opening or writing anything.
+        """
         path, _, name = key.rpartition("/")
         if name in self.format.names:
             return self._document(path, name, may_open=may_open) if path or "/" not in key else None
@@ -109,7 +112,7 @@ class Finder:
         return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
 
     def _stored(self, opened: Opened) -> StoredArray | None:
-        """Return an array as the format stores it; None if it cannot."""
+        """Return an array as the format stores it; None if the format cannot store it."""
         if opened.stored is None:
             if not self._can_show(opened.node):
                 return None
@@ -117,7 +120,7 @@ class Finder:
         return opened.stored
 
     def names(self, path: str, *, may_open: bool) -> tuple[str, ...] | None:
-        """Return the documents and members right below the node at `path`; None if there is none."""
+        """Return the documents and members directly below the node at `path`; None if there is no such node."""
         opened = self._opened(path, may_open=may_open)
         written = None if opened is None else self.written(opened, may_open=may_open)
         if written is None or not written.documents:
@@ -125,7 +128,7 @@ class Finder:
         return (*written.documents, *(f"{name}/" for name in written.members))
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
-        """Yield the path and node of the root and everything below it that the format can show; opens it all."""
+        """Yield the path and node of the root and of all nodes below it that the format can show; opens all of them."""
         yield "", self.root
         if isinstance(self.root, Group):
             yield from documents.walk(documents.as_shown(self.root, self.format), self.format)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 DEFAULT: Final = "default"
-"""gzip at level 1: a browser decodes it without WebAssembly, and its bytes are the same every time."""
+"""gzip at level 1: browsers decode it without WebAssembly, and equal chunks give equal bytes."""
 
 
 AUTO: Final = "auto"

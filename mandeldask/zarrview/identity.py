@@ -1,6 +1,6 @@
-"""When two arrays are identical to a cache: by their content if it is known, otherwise by a name of this process.
+"""Identities of arrays for caches: by their content if it is known, otherwise unique to this process.
 
-Identities that are valid only in this process end in `-process`, and so does everything that is made from them.
+Identities that are valid only in this process end in `-process`, and so do all identities that are made from them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from mandeldask.internals.module_names import LAZY_MODULE
 
 HASHED_BYTES = 2**26
-"""Arrays in memory up to this size are identified by hashing them (0.1 s); larger ones are unique to the process."""
+"""Arrays in memory up to this size are identified by a hash (0.1 s); the identity of larger ones is unique."""
 
 
 PROCESS: Final = "-process"
@@ -45,17 +45,17 @@ def unique() -> str:
 
 
 def is_lasting(identity: str) -> bool:
-    """Return whether an identity, or a digest of some, means the same content in every process and at any time."""
+    """Return whether an identity, or a digest of several, means the same content in every process and at any time."""
     return not (identity.endswith(PROCESS) and len(identity) == _LENGTH)
 
 
 def identity(data: Any, hashed_bytes: float = HASHED_BYTES) -> str:
     """Return the identity of an array's content; it is unique for arrays larger than `hashed_bytes`.
 
-    Arrays in memory are identified by their elements, xarray's lazy wrappers by the array that they wrap. Other
-    arrays, such as lazily indexed pyramids, guarantee by a `__dask_tokenize__` that their content never changes. The
-    token of a dask array is only its name, which anyone can choose, and which does not change when a file changes: so
-    its functions must give that guarantee.
+    Arrays in memory are identified by their elements, xarray's lazy wrappers by the array that they wrap. Other arrays,
+    such as lazily indexed pyramids, guarantee with `__dask_tokenize__` that their content never changes. The token of a
+    dask array is only its name, which any code can choose, and which stays the same when a file changes. So the
+    functions of a dask array must give that guarantee.
     """
     if isinstance(data, np.ma.MaskedArray):
         parts = np.ma.getdata(data), np.ma.getmaskarray(data)
@@ -85,7 +85,7 @@ def _of_promise(data: Any) -> str:
 
 
 def _of_graph(data: Any) -> str:
-    """Return the identity of a dask array: of the functions that make its blocks, if all of them have one."""
+    """Return the identity of a dask array from those of the functions that make its blocks, if all of them have one."""
     promises = [_of_layer(layer) for layer in getattr(data.dask, "layers", {None: None}).values()]
     if None in promises:
         return unique()
@@ -93,7 +93,7 @@ def _of_graph(data: Any) -> str:
 
 
 def _of_layer(layer: Any) -> str | None:
-    """Return what determines a layer of blocks: one function with an identity, or a selection of results; or None."""
+    """Return the identity of a layer of blocks, if it is one function with an identity or a selection; else None."""
     from dask.blockwise import Blockwise  # noqa: PLC0415
     from dask.layers import ArrayBlockIdDep  # noqa: PLC0415
 

@@ -28,13 +28,13 @@ NAME = "image"
 """Name of the array in each level."""
 
 PYRAMIDS = ("auto", "none", "mean", "stride", "mode")
-"""Ways to make levels of images; "auto" chooses by the array."""
+"""Methods of making levels of images; "auto" depends on the array."""
 
 _POSITIONS = 2**20
-"""Longest coordinates that are read."""
+"""Coordinates with more elements than this are not read."""
 
 _FLAGS = ("flag_values", "flag_masks", "flag_meanings")
-"""CF's attributes of labels."""
+"""CF attributes of arrays of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Making:
     """How levels are made. A copy in another process has no persistent cache."""
 
     method: str = "auto"
-    """"mean", "stride", "mode", or "auto": the mode of labels (arrays with CF's flags), every second element of arrays
-    that have no mean, and otherwise means."""
+    """"mean", "stride", "mode" or "auto". "auto" is "mode" for labels (arrays with CF flags), "stride" for arrays whose
+    elements have no mean, and otherwise "mean"."""
     persistent: PersistentCache | None = None
-    """Where the states of levels are kept between runs."""
+    """Cache of the states of levels between runs."""
     seconds: float = inf
-    """Time that a read may take; the work done by then is kept."""
+    """Seconds that a read may take; partial results are kept."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.method, None, self.seconds)
@@ -88,7 +88,7 @@ class Reopened:
     how: Making
 
     def __call__(self) -> Node:
-        """Return the images of the node as it is now."""
+        """Return the images of the node in its current state."""
         return images_of(self.reopen(), self.how)
 
 
@@ -119,7 +119,7 @@ def with_levels(node: Node, how: Making) -> Node:
     node : Group or Array
         A tree. Groups that have levels of their own stay as they are.
     how : Making
-        How levels are made; those of images larger than 1024 elements where the method is "auto".
+        How levels are made. With the method "auto", only images larger than 1024 elements get levels.
     """
     return _with_levels(how, {}, node, "")
 
@@ -184,7 +184,7 @@ def method_for(array: Array) -> str:
 
 
 def _said(attrs: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> dict[str, Any]:
-    """Return the values for the dimensions of a file's array in one of its attributes, by name."""
+    """Return the values by dimension in the attribute `name` of a file's array; empty if it has none."""
     said = attrs.get(name)
     return {dim: value for dim, value in said.items() if isinstance(value, kinds)} if isinstance(said, Mapping) else {}
 

@@ -1,4 +1,4 @@
-"""The states of levels of images, in a persistent cache: for all formats and codecs, between runs."""
+"""Persistent cache of the states of image levels, for all formats and codecs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 State = tuple["NDArray[Any]", ...]
 
 CONTENT = "levels of images, 1"
-"""Mark of such a cache, with the number of its format."""
+"""Identifies such a cache; it contains the version of the format."""
 
 
 def kept_in(file: CacheFile) -> PersistentCache:
@@ -36,12 +36,15 @@ def kept_in(file: CacheFile) -> PersistentCache:
 
 
 def kept_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
-    """Return the cache of levels in a folder: the one of a server with this cache folder, with its default size."""
+    """Return the cache of levels in a folder, which a server with this cache folder uses too.
+
+    It has the default size.
+    """
     return kept_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
 
 
 def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
-    """Return halvings that keep their tiles; unchanged if other processes cannot identify their source."""
+    """Return halvings that keep the states of tiles; unchanged if other processes cannot identify their source."""
     source = halvings.source
     if persistent is None or not is_lasting(source.fingerprint):
         return halvings
@@ -55,9 +58,9 @@ class KeptLevels:
     """Keeps the states of one image's tiles in a persistent cache."""
 
     persistent: PersistentCache
-    """Where."""
+    """The cache."""
     identity: str
-    """Identity of the image and of how its levels are made: equal only if every state is equal."""
+    """Identity of the image and of the method of its levels: equal only if every state is equal."""
 
     def load(self, key: str) -> State | None:
         """Return the state under `key`; None if there is none, or if it is damaged."""
@@ -88,7 +91,7 @@ def as_bytes(state: State) -> bytes:
 
 
 def as_state(raw: bytes) -> State | None:
-    """Return the state that bytes hold; None if they are damaged."""
+    """Return the state in `raw`; None if it is damaged."""
     line, _, body = raw.partition(b"\n")
     try:
         head = json.loads(line)

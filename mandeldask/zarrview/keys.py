@@ -24,7 +24,7 @@ def chunk_grid(shape: Sequence[int], chunks: Sequence[int]) -> tuple[int, ...]:
 
 
 def parse_coords(segments: Sequence[str], grid: Sequence[int]) -> tuple[int, ...] | None:
-    """Return the coordinates that `segments` of a key spell, or None unless they are canonical and in the grid.
+    """Return the coordinates in `segments` of a key; None unless they are canonical and in the grid.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def parse_coords(segments: Sequence[str], grid: Sequence[int]) -> tuple[int, ...
 
 
 def window(coords: Sequence[int], chunks: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
-    """Return the elements that a chunk covers, cut off at the end of the array."""
+    """Return the elements of a chunk, clipped at the end of the array."""
     return tuple(
         slice(index * chunk, min((index + 1) * chunk, size))
         for index, chunk, size in zip(coords, chunks, shape, strict=True)

@@ -48,7 +48,7 @@ def to_mapping(  # noqa: PLR0913  what is shown, where it is kept
 ) -> ZarrViewMapping:
     """Return any tree as a Mapping from Zarr keys to bytes, computed when they are read.
 
-    Takes what `mandeldask.to_store` takes; `key in mapping` computes nothing.
+    The parameters are those of `mandeldask.to_store`; `key in mapping` computes nothing.
 
     Examples
     --------

@@ -27,7 +27,7 @@ Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 """Returns the elements of a window: one slice with start, stop and step 1 per dimension, inside the array's shape."""
 
 Constant = Callable[[tuple[slice, ...]], Any]
-"""Returns the value of all elements of a window, as `read` would return it, if it is known and unique; else None."""
+"""Returns the common value of all elements of a window without reading them, if it is known; else None."""
 
 Version = Callable[[], Hashable]
 """Returns the present state of a node's source, such as the inode, size and mtime of a file. It is called often, so it
@@ -36,7 +36,7 @@ must be cheap. None means that the state is unknown; then nothing that was read 
 _RESERVED = {"", "zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarrview.json"}
 
 _UNUSABLE = re.compile(r"[/\\\0\ud800-\udfff]")
-"""Separators of segments (in zarr-python also the backslash), and characters that UTF-8 cannot encode."""
+"""Path separators (in zarr-python also the backslash), and characters that UTF-8 cannot encode."""
 
 
 class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
@@ -56,16 +56,16 @@ class Array:
     shape: tuple[int, ...]
     """Elements along each dimension; 0 is allowed."""
     dtype: np.dtype[Any]
-    """Type of the elements. It becomes little-endian, and structs packed, also where `read` returns others."""
+    """Type of the elements. It becomes little-endian, and structs are packed, even if `read` returns others."""
     read: Read = field(repr=False)
     """Reads a window. It runs in the calling thread, may be called by several at once, and should be picklable.
 
-    Blocks of another shape, or with elements that `dtype` cannot hold, are errors when they are encoded.
+    Blocks of another shape, or with elements that `dtype` cannot represent, cause an error when they are encoded.
     """
     chunks: tuple[int, ...]
     """Elements of a chunk along each dimension, at least 1."""
     dims: tuple[str, ...] | None = None
-    """Names of the dimensions; None where the source has none."""
+    """Names of the dimensions; None if the source has none."""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes, of JSON's types."""
     fill_value: Any = None
@@ -73,19 +73,19 @@ class Array:
     missing: Any = None
     """CF's `_FillValue`: v2's fill value and v3's attribute `_FillValue`; None if no value means "missing"."""
     fingerprint: str = ""
-    """Identity of the content at `version`: equal only if every element is equal. By default it is unique."""
+    """Identity of the content at `version`: equal only if every element is equal. Unique by default."""
     version: Version | None = None
-    """Returns the present state of the source; None: the array never changes."""
+    """Returns the present state of the source. None if the array never changes."""
     as_of: Hashable = None
     """What `version` returned before the node was opened; None: it is asked right afterwards."""
     reopen: Callable[[], Node] | None = None
     """Returns the node as of its present version; None: the group that holds it is asked for it again."""
     constant: Constant | None = field(default=None, repr=False)
-    """Knows of some windows, without reading them, that all of their elements are one value."""
+    """Returns the common value of the elements of some windows without reading them; None for other windows."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
-    """What the source requests from a format: `compressors`, `shards`; `text` if fixed-length bytes are ASCII."""
+    """Requests of the source to a format: `compressors`, `shards`; `text` if fixed-length bytes are ASCII."""
     block: tuple[int, ...] | None = None
-    """Elements that the source reads or computes together along each dimension, if they are not a chunk."""
+    """Elements along each dimension that the source reads or computes together, if this is not a chunk."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", plain(self.dtype))
@@ -116,19 +116,19 @@ class Group:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes, of JSON's types."""
     version: Version | None = None
-    """What the group and everything below it depend on now; None: no name, attribute or member ever changes, but for
-    members that have a version themselves. Where not `consolidate`, members that are groups or arrays of their own,
-    such as the files of a folder, do not depend on it."""
+    """Returns the state on which the group and everything below it depend. None if no name, attribute or member ever
+    changes, except for members that have a version themselves. If not `consolidate`, separate members, such as the
+    files of a folder, do not depend on it."""
     as_of: Hashable = None
     """What `version` returned before the node was opened; None: it is asked right afterwards."""
     reopen: Callable[[], Node] | None = None
     """Returns the node as of its present version; None: the group that holds it is asked for it again."""
     consolidate: bool = True
-    """Whether the group's documents may hold those of everything below; False where that would open many sources."""
+    """Whether the group's documents may include those of all nodes below; False if that would open many sources."""
     fingerprint: str = ""
-    """Identity of the whole, for groups that are not `consolidate`; of its members unless given."""
+    """Identity of the whole group, if it is not `consolidate`; by default made from those of its members."""
     skipped: Mapping[str, str] = field(default_factory=dict)
-    """Names of members that could not be made, with the reasons: the attribute `skipped` has them."""
+    """Names of members that could not be made, with the reasons; shown as the attribute `skipped`."""
 
     def __post_init__(self) -> None:
         if isinstance(self.members, dict):  # names in other mappings are checked on access
@@ -145,16 +145,16 @@ def is_name(name: str) -> bool:
 
 
 def checked_name(name: Any) -> str:
-    """Return `name` if it can be one segment of a Zarr path, or raise saying why not."""
+    """Return `name` if it can be one segment of a Zarr path; otherwise raise an error with the reason."""
     if not isinstance(name, str):
         msg = f"names of members must be strings, not {name!r}"
         raise TypeError(msg)
     if name in _RESERVED or not name.strip("."):
-        msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or has only periods"
+        msg = f"{name!r} cannot name a member of a Zarr group: it is reserved, empty, or consists of periods"
         raise ValueError(msg)
     bad = _UNUSABLE.search(name)
     if bad is not None:
-        msg = f"{name!r} cannot name a member of a Zarr group: no client can ask for {bad[0]!r} in a name"
+        msg = f"{name!r} cannot name a member of a Zarr group: no client can request {bad[0]!r} in a name"
         raise ValueError(msg)
     return name
 
@@ -165,7 +165,7 @@ class Changing(Mapping[str, "Node"]):
 
     members: Mapping[str, Node]
     change: Callable[[Node, str], Node]
-    """Takes a member and its name."""
+    """Function of a member and its name."""
 
     def __getitem__(self, name: str) -> Node:
         return self.change(self.members[name], name)
@@ -228,7 +228,7 @@ def _with_dims(path: str, node: Node, name: str) -> Node:
 
 
 FAMILIES: dict[str, str] = {}
-"""Module that registers the types of a package, by the package's name, or of a protocol, by the method's.
+"""Modules that register types, by the name of the types' package or, for a protocol, of its method.
 
 A module is imported when the first such object is seen, and its package with it. Packages come before protocols.
 """
@@ -265,7 +265,7 @@ def as_node(tree: Any) -> Node:
     """
     if load_families(type(tree)):
         return as_node(tree)
-    msg = f"a {type(tree).__module__}.{type(tree).__qualname__} is no tree that Zarr can show; register it with as_node"
+    msg = f"a {type(tree).__module__}.{type(tree).__qualname__} cannot be shown; register it with as_node"
     raise TypeError(msg)
 
 
@@ -278,7 +278,7 @@ def as_tree(tree: Any) -> Node:
         If it is text, or of no known kind.
     """
     if isinstance(tree, (str, bytes)):
-        msg = f"{tree!r} is text, not a tree: for a file or folder give pathlib.Path({tree!r}), for text an array of it"
+        msg = f"{tree!r} is text, not a tree: for a file or folder pass pathlib.Path({tree!r}), for text an array"
         raise TypeError(msg)
     return as_node(tree)
 
@@ -295,7 +295,7 @@ def _(tree: Mapping[str, Any]) -> Node:
         return as_node(tree)
     inside = _inside.get()
     if id(tree) in inside:
-        msg = "the mapping holds itself, so it has no end"
+        msg = "the mapping contains itself"
         raise ValueError(msg)
     token = _inside.set(inside | {id(tree)})
     try:
@@ -309,7 +309,7 @@ _inside: ContextVar[frozenset[int]] = ContextVar("mandeldask_mappings", default=
 
 
 def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | None = None) -> Group:
-    """Return the Group of what each of `make` returns, by name.
+    """Return the Group of the results of the functions in `make`, by name.
 
     A member that cannot be made does not affect the others: it is left out, and named with the reason in
     `Group.skipped`. If no member is left, the first error is raised.

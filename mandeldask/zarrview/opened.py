@@ -25,7 +25,7 @@ REFRESH_S = 1.0
 """Seconds for which a version is used before it is checked again."""
 
 GONE = object()
-"""Version of a source that does not respond: its file or its disk no longer exists."""
+"""Version of a source whose `version` fails: its file or its disk no longer exists."""
 
 
 class NotAtHand(Exception):  # noqa: N818  an answer
@@ -33,7 +33,7 @@ class NotAtHand(Exception):  # noqa: N818  an answer
 
 
 def asked(version: Version | None) -> Hashable:
-    """Return the present version of a source; `GONE` if it does not respond."""
+    """Return the present version of a source; `GONE` if the source fails."""
     try:
         return None if version is None else version()
     except Exception:  # noqa: BLE001  the source says what is wrong when it is opened
@@ -45,7 +45,7 @@ class Written:
     """The documents of a node as they were written."""
 
     documents: Mapping[str, Document]
-    """By name."""
+    """The documents, by name."""
     members: tuple[str, ...]
     """Names of a group's members that are shown."""
     watched: tuple[tuple[Version, Hashable], ...]
@@ -69,7 +69,7 @@ class Opened:
     """A node at one version, and the objects made from it."""
 
     path: str
-    """Where it is in the tree; "" for the root."""
+    """Path in the tree; "" for the root."""
     node: Node
     above: Opened | None
     """The group from which it was taken."""
@@ -78,9 +78,9 @@ class Opened:
     asked: float
     """When its version was checked, by the monotonic clock."""
     stored: StoredArray | None = None
-    """An array as a view's format stores it, if it was needed."""
+    """An array as a view's format stores it; None if it was not needed yet."""
     written: Written | None = None
-    """Its documents, if they were written."""
+    """Its documents; None if they were not needed yet."""
 
     lineage: tuple[Opened, ...] = field(init=False, repr=False)
     """All nodes on whose version this one depends: itself, and the groups that contain it."""
@@ -179,7 +179,7 @@ class OpenedTree:
         reopen = kept.node.reopen if kept is not None else None
         try:
             node = reopen() if reopen else present(above.node.members[name])  # type: ignore[union-attr]
-        except (KeyError, FileNotFoundError):  # it no longer exists
+        except (KeyError, FileNotFoundError):  # the node no longer exists
             self._opened.drop(path)
             return None
         opened = self._as_opened(path, node, above)

@@ -32,7 +32,7 @@ def own_levels(group: Group, name: str) -> Group:
     Parameters
     ----------
     group : Group
-        With OME-Zarr's attributes.
+        A group with OME-Zarr attributes.
     name : str
         Name of the array in each level.
     """
@@ -54,7 +54,7 @@ def own_levels(group: Group, name: str) -> Group:
 
 
 def _arrays(group: Group, image: Mapping[str, Any]) -> list[Array]:
-    """Return the levels of an image, the finest first; none if one is no direct member or larger than a finer one."""
+    """Return the levels of an image, finest first; empty if one is not a direct member or larger than a finer one."""
     paths = [dataset["path"] for dataset in image["datasets"]]
     found = [group.members[path] for path in paths if path in group.members]
     arrays = [each for each in found if isinstance(each, Array)]

@@ -30,7 +30,7 @@ ASIDE_S = 30.0
 class PersistentCache:
     """Tiles of one view in a location, under their keys in the view.
 
-    Other processes see all of a tile or nothing. Damaged tiles are detected by decoding them (see `Reader`),
+    Other processes see a complete tile or none. Damaged tiles are detected by decoding them (see `Reader`),
     and computed again.
 
     Parameters
@@ -110,13 +110,13 @@ class PersistentCache:
         elif mark is None:
             has_store = any(self._location.load(key) is not None for key in ("zarr.json", ".zgroup", ".zarray"))
             if has_store and self._location.load(MARK) is None:  # no other process was faster
-                msg = f"{self._location} holds a Zarr store that is no tile cache; choose an empty place"
+                msg = f"{self._location} contains a Zarr store that is not a tile cache; choose an empty location"
                 raise ForeignCacheError(msg)
             self._location.claim(MARK, ours)
         found = _content(self._location.load(MARK))
         if found != self._content:
             msg = (
-                f"{self._location} holds tiles of another tree, format or codec (content {found}, not {self._content})"
+                f"{self._location} contains other tiles (content {found}, not {self._content}); choose another location"
             )
             raise ForeignCacheError(msg)
         for key, document in self._documents.items():
@@ -126,7 +126,12 @@ class PersistentCache:
     def _stand_aside(self, error: Exception) -> None:
         self._aside_until = time.monotonic() + ASIDE_S
         if not self._said:
-            log.warning("%s keeps no tiles now, they are computed: %s: %s", self._location, type(error).__name__, error)
+            log.warning(
+                "tiles cannot be cached in %s now and are computed instead: %s: %s",
+                self._location,
+                type(error).__name__,
+                error,
+            )
         self._said = True
 
 

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 asker: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
-"""The client for which calls are submitted: those of different clients take turns."""
+"""The client for which calls are submitted; calls of different clients take turns."""
 
 SIDE_THREADS = 4
 """Threads for short work: opening sources, writing documents, reading the persistent cache."""
@@ -84,8 +84,8 @@ class Queue(Executor):
 class Pool(Queue):
     """Threads, and a queue of calls for them.
 
-    It is not `asyncio.to_thread`'s, which zarr uses too: nested reads there deadlock. Its threads do not keep the
-    process alive: a call that cannot be cancelled must not prevent a server from ending.
+    It is not the pool of `asyncio.to_thread`, which zarr uses too: nested reads in that pool deadlock. Its threads do
+    not keep the process alive: a call that cannot be cancelled must not prevent a server from ending.
 
     Parameters
     ----------
@@ -124,13 +124,13 @@ class Pool(Queue):
         return Queue(self._threads, workers, queue, self.side)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  Executor's
-        """Take no more calls, of any queue, and let the threads end."""
+        """Accept no more calls for any queue, and let the threads end."""
         for threads in (self._threads, self._aside):
             threads.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
 class _Lane:
-    """Calls that wait, each asker's in their order, and how many may run at a time."""
+    """Waiting calls, in order for each client, and the number that may run at a time."""
 
     def __init__(self, most: int, queue: int | None) -> None:
         self.most, self.queue = most, queue
@@ -151,7 +151,7 @@ class _Lane:
         return found
 
     def take(self) -> tuple[Hashable, Future[Any], Callable[[], Any]]:
-        """Return the first call of the asker whose turn it is."""
+        """Return the first call of the client whose turn it is."""
         who, calls = next(iter(self._calls.items()))
         future = next(iter(calls))
         call = calls[future]
@@ -191,7 +191,7 @@ class _Threads:
                 msg = "the pool was shut down"
                 raise RuntimeError(msg)
             if lane.queue is not None and lane.running + lane.waiting >= lane.most + lane.queue:
-                msg = f"{lane.queue} chunks wait already for {lane.most} threads"
+                msg = f"{lane.queue} chunks are already waiting for {lane.most} threads; try again later"
                 raise Busy(msg, self.mean_s * (lane.queue + 1) / lane.most)
             who = asker.get()
             lane.put(who, future, call)

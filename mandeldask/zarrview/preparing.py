@@ -1,4 +1,4 @@
-"""A first read of a pyramid before a client waits for one: it compiles the kernels."""
+"""Compile the kernels of a pyramid, by a first read before a client waits."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def prepare(node: Node) -> None:
 
 
 def prepare_in_notebook(node: Node) -> None:
-    """Do the same in a notebook, where vizarr's widget may read next: it gives up on a chunk after 3 seconds."""
+    """In a notebook, do the same: vizarr's widget may read next, and its requests time out after 3 seconds."""
     if in_notebook():
         prepare(node)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.persistent_cache import PersistentCache
 
 _CHUNK_SIDES = range(128, 1025)
-"""Sides of chunks that levels take over from the array."""
+"""Smallest and largest sides of the array's chunks for which levels have the same chunks."""
 
 _LABELS = ("long_name", "name", "standard_name")
 """Attributes that describe an image without channels."""
@@ -40,7 +40,7 @@ _LONGEST = 2048
 """Longest side of a chunk that neuroglancer can draw: WebGL does not guarantee larger textures of three dimensions."""
 
 _CHUNK_BYTES = 4 * MOST_BYTES
-"""Bytes of the largest chunks that an array keeps."""
+"""Size in bytes of the largest chunks that an array keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LevelRead:
     halvings: Halvings
     level: int
     seconds: float = inf
-    """Time that a read may take; the work done by then is kept."""
+    """Seconds that a read may take; partial results are kept."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
@@ -104,9 +104,9 @@ def pyramid(
     name : str
         Name of the array in each group.
     persistent : PersistentCache, optional
-        Where the states of tiles are kept, if other processes can identify their source.
+        Cache of the states of tiles, used if other processes can identify their source.
     seconds : float
-        Time that reading a window of a level may take.
+        Seconds that reading a window of a level may take.
 
     Raises
     ------

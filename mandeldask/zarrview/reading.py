@@ -28,16 +28,16 @@ Coords = tuple[int, ...]
 
 
 class Reader:
-    """Computes chunks in threads of its own.
+    """Computes chunks in its own threads.
 
-    It does not use asyncio's threads: zarr uses these too, and a store that waits for zarr in them waits forever.
+    It does not use asyncio's threads: zarr uses these too, and a store that waits in them for zarr would never finish.
 
     Parameters
     ----------
     cache : TileCache
-        Where tiles are kept in memory.
+        Cache of tiles in memory.
     persistent : PersistentCache or None
-        Where they are kept between runs.
+        Cache of tiles between runs.
     pool : Queue
         The threads.
     """

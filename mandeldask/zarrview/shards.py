@@ -26,7 +26,7 @@ ABSENT = 2**64 - 1
 
 
 SHARD_BYTES = 2**26
-"""Most bytes of the elements of a shard, if its shape is chosen here."""
+"""Largest size in bytes of the elements of a shard whose shape is chosen automatically."""
 
 
 def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...] | None:
@@ -49,7 +49,7 @@ def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """How chunks make up a shard: in C order, without those completely outside the array, then the index."""
+    """The layout of a shard: its chunks in C order, without those completely outside the array, then the index."""
 
     counts: tuple[int, ...]
     """Chunks along each dimension of a shard."""
@@ -126,7 +126,7 @@ class Layout:
     """Bytes of the whole shard."""
 
     def needed(self, start: int, stop: int) -> list[int]:
-        """Return which chunks have bytes from `start` to `stop`."""
+        """Return the numbers of the chunks with bytes from `start` to `stop`."""
         return [place for place, (first, end) in enumerate(self.spans) if max(first, start) < min(end, stop)]
 
     def joined(self, chunks: Mapping[int, bytes], start: int, stop: int) -> bytes:
@@ -155,7 +155,7 @@ class Plan:
 
     @classmethod
     def of(cls, shard: Shard, coords: Sequence[int], length: int | None, request: ByteRequest | None) -> Plan:
-        """Return the plan for the bytes that `request` asks for; `length` is that of every chunk, or None."""
+        """Return the plan for the bytes in `request`; `length` is the length of every chunk, or None if they differ."""
         inside = {place: chunk for place, chunk in enumerate(shard.chunks(coords)) if chunk is not None}
         if length is None:
             return cls(shard, request, inside, None, whole=True)

@@ -149,7 +149,7 @@ def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
     ValueError
         If there is no such format.
     TypeError
-        If it has no such codecs.
+        If the format has no such codecs.
     """
     if number not in (2, 3):
         msg = f"zarr_format must be 2 or 3, not {number!r}"
@@ -157,7 +157,7 @@ def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
     names = {2: ("compressor", "filters"), 3: ("compressors", "filters", "serializer", "shards")}[number]
     unknown = sorted(codecs.keys() - {*names})
     if unknown:
-        msg = f"Zarr v{number} is encoded by {', '.join(names)}, not {', '.join(unknown)}"
+        msg = f"Zarr v{number} takes the options {', '.join(names)}, not {', '.join(unknown)}"
         raise TypeError(msg)
     if number == 3:  # noqa: PLR2004
         return V3(**codecs)
@@ -176,8 +176,8 @@ def to_store(  # noqa: PLR0913  what is shown, where it is kept
 ) -> ZarrViewStore:
     """Return any tree as a read-only zarr Store whose chunks are computed when they are read.
 
-    In a notebook, kernels that a pyramid needs are compiled before it returns: vizarr's widget, which takes the store,
-    waits for a chunk for 3 seconds only.
+    In a notebook, the kernels of a pyramid are compiled before this function returns: vizarr's widget, which accepts
+    the store, waits only 3 seconds for a chunk.
 
     Parameters
     ----------
@@ -186,14 +186,14 @@ def to_store(  # noqa: PLR0913  what is shown, where it is kept
     zarr_format : 2 or 3
         Zarr format.
     cache : TileCache, optional
-        Where encoded chunks are kept; several stores may share one.
+        Cache of encoded chunks; several stores may share one.
     cache_bytes : int
-        Bytes of encoded chunks to keep in memory, where no `cache` is given.
+        Size in bytes of the cache in memory, if no `cache` is given.
     workers : int, optional
         Threads that compute.
     strict : bool
-        Whether a part of the tree that cannot be shown is an error. It is left out with a warning by default, and
-        named in the attribute `skipped` of its group.
+        Whether a part of the tree that cannot be shown is an error. By default it is left out with a warning, and named
+        in the attribute `skipped` of its group.
     **codecs
         ``compressor`` and ``filters`` (numcodecs) in v2; ``compressors``, ``filters``, ``serializer`` and ``shards``
         in v3. gzip at level 1 unless given.
@@ -201,7 +201,7 @@ def to_store(  # noqa: PLR0913  what is shown, where it is kept
     Raises
     ------
     TypeError
-        If the tree is of no known kind, or is an array of a dtype that the format cannot hold.
+        If the kind of the tree is unknown, or if it is an array of a dtype that the format cannot store.
     ValueError
         If there is no such format, or a name in the tree cannot be used in Zarr; if `strict`, for what cannot be shown.
 
@@ -229,10 +229,10 @@ def warn_of_skipped(view: ZarrView, *, strict: bool) -> None:
 
 
 def _warn_of_misreading(view: ZarrView) -> None:
-    """Warn once if the zarr-python here divides in floats and an array is too long for that."""
+    """Warn once if the installed zarr-python divides indices as floats, and an array is too long for that."""
     if tuple(map(int, zarr.__version__.split(".")[:2])) >= (3, 2):
         return
-    arrays = islice(view.arrays(), CONSOLIDATED)  # to open more for a warning would take long
+    arrays = islice(view.arrays(), CONSOLIDATED)  # opening more only for a warning would take long
     if any(size > EXACT_IN_FLOATS for _, array in arrays for size in array.shape):
         msg = (
             f"zarr-python {zarr.__version__} misreads unaligned slices of arrays longer than 2**53 elements: it "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Array
 
 _ENCODING = ("data_type", "dtype", "fill_value", "codecs", "filters", "compressor")
-"""Parts of the metadata, of either format, that determine the bytes of a chunk."""
+"""Fields of the metadata, of either format, that determine the bytes of a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class StoredArray:
     encoder: Encoder
     """Encodes a tile."""
     shard: Shard | None
-    """How the chunks of one key make up a shard; None if each chunk has a key."""
+    """Layout of a shard; None if each chunk has its own key."""
     content: str
     """Identity of the elements and of how the format divides and encodes them."""
     identity: str
-    """The same, and also of the versions of the encoding libraries."""
+    """The same, including the versions of the encoding libraries."""
 
     @classmethod
     def of(cls, array: Array, metadata: Any) -> StoredArray:
-        """Return `array` as its metadata describe it."""
+        """Return `array` with its metadata."""
         codecs = codecs_of(metadata)
         chunks = tile = array.chunks
         shard = None
@@ -72,13 +72,13 @@ class StoredArray:
         return is_lasting(self.content)
 
     def encoded_constant(self, span: tuple[slice, ...]) -> bytes | None:
-        """Return the bytes of the tile that covers the elements `span`, if it is known that they all have one value."""
+        """Return the bytes of the tile of the elements `span`, if they are known to have one value; else None."""
         shape = tuple(part.stop - part.start for part in span)
         value = None if self.array.constant is None or shape != self.tile else self.array.constant(span)
         return None if value is None else self.encoder.encode_constant(value)
 
     def encode(self, block: Any, span: tuple[slice, ...]) -> bytes:
-        """Return the bytes of a tile, given what the array's `read` returned for the elements `span` that it covers.
+        """Return the bytes of a tile; `block` is the result of the array's `read` for its elements, `span`.
 
         All encoding is done here. Raises the errors of `declared` if shape or dtype differ from the metadata.
         """
@@ -89,13 +89,13 @@ class StoredArray:
 
 
 def _check_fields(dtype: np.dtype[Any], number: int) -> None:
-    """Raise TypeError if a struct has fields that zarr-python writes and cannot read, or cannot write."""
+    """Raise TypeError if a struct has fields that zarr-python cannot write, or cannot read back."""
     for name in dtype.names or ():
         field: np.dtype[Any] = dtype[name]
         if field.names is not None and number == 3:  # noqa: PLR2004
             _check_fields(field, number)
         elif field.kind not in "biufcSU" or field.subdtype is not None:
-            msg = f"Zarr v{number} cannot hold an array of dtype {dtype} as asked: its field {name!r} is {field}"
+            msg = f"Zarr v{number} cannot store an array of dtype {dtype}: its field {name!r} is {field}"
             raise TypeError(msg)
 
 
@@ -109,19 +109,19 @@ class _Recipe:
 
 @lru_cache(maxsize=256)
 def _created(recipe: _Recipe) -> Any:
-    """Return the metadata; not in zarr's own loop, which may be the caller, for example of a store's `repr`."""
+    """Return the metadata, made outside zarr's event loop, which may be the caller (of a store's `repr`)."""
     return run_apart(lambda: create_array(MemoryStore(), **recipe.options)).metadata
 
 
 def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **options: Any) -> Any:
     """Return zarr-python's metadata object for an array like `array` of `dtype`, whose shape is one chunk or shard.
 
-    zarr-python takes 0.6 ms to make one; arrays that differ only in their shape share it.
+    zarr-python needs 0.6 ms to make one; arrays that differ only in their shape share it.
 
     Raises
     ------
     TypeError
-        If Zarr, or one of the codecs, cannot hold the array's dtype.
+        If Zarr, or one of the codecs, does not support the array's dtype.
     ValueError
         If shards are not multiples of chunks.
     """
@@ -132,5 +132,5 @@ def template(array: Array, dtype: np.dtype[Any], number: Literal[2, 3], **option
     try:
         return _created(_Recipe(repr(sorted(options.items())), options))
     except (KeyError, TypeError, ValueError) as error:
-        msg = f"Zarr v{number} cannot hold an array of dtype {array.dtype} as asked: {error}"
+        msg = f"Zarr v{number} cannot store an array of dtype {array.dtype} with these options: {error}"
         raise TypeError(msg) from error

@@ -1,4 +1,4 @@
-"""ZarrView: a tree as the keys and bytes of one Zarr format. Stores and web servers are thin layers over it."""
+"""ZarrView: a tree as keys and bytes of one Zarr format. Stores and web servers are thin layers above it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NODE_BYTES = 7000
-"""Bytes that a requested node takes in Python, without the text of its documents; measured on places."""
+"""Memory of a requested node in bytes, without the text of its documents; measured with places."""
 
 _chunk_digest = lru_cache(maxsize=4096)(digest)
 
@@ -53,22 +53,22 @@ class ZarrView:
     format : V2 or V3
         Its Zarr format.
     cache : TileCache, optional
-        Where encoded chunks are kept; several views may share one. A cache of its own by default.
+        Cache of encoded chunks; several views may share one. By default, each view has its own.
     workers : int, optional
         Threads that compute chunks for `get`; the number of CPUs by default, at least 2.
     pool : Queue, optional
-        Threads to share with other views, instead.
+        Threads to share with other views, instead of `workers`.
     directory : str, Path, Store or FileLocation, optional
-        Where chunks are kept between runs, if not in the cache's own directory: several views may share one cache.
+        Location of chunks between runs, if it is not the cache's own directory: several views may share one cache.
     refresh : float
         Seconds after which the version of a node is checked again.
     at : str
-        Path of the root in a larger tree, which gives names to dimensions without names.
+        Path of the root in a larger tree; it becomes part of the names of dimensions that have none.
 
     Raises
     ------
     TypeError
-        If the tree is of no known kind, or is one array of a dtype that the format cannot hold.
+        If the kind of the tree is unknown, or if it is one array of a dtype that the format cannot store.
     ValueError
         If a name in the tree cannot be used in Zarr.
     """
@@ -117,14 +117,14 @@ class ZarrView:
         return Reader(self.cache, persistent, self.pool)
 
     def find(self, key: str) -> Entry | None:
-        """Return what `key` names, or None. Each object has exactly one key. Never computes a chunk.
+        """Return the entry of `key`, or None. Each entry has exactly one key. Never computes a chunk.
 
         It may open a source or write documents: call it in a thread, or use `lookup`.
 
         Parameters
         ----------
         key : str
-            Such as ``"zarr.json"`` or ``"0/iterations/c/3/1"``, without a leading slash.
+            For example ``"zarr.json"`` or ``"0/iterations/c/3/1"``, without a leading slash.
         """
         return self._finder.find(key, may_open=True)
 
@@ -219,7 +219,7 @@ class ZarrView:
         return None if entry is None else requested(entry.content, request)
 
     def names(self, path: str = "") -> tuple[str, ...] | None:
-        """Return the documents and members directly at `path`, members with a slash; None if no node is there.
+        """Return the documents and members directly at `path`, members with a slash; None if there is no such node.
 
         It opens only members that are in the group's own documents.
         """
@@ -247,7 +247,7 @@ class ZarrView:
         return self._finder.nodes()
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield the path and node of every array that the format can show; opens them all."""
+        """Yield the path and node of every array that the format can show; opens all of them."""
         yield from ((path, node) for path, node in self.nodes() if isinstance(node, Array))
 
     def skipped(self) -> dict[str, str]:

@@ -90,7 +90,7 @@ def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([1, "a"], object), allow_pickle=True)
     np.savez(tmp_path / "b.npz", good=np.arange(3), bad=np.array([{}], object))
     tree = open_path(tmp_path)
-    assert "run code" in tree.skipped["a.npy"]
+    assert "run any code" in tree.skipped["a.npy"]
     assert list(tree.members["b.npz"].members) == ["good"]
 
 
@@ -219,7 +219,7 @@ def test_gzip_is_unpacked_within_a_bound(tmp_path):
 def test_a_zip_of_other_things_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    assert "other things" in reason(tmp_path, "a.zip")
+    assert "does not contain" in reason(tmp_path, "a.zip")
 
 
 def test_block_limits_are_one_gib():

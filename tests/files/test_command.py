@@ -47,7 +47,7 @@ def test_info_shows_what_would_be_served_and_what_is_left_out(folder):
         "chunks": [5],
         "dims": ["a.npy_0"],
     }
-    assert "content does not" in rows["runs/bad.tif"]["skipped"]
+    assert "but its content is not" in rows["runs/bad.tif"]["skipped"]
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_search_looks_into_groups(client):
     assert ">deep/value</a>" in client.get("/browse/nested", params={"q": "eep/v"}).text
     with serving({"wide": {str(n): {"last": np.zeros(2)} for n in range(2100)}}) as wide:
         text = wide.get("/browse/", params={"q": "last"}).text
-        assert "only the first 2,000 arrays and groups were looked into" in text
+        assert "only the first 2,000 arrays and groups were searched" in text
 
 
 def test_columns_of_one_length_are_a_table(client):

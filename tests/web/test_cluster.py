@@ -115,7 +115,7 @@ def test_workers_see_to_people_first_and_stop_what_nobody_waits_for(cluster, tmp
     ("metadata", "said"),
     [
         ("", "no mandeldask"),
-        ("Metadata-Version: 2.1\nName: mandeldask\nVersion: 0.0.1\n", r"mandeldask 0.0.1, and this server"),
+        ("Metadata-Version: 2.1\nName: mandeldask\nVersion: 0.0.1\n", r"mandeldask 0.0.1, but this server"),
     ],
 )
 def test_a_worker_without_this_version_is_named_in_a_line_and_computes_nothing(metadata, said, tmp_path, caplog):
@@ -133,7 +133,7 @@ def test_a_worker_without_this_version_is_named_in_a_line_and_computes_nothing(m
             for row in range(3, 9):
                 assert client.get(ROW.format(row)).status_code == 200
     lines = [record.getMessage() for record in caplog.records if record.name == "mandeldask.web.cluster"]
-    assert len([line for line in lines if "computes nothing" in line]) == 1
+    assert len([line for line in lines if "gets no tasks" in line]) == 1
     assert said in lines[0]
 
 

@@ -240,7 +240,7 @@ def test_a_tree_of_ones_own_is_not_called_mandelbrot(tree, name):
 @pytest.mark.parametrize("tree", ["scan.tif", b"scan.tif"])
 def test_text_is_not_taken_for_a_tree(tree):
     for make in (create_app, lambda text: create_app(root=text), lambda text: create_app({"scan": text})):
-        with pytest.raises(TypeError, match=r"give pathlib\.Path\("):
+        with pytest.raises(TypeError, match=r"pass pathlib\.Path\("):
             make(tree)
 
 

@@ -133,7 +133,7 @@ def test_a_cancelled_reader_leaves_the_others_their_block():
 
 def test_a_short_block_is_refused():
     array = Array((8,), np.dtype("u1"), lambda _: np.zeros(3, "u1"), (2,), fingerprint="short")
-    with pytest.raises(ValueError, match=r"shape \(3,\) where \(4,\) was declared"):
+    with pytest.raises(ValueError, match=r"shape \(3,\), but \(4,\) was declared"):
         in_blocks(array, (4,), budget=BlockCache()).read((slice(1, 3),))
 
 

@@ -53,9 +53,9 @@ def test_scalars_stay_scalars_and_text_loses_nothing():
         declared(np.array(["abc"]), (1,), np.dtype("<U2"))
     with pytest.raises(TypeError, match="not all elements"):
         declared(np.array([b"abc"]), (1,), np.dtype("S2"))
-    with pytest.raises(TypeError, match="where text was declared"):
+    with pytest.raises(TypeError, match="but text was declared"):
         declared(np.array([1], object), (1,), TEXT)
-    with pytest.raises(TypeError, match="no bytes"):
+    with pytest.raises(TypeError, match="not bytes"):
         declared(np.array(["a"], object), (1,), np.dtype(object))
     with pytest.raises(UnicodeDecodeError):
         declared(np.array([b"\xff"]), (1,), TEXT)
@@ -75,7 +75,7 @@ def test_masks_become_what_is_missing():
     assert declared(masked, (3,), np.dtype("f8"), np.nan).tolist()[::2] == [1.0, 3.0]
     with pytest.raises(ValueError, match="masked elements"):
         declared(masked, (3,), np.dtype("i8"))
-    with pytest.raises(ValueError, match="stands for missing"):
+    with pytest.raises(ValueError, match="declared missing value"):
         declared(masked, (3,), np.dtype("i8"), 3)
     assert declared(np.ma.masked_array([1, 2], [0, 0]), (2,), np.dtype("i8")).tolist() == [1, 2]
 

@@ -49,7 +49,7 @@ def test_times_in_units_that_xarray_does_not_count_in(zarr_format, name):
 
 @pytest.mark.parametrize("times", [np.array([5], "M8[fs]"), np.array([10**12], "M8[Y]"), np.array([2], "m8[M]"), TWO])
 def test_times_that_would_lose_something_are_refused(times):
-    with pytest.raises(TypeError, match="no whole numbers of nanoseconds"):
+    with pytest.raises(TypeError, match="cannot be converted exactly"):
         md.to_store({"a": times})
 
 

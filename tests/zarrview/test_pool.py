@@ -73,7 +73,7 @@ def test_a_full_queue_is_busy_and_tells_how_long():
     pool, event = Pool(1, queue=1), threading.Event()
     pool.submit(time.sleep, 0.2).result()
     futures = [pool.submit(event.wait, 10) for _ in range(2)]
-    with pytest.raises(Busy, match="1 chunks wait already for 1 threads") as caught:
+    with pytest.raises(Busy, match="1 chunks are already waiting for 1 threads") as caught:
         pool.submit(int)
     assert 0.01 < caught.value.wait_s < 1
     event.set()

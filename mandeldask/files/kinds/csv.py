@@ -54,7 +54,7 @@ class Block:
 def opened(source: Source, delimiter: str = ",") -> Group:
     """Return the Group of the columns of a CSV file."""
     if source.stamp.size > LARGEST:
-        msg = f"it has {source.stamp.size} bytes, and at most {LARGEST} of CSV are read: write it as Parquet"
+        msg = f"it has {source.stamp.size} bytes, and CSV files are limited to {LARGEST}: convert it to Parquet"
         raise Unreadable(msg)
     blocks = _blocks(source)
     start, stop = next(blocks)
@@ -116,7 +116,7 @@ def _header(head: bytes, delimiter: str) -> tuple[list[str], int]:
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
     ).column_names
     if len(set(names)) < len(names) or not all(names):
-        msg = f"its columns need names of their own in the first row, not {names}"
+        msg = f"its first row must give each column a different name, not {names}"
         raise Unreadable(msg)
     return names, end
 

@@ -1,7 +1,7 @@
 """FITS by astropy: images with their scaling and blanks, and tables; raw bytes are read by offset.
 
-A window's bytes become a small FITS of their own, which astropy reads: so its rules for scaling, blanks, unsigned
-numbers and text hold, and no file is mapped into memory.
+The bytes of a window are wrapped in a small FITS file in memory, which astropy reads. So astropy's rules for scaling,
+blanks, unsigned numbers and text apply, and no file is mapped into memory.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _part(source: Source, hdu: Any, place: int) -> Node:
 def _image(source: Source, hdu: Any, place: int) -> Array:
     header = hdu.header
     if header.get("GROUPS") or header.get("PCOUNT", 0):
-        msg = "its data is in random groups"
+        msg = "its data is in random groups, which are not supported"
         raise Unreadable(msg)
     shape = tuple(int(header[f"NAXIS{axis}"]) for axis in range(header["NAXIS"], 0, -1))
     text = header.tostring()
@@ -181,7 +181,7 @@ def _compressed(source: Source, hdu: Any, place: int) -> Array:
     shape = tuple(map(int, hdu.shape))
     tile = tuple(map(int, hdu.tile_shape))
     if prod(tile) * 8 > BLOCK_LIMIT:
-        msg = f"a tile of it has {prod(tile)} elements"
+        msg = f"its tiles have {prod(tile)} elements; at most {BLOCK_LIMIT // 8} are decoded at a time"
         raise Unreadable(msg)
     first = np.asarray(hdu.section[tuple(slice(0, 1) for _ in shape)])
     dtype = first.dtype.newbyteorder("=")
@@ -207,11 +207,11 @@ def _table(source: Source, hdu: Any, place: int) -> Group:
 
 def _column(source: Source, header: fits.Header, offset: int, column: Any, place: int) -> Array:
     if isinstance(column.format, str) and column.format.lstrip("0123456789")[:1] in {"P", "Q"}:
-        msg = "its elements are lists of any length, which Zarr has no type for"
+        msg = "its elements are lists of variable length, which Zarr has no type for"
         raise Unreadable(msg)
     rows, length = int(header["NAXIS2"]), int(header["NAXIS1"])
     if offset + rows * length > source.stamp.size:
-        msg = f"the file has {source.stamp.size} bytes, and its rows need {offset + rows * length}"
+        msg = f"the file has {source.stamp.size} bytes, but its rows need {offset + rows * length}"
         raise EOFError(msg)
     first = column_of(header, b"T" * length, column.name)  # an undefined boolean causes a warning
     shape = (rows, *first.shape[1:])

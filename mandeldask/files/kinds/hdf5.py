@@ -1,6 +1,7 @@
 """HDF5 and NetCDF-4 by h5py: groups, datasets with their chunks, dimension scales as names of dimensions.
 
-Numbers stay packed as they are in the file; CF's attributes reach the client, whose library unpacks them.
+Packed numbers stay packed, as they are in the file: the CF attributes are sent too, and the client's library unpacks
+the numbers.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _INTERNAL = {
     "_NCProperties",
     "_nc3_strict",
 }
-"""Attributes that HDF5 and NetCDF use for dimensions, not written by users."""
+"""Attributes that HDF5 and NetCDF use for dimensions; users do not write them."""
 
 _SWMR_WRITING = 4
 """Superblock flag: one process writes while others read (SWMR)."""
@@ -98,7 +99,7 @@ class Inside(Mapping[str, "Node"]):
     path: str
     """Path of the group."""
     names: tuple[str, ...]
-    """Names of the members, without those that cannot be shown."""
+    """Names of the members that can be shown."""
     above: tuple[Any, ...]
     """Addresses of the group and its parents: a link to one of them would be endless."""
     netcdf: bool
@@ -137,7 +138,7 @@ class Inside(Mapping[str, "Node"]):
         """Return the target of an external link, in a file that has its own version."""
         found = resolved_path(self.source, self.source.path, name)
         if not os.path.isfile(found):  # noqa: PTH113
-            msg = f"it is a link to the file {name}, which is not there"
+            msg = f"it is a link to the file {name}, which does not exist"
             raise Unreadable(msg)
         version = Version(found)
         as_of = version()
@@ -152,7 +153,7 @@ def _group(source: Source, file: h5py.File, path: str, above: tuple[Any, ...], *
     group = file[path]
     address = h5py.h5o.get_info(group.id).addr
     if address in above:
-        msg = "it is a link to a group that holds it"
+        msg = "it is a link to one of its own parent groups"
         raise Unreadable(msg)
     names = tuple(group)
     if netcdf or len(names) <= PROBED:
@@ -172,7 +173,7 @@ def _opening(every: Inside, file: h5py.File, name: str) -> Callable[[], Node]:
 def _array(source: Source, file: h5py.File, path: str, *, netcdf: bool) -> Array:
     dataset = file[path]
     if dataset.shape is None:
-        msg = "it has no elements, not even one"
+        msg = "it is an empty (null) dataset"
         raise Unreadable(msg)
     also = companions(source, dataset)
     stamps = tuple((other, Stamp.of(other)) for other in also)
@@ -199,7 +200,9 @@ def _array(source: Source, file: h5py.File, path: str, *, netcdf: bool) -> Array
     if not dataset.chunks:
         return array
     if prod(dataset.chunks) * itemsize > BLOCK_LIMIT:
-        msg = f"a chunk of it has {prod(dataset.chunks) * itemsize} bytes; at most {BLOCK_LIMIT} are unpacked at a time"
+        msg = (
+            f"its chunks have {prod(dataset.chunks) * itemsize} bytes; at most {BLOCK_LIMIT} are decompressed at a time"
+        )
         raise Unreadable(msg)
     growing = [axis for axis, most in enumerate(dataset.maxshape) if most is None or most > shape[axis]]
     return blocked(array, tuple(map(int, dataset.chunks)), growing)
@@ -211,7 +214,7 @@ def _check_filters(dataset: h5py.Dataset) -> None:
     for place in range(plist.get_nfilters()):
         number, _, _, name = plist.get_filter(place)
         if not h5py.h5z.filter_avail(number):
-            msg = f"its filter {number} ({name.decode(errors='replace')}) is not here: pip install hdf5plugin"
+            msg = f"its filter {number} ({name.decode(errors='replace')}) is not installed: pip install hdf5plugin"
             raise Unreadable(msg)
 
 
@@ -231,7 +234,7 @@ def _attributes(node: h5py.Group | h5py.Dataset, *, netcdf: bool) -> dict[str, A
             continue
         try:
             value = as_json(node.attrs[name])
-        except (OSError, RuntimeError, TypeError, ValueError):  # types that h5py or JSON have no word for
+        except (OSError, RuntimeError, TypeError, ValueError):  # types that h5py or JSON cannot represent
             continue
         shown[name] = value[0] if netcdf and isinstance(value, list) and len(value) == 1 else value
     return shown

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from mandeldask.files.stamps import Source
 
 _by_path = threading.RLock()
-"""Lock that is held while a file is open by path: all handles share HDF5's cached state, even if it is outdated."""
+"""Lock that is held while a file is open by path: all handles of a path share HDF5's cached state, which may be
+outdated."""
 
 
 class Unlocked(io.FileIO):
     """A Python file whose reads return all requested bytes or fail."""
 
     def readinto(self, buffer: Any) -> int:
-        """Fill `buffer`; raise an error if the file ends before."""
+        """Fill `buffer`; raise an error if the file is too short."""
         view, done = memoryview(buffer).cast("B"), 0
         while done < len(view):
             count = super().readinto(view[done:])
@@ -40,8 +41,8 @@ class Unlocked(io.FileIO):
 class Unshared(h5py.File):  # type: ignore[misc]
     """An HDF5 file that is read through a Python file.
 
-    HDF5 would refuse all others of this process to write a file that it was given the path of, and let later handles
-    see what it knew of the file before.
+    If HDF5 opens a file by its path, other code in this process cannot open it for writing, and later handles see
+    HDF5's cached state of the file, which may be outdated.
     """
 
     def __init__(self, path: str) -> None:
@@ -73,8 +74,8 @@ def _add_compressions() -> None:
 def opened_file(source: Source) -> Iterator[h5py.File]:
     """Yield an open file, without HDF5's file lock.
 
-    Files that take elements from others, and those that a SWMR writer appends to, are opened by their path, once for
-    each read; others are kept open.
+    Files that refer to other files for their elements, and files to which a SWMR writer appends, are opened by their
+    path for each read. All others stay open.
     """
     _add_compressions()
     if source.live or source.also:

@@ -1,6 +1,6 @@
-"""References of HDF5 files to other files, which can have any name: refused outside the root.
+"""References of HDF5 files to other files: they may name any file, and are refused outside the root.
 
-External storage, external links and virtual sources read any file that the server may read.
+Without this check, external storage, external links and virtual sources could read every file that the server can.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def followed(file: h5py.File, path: str) -> tuple[str | None, str]:
     Raises
     ------
     Unreadable
-        If they lead to nothing, or in a circle.
+        If a link has no target, or the links form a circle.
     """
     names, done, hops = [name for name in path.split("/") if name], "/", 0
     while names:
@@ -45,7 +45,7 @@ def followed(file: h5py.File, path: str) -> tuple[str | None, str]:
         elif link is not None:
             done = f"{done.rstrip('/')}/{name}"
         if link is None or hops > _HOPS or done not in file or (names and not isinstance(file[done], h5py.Group)):
-            msg = f"it is a link to nothing: {path}"
+            msg = f"it is a link without a target: {path}"
             raise Unreadable(msg)
     return None, done
 
@@ -69,11 +69,13 @@ def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[st
     if not dataset.is_virtual:
         return
     if not deep:
-        msg = f"it takes its elements from more than {_DEEP} files in a row"
+        msg = f"its elements are in a chain of more than {_DEEP} files that refer to each other"
         raise Unreadable(msg)
     for virtual in dataset.virtual_sources():
         if "%" in virtual.file_name or "%" in virtual.dset_name:
-            msg = f"it takes its elements from files by the pattern {virtual.file_name}, which is not followed"
+            msg = (
+                f"its elements are in files that match the pattern {virtual.file_name}; such patterns are not supported"
+            )
             raise Unreadable(msg)
         path = file if virtual.file_name == "." else resolved_path(source, file, virtual.file_name)
         if path != file:
@@ -83,12 +85,12 @@ def _of_dataset(source: Source, dataset: h5py.Dataset, file: str, found: dict[st
 
 def _of_other(source: Source, path: str, name: str, found: dict[str, None], deep: int) -> None:
     """Add the files from which the dataset `name` of another file reads its elements."""
-    if not os.path.isfile(path):  # noqa: PTH113  fill values stand for what is not there
+    if not os.path.isfile(path):  # noqa: PTH113  for a missing file, HDF5 returns fill values
         return
     with h5py.File(path, "r", locking=False) as other:
         elsewhere, target = followed(other, name)
         if elsewhere is not None:
-            msg = f"it takes its elements through a link of {os.path.basename(path)} to another file"  # noqa: PTH119
+            msg = f"its elements are in another file, behind a link in {os.path.basename(path)}, which is not supported"  # noqa: PTH119
             raise Unreadable(msg)
         dataset = other[target]
         if isinstance(dataset, h5py.Dataset):

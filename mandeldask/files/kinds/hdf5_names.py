@@ -24,7 +24,7 @@ def is_dimension_only(group: h5py.Group, name: str) -> bool:
 
 
 def names_of_dimensions(dataset: h5py.Dataset) -> tuple[str, ...] | None:
-    """Return the names of a dataset's dimensions if each has one, and they differ."""
+    """Return the names of a dataset's dimensions, if all have different names."""
     found = _by_number(dataset) if "_Netcdf4Coordinates" in dataset.attrs else _by_scales(dataset)
     return tuple(found) if all(found) and len(set(found)) == len(found) and found else None
 
@@ -40,7 +40,7 @@ def _by_scales(dataset: h5py.Dataset) -> list[str]:
 
 
 def _by_number(dataset: h5py.Dataset) -> list[str]:
-    """Return the names of a coordinate of several dimensions, which NetCDF keeps by number."""
+    """Return the dimension names of a multidimensional coordinate, which NetCDF stores by number."""
     numbers: dict[int, str] = {}
     group: Any = dataset.parent
     while True:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def element_type(dataset: h5py.Dataset) -> tuple[Any, dict[str, Any]]:
-    """Return the type in which a dataset's elements are shown, and attributes that say what it was.
+    """Return the type in which a dataset's elements are shown, and attributes that describe the original type.
 
     Raises
     ------
@@ -37,12 +37,12 @@ def element_type(dataset: h5py.Dataset) -> tuple[Any, dict[str, Any]]:
 
 
 def native(dtype: Any) -> Any:
-    """Return a type in this machine's byte order, its fields without gaps.
+    """Return a type in this machine's byte order, without gaps between fields.
 
     Raises
     ------
     Unreadable
-        If elements are objects, references, lists or bytes without meaning.
+        If the elements are objects, references, lists or opaque bytes.
     """
     if dtype.names:
         return np.dtype([(name, native(dtype.fields[name][0])) for name in dtype.names])

@@ -1,6 +1,6 @@
 """NetCDF-3, the classic format, with 64-bit offsets and 64-bit data: a header, then numbers at known places.
 
-Read here rather than by a library: scipy maps the file or reads all of it, and netCDF4 bears one thread at a time.
+It is read without a library: scipy maps the file or reads all of it, and netCDF4 supports only one thread at a time.
 https://docs.unidata.ucar.edu/netcdf-c/current/file_format_specifications.html
 """
 
@@ -105,7 +105,7 @@ class Header:
     def _dtype(self) -> np.dtype[Any]:
         number = self.number(4)
         if number not in TYPES:
-            msg = f"its header names a type {number}, which the format has not"
+            msg = f"its header names the type {number}, which NetCDF-3 does not have"
             raise Unreadable(msg)
         return np.dtype(TYPES[number])
 
@@ -119,7 +119,7 @@ def opened(source: Source) -> Group:
 
 
 def _header(source: Source) -> Header:
-    """Return the header; its length is only known after it was read."""
+    """Return the header; its length is known only after reading it."""
     length = min(2**16, source.stamp.size)
     while True:
         try:
@@ -160,7 +160,7 @@ def _array(source: Source, header: Header, variable: Variable, record: int) -> A
         + sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
     )
     if prod(shape) and end > source.stamp.size:
-        msg = f"the file has {source.stamp.size} bytes, and its elements need {end}"
+        msg = f"the file has {source.stamp.size} bytes, but its elements need {end}"
         raise EOFError(msg)
     dtype = variable.dtype.newbyteorder("=")
     attrs = attributes((name, value) for name, value in variable.attrs.items() if name != "_FillValue")

@@ -68,11 +68,11 @@ def opened(source: Source) -> Node:
         zipped = source.path.endswith((".gz", ".mgz"))
         size = prod(shape) * 8
         if zipped and size > BLOCK_LIMIT:
-            msg = f"unpacked it has up to {size} bytes, and at most {BLOCK_LIMIT} are unpacked at a time"
+            msg = f"decompressed it has up to {size} bytes; at most {BLOCK_LIMIT} are decompressed at a time"
             raise Unreadable(msg)
         stored = prod(shape) * image.get_data_dtype().itemsize
         if not zipped and stored > source.stamp.size:
-            msg = f"it has {source.stamp.size} bytes, and its elements need {stored}"
+            msg = f"it has {source.stamp.size} bytes, but its elements need {stored}"
             raise EOFError(msg)
         first = np.asarray(image.dataobj[tuple(slice(0, 1) for _ in shape)])
         dtype = first.dtype.newbyteorder("=")

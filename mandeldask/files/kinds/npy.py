@@ -42,7 +42,7 @@ def header(file: IO[bytes]) -> Header:
     else:  # 3.0 is 2.0 with UTF-8 names
         shape, fortran, dtype = _header_3_0(file)
     if dtype.hasobject:
-        msg = "its elements are Python objects, and reading those would run code"
+        msg = "its elements are Python objects, and reading them could run any code"
         raise Unreadable(msg)
     return shape, fortran, dtype
 
@@ -50,14 +50,14 @@ def header(file: IO[bytes]) -> Header:
 def _header_3_0(file: IO[bytes]) -> Header:
     length = int.from_bytes(file.read(4), "little")
     if length > _LONGEST:
-        msg = f"its header has {length} bytes, and {_LONGEST} are the most"
+        msg = f"its header has {length} bytes; at most {_LONGEST} are read"
         raise Unreadable(msg)
     said = ast.literal_eval(file.read(length).decode("utf-8"))
     return tuple(said["shape"]), bool(said["fortran_order"]), npy.descr_to_dtype(said["descr"])
 
 
 def of_elements(read: Flat, fingerprint: str, **more: Any) -> Array:
-    """Return the Array of elements of a file, `more` being its other fields. Dates are shown as CF's."""
+    """Return the Array of elements of a file; `more` are its other fields. Dates are shown as CF numbers."""
     dtype = read.dtype.newbyteorder("=")
     if dtype.kind in "mM":
         from mandeldask.files.times import of_times  # noqa: PLC0415  for those who have dates

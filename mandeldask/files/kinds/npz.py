@@ -61,7 +61,7 @@ def opened(source: Source) -> Any:
     with zipfile.ZipFile(source.path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         if not infos or not all(name.endswith(".npy") for name in infos):
-            msg = "it is a zip file of other things than arrays"
+            msg = "it is a zip file, but it does not contain NPY arrays"
             raise Unreadable(msg)
         members, bad = members_of(
             {name.removesuffix(".npy"): partial(_array, source, archive, info) for name, info in infos.items()}
@@ -79,14 +79,14 @@ def _array(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> N
         return of_elements(Flat.of(source, offset, dtype, shape, "F" if fortran else "C"), fingerprint)
     length = prod(shape) * dtype.itemsize
     if max(length, info.file_size) > BLOCK_LIMIT:
-        msg = f"unpacked it has {length} bytes, and at most {BLOCK_LIMIT} are unpacked at a time"
+        msg = f"decompressed it has {length} bytes; at most {BLOCK_LIMIT} are decompressed at a time"
         raise Unreadable(msg)
     read = Unpacked(source, info.filename, dtype, shape)
     return blocked(of_elements(read, fingerprint), shape)  # type: ignore[arg-type]
 
 
 def _data_offset(source: Source, info: zipfile.ZipInfo) -> int:
-    """Return the offset of a member's data: lengths in the local header can differ from the directory."""
+    """Return the offset of a member's data: lengths in the local header can differ from those in the directory."""
     own = pread(source.path, info.header_offset, _LOCAL_HEADER)
     return (
         info.header_offset + _LOCAL_HEADER + int.from_bytes(own[26:28], "little") + int.from_bytes(own[28:30], "little")

@@ -52,7 +52,7 @@ def opened(source: Source) -> Node:
         header = nrrd.read_header(file)
         offset = file.tell()
     if "data file" in header or "datafile" in header:
-        msg = "its elements are in another file, which it names"
+        msg = "its elements are in another file (a detached header), which is not supported"
         raise Unreadable(msg)
     shape = tuple(map(int, header["sizes"]))
     dtype = _dtype(header)
@@ -64,7 +64,7 @@ def opened(source: Source) -> Node:
         return of_elements(flat, fingerprint, attrs=attrs, dims=dims)
     size = prod(shape) * dtype.itemsize
     if max(size, source.stamp.size) > BLOCK_LIMIT:
-        msg = f"unpacked it has {size} bytes, and at most {BLOCK_LIMIT} are unpacked at a time"
+        msg = f"decompressed it has {size} bytes; at most {BLOCK_LIMIT} are decompressed at a time"
         raise Unreadable(msg)
     native = dtype.newbyteorder("=")
     array = Array(shape, native, Packed(source), tuple(map(_some, shape)), dims, attrs, fingerprint=fingerprint)

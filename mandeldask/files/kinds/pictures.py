@@ -81,7 +81,7 @@ def opened(source: Source) -> Node:
     dims = ("y", "x", *(("c",) if samples else ()))
     size = prod(page) * np.dtype(dtype).itemsize
     if size > BLOCK_LIMIT or source.stamp.size > BLOCK_LIMIT:
-        msg = f"decoded it has {size} bytes, and at most {BLOCK_LIMIT} are decoded at a time"
+        msg = f"decoded it has {size} bytes; at most {BLOCK_LIMIT} are decoded at a time"
         raise Unreadable(msg)
     chunks = (min(TILE, max(1, height)), min(TILE, max(1, width)), *page[2:])
     if frames > 1:

@@ -1,6 +1,6 @@
 """TIFF and formats based on it (OME-TIFF, COG, ImageJ, whole slides): tiles and strips, read one by one.
 
-tifffile says where everything lies and decodes; the bytes are read by offset, so that threads share no position.
+tifffile finds the offsets and decodes. The bytes are read by offset, so that threads share no file position.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def open_tiff(source: Source) -> tifffile.TiffFile:
 def opened(source: Source) -> Node:
     """Return the tree of a TIFF file.
 
-    An Array for one image, a Group of its levels if it has several, and a Group of those if it has several images.
+    One image is an Array, or a Group of levels if it has several levels. Several images are a Group of these.
     """
     with handles.lease(source, open_tiff, exclusive=True) as file:
         images = {str(place): partial(_image, source, file, place) for place in range(len(file.series))}
@@ -194,7 +194,8 @@ def _level(source: Source, file: tifffile.TiffFile, place: int, number: int) -> 
     _check_ends(source, level)
     page = Page.of(keyframe)
     if prod(page.segment) * dtype.itemsize > BLOCK_LIMIT:
-        msg = f"a tile or strip of it has {prod(page.segment) * dtype.itemsize} bytes; {BLOCK_LIMIT} are the most"
+        size = prod(page.segment) * dtype.itemsize
+        msg = f"its tiles or strips have {size} bytes; at most {BLOCK_LIMIT} are decoded at a time"
         raise Unreadable(msg)
     leading, trailing = _divided(shape, page.shape)
     read = Segments(source, place, number, dtype, leading, trailing, page)
@@ -211,7 +212,7 @@ def _check_ends(source: Source, level: tifffile.TiffPageSeries) -> None:
             continue
         end = max((at + length for at, length in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
         if end > source.stamp.size:
-            msg = f"it has {source.stamp.size} bytes, and its image needs {end}"
+            msg = f"it has {source.stamp.size} bytes, but its image needs {end}"
             raise EOFError(msg)
 
 

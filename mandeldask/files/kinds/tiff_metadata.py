@@ -33,11 +33,11 @@ _UNITS = {
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 
 _TEXT_LIMIT = 2**18
-"""Number of characters of the longest text that becomes an attribute."""
+"""Texts with more characters than this do not become attributes."""
 
 
 def axes_of(series: tifffile.TiffPageSeries) -> tuple[str, ...] | None:
-    """Return names of a series' dimensions: t, c, z, y, x where they are those; samples are channels if none else."""
+    """Return the names of a series' dimensions: t, c, z, y, x if known; samples are c if no other dimension is."""
     letters = series.axes.lower()
     names = tuple("c" if letter == "s" and "c" not in letters else letter for letter in letters)
     return names if len(set(names)) == len(names) == len(series.shape) else None
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def pixel_sizes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, place: int) -> dict[str, tuple[float, str]]:
-    """Return the distance between neighbours along each dimension that has one, and its unit ("" if unknown)."""
+    """Return the known distances between neighbours by dimension, each with its unit ("" if unknown)."""
     if file.is_ome and file.ome_metadata:
         return _ome_sizes(file.ome_metadata, place)
     sizes = _resolution(series.keyframe)

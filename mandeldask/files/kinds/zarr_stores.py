@@ -179,13 +179,13 @@ def opened_directory(path: str, root: str) -> Node:
 def _array(found: Any, read: Chunks, fingerprint: str) -> Array:
     node = as_node(found)
     if not isinstance(node, Array):
-        msg = f"{type(found).__name__} is no array"
+        msg = f"a {type(found).__name__} is not an array"
         raise TypeError(msg)
     size = found.dtype.itemsize
     for chunk in found.chunks:
         size *= chunk
     if size > BLOCK_LIMIT:
-        msg = f"a chunk of it has {size} bytes, and at most {BLOCK_LIMIT} are unpacked at a time"
+        msg = f"its chunks have {size} bytes; at most {BLOCK_LIMIT} are decompressed at a time"
         raise Unreadable(msg)
     return replace(node, read=read, fingerprint=fingerprint)
 
@@ -197,7 +197,7 @@ def opened_zip(source: Source) -> Node:
     tops = {name.partition("/")[0] for name in names}
     inner = "" if any(mark in names for mark in ZARR_MARKS) else next(iter(tops)) if len(tops) == 1 else None
     if inner is None or not any(f"{inner}/{mark}".lstrip("/") in names for mark in ZARR_MARKS):
-        msg = "it is a zip file of other things than a Zarr store"
+        msg = "it is a zip file, but it does not contain a Zarr store"
         raise Unreadable(msg)
     with handles.lease(source, _store) as store:
         return _zipped(source, zarr.open(store, path=inner, mode="r", use_consolidated=False))

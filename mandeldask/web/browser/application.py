@@ -37,7 +37,7 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'"
 )
-"""The pages load nothing from other hosts; the zstd, blosc and lz4 modules contain WebAssembly."""
+"""The pages load nothing from other hosts. 'wasm-unsafe-eval': the zstd, blosc and lz4 modules contain WebAssembly."""
 
 SECURITY = (("content-security-policy", POLICY),)
 
@@ -91,7 +91,7 @@ class Browser:
         found = await self.catalog.find(3, "/".join(names), grant)
         item = await item_at(found, found.key, names[-1] if names else "")
         if item is None:
-            raise Refusal(404, "there is nothing of this name")
+            raise Refusal(404, "there is no group or array of this name")
         place = Place(found, tuple(names), root, base)
         if item.is_group:
             return await self._group(place, item, await names_in(found, found.key), query)
@@ -230,18 +230,18 @@ async def _coordinates(place: Place, item: Item) -> list[str]:
 
 
 def _folder() -> str:
-    """Return the path of the static files below the server's root; other content never has the same URL."""
+    """Return the path of the static files below the server's root. It changes with their content."""
     return f"browse-files/{FILES.fingerprint()}/"
 
 
 def _check_key(grant: Grant) -> None:
-    """Refuse the page of all trees to clients without a key, for whom it would be empty."""
+    """Refuse the page of all trees to clients without a key: for them it would be empty."""
     if grant.trees == frozenset():
-        raise Refusal(401, "an API key is needed: open this page at /key/YOUR-KEY/")
+        raise Refusal(401, "this server needs an API key: open this page at /key/YOUR-KEY/")
 
 
 def _base(request: Request, scope: Scope) -> str:
-    """Return the URL of the server's root as far as the server knows it; a script adds a prefix or a key."""
+    """Return the URL of the server's root without a proxy's prefix or a key, which a script adds."""
     host = request.headers.get("host", "localhost")
     return f"{scope.get('scheme', 'http')}://{host}/"
 
@@ -251,7 +251,7 @@ def _search(wanted: str, count: int, found: Matches | None) -> str:
     said = f"{count:,} member{'s' * (count != 1)}"
     if found is not None:
         said = f"{len(found.paths):,} found, here and below"
-        said += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were looked into"
+        said += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were searched"
     return (
         f'<form class="search" role="search"><label for="q">Search names</label> <input id="q" name="q" type="search" '
         f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet" role="status">{said}</span></form>'

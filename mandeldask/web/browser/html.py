@@ -93,8 +93,8 @@ def table_of(items: Sequence[Item], prefix: str, thumbnails: Mapping[str, Mappin
     prefix : str
         Relative URL to which a member's name is appended.
     thumbnails : mapping of str to mapping of str to str
-        Where the pictures are that the page draws small, by member: the URL of an array as ``zarr``, or of the group
-        of its levels as ``levels``. Empty where there is none.
+        Sources of the thumbnails by member: the URL of an array as ``zarr``, or of the group of its levels as
+        ``levels``. Empty if the member has none.
     """
     rows = "\n".join(_row(item, prefix, thumbnails[item.name]) for item in items)
     head = "".join(f'<th scope="col">{title}</th>' for title in ("Name", "Kind", "Shape", "Type", "Size", "About"))
@@ -151,7 +151,7 @@ def addresses(base: str, root: str, path: str, image: str, item: Item) -> str:
     base : str
         URL of the server's root, ending in a slash.
     root : str
-        The same relative to the page, which knows prefixes and keys.
+        The same, relative to the URL of the page, which includes prefixes and keys.
     path : str
         Path of the node below ``zarr/v3/``.
     image : str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mandeldask.web.catalog import Found
 
 _BYTES: Final = {"bool": 1, "complex64": 8, "complex128": 16, "float16": 2, "float32": 4, "float64": 8}
-"""Bytes of an element whose name does not end in its bits, or whose bits are not those of one number."""
+"""Size in bytes of the types that do not state it in bits at the end of their names."""
 
 _TEXT: Final = frozenset({"string", "fixed_length_utf32", "null_terminated_bytes"})
 
@@ -68,7 +68,7 @@ class Item:
 
     @property
     def sides(self) -> list[tuple[int, str]]:
-        """Size and name of each dimension; "" for names that are only numbers of dimensions."""
+        """Size and name of each dimension; "" for automatic names such as dim_0."""
         numbered = all(dim.endswith(f"_{axis}") for axis, dim in enumerate(self.dims))
         return [(size, "" if numbered else dim) for size, dim in zip(self.shape, self.dims, strict=True)]
 
@@ -145,7 +145,7 @@ async def members_of(found: Found, path: str, names: Sequence[str]) -> list[Item
 
 
 async def is_in_levels(found: Found, path: str) -> bool:
-    """Return whether the node at `path` is, or is in, an image with its own levels; no others are made of it."""
+    """Return whether the node at `path` is, or is in, an image with its own levels: the server makes none of it."""
     names = path.split("/") if path else []
     items = [await item_at(found, "/".join(names[:depth]), "") for depth in range(len(names) + 1)]
     return any(item is not None and has_levels(item.attrs) for item in items)

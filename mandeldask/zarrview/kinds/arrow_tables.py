@@ -1,4 +1,4 @@
-"""pyarrow, and polars or anything else that speaks Arrow: a table is a group of columns."""
+"""pyarrow, polars and every other library with Arrow's C stream interface: a table is a group of columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS = "index"
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """Reads windows of a column of numbers without gaps."""
+    """Reads windows of a column of numbers without nulls."""
 
     column: Any
 
@@ -41,7 +41,7 @@ class Slices:
 
 @runtime_checkable
 class Stream(Protocol):
-    """Anything that speaks Arrow: a frame or a series of polars, of DuckDB, of any other library."""
+    """Any object with Arrow's C stream interface: a frame or a series of polars, DuckDB or another library."""
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Return a capsule of an ArrowArrayStream."""
@@ -49,7 +49,7 @@ class Stream(Protocol):
 
 @as_node.register(Stream)
 def _(tree: Any) -> Node:
-    if load_families(type(tree)):  # a DataFrame of pandas speaks Arrow as well
+    if load_families(type(tree)):  # a pandas DataFrame has this interface as well
         return as_node(tree)
     columns = pa.chunked_array(tree)
     return as_node(pa.table(tree) if types.is_struct(columns.type) else columns)
@@ -70,13 +70,13 @@ def _(tree: Any) -> Group:
 def _names(schema: Any) -> list[str]:
     names: list[str] = schema.names
     if len(set(names)) < len(names):
-        msg = f"columns of a table need names of their own, not {names}"
+        msg = f"the columns of a table must have different names, not {names}"
         raise ValueError(msg)
     return names
 
 
 def _column(column: Any, name: str) -> Array:
-    """Return the Array of a column. Numbers without gaps stay where they are; the rest is converted here and now."""
+    """Return the Array of a column. Numbers without nulls are not copied; other elements are converted immediately."""
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
     numbers = types.is_integer(column.type) or types.is_floating(column.type)
@@ -94,7 +94,7 @@ def _plain_type(kind: Any) -> Any:
 
 
 def _values(column: Any) -> NDArray[Any]:
-    """Return a column as an array of a numpy type or of objects, masked where there are gaps that these do not know.
+    """Return a column as an array of a numpy type or of objects; nulls that these cannot represent are masked.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _of_storage(column: Any) -> NDArray[Any]:
 
 
 def _of_dictionary(column: Any) -> NDArray[Any]:
-    """Return the values of a dictionary by their codes: Arrow itself cannot decode all kinds."""
+    """Return the decoded values of a dictionary column: Arrow itself cannot decode all types."""
     column = column.unify_dictionaries()
     codes = [pc.fill_null(chunk.indices, 0).to_numpy(zero_copy_only=False) for chunk in column.chunks]
     gaps = column.is_null().to_numpy()
@@ -132,7 +132,7 @@ def _dates(column: Any) -> NDArray[Any]:
 
 
 def _times(column: Any) -> NDArray[Any]:
-    values: NDArray[Any] = column.to_numpy()  # NaT where there is none
+    values: NDArray[Any] = column.to_numpy()  # nulls become NaT
     return values
 
 
@@ -162,11 +162,11 @@ def _rows(column: Any) -> NDArray[Any]:
     kind = column.type
     lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     if not lists or column.null_count:
-        msg = f"a column of {kind} {'with gaps ' if lists else ''}is no array"
+        msg = f"a column of {kind} {'with nulls ' if lists else ''}cannot be shown as an array"
         raise TypeError(msg)
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(lengths) > 1:
-        msg = f"a column of lists of different lengths ({min(lengths)} to {max(lengths)}) is no array"
+        msg = f"a column of lists of different lengths ({min(lengths)} to {max(lengths)}) cannot be shown as an array"
         raise TypeError(msg)
     width = lengths[0] if lengths else 0
     flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type)
@@ -185,4 +185,4 @@ _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], NDArray[Any]]],
     (lambda kind: types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind), _numbers),
     (lambda kind: types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind), _texts),
 )
-"""What makes an array of numpy's of a column of some types; the others become objects."""
+"""Functions that convert a column to a numpy array, by type; columns of other types become objects."""

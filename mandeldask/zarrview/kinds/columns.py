@@ -1,4 +1,4 @@
-"""Columns of tables: one array each, which share the dimension of rows."""
+"""Columns of tables: one array each; all share the row dimension."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def column_of(values: NDArray[Any], rows: str, name: str = "", zone: Any = None) -> Array:
-    """Return the Array of a column; its dimension is `rows`, and further ones, of lists, are named after the column.
+    """Return the Array of a column; its first dimension is `rows`. Further ones, of lists, are named after the column.
 
     Parameters
     ----------
     values : ndarray
-        One element or row for each row of the table, masked where there is none.
+        One element or row for each row of the table; missing ones are masked.
     rows : str
-        Name of the dimension of rows.
+        Name of the row dimension.
     name : str
         Name of the column.
     zone : object, optional
-        Time zone of times, which are in UTC: becomes the attribute `timezone`.
+        Time zone of the times, which are in UTC; it becomes the attribute `timezone`.
     """
     return as_column(array_node(values), rows, name, zone)
 
@@ -39,7 +39,7 @@ def as_column(node: Array, rows: str, name: str = "", zone: Any = None) -> Array
 
 
 def with_gaps(values: NDArray[Any], gaps: NDArray[Any]) -> NDArray[Any]:
-    """Return `values`, masked where there are gaps."""
+    """Return `values` with the elements in `gaps` masked."""
     if not gaps.any():
         return values
     masked: NDArray[Any] = np.ma.masked_array(np.ma.getdata(values), gaps | np.ma.getmaskarray(values))
@@ -47,5 +47,5 @@ def with_gaps(values: NDArray[Any], gaps: NDArray[Any]) -> NDArray[Any]:
 
 
 def nothing(rows: int) -> NDArray[Any]:
-    """Return a column without any value."""
+    """Return a column in which all values are missing."""
     return with_gaps(np.zeros(rows), np.ones(rows, bool))

@@ -1,4 +1,4 @@
-"""dask arrays: computed window by window in the thread that reads."""
+"""dask arrays: computed window by window in the reading thread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Computed:
     """Computes windows of a dask array with the synchronous scheduler.
 
-    The threaded one starts a pool for each thread that calls it; the view has threads of its own already.
+    The threaded scheduler would start a pool for each calling thread, but the view has its own threads.
     """
 
     data: da.Array
@@ -38,7 +38,7 @@ class Computed:
 @as_node.register(da.Array)
 def _(tree: da.Array) -> Array:
     chunks = block_chunks(tree.shape, tree.dtype.itemsize, tree.chunks)
-    if tree.dtype.kind == "O":  # the elements say what they are
+    if tree.dtype.kind == "O":  # the type depends on the elements
         whole: Any = tree
         return array_node(dense(whole.compute(scheduler="synchronous")))
     if tree.dtype.kind in "Mm":

@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WIDEST, _NARROW = 8, 2
-"""Bytes of whole numbers of which float64 lacks some, and of those that float32 has all."""
+"""Size in bytes of the integers that float64 cannot all represent, and of those that float32 can all represent."""
 
 _UNITS = ("s", "ms", "us", "ns")
-"""Units in which xarray counts times."""
+"""Time units that xarray supports."""
 
 _STEP = 2**12
-"""Between numbers that may stand for missing ones: float64 has each, also next to 2**64."""
+"""Distance between candidates for the missing value: float64 represents each of them exactly, even near 2**64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Reads windows of anything that is indexed as numpy is and becomes an ndarray by `np.asarray`."""
+    """Reads windows of any object with numpy's indexing that `np.asarray` converts."""
 
     data: Any
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        return dense(self.data[window or ...])  # () would make a scalar, which loses what numpy's own types cannot hold
+        return dense(self.data[window or ...])  # () would return a scalar, which loses types that are not numpy's
 
 
 @as_node.register(np.ndarray)
@@ -54,8 +54,8 @@ def _(tree: Any) -> Array:
 def array_node(data: NDArray[Any]) -> Array:
     """Return the Array of an ndarray.
 
-    Dates and durations become what CF conventions make of them, objects an array of their own type. Masked elements
-    become the value that stands for missing ones; see `gaps`.
+    Dates and durations are encoded by CF conventions. Arrays of objects become arrays of the type of the objects.
+    Masked elements become the missing value; see `gaps`.
     """
     if data.dtype.kind == "O":
         return _objects_node(data)
@@ -77,7 +77,7 @@ def array_node(data: NDArray[Any]) -> Array:
 
 
 def unmasked(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Return an array without a mask, and the value that stands for missing elements; see `gaps`. NaT is its own."""
+    """Return an array without a mask, and its missing value (see `gaps`); NaT stays NaT."""
     if not isinstance(values, np.ma.MaskedArray):
         return values, None
     if values.dtype.kind in "Mm":
@@ -89,15 +89,15 @@ def unmasked(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
 
 
 def gaps(data: Any) -> tuple[np.dtype[Any], Any]:
-    """Return the dtype in which masked elements are shown, and the value that stands for them.
+    """Return the dtype for an array with masked elements, and its missing value.
 
-    As in xarray, whole numbers and truth values become floats with NaN. Whole numbers that floats do not have keep
-    their digits: one that does not occur stands for the missing ones.
+    As in xarray, integers and booleans become floats with NaN. Integers that floats cannot represent stay integers; a
+    value that does not occur becomes the missing value.
 
     Raises
     ------
     TypeError
-        If nothing can stand for them.
+        If no value of the dtype can be the missing value.
     """
     dtype = data.dtype
     if dtype.kind in "fc":
@@ -107,13 +107,13 @@ def gaps(data: Any) -> tuple[np.dtype[Any], Any]:
     if dtype.kind in "iu":
         return _gaps_of_whole_numbers(dtype, data.compressed() if isinstance(data, np.ma.MaskedArray) else None)
     if dtype.kind in "TUS":
-        return dtype, None  # those are empty
-    msg = f"masked elements of dtype {dtype} cannot be shown: no value of it means that one is missing"
+        return dtype, None  # missing text is empty
+    msg = f"masked elements of dtype {dtype} cannot be shown: this dtype has no value for missing elements"
     raise TypeError(msg)
 
 
 def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -> tuple[np.dtype[Any], Any]:
-    """Return dtype and missing value for whole numbers of which those `present` are known, or none are."""
+    """Return the dtype and the missing value for integers; `present` are the elements, or None if they are unknown."""
     if dtype.itemsize < _WIDEST or (present is not None and _are_digits_of_floats(present)):
         return np.dtype(np.float32 if dtype.itemsize <= _NARROW else np.float64), np.nan
     limits = np.iinfo(dtype)
@@ -121,7 +121,7 @@ def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -
     for candidate in (limits.min, limits.max, *range(largest - _STEP, largest - _STEP * 2**16, -_STEP)):
         if candidate and (present is None or not is_read_as(present, candidate)):
             return dtype, dtype.type(candidate)
-    msg = "no whole number is free to stand for the missing ones"
+    msg = "masked elements cannot be shown: no integer of the dtype is unused, so none can represent missing elements"
     raise TypeError(msg)
 
 
@@ -130,7 +130,7 @@ def _are_digits_of_floats(numbers: NDArray[Any]) -> bool:
 
 
 def with_conventions(data: Any) -> Array:
-    """Return the Array of an array of dates or durations: what CF conventions make of them."""
+    """Return the Array of an array of dates or durations, encoded by CF conventions."""
     from xarray import Variable  # noqa: PLC0415  0.3 s of import, for those who have such arrays
 
     data = in_units_of_xarray(data) if data.dtype.kind in "Mm" else data
@@ -139,12 +139,12 @@ def with_conventions(data: Any) -> Array:
 
 
 def in_units_of_xarray(times: NDArray[Any]) -> NDArray[Any]:
-    """Return dates or durations in a unit that xarray counts in: seconds to nanoseconds.
+    """Return dates or durations in a unit that xarray supports: seconds to nanoseconds.
 
     Raises
     ------
     TypeError
-        If that loses part of one, or the unit is a length of no fixed number of seconds.
+        If the conversion is not exact, or if the unit has no fixed number of seconds.
     """
     unit, count = np.datetime_data(times.dtype)
     if unit in _UNITS and count == 1:
@@ -155,14 +155,14 @@ def in_units_of_xarray(times: NDArray[Any]) -> NDArray[Any]:
     counted: NDArray[Any] = times.astype(f"{kind}8[{target}]")
     lost = (counted.astype(times.dtype) != times) & ~np.isnat(times)
     if (is_vague and not np.isnat(times).all()) or lost.any():
-        msg = f"elements of dtype {times.dtype} are no whole numbers of nanoseconds, or of seconds within 64 bits"
+        msg = f"elements of dtype {times.dtype} cannot be converted exactly to seconds or nanoseconds of 64 bits"
         raise TypeError(msg)
     return counted
 
 
 def _objects_node(data: NDArray[Any]) -> Array:
     if any(type(element).__module__.partition(".")[0] == "cftime" for element in np.ma.getdata(data).flat):
-        return with_conventions(data)  # calendars that numpy has no dates in
+        return with_conventions(data)  # calendars that numpy does not support
     values = typed(np.where(np.ma.getmaskarray(data), np.array(None), np.ma.getdata(data)))
     if values.dtype.kind == "O":
         return bytes_node(np.ma.filled(values, b""))
@@ -177,5 +177,5 @@ def bytes_node(values: NDArray[Any]) -> Array:
 
 
 def _is_ascii(data: NDArray[Any]) -> bool:
-    """Return whether every byte of an array of fixed-length bytes is ASCII, so that the array is text to all."""
+    """Return whether every byte of an array of fixed-length bytes is ASCII: then any reader can read it as text."""
     return np.ma.getdata(data).tobytes().isascii()

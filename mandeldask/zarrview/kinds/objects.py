@@ -1,4 +1,4 @@
-"""Python objects as arrays of a data type that Zarr has. What depends on the elements is decided by the elements."""
+"""Python objects as arrays of a Zarr data type, which is chosen by inspecting the elements."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 
 def typed(objects: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of objects as one of numbers, text, bytes, dates or durations, masked where some are missing.
+    """Convert an array of objects to numbers, text, bytes, dates or durations; missing elements are masked.
 
-    Bytes stay objects, since numpy's own end where zeros do. Decimals, times of day, periods, intervals and UUIDs
-    become their text, dates midnight, times in a zone UTC. Lists of equal length add a dimension.
+    Bytes stay objects, since numpy's own type drops zeros at the end. Decimals, times of day, periods, intervals and
+    UUIDs become text, dates become midnight, and times with a zone are converted to UTC. Lists of equal length add a
+    dimension.
 
     Raises
     ------
     TypeError
-        If the elements are of several types, or of one that Zarr has nothing for.
+        If the elements have different types, or a type without an equivalent in Zarr.
     """
     elements = objects.ravel().tolist()
     gaps = np.array([is_missing(element) for element in elements], bool)
@@ -36,7 +37,7 @@ def typed(objects: NDArray[Any]) -> NDArray[Any]:
     made = kind(present)
     if made.ndim > 1:
         if gaps.any():
-            msg = "lists of which some are missing are no array"
+            msg = "lists, some of which are missing, cannot be shown as an array"
             raise TypeError(msg)
         return made.reshape(objects.shape + made.shape[1:])
     whole = np.full(len(elements), b"" if made.dtype.kind == "O" else np.zeros((), made.dtype), made.dtype)
@@ -48,7 +49,7 @@ def typed(objects: NDArray[Any]) -> NDArray[Any]:
 
 
 def _kind(elements: Sequence[Any]) -> Callable[[Any], NDArray[Any]]:
-    """Return what makes an array of `elements`, none of which is missing."""
+    """Return the function that converts `elements`, none of which is missing, to an array."""
     if not elements:
         return _numbers
     for types, make in _MAKERS:
@@ -57,20 +58,20 @@ def _kind(elements: Sequence[Any]) -> Callable[[Any], NDArray[Any]]:
     if {type(element).__name__ for element in elements} <= {"Interval", "Period"}:  # of pandas
         return _text
     names = sorted({type(element).__name__ for element in elements})
-    msg = f"objects of mixed native types, or of types that Zarr has nothing for, cannot be shown: {', '.join(names)}"
+    msg = f"objects of mixed types, or of types without an equivalent in Zarr, cannot be shown: {', '.join(names)}"
     raise TypeError(msg)
 
 
 def _numbers(elements: Sequence[Any]) -> NDArray[Any]:
-    """Return numbers; whole ones as int64, or uint64 where they need it."""
+    """Return numbers; integers as int64, or as uint64 if necessary."""
     if any(isinstance(element, (bool, np.bool_)) for element in elements):
-        msg = "objects of mixed native types cannot be shown: truth values among numbers"
+        msg = "objects of mixed types cannot be shown: booleans among numbers"
         raise TypeError(msg)
     wholes = [int(element) for element in elements if isinstance(element, (int, np.integer))]
     if elements and len(wholes) == len(elements):
         return _whole_numbers(wholes)
     if any(abs(number) > DIGITS for number in wholes):
-        msg = "whole numbers beyond 2**53 among fractions would lose digits"
+        msg = "integers beyond 2**53 among floats would lose digits"
         raise TypeError(msg)
     return np.array(elements) if elements else np.zeros(0)
 
@@ -80,7 +81,7 @@ def _whole_numbers(numbers: Sequence[int]) -> NDArray[Any]:
         limits = np.iinfo(dtype)
         if limits.min <= min(numbers) and max(numbers) <= limits.max:
             return np.array(numbers, dtype)
-    msg = f"whole numbers from {min(numbers)} to {max(numbers)} need more than 64 bits"
+    msg = f"integers from {min(numbers)} to {max(numbers)} need more than 64 bits"
     raise TypeError(msg)
 
 
@@ -95,9 +96,9 @@ def _bytes(elements: Sequence[Any]) -> NDArray[Any]:
 
 
 def _times(elements: Sequence[Any]) -> NDArray[Any]:
-    """Return times; those that know their zone in UTC."""
+    """Return times; those with a zone are converted to UTC."""
     if len({element.tzinfo is None for element in elements}) > 1:
-        msg = "times of which some are in a zone and some in none are no array"
+        msg = "times with and without a time zone cannot be in one array"
         raise TypeError(msg)
     if hasattr(elements[0], "to_datetime64"):  # pandas' knows nanoseconds
         in_utc = [each.tz_convert(None) if each.tzinfo else each for each in elements]
@@ -108,7 +109,7 @@ def _times(elements: Sequence[Any]) -> NDArray[Any]:
 
 def _dates(elements: Sequence[dt.date]) -> NDArray[Any]:
     if any(isinstance(element, dt.datetime) for element in elements):
-        msg = "objects of mixed native types cannot be shown: dates among times"
+        msg = "objects of mixed types cannot be shown: dates among times"
         raise TypeError(msg)
     return np.array(elements, "M8[D]").astype("M8[s]")
 
@@ -123,7 +124,7 @@ def _lists(elements: Sequence[Any]) -> NDArray[Any]:
     """Return lists of equal length as rows."""
     rows = [np.asarray(element) if isinstance(element, np.ndarray) else _row(element) for element in elements]
     if len({row.shape for row in rows}) > 1:
-        msg = "lists of different lengths are no array"
+        msg = "lists of different lengths cannot be shown as an array"
         raise TypeError(msg)
     whole = np.stack(rows)
     if whole.dtype.kind == "O":
@@ -155,4 +156,4 @@ _MAKERS: tuple[tuple[Any, Callable[[Any], NDArray[Any]]], ...] = (
     (dt.time, _text),
     ((list, tuple, np.ndarray), _lists),
 )
-"""What makes an array of elements that are all of some types; the first that fits."""
+"""Types, and the function that converts elements of these types to an array; the first match is used."""

@@ -1,4 +1,4 @@
-"""Fractions packed as whole numbers: xarray rounds and wraps any value; here, losing one is an error."""
+"""Floats packed as integers: xarray rounds and wraps every value; here, a value that would be lost is an error."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _SCALES = {"scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned"}
-"""Encodings that say how fractions become whole numbers."""
+"""Encodings that define how floats are packed as integers."""
 
 _SLACK = 8
-"""Roundings of the decoded type that packing and unpacking take, at most."""
+"""Largest number of rounding errors of the decoded type in packing and unpacking."""
 
 
 def without_stale_dtype(variable: xr.Variable) -> xr.Variable:
-    """Return a variable without an encoding as whole numbers that says nothing of fractions and gaps.
+    """Return a variable without an integer encoding that would lose fractions and missing values.
 
-    It is that of the file which the elements were computed from: `coarsen`, `shift` and `copy` keep it.
+    Such an encoding belongs to the file from which the elements were computed: `coarsen`, `shift` and `copy` keep it.
     """
     asked = variable.encoding.get("dtype")
     if variable.dtype.kind not in "fc" or asked is None or _SCALES & variable.encoding.keys():
@@ -34,7 +34,7 @@ def without_stale_dtype(variable: xr.Variable) -> xr.Variable:
 
 
 def check_packing(source: xr.Variable, packed: xr.Variable) -> None:
-    """Raise ValueError if an element of `source`, packed as whole numbers, is read as another, but for rounding."""
+    """Raise ValueError if packing changes an element of `source` by more than rounding."""
     if source.dtype.kind != "f" or packed.dtype.kind not in "iu":
         return
     read = np.asarray(decode_cf_variable("packed", packed, decode_times=False, decode_timedelta=False).data)
@@ -47,5 +47,5 @@ def check_packing(source: xr.Variable, packed: xr.Variable) -> None:
         kept = (np.abs(read.astype(np.float64) - elements) <= bound) | (np.isnan(read) & np.isnan(elements))
     if not kept.all():
         lost: Any = elements[~kept].flat[0]
-        msg = f"{lost} cannot be packed as its encoding says ({packed.dtype}); drop_encoding() shows it as it is"
+        msg = f"{lost} cannot be packed in its encoding ({packed.dtype}); use drop_encoding() to unpack it"
         raise ValueError(msg)

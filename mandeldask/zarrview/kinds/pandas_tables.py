@@ -23,14 +23,16 @@ def _(tree: pd.DataFrame) -> Group:
     columns = [*index, *((str(name), tree.iloc[:, place]) for place, name in enumerate(tree.columns))]
     repeated = [name for name, count in Counter(name for name, _ in columns).items() if count > 1]
     if repeated:
-        msg = f"columns and index of a table need names of their own; {repeated} occur more than once"
+        msg = f"the columns and the index of a table must have different names; {repeated} occur more than once"
         raise ValueError(msg)
     return group_of({name: partial(column_node, column, rows, name) for name, column in columns})
 
 
 @as_node.register(pd.Series)
 def _(tree: pd.Series[Any]) -> Array:
-    return replace(column_node(tree, "index"), dims=None)  # siblings of other lengths may have the same index name
+    return replace(
+        column_node(tree, "index"), dims=None
+    )  # other Series of the same group may have the same index name and another length
 
 
 @as_node.register(pd.Index)
@@ -39,7 +41,7 @@ def _(tree: pd.Index[Any]) -> Array:
 
 
 def _index(index: pd.Index[Any]) -> tuple[str, list[tuple[str, pd.Series[Any]]]]:
-    """Return the name of the dimension of rows, and the columns that the index is."""
+    """Return the name of the row dimension, and the index as columns."""
     if isinstance(index, pd.MultiIndex):
         names = [str(name or f"level_{place}") for place, name in enumerate(index.names)]
         return "index", [(name, pd.Series(index.get_level_values(place))) for place, name in enumerate(names)]
@@ -50,9 +52,9 @@ def _index(index: pd.Index[Any]) -> tuple[str, list[tuple[str, pd.Series[Any]]]]
 def column_node(column: pd.Series[Any], rows: str, name: str = "") -> Array:
     """Return the Array of a column, its dimension named `rows`.
 
-    What numpy cannot hold becomes what it can: numbers and truth values with gaps what `gaps` says, gaps in text "",
-    categories their values, periods and intervals their text, and times in a zone UTC, with the zone as the attribute
-    `timezone`.
+    pandas types that numpy does not have are converted: numbers and booleans with missing values as in `gaps`, missing
+    text to "", categories to their values, periods and intervals to text, and times with a zone to UTC, with the zone
+    as the attribute `timezone`.
     """
     if isinstance(column.dtype, pd.ArrowDtype):
         made = as_node(cast("Any", column.array).__arrow_array__())
@@ -65,7 +67,10 @@ def _zone(dtype: Any) -> Any:
 
 
 def _values(column: Any) -> NDArray[Any]:
-    """Return a column as an array of a numpy type or of objects, masked where there are gaps that these do not know."""
+    """Return a column as an array of a numpy type or of objects.
+
+    Missing values that these cannot represent are masked.
+    """
     dtype: Any = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _of_categories(column)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Array
 
 
-@as_node.register(dok_array)  # a Mapping, too
+@as_node.register(dok_array)  # is also a Mapping
 @as_node.register(sparray)
 @as_node.register(spmatrix)
 def _(tree: Any) -> Array:

@@ -1,4 +1,4 @@
-"""Sparse arrays, made dense window by window and never whole."""
+"""Sparse arrays: converted to dense arrays window by window, never as a whole."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 class Nonzeros:
     """The elements of an array that are not `background`, in C order.
 
-    A window of h rows costs 2h binary searches and what it holds, however many elements lie elsewhere.
+    The cost of a window of h rows is 2h binary searches plus its own elements, whatever the size of the array.
     """
 
     shape: tuple[int, ...]
     positions: NDArray[np.int64]
-    """Flat positions, ascending, each once."""
+    """Flat positions, ascending, without duplicates."""
     values: NDArray[Any]
     background: Any
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the dense elements of `window`."""
-        *leading, last = window or (slice(0, 1),)  # a scalar is a row of one
+        *leading, last = window or (slice(0, 1),)  # treat a scalar as a row of one element
         width = self.shape[-1] if self.shape else 1
         rows = _flat([np.arange(span.start, span.stop) for span in leading], self.shape[:-1]) * width
         dense = np.full((len(rows), last.stop - last.start), self.background, self.values.dtype)
@@ -63,7 +63,7 @@ def sparse_node(shape: tuple[int, ...], coords: Sequence[NDArray[Any]], values: 
         If the array has more than 2**63 - 1 elements.
     """
     if prod(shape) >= 2**63:
-        msg = f"a sparse array of shape {shape} has more elements than 64 bits can number"
+        msg = f"a sparse array of shape {shape} has more than 2**63 - 1 elements"
         raise ValueError(msg)
     positions = np.zeros(len(values), np.int64)
     for axis, size in zip(coords, shape, strict=True):

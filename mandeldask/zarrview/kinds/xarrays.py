@@ -1,7 +1,7 @@
 """xarray's DataTree, Dataset, DataArray and Variable, encoded by xarray's own CF conventions, window by window.
 
-Follows what `DataTree.to_zarr` does, which is the oracle of the tests. The only module here that knows xarray's
-semi-private encoding functions.
+The result equals that of `DataTree.to_zarr`, with which the tests compare it. No other module of this package uses
+xarray's semi-private encoding functions.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "dtype"
 """Encodings that change elements."""
 
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-"""What CF conventions call the units of numpy's that xarray counts in."""
+"""CF names of the numpy time units that xarray supports."""
 
 COMPUTED = 2**16
-"""Elements, at most, of a coordinate that an index computes and that xarray's readers load when they open a group."""
+"""Largest number of elements of a computed index coordinate that is shown: xarray loads it when it opens a group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Reads windows of a variable as they are, computing dask arrays in this thread."""
+    """Reads windows of a variable without encoding; dask arrays are computed in this thread."""
 
     variable: xr.Variable
 
@@ -61,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Asks lazily indexed arrays that know it (their method `constant`) whether a window has one value."""
+    """Asks a lazily indexed array with a method `constant` whether a window has only one value."""
 
     variable: xr.Variable
 
@@ -73,9 +73,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Reads windows of a variable and encodes each as xarray encodes the whole.
+    """Reads windows of a variable and encodes each as xarray would encode the whole variable.
 
-    Raises ValueError where that would make another element of one.
+    Raises ValueError if the encoding would change an element by more than rounding.
     """
 
     variable: xr.Variable
@@ -85,7 +85,7 @@ class Encoded:
         variable = self.variable[window]
         if variable.chunks is not None:
             variable = variable.compute(scheduler="synchronous")
-        with np.errstate(invalid="ignore"):  # which is checked
+        with np.errstate(invalid="ignore"):  # checked below
             packed = _encode(variable)
         check_packing(variable, packed)
         return np.asarray(packed.data)
@@ -118,7 +118,7 @@ def _(tree: xr.Variable) -> Node:
 
 
 def _variables(dataset: xr.Dataset) -> tuple[dict[str, Callable[[], Node]], dict[str, Any]]:
-    """Return what makes the Array of each variable, and the attributes."""
+    """Return functions that make the Array of each variable, and the attributes."""
     skipped = _long_coordinates(dataset)
     variables, attrs = encode_dataset_coordinates(dataset.drop_vars(skipped))
     listed = {SKIPPED: skipped} if skipped else {}
@@ -131,11 +131,11 @@ def _variables(dataset: xr.Dataset) -> tuple[dict[str, Callable[[], Node]], dict
 def _long_coordinates(dataset: xr.Dataset) -> dict[str, str]:
     """Return the coordinates that an index computes and that are too long to be loaded, with the reason.
 
-    xarray's readers load every dimension coordinate whole when they open a group, which a level 2^59 pixels wide does
-    not survive.
+    xarray's readers load every dimension coordinate completely when they open a group, which is impossible for a level
+    of 2^59 pixels.
     """
     return {
-        str(name): f"its {dataset.sizes[name]} elements are computed, and readers would load them all"
+        str(name): f"its {dataset.sizes[name]} elements are computed, and readers would load all of them"
         for name, index in dataset.xindexes.items()
         if not isinstance(index, PandasIndex) and dataset[name].dims == (name,) and dataset.sizes[name] > COMPUTED
     }
@@ -149,10 +149,10 @@ def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 def variable_node(variable: xr.Variable, name: Any = None) -> Array:
     """Return the Array of a variable.
 
-    Numbers and text are encoded window by window. What needs the values to choose an encoding (dates without a unit,
-    objects) is encoded here and now, or by dask when read, as `to_zarr` does.
+    Numbers and text are encoded window by window. If the encoding depends on the values (dates without a unit,
+    objects), they are encoded immediately, or by dask when they are read, as `to_zarr` does.
     """
-    if variable.dtype.kind == "O" or not isinstance(variable.dtype, np.dtype):  # or of a type of pandas' own
+    if variable.dtype.kind == "O" or not isinstance(variable.dtype, np.dtype):  # or a pandas type
         variable, missing = _of_objects(variable)
         if variable.dtype.kind == "O":
             return _bytes(variable)
@@ -180,7 +180,7 @@ def variable_node(variable: xr.Variable, name: Any = None) -> Array:
 
 
 def _fill_value(asked: Any, dtype: np.dtype[Any]) -> Any:
-    """Return the fill value of an encoding; None if it is of another dtype, of the file that elements came from."""
+    """Return the fill value of an encoding; None if it is for another dtype, that of the original file."""
     if asked is None or dtype.kind not in "biufc":
         return asked
     try:
@@ -197,7 +197,7 @@ def _identity(variable: xr.Variable) -> str:
 
 
 def _of_objects(variable: xr.Variable) -> tuple[xr.Variable, Any]:
-    """Return a variable of objects as one of a type of numpy's, or of bytes, and what stands for missing elements."""
+    """Return a variable of objects as one of a numpy type or of bytes objects, and its missing value."""
     objects = (
         variable.compute(scheduler="synchronous").to_numpy() if variable.chunks is not None else variable.to_numpy()
     ).astype(object)
@@ -211,16 +211,16 @@ def _of_objects(variable: xr.Variable) -> tuple[xr.Variable, Any]:
 
 
 def _bytes(variable: xr.Variable) -> Array:
-    """Return the Array of bytes that end in zeros, which numpy's own type would lose."""
+    """Return the Array of bytes that may end in zeros, which numpy's own type would drop."""
     node = bytes_node(variable.to_numpy())
     return replace(node, dims=tuple(map(str, variable.dims)), attrs=_attrs(variable.attrs))
 
 
 def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
-    """Return `variable` with the attributes, dtype and, where they change, elements of its encoding.
+    """Return `variable` with the attributes, dtype and, if they change, the elements of its encoding.
 
-    Elements of numbers that are packed are left to be encoded when they are read; the second value says so. Text stays
-    text: how many bytes it would take is not known before all of it is read.
+    Packed numbers are encoded later, when they are read; then the second value is True. Text stays text: its size as
+    bytes is not known before all of it is read.
     """
     if variable.dtype.kind in "UT":
         return as_it_is(variable.dims, content_of(variable), variable.attrs), False
@@ -235,7 +235,7 @@ def _encoded(variable: xr.Variable, name: Any) -> tuple[xr.Variable, bool]:
 
 
 def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
-    """Return what `to_zarr` writes of a variable; text of variable length stays so, in Zarr v2 as well."""
+    """Return a variable as `to_zarr` writes it; text of variable length keeps its type, also in Zarr v2."""
     try:
         encoded: xr.Variable = encode_zarr_variable(variable, name=name, zarr_format=3)
     except (AttributeError, KeyError, OverflowError):
@@ -246,9 +246,10 @@ def _encode(variable: xr.Variable, name: Any = None) -> xr.Variable:
 
 
 def _since_1970(variable: xr.Variable) -> xr.Variable:
-    """Return times as counts of their own unit since 1970.
+    """Return times as numbers of their own unit since 1970.
 
-    xarray counts from the first, and 64 bits of nanoseconds are 292 years. It refuses dates that Python does not have.
+    xarray would count from the first time, but 64 bits of nanoseconds cover only 292 years. xarray also refuses dates
+    that Python's datetime does not support.
     """
     times = np.asarray(variable.values)
     unit = np.datetime_data(times.dtype)[0]
@@ -259,10 +260,10 @@ def _since_1970(variable: xr.Variable) -> xr.Variable:
 
 
 def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
-    """Return the chunks that the variable's encoding asks for, otherwise those that suit how it is computed or read.
+    """Return the chunks in the variable's encoding; otherwise chunks that fit its blocks.
 
-    Backends note the chunks of their files, for each dimension by name. Their other notes (`chunks`, `chunksizes`)
-    are of the array as it was in the file, and selecting and transposing do not change them.
+    Backends store the chunks of their files by dimension name (`preferred_chunks`). The encodings `chunks` and
+    `chunksizes` describe the array in the file: selecting and transposing do not change them.
     """
     itemsize = max(1, itemsize)
     asked = variable.encoding.get("chunks") or None
@@ -280,7 +281,7 @@ def _chunks(variable: xr.Variable, itemsize: int) -> tuple[int, ...]:
 
 
 def _block_of_file(variable: xr.Variable) -> tuple[int, ...] | None:
-    """Return the block in which a backend would best be read; None if it says nothing."""
+    """Return the block in which a backend prefers to be read; None if it does not define one."""
     preferred = variable.encoding.get("preferred_chunks")
     if not isinstance(preferred, dict) or not preferred.keys() & set(variable.dims):
         return None
@@ -288,7 +289,7 @@ def _block_of_file(variable: xr.Variable) -> tuple[int, ...] | None:
 
 
 def _in_blocks(node: Array, variable: xr.Variable) -> Array:
-    """Return the Array of a variable, computed or read in the blocks that its chunks are parts of."""
+    """Return the Array of a variable; if its chunks are parts of blocks, whole blocks are computed or read."""
     if variable.chunks is not None:
         return in_dask_blocks(node, variable.chunks)
     block = _block_of_file(variable)

@@ -35,7 +35,7 @@ def _(tree: zarr.Group) -> Group:
 
 
 def _openers(tree: zarr.Group) -> dict[str, Callable[[], Any]]:
-    """Return what opens each member, by name. zarr-python opens all at once, or none if it cannot open one."""
+    """Return functions that open each member, by name. zarr-python itself opens all or, after one error, none."""
     try:
         return {name: partial(_same, below) for name, below in tree.members()}
     except Exception:  # noqa: BLE001  a data type, a codec, a document that it does not know
@@ -44,7 +44,7 @@ def _openers(tree: zarr.Group) -> dict[str, Callable[[], Any]]:
 
 
 async def _names(tree: zarr.Group) -> list[str]:
-    """Return the names below a group that have a document, valid or not."""
+    """Return the names in a group that have a metadata document, valid or not."""
     prototype, prefix = default_buffer_prototype(), f"{tree.path}/".lstrip("/")
     documents = ("zarr.json",) if tree.metadata.zarr_format == 3 else (".zarray", ".zgroup")  # noqa: PLR2004
     names = [name async for name in tree.store.list_dir(tree.path)]
@@ -61,7 +61,7 @@ def _member(name: str, opened: Callable[[], Any], axes: tuple[str, ...] | None) 
 
 
 def _along(node: Node, axes: tuple[str, ...] | None) -> Node:
-    """Return an array without names of dimensions with those of its axes, of which there must be as many."""
+    """Return an array with the dimension names of its axes, if it has none itself and the number of axes is right."""
     if isinstance(node, Array) and node.dims is None and axes is not None and len(axes) == len(node.shape):
         return replace(node, dims=axes)
     return node
@@ -81,12 +81,12 @@ def _(tree: zarr.Array[Any]) -> Array:
         attrs=with_missing(attrs, missing, tree.dtype),
         fill_value=tree.fill_value,
         missing=missing,
-        fingerprint=unique(),  # another process may write to it
+        fingerprint=unique(),  # another process may write to the store
     )
 
 
 def _missing(tree: zarr.Array[Any], attrs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return what marks missing values, as xarray understands the format, and the other attributes."""
+    """Return the missing value, as xarray interprets the format, and the other attributes."""
     if tree.metadata.zarr_format == 2:  # noqa: PLR2004
         return tree.fill_value, dict(attrs)
     missing = decoded_missing(attrs.get("_FillValue"), tree.dtype)
@@ -94,5 +94,5 @@ def _missing(tree: zarr.Array[Any], attrs: Mapping[str, Any]) -> tuple[Any, dict
 
 
 def _whole(dims: Any) -> tuple[str, ...] | None:
-    """Return the names of dimensions if each has one."""
+    """Return the dimension names if all dimensions have one."""
     return tuple(dims) if dims is not None and None not in dims else None
