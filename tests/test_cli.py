@@ -65,10 +65,10 @@ BAD = {
     r"more than the 268435456 of a picture: the largest of this shape is --size 4729x3546",
     "render . --size 8x8": r"a picture cannot be written as",
     "info --fields colour": r"fields must be one or more of .*, not 'colour'",
-    "export out.zarr --only 7-60": r"levels must be out of 0 to 49, such as \"46-49\", not '7-60'",
+    "export out.zarr --only 7-60": r"levels must be from 0 to 49, such as \"46-49\", not '7-60'",
     "export out.zarr --only 0": r"0/iterations has 3e\+35 elements, .*: levels 39 to 49 fit \(levels=, or --only\)",
     "render x.png --size 640": r"size must be WIDTHxHEIGHT in pixels, such as \"1920x1080\", not '640'",
-    "render x.png --width 1 --level 3": r"give --width or --level, not both",
+    "render x.png --width 1 --level 3": r"use --width or --level, not both",
     "render x.png --level 50": r"level must be 0 to 49, not 50",
     "render x.png --cmap nope --size 8x8": r"cmap must be one of ember, .*, not 'nope'",
     "render x.nope --size 8x8": r"a picture cannot be written as '.nope'",
@@ -275,7 +275,7 @@ def test_spacings_are_told_in_four_digits_whatever_their_length():
 
 @pytest.mark.parametrize("spec", ["", "-1", "50", "5-", "a", "9-7"])
 def test_levels_that_are_none(spec):
-    with pytest.raises(ValueError, match="levels must be out of 0 to 49"):
+    with pytest.raises(ValueError, match="levels must be from 0 to 49"):
         options.as_levels(spec, 50)
 
 

@@ -32,7 +32,7 @@ def test_what_is_compiled_is_said_once(capfd, monkeypatch):
             announce(Work(label, "", 1), 0)
             announce(Work(label, "", 1), 1)
 
-    assert said(capfd, monkeypatch, compile_).count("mandeldask compiles its kernels") == 1
+    assert said(capfd, monkeypatch, compile_).count("mandeldask is compiling its kernels") == 1
     assert asked == [preparing.FIRST_VIEW]  # the second process does the rest
 
 

@@ -27,7 +27,7 @@ def announce_trees(
 ) -> None:
     """Print the URL of every tree once the server accepts requests; `paths` are below ``/zarr/v3``.
 
-    Where `images` have levels, viewers are sent to those.
+    If the server makes levels of `images`, viewer links point to these.
     """
     base = f"{address}/key/YOUR-KEY" if guarded else address
     console = Console(soft_wrap=True, highlight=False)
@@ -82,6 +82,6 @@ def announce_warmed(warmed: Warmed) -> None:
     """Print how many images have complete levels, and which images failed."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     images = "1 image" if warmed.images == 1 else f"{warmed.images} images"
-    console.print(f"The levels of {images} are made, in {warmed.seconds:.1f} s.", style="dim")
+    console.print(f"Made the levels of {images} in {warmed.seconds:.1f} s.", style="dim")
     for path in warmed.failed:
-        console.print(f"Those of {path} are not: the log says why.", style="yellow", markup=False)
+        console.print(f"The levels of {path} could not be made; see the log.", style="yellow", markup=False)

@@ -56,7 +56,7 @@ app.command(context_settings={"ignore_unknown_options": True})(locate)  # a plac
 
 
 _UNSTABLE = "The data type ("
-"""How zarr-python's warning begins of types that v3 has no specification for: it tells those who write files."""
+"""Start of zarr-python's warning about types without a v3 specification, which is meant for writers of files."""
 
 _USAGE: Any = typer.BadParameter.__base__
 """click's UsageError, from typer: newer releases of typer include their own click."""
@@ -75,14 +75,14 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
     traceback: Annotated[
-        bool, typer.Option(TRACEBACK, help="Show where an error comes from, before its line.")
+        bool, typer.Option(TRACEBACK, help="Show the traceback of an error before its message.")
     ] = False,
 ) -> None:
     """The Mandelbrot set as an infinite, exact, offline dataset."""  # noqa: D401  shown as help
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line and return its exit code; an error is one line, before it a traceback if that is wanted."""
+    """Run the command line and return its exit code; an error is one line, after a traceback if that was requested."""
     warnings.filterwarnings("ignore", re.escape(_UNSTABLE))
     sys.warnoptions.append(f"ignore:{_UNSTABLE}")  # in worker processes too
     try:
@@ -108,7 +108,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _missing(error: ModuleNotFoundError) -> str:
-    """Return a message with the extra that installs a module; messages of mandeldask name it already."""
+    """Return a message with the extra that installs a module; messages of mandeldask already name it."""
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None or "pip install" in str(error):
         return str(error)

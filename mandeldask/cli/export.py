@@ -43,7 +43,7 @@ def export(
     paths: Paths = None,
     target: Annotated[
         str, typer.Argument(help="Folder, .zip file or URL (fsspec) to write to: mandelbrot.zarr.")
-    ] = ...,  # type: ignore[assignment] # typer's word for what must be given
+    ] = ...,  # type: ignore[assignment] # typer's mark of a required argument
     *,
     include: Include = None,
     exclude: Exclude = None,
@@ -55,17 +55,17 @@ def export(
         typer.Option(
             "--pyramid",
             help="Write images as groups of levels: auto (larger than 1024 pixels), mean, stride, mode, or none. "
-            "Unless given: auto for files that are one image, else none.",
+            "Default: auto for files that are one image, otherwise none.",
             rich_help_panel=FILES,
         ),
     ] = None,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder of a server's cache, for what levels are made of.", rich_help_panel=FILES),
+        typer.Option(help="Cache folder of a server, for partial results of levels.", rich_help_panel=FILES),
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option(help='Levels to write: "44-49" or "3,7". Unless given: the coarsest four.', rich_help_panel=STORE),
+        typer.Option(help='Levels to write: "44-49" or "3,7". Default: the coarsest four.', rich_help_panel=STORE),
     ] = None,
     window: Annotated[
         str | None,
@@ -83,14 +83,14 @@ def export(
         str, typer.Option(help=f"Codec of the chunks: {', '.join(COMPRESSORS)}.", rich_help_panel=STORE)
     ] = "gzip",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace other content that is there.", rich_help_panel=STORE)
+        bool, typer.Option("--overwrite", help="Replace other content of the target.", rich_help_panel=STORE)
     ] = False,
     part: Annotated[
-        str, typer.Option(help="Write one share, such as 3/16; the last that ends completes it.", rich_help_panel=STORE)
+        str, typer.Option(help="Write one share, such as 3/16; the last to finish completes it.", rich_help_panel=STORE)
     ] = "1/1",
     orbits: Annotated[
         Path | None,
-        typer.Option(help="Folder of yours in which parts share long reference orbits.", rich_help_panel=STORE),
+        typer.Option(help="Your own folder, in which parts share long reference orbits.", rich_help_panel=STORE),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -106,7 +106,7 @@ def export(
     julia: Julia = None,
     allow_huge: AllowHuge = False,
 ) -> None:
-    """Write levels of the set, or files and folders, as Zarr. Stopped anywhere, the same command goes on where it was.
+    """Write levels of the set, or files and folders, as Zarr. After an interruption, the same command continues.
 
     **Examples:**
 
@@ -157,7 +157,7 @@ def export(
 def _of_files(files: FileOptions, coarser: str | None, only: str | None) -> Node:
     """Return the tree of a single path, or a Group of the trees of several paths by name."""
     if only is not None:
-        msg = "--only chooses levels of the set; files and folders are written whole"
+        msg = "--only selects levels of the set; files and folders are written completely"
         raise ValueError(msg)
     from mandeldask.zarrview.imaged import Making, with_levels  # noqa: PLC0415  zarr: not for `--help`
 

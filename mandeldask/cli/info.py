@@ -58,13 +58,13 @@ def info(
     allow_huge: AllowHuge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show what is in files and folders and what is left out and why, or the levels of a pyramid.
+    """Show the content of files and folders, and what is left out and why; or the levels of a pyramid.
 
     **Examples:**
 
     `mandeldask info runs/`
 
-    `mandeldask info spiral.png` (what a picture of `render` shows)
+    `mandeldask info spiral.png` (the place that a picture of `render` shows)
 
     `mandeldask info --center "-0.7436438870371587+0.1318259042053120j" --width 1e-12 --levels 8`
     """

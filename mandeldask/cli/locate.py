@@ -23,15 +23,15 @@ def locate(
     place: Annotated[str, typer.Argument(help="A point, a link, a URL of a place, or a location file (.kfr, .toml).")],
     *,
     radius: Annotated[
-        str | None, typer.Option(help="Plane units around it. Unless given: half the width of a link, or 0.01.")
+        str | None, typer.Option(help="Search radius in plane units. Default: half the width of a link, or 0.01.")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="Greatest period that is looked for.")] = 100_000,
+    most: Annotated[int, typer.Option(min=1, help="Greatest period to search for.")] = 100_000,
     allow_huge: Annotated[
         bool, typer.Option("--allow-huge", help="Accept numbers of more than 100,000 digits.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Find the nucleus of least period near a place. Exit code 1 says that there is none.
+    """Find the nucleus of least period near a place. Exit code 1 means that there is none.
 
     **Example:** `mandeldask locate "-0.7436438870371587+0.1318259042053119j" --radius 1e-10`
     """

@@ -33,21 +33,21 @@ Tilesize = Annotated[int, typer.Option(help="Pixels along a chunk.", rich_help_p
 Maxiter = Annotated[
     str,
     typer.Option(
-        help='Greatest escape count: a number, "auto" (grows with depth), or one a level, finest first: "900,500,255".',
+        help='Greatest escape count: a number, "auto" (grows with depth), or one per level from the finest: "9,5,2".',
         rich_help_panel=PYRAMID,
     ),
 ]
 Center = Annotated[
     str,
     typer.Option(
-        help='Middle of the picture, digits of any number: "-0.75+0.1j"; or a link to it.',
+        help='Middle of the picture, with any number of digits: "-0.75+0.1j"; or a link to it.',
         rich_help_panel=PYRAMID,
     ),
 ]
 Width = Annotated[
     str | None,
     typer.Option(
-        help='Plane units across, of any size: "5", "1e-30", "1/3". Unless given: that of a link, or 5.',
+        help='Width in plane units, of any size: "5", "1e-30", "1/3". Default: that of a link, or 5.',
         rich_help_panel=PYRAMID,
     ),
 ]
@@ -57,7 +57,8 @@ Fields = Annotated[
 Julia = Annotated[
     str | None,
     typer.Option(
-        help='The Julia set of this c, "-0.8+0.156j", in place of the Mandelbrot set.', rich_help_panel=PYRAMID
+        help='Show the Julia set of this c, such as "-0.8+0.156j", instead of the Mandelbrot set.',
+        rich_help_panel=PYRAMID,
     ),
 ]
 AllowHuge = Annotated[
@@ -117,7 +118,7 @@ def as_count(text: str) -> int:
     Raises
     ------
     ValueError
-        If `text` is no number from 1 to 2^32-1.
+        If `text` is not a number from 1 to 2^32-1.
     """
     if not text.isdecimal():
         msg = f'maxiter must be an integer or "auto", not {text!r}'
@@ -131,7 +132,7 @@ def as_fields(text: str) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If it names none, or one that there is not.
+        If it names no field, or a field that does not exist.
     """
     names = split(text)
     if not names:
@@ -158,7 +159,7 @@ def as_levels(text: str, count: int) -> tuple[int, ...]:
     except ValueError:
         levels = []
     if not levels or levels[0] < 0 or levels[-1] >= count:
-        msg = f'levels must be out of 0 to {count - 1}, such as "{max(0, count - 4)}-{count - 1}", not {text!r}'
+        msg = f'levels must be from 0 to {count - 1}, such as "{max(0, count - 4)}-{count - 1}", not {text!r}'
         raise ValueError(msg)
     return tuple(levels)
 
@@ -174,7 +175,7 @@ def as_shape(text: str) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If `text` does not look so.
+        If `text` does not have this form.
     """
     width, times, height = text.lower().partition("x")
     if not (times and width.isdecimal() and height.isdecimal() and int(width) and int(height)):

@@ -35,12 +35,12 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option(help="Names of files and folders to leave out (repeatable).", rich_help_panel=FILES),
 ]
-Hidden = Annotated[bool, typer.Option("--hidden", help="Show names that begin with a dot too.", rich_help_panel=FILES)]
+Hidden = Annotated[bool, typer.Option("--hidden", help="Also show names that begin with a dot.", rich_help_panel=FILES)]
 FollowSymlinks = Annotated[
     bool,
     typer.Option(
         "--follow-symlinks",
-        help="Let links, and files that refer to other files, leave the folder.",
+        help="Allow links, and files that refer to other files, to leave the folder.",
         rich_help_panel=FILES,
     ),
 ]
@@ -107,7 +107,7 @@ class FileOptions:
         for path in self.paths:
             name = tree_name(path)
             if name in found:
-                msg = f"two of the paths have the name {name}; serve the folder that holds them"
+                msg = f"two of the paths have the name {name}; serve the folder that contains them"
                 raise ValueError(msg)
             found[name] = open_path(
                 path,

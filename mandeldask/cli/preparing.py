@@ -1,4 +1,4 @@
-"""Kernels compiled or loaded while a server starts: first those of the first pictures, then those of deep views."""
+"""Compile or load kernels while a server starts: first those of the first pictures, then those of deep views."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUIET_S = 3.0
 def prepared(pyramid: Pyramid) -> Iterator[None]:
     """Compile or load the kernels of a pyramid's coarsest level and of the page's views, in a thread within the block.
 
-    The first run on a machine compiles, which takes some ten seconds; a bar says what. Its second process
+    The first run on a machine compiles, which takes some ten seconds; a bar shows the kernel. Its second process
     (`mandeldask.fractal.escape.first_run`) compiles the kernels of deep views too.
     """
     cancellation, ended = Cancellation(), threading.Event()
@@ -81,7 +81,9 @@ class _Shown:
                 if self._bar.console.is_terminal:
                     self._bar.start()
                 else:
-                    sys.stderr.write("mandeldask compiles its kernels, once on this machine: the first pictures wait\n")
+                    sys.stderr.write(
+                        "mandeldask is compiling its kernels, once on this machine; the first pictures wait for this\n"
+                    )
             self._bar.update(self._row, description=work.label)
 
     def close(self) -> None:

@@ -29,19 +29,21 @@ PICTURE, PLACE = "Picture", "Place"
 
 
 def render(
-    target: Annotated[Path, typer.Argument(help="File to write: .png, or any ending that Pillow knows.")],
+    target: Annotated[Path, typer.Argument(help="File to write: .png, or any other suffix that Pillow supports.")],
     *,
     center: Annotated[
         str | None,
-        typer.Option(help="Middle of the picture, or a link to it. Unless given: -0.65, or 0.", rich_help_panel=PLACE),
+        typer.Option(
+            help="Middle of the picture, or a link to it. Default: -0.65; 0 for a Julia set.", rich_help_panel=PLACE
+        ),
     ] = None,
     julia: Julia = None,
     width: Annotated[
-        str | None, typer.Option(help='Plane units across, of any size: "3.4", "1e-30".', rich_help_panel=PLACE)
+        str | None, typer.Option(help='Width in plane units, of any size: "3.4", "1e-30".', rich_help_panel=PLACE)
     ] = None,
     level: Annotated[
         int | None,
-        typer.Option(help="Instead of --width: pixels as far apart as on this level.", rich_help_panel=PLACE),
+        typer.Option(help="Instead of --width: use the pixel spacing of this level.", rich_help_panel=PLACE),
     ] = None,
     size: Annotated[str, typer.Option(help="Pixels, WIDTHxHEIGHT.", rich_help_panel=PICTURE)] = "1280x960",
     maxiter: Annotated[str, typer.Option(help='Greatest escape count, or "auto".', rich_help_panel=PLACE)] = "auto",
@@ -50,16 +52,18 @@ def render(
         str, typer.Option(help="ember, lagoon, orchid, meadow, graphite or matplotlib's.", rich_help_panel=PICTURE)
     ] = "ember",
     oversample: Annotated[
-        int, typer.Option(min=1, max=8, help="Average N×N points a pixel.", rich_help_panel=PICTURE)
+        int, typer.Option(min=1, max=8, help="Average N×N points per pixel.", rich_help_panel=PICTURE)
     ] = 1,
     edges: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Darken points next to the set, by distance: 0 to 1.", rich_help_panel=PICTURE),
+        typer.Option(
+            min=0, max=1, help="Darken points close to the set, by their distance: 0 to 1.", rich_help_panel=PICTURE
+        ),
     ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=PICTURE)] = False,
     allow_huge: AllowHuge = False,
 ) -> None:
-    """Draw any place of the plane. The file says how to draw it again.
+    """Draw any place of the plane. The file also stores the parameters, so that you can draw it again.
 
     **Examples:**
 
@@ -123,7 +127,7 @@ def _check_writable(target: Path) -> None:
 
     endings = Image.registered_extensions()
     if target.suffix.lower() not in endings:
-        msg = f"a picture cannot be written as {target.suffix or 'a file without ending'!r}; .png is a good choice"
+        msg = f"a picture cannot be written as {target.suffix or 'a file without suffix'!r}; use .png, for example"
         raise ValueError(msg)
     if not target.parent.is_dir():
         msg = f"there is no folder {str(target.parent)!r} to write to"
@@ -134,9 +138,9 @@ def _check_writable(target: Path) -> None:
 
 
 def save(scene: Scene, target: Path, report: Report = lambda _done, _total: None) -> None:
-    """Draw a scene into a file; a PNG is written band by band, with what it shows as texts.
+    """Draw a scene into a file; a PNG is written band by band, with the parameters as text chunks.
 
-    Stopped anywhere, `target` is as it was before.
+    If it is interrupted, `target` is unchanged.
     """
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         whole = Path(folder) / target.name
@@ -151,7 +155,7 @@ def save(scene: Scene, target: Path, report: Report = lambda _done, _total: None
 def _extent(width: str | None, level: int | None, cols: int, place: Place, *, allow_huge: bool) -> Fraction:
     """Return the width in plane units: from ``--width``, from a level of the default pyramid, or from a link."""
     if width is not None and level is not None:
-        msg = "give --width or --level, not both"
+        msg = "use --width or --level, not both"
         raise ValueError(msg)
     if level is None:
         return positive(width or place.width or "3.4", "width", allow_huge=allow_huge)

@@ -74,18 +74,18 @@ def serve(
     name: Annotated[
         str | None,
         typer.Option(
-            help="Name in URLs: /zarr/v3/NAME. Unless given: mandelbrot, or the names of files and folders.",
+            help="Name in URLs: /zarr/v3/NAME. Default: mandelbrot, or the names of the files and folders.",
             rich_help_panel=SERVER,
         ),
     ] = None,
     root: Annotated[
-        bool, typer.Option("--root", help="Serve the one tree as /zarr/v3 itself.", rich_help_panel=SERVER)
+        bool, typer.Option("--root", help="Serve a single tree as /zarr/v3 itself.", rich_help_panel=SERVER)
     ] = False,
     codec: Annotated[
-        str, typer.Option(help="How chunks are encoded: gzip, blosc, zstd or none.", rich_help_panel=SERVER)
+        str, typer.Option(help="Codec of the chunks: gzip, blosc, zstd or none.", rich_help_panel=SERVER)
     ] = "gzip",
     open_page: Annotated[
-        bool, typer.Option("--open", help="Open the page in a browser of this machine.", rich_help_panel=SERVER)
+        bool, typer.Option("--open", help="Open the page in a browser on this machine.", rich_help_panel=SERVER)
     ] = False,
     host: Annotated[str, typer.Option(help="Address to listen at.", rich_help_panel=SERVER)] = "127.0.0.1",
     port: Annotated[
@@ -93,17 +93,17 @@ def serve(
     ] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.", rich_help_panel=SERVER)] = 1,
     threads: Annotated[
-        int, typer.Option(min=0, help="Threads that compute tiles; 0 for one a CPU.", rich_help_panel=SERVER)
+        int, typer.Option(min=0, help="Threads that compute tiles; 0 for one per CPU.", rich_help_panel=SERVER)
     ] = 0,
     queue: Annotated[
-        int, typer.Option(min=0, help="Tiles that may wait; more are answered 503.", rich_help_panel=SERVER)
+        int, typer.Option(min=0, help="Tiles that may wait; further requests get status 503.", rich_help_panel=SERVER)
     ] = 256,
     client_seconds: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="CPU seconds that a client of another machine may use a minute; 0 for any number. Unless given: half "
-            "of what the CPUs have.",
+            help="CPU seconds per minute that a client on another machine may use; 0 for no limit. Default: half "
+            "of all CPU time.",
             rich_help_panel=SERVER,
         ),
     ] = None,
@@ -111,7 +111,7 @@ def serve(
         int,
         typer.Option(
             min=0,
-            help="Connections that a process holds; 0 for three quarters of the descriptors it may open.",
+            help="Limit of connections per process; 0 for three quarters of the file descriptors it may open.",
             rich_help_panel=SERVER,
         ),
     ] = 0,
@@ -120,39 +120,39 @@ def serve(
         bool,
         typer.Option(
             "--warm",
-            help="Make all levels of images while serving; --cache-dir keeps them for the next run.",
+            help="Make all levels of images in advance, while serving; --cache-dir keeps them for the next run.",
             rich_help_panel=SERVER,
         ),
     ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="dask scheduler whose workers compute, such as tcp://10.0.0.1:8786.",
+            help="dask scheduler whose workers compute the tiles, such as tcp://10.0.0.1:8786.",
             envvar="MANDELDASK_SCHEDULER",
             rich_help_panel=SERVER,
         ),
     ] = None,
     cache_bytes: Annotated[
-        int, typer.Option(min=0, help="Bytes of encoded tiles kept in memory.", rich_help_panel=SERVER)
+        int, typer.Option(min=0, help="Size of the cache of encoded tiles in memory, in bytes.", rich_help_panel=SERVER)
     ] = 2**30,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder of tiles kept between runs, in one file.", rich_help_panel=SERVER),
+        typer.Option(help="Folder of the cache of tiles between runs (one file).", rich_help_panel=SERVER),
     ] = None,
     cache_dir_bytes: Annotated[
-        int, typer.Option(min=0, help="Bytes on the disk that the folder takes at most.", rich_help_panel=SERVER)
+        int, typer.Option(min=0, help="Greatest size of this folder on the disk, in bytes.", rich_help_panel=SERVER)
     ] = FOLDER_BYTES,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help=f'Origin whose pages may read (repeatable; "*" for all). Unless given: {VIZARR}, where vizarr is.',
+            help=f'Origin whose pages may read (repeatable; "*" for all). Default: {VIZARR}, the origin of vizarr.',
             rich_help_panel=ACCESS,
         ),
     ] = None,
     api_key: Annotated[
         list[str] | None,
         typer.Option(
-            help="Key that requests must carry (repeatable; KEY:NAME,NAME limits it to trees).",
+            help="Key that requests must send (repeatable; KEY:NAME,NAME limits it to these trees).",
             envvar="MANDELDASK_API_KEY",
             rich_help_panel=ACCESS,
         ),
@@ -160,7 +160,7 @@ def serve(
     api_keys_file: Annotated[
         Path | None,
         typer.Option(
-            help="File of such keys, one a line; read again when it changes.",
+            help="File of such keys, one per line; read again when it changes.",
             envvar="MANDELDASK_API_KEYS_FILE",
             rich_help_panel=ACCESS,
         ),
@@ -168,40 +168,41 @@ def serve(
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
-            help='Name under which it answers (repeatable; "*.example.org", "*"). Unless given: the host and the names '
-            "of this machine; with a key or --public any.",
+            help='Host name that requests may use (repeatable; "*.example.org", "*"). Default: the host and the names '
+            "of this machine; any name with a key or --public.",
             rich_help_panel=ACCESS,
         ),
     ] = None,
     public: Annotated[
-        bool, typer.Option("--public", help="Let everybody who reaches the host read.", rich_help_panel=ACCESS)
+        bool,
+        typer.Option("--public", help="Allow all clients that can reach the host to read.", rich_help_panel=ACCESS),
     ] = False,
     places: Annotated[
         bool | None,
         typer.Option(
-            help="Serve any place: /zarr/v3/at/SPEC.zarr. Unless given: yes without PATHS.", rich_help_panel=PLACES
+            help="Serve any place: /zarr/v3/at/SPEC.zarr. Default: only without PATHS.", rich_help_panel=PLACES
         ),
     ] = None,
     max_iter_limit: Annotated[
         int, typer.Option(min=1, help="Greatest maxiter of a place.", rich_help_panel=PLACES)
     ] = 1_500_000,
     max_depth: Annotated[
-        int, typer.Option(min=1, help="Pixels of a place lie at least 10^-N apart.", rich_help_panel=PLACES)
+        int, typer.Option(min=1, help="Smallest pixel spacing of a place: 10^-N.", rich_help_panel=PLACES)
     ] = 1100,
     max_digits: Annotated[
-        int, typer.Option(min=1, help="Characters that a place is spelled with.", rich_help_panel=PLACES)
+        int, typer.Option(min=1, help="Greatest number of characters of a place.", rich_help_panel=PLACES)
     ] = 12_000,
     max_seconds: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Seconds that a chunk of any tree may be estimated at. Unless given: 2400 for a place, 600 "
-            "with --public, no limit else.",
+            help="Greatest estimated seconds of a chunk of any tree. Default: 2400 for a place, 600 "
+            "with --public, otherwise no limit.",
             rich_help_panel=SERVER,
         ),
     ] = None,
 ) -> None:
-    """Serve files and folders, or a pyramid, as Zarr v2 and v3, and a page that shows it. Ctrl-C stops.
+    """Serve files and folders, or a pyramid, as Zarr v2 and v3, with a page that shows them. Ctrl-C stops.
 
     **Examples:**
 
@@ -217,7 +218,7 @@ def serve(
     pyramid = PyramidOptions(levels, tilesize, maxiter, center, width, fields, julia, allow_huge).pyramid()
     own = [option for option, chosen in (("--demo", demo), ("--fixtures", fixtures)) if chosen]
     if own and (paths or own[1:]):
-        msg = f"{own[0]} serves a tree of its own, without {own[1] if own[1:] else 'paths'}"
+        msg = f"{own[0]} serves its own tree; do not combine it with {own[1] if own[1:] else 'paths'}"
         raise ValueError(msg)
     trees = _own_tree(own[0]) if own else files.trees()
     root = root or bool(own)

@@ -13,18 +13,20 @@ SHOWN = 20
 
 
 def verify(
-    target: Annotated[str, typer.Argument(help="What `mandeldask export` wrote: a folder, .zip file or URL.")],
+    target: Annotated[str, typer.Argument(help="An export of `mandeldask export`: a folder, .zip file or URL.")],
     *,
     full: Annotated[bool, typer.Option("--full", help="Compute every chunk again and compare.")] = False,
-    sample: Annotated[int, typer.Option(min=0, help="Chunks of each array that are computed and compared.")] = 16,
+    sample: Annotated[int, typer.Option(min=0, help="Number of chunks of each array to compute and compare.")] = 16,
     window: Annotated[
         str | None,
-        typer.Option(help="The square or the pixels that were exported, as for export, where no mark says it."),
+        typer.Option(
+            help="The exported square or pixels, as for export; needed only if the export has no record of them."
+        ),
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rewrite wrong chunks.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Look at every chunk of an export. Exit code 1 says that something is wrong.
+    """Check every chunk of an export. Exit code 1 means that chunks are wrong.
 
     **Example:** `mandeldask verify mandelbrot.zarr --full`
     """
@@ -41,7 +43,7 @@ def verify(
         typer.echo(f"{fault}: {key}")
     if len(found.faults) > SHOWN:
         typer.echo(f"and {len(found.faults) - SHOWN} more")
-    wrong = f"{len(found.faults)} wrong{', written anew' if repair else ''}" if found.faults else "all right"
+    wrong = f"{len(found.faults)} wrong{', rewritten' if repair else ''}" if found.faults else "all right"
     typer.echo(f"{target}: {found.chunks} chunks, {found.compared} compared with the source, {wrong}")
     if found.faults and not repair:
         raise typer.Exit(1)

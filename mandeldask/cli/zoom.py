@@ -22,18 +22,20 @@ FILMS = (".mp4", ".webm", ".mkv", ".mov", ".gif")
 
 def zoom(
     place: Annotated[
-        str, typer.Argument(help="Where to: a point with --width, a link to a place, or a location file.")
+        str, typer.Argument(help="Destination: a point with --width, a link to a place, or a location file.")
     ],
     *,
     out: Annotated[
         Path, typer.Option(help=f"Film to write ({', '.join(FILMS)}, by ffmpeg), or a folder for its frames.")
     ] = Path("frames"),
-    frames: Annotated[int, typer.Option(min=2, help="How many frames.", rich_help_panel=FILM)] = 300,
-    rate: Annotated[int, typer.Option(min=1, max=240, help="Frames a second.", rich_help_panel=FILM)] = 30,
+    frames: Annotated[int, typer.Option(min=2, help="Number of frames.", rich_help_panel=FILM)] = 300,
+    rate: Annotated[int, typer.Option(min=1, max=240, help="Frames per second.", rich_help_panel=FILM)] = 30,
     width: Annotated[
-        str | None, typer.Option(help="Plane units across in the last frame.", rich_help_panel=PLACE)
+        str | None, typer.Option(help="Width of the last frame in plane units.", rich_help_panel=PLACE)
     ] = None,
-    start: Annotated[str, typer.Option("--from", help="Plane units across in the first.", rich_help_panel=PLACE)] = "4",
+    start: Annotated[
+        str, typer.Option("--from", help="Width of the first frame in plane units.", rich_help_panel=PLACE)
+    ] = "4",
     julia: Julia = None,
     size: Annotated[str, typer.Option(help="Pixels, WIDTHxHEIGHT.", rich_help_panel=FILM)] = "1280x720",
     maxiter: Annotated[str, typer.Option(help='Greatest escape count, or "auto".', rich_help_panel=PLACE)] = "auto",
@@ -41,14 +43,16 @@ def zoom(
     cmap: Annotated[str, typer.Option(help="Colours, as for render.", rich_help_panel=FILM)] = "ember",
     edges: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Darken points next to the set, by distance: 0 to 1.", rich_help_panel=FILM),
+        typer.Option(
+            min=0, max=1, help="Darken points close to the set, by their distance: 0 to 1.", rich_help_panel=FILM
+        ),
     ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.", rich_help_panel=FILM)] = False,
     allow_huge: AllowHuge = False,
 ) -> None:
-    """Fly into a place. Stopped anywhere, the same command goes on where it was.
+    """Zoom into a place. After an interruption, the same command continues.
 
-    Keyframes, each twice as deep as the one before, are computed exactly; frames between two are made of both.
+    Keyframes, each twice as deep as the one before, are computed exactly; the frames between two are blended from both.
 
     **Examples:**
 
@@ -60,7 +64,7 @@ def zoom(
     where = as_place(place, allow_huge=allow_huge)
     extent = width or where.width
     if extent is None:
-        msg = "zoom needs --width, the plane units across in the last frame, or a link that has it"
+        msg = "zoom needs --width, the width of the last frame in plane units, or a link that contains it"
         raise ValueError(msg)
     checked_fields((field,))
     needed = (field, "distance") if edges else (field,)

@@ -1,1 +1,1 @@
-"""Export of trees: the chunks and documents that a view of the tree serves, each written completely or not at all."""
+"""Export of trees: write the chunks and documents of a view of the tree, each completely or not at all."""

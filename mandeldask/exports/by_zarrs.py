@@ -86,7 +86,10 @@ class ZarrsEncoder(Encoder):
 
 @dataclass(frozen=True, slots=True)
 class _Through:
-    """zarrs' pipeline for one metadata document. It writes to stores only: a file is written, read back and removed."""
+    """zarrs' pipeline for one metadata document.
+
+    It writes only to stores, so a file is written, read back and removed.
+    """
 
     pipeline: Any
     folder: Path

@@ -36,11 +36,11 @@ def write_documents(view: ZarrView, target: Target) -> None:
 
 
 def check_complete(jobs: Sequence[Job], target: Target) -> None:
-    """Raise RuntimeError if a chunk is not at the place it was written to."""
+    """Raise RuntimeError if a chunk that was written is not in the target."""
     missing = missing_chunks(jobs)
     if missing:
         msg = (
-            f"target {target} lacks what was written to it, such as {missing[0]}: do the workers see "
-            f"another place under this name?"
+            f"chunks that were written are not in target {target}, such as {missing[0]}: do the workers see "
+            f"another location under this name?"
         )
         raise RuntimeError(msg)

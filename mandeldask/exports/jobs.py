@@ -45,7 +45,7 @@ class PlannedArray:
     version: Hashable = None
     """Version of a source that can change, at the start of the export."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """The parameters that determine its elements, by name, as JSON values, if known."""
+    """The parameters that determine its elements, by name, as JSON values; empty if unknown."""
 
     @property
     def count(self) -> int:
@@ -132,7 +132,7 @@ class Job:
         planned = self.arrays[index]
         content = encoded(planned.stored, coords)
         if planned.stored.array.version is not None and planned.stored.array.version() != planned.version:
-            msg = f"the source of {planned.path or '/'} changed while it was written: export it again"
+            msg = f"the source of {planned.path or '/'} changed while it was being exported: export it again"
             raise Changed(msg)
         stored = planned.stored
         elements = math.prod(each.stop - each.start for each in window(coords, stored.chunks, stored.array.shape))

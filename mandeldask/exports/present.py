@@ -1,4 +1,4 @@
-"""Chunks of an export that exist: present, complete, and with the content that is to be written."""
+"""The chunks that already exist in a target: whether they are complete and have the content of the export."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ROOTS = ("zarr.json", ".zmetadata", ".zgroup", ".zarray")
 """Documents of a root; those that list the arrays come first."""
 
-_CHOOSE = "choose an empty place, or replace it with overwrite=True (--overwrite)"
+_CHOOSE = "choose an empty location, or replace the content with overwrite=True (--overwrite)"
 
 _MOST_TEXT = 80
 """Largest number of characters of a value in a message."""
@@ -31,14 +31,14 @@ _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 
 
 def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> None:
-    """Raise ValueError if a target has other data than an export to which `arrays` can be added."""
-    marked = Record(target, "").mark() is not None  # read first: it is removed once the documents are written
+    """Raise ValueError if a target contains data, and it is not an export to which `arrays` can be added."""
+    marked = Record(target, "").mark() is not None  # read first: the mark is removed after the documents are written
     if target.is_empty():
         return
     found = [name for name in _ROOTS if target.read(name) is not None]
     others = [name for name in found if name not in view.format.names]
     if others:
-        msg = f"target {target} holds a store of another Zarr format ({others[0]}): {_CHOOSE}"
+        msg = f"target {target} contains a store of another Zarr format ({others[0]}): {_CHOOSE}"
         raise ValueError(msg)
     if marked:
         return  # an unfinished export, or an array
@@ -47,8 +47,8 @@ def check_root(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -
     if not paths and Record(target, "").mark() is not None:
         return  # another export began between the two reads
     if strangers or not paths:
-        what = f"{min(strangers)}, which is not in this tree (write both)" if strangers else "which no export wrote"
-        msg = f"target {target} holds something else, {what}: {_CHOOSE}"
+        what = f"{min(strangers)}, which is not in this tree (export both)" if strangers else "it is not an export"
+        msg = f"target {target} contains other data: {what}; {_CHOOSE}"
         raise ValueError(msg)
 
 
@@ -64,7 +64,7 @@ def _arrays_below(raw: bytes | None) -> set[str]:
 
 
 def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> None:
-    """Raise ValueError if an array's place has chunks with other or unknown content, or any chunks without `resume`."""
+    """Raise ValueError if the target has chunks of different or unknown content or, if not `resume`, any chunks."""
     record, wanted, place = Record(target, planned.path), planned.mark, planned.path or "/"
     found = record.mark()
     if found is None:
@@ -72,23 +72,23 @@ def check_content(target: Target, planned: PlannedArray, *, resume: bool) -> Non
             return
         found = record.mark()  # another export may have begun between the two reads
     if found is None:
-        msg = f"target {target} holds something else at {place}, which no export wrote: {_CHOOSE}"
+        msg = f"target {target} contains other data at {place}, which is not an export: {_CHOOSE}"
         raise ValueError(msg)
     if found.content != wanted.content or not resume:
         differs = _differences(found.facts, wanted.facts)
-        other = f"other content ({differs})" if resume else "chunks already, and resume is off,"
-        msg = f"target {target} holds {other} at {place}: {_CHOOSE}"
+        other = f"other content ({differs})" if resume else "chunks, and resume is off,"
+        msg = f"target {target} already contains {other} at {place}: {_CHOOSE}"
         raise ValueError(msg)
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Return the differences between the existing and the wanted facts, as text."""
     if not found:
-        return "other elements, chunks or codecs"
+        return "different elements, chunks or codecs"
     found, wanted = _flat(found), _flat(wanted)
     names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
     said = [f"{name} {_short(found.get(name))}, not {_short(wanted.get(name))}" for name in names]
-    return "; ".join(said) or "other elements"
+    return "; ".join(said) or "different elements"
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _short(value: Any) -> str:
 
 
 def _holds_anything(target: Target, planned: PlannedArray) -> bool:
-    """Return whether there are chunks or documents at the place of an array."""
+    """Return whether the target has chunks or documents at the path of an array."""
     few = zip(target.sizes(planned.path), range(8), strict=False)
     if any(name not in _DOCUMENTS for (name, _), _ in few):
         return True

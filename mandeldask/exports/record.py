@@ -51,7 +51,7 @@ class Record:
         try:
             found = json.loads(raw)
             return Mark(str(found["content"]), dict(found.get("facts", {})))
-        except (KeyError, TypeError, ValueError, AttributeError):  # truncated: the chunks may have another origin
+        except (KeyError, TypeError, ValueError, AttributeError):  # truncated: the chunks may come from another source
             return Mark("")
 
     def claim(self, mark: Mark) -> None:

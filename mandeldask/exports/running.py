@@ -81,7 +81,9 @@ def write_all(
     announce : callable, optional
         Called with an estimate of the rest after the first chunks were written. An exception from it ends the export.
     """
-    threads = os.cpu_count() or 1  # more threads would wait less for the disk, but cost more CPU time than that saves
+    threads = (
+        os.cpu_count() or 1
+    )  # more threads would hide some waiting for the disk, but cost more CPU time than they save
     pool = executor or ThreadPoolExecutor(threads, "export")
     ahead = AHEAD * (threads if isinstance(pool, ThreadPoolExecutor) else WORKERS_ELSEWHERE)
     with cancellable(Cancellation()) as cancellation:
@@ -159,13 +161,13 @@ def _result(future: Future[tuple[float, Written]]) -> tuple[float, Written]:
     try:
         return future.result()
     except CancelledError as error:
-        msg = "the executor gave its work up, as when a scheduler ends: export again, and it goes on where it was"
+        msg = "the executor cancelled its tasks, for example because its scheduler ended; export again to continue"
         raise ConnectionError(msg) from error
 
 
 def _submit(pool: Executor, job: Job, items: list[Item]) -> Future[tuple[float, Written]]:
     if isinstance(pool, ThreadPoolExecutor):
-        return pool.submit(contextvars.copy_context().run, _timed, job, items)  # the context has the cancellation
+        return pool.submit(contextvars.copy_context().run, _timed, job, items)  # the context carries the cancellation
     return pool.submit(_timed, job, items)
 
 

@@ -111,10 +111,10 @@ class ZipTarget(StoreTarget):
         Raises
         ------
         ValueError
-            If the file exists already, or its folder does not exist.
+            If the file already exists, or its folder does not exist.
         """
         if path.exists():
-            msg = f"target {path} is there already, and nothing in a zip file can be replaced: choose another name"
+            msg = f"target {path} already exists, and entries of a zip file cannot be replaced: choose another name"
             raise ValueError(msg)
         if not path.parent.is_dir():
             msg = f"there is no folder {str(path.parent)!r} to write to"

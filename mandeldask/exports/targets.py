@@ -24,7 +24,7 @@ _EXTRAS = {"aiohttp": "remote", "fsspec": "remote", "obstore": "obstore", "s3fs"
 
 @runtime_checkable
 class Target(Protocol):
-    """A place for bytes by key. Targets can be pickled, so that workers in other processes write to the same place."""
+    """Stores bytes by key. Targets can be pickled, so that workers in other processes write to the same location."""
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`; None if there are none."""
@@ -63,7 +63,7 @@ class Target(Protocol):
         ...
 
     def close(self) -> None:
-        """End the writing."""
+        """Finish writing."""
         ...
 
     def abandon(self) -> None:
@@ -110,7 +110,7 @@ def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target
 
 def _at_url(url: str, options: Mapping[str, Any] | None) -> Store:
     if url.startswith(("http:", "https:")):
-        msg = f"target {url} cannot be written to: HTTP servers are read only"
+        msg = f"target {url} cannot be written to: HTTP servers are read-only"
         raise ValueError(msg)
     if url.startswith(OBSTORE):
         return _by_obstore(url, options)

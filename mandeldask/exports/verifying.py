@@ -102,7 +102,7 @@ def _fault(
 
 
 def _same(raw: bytes, source: bytes, planned: PlannedArray, coords: Coords) -> bool:
-    """Return whether two encodings have the same elements; other versions of a codec may write other bytes."""
+    """Return whether two encodings have the same elements; different versions of a codec may write different bytes."""
     if raw == source:
         return True
     pairs = zip(_tiles(raw, planned, coords), _tiles(source, planned, coords), strict=True)

@@ -80,7 +80,7 @@ class TreeAccessor:
         Returns
         -------
         Dataset
-            dask-backed in blocks from the window's own corner. Parts outside the pyramid are cut off.
+            A Dataset of dask arrays, whose blocks start at the window's corner. Parts outside the pyramid are cut off.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class TreeAccessor:
         if not fine:
             across = int(spacing * shape[1] / pyramid.grid(min(levels)).spacing)
             msg = (
-                f"level {min(levels)}, the finest, has only {across} pixels across that width, not {shape[1]}: "
+                f"the finest level, {min(levels)}, has only {across} pixels in this width, not {shape[1]}: "
                 f"mandeldask.window() has no such limit"
             )
             raise ValueError(msg)

@@ -22,16 +22,16 @@ _TEXTS = {"center", "width", "julia"}
 
 
 class MandeldaskBackendEntrypoint(BackendEntrypoint):
-    """Opens ``mandelbrot:name=value,...`` with the names that `Pyramid` takes; fields are joined by ``+``.
+    """Opens ``mandelbrot:name=value,...`` with the parameters of `Pyramid` as names; fields are joined by ``+``.
 
-    All levels are lazily indexed arrays. With ``chunks={}`` xarray makes dask arrays of those with at most 256 tiles
-    along an axis; deeper ones stay in one block: windows of it can be computed, the whole block is refused.
+    All levels are lazily indexed arrays. With ``chunks={}``, xarray makes dask arrays of levels with at most 256 tiles
+    along an axis. A deeper level becomes one block: its windows can be computed, but the whole block is refused.
 
     Notes
     -----
-    With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it calls the engine. So use these for
-    levels of up to about 2^30 pixels along an axis only: no engine can refuse larger ones earlier. `open_pyramid` with
-    its own `chunks`, or `.chunk()` of an opened level, answers at once at every level.
+    With ``chunks="auto"`` or an integer xarray lists the blocks of a level before it calls the engine. So use these
+    only for levels of up to about 2^30 pixels along an axis: an engine cannot refuse larger ones before that.
+    `open_pyramid` with its own `chunks`, or `.chunk()` of an opened level, is immediate at every level.
     """
 
     description = "The Mandelbrot set, exact at every level, computed where it is read"
@@ -91,7 +91,7 @@ def parse(name: str) -> Pyramid:
     ('iterations', 'smooth')
     """
     if not isinstance(name, str) or not name.startswith(SCHEME):
-        msg = f"the name of a pyramid looks like 'mandelbrot:levels=50,maxiter=255', not {name!r}"
+        msg = f"the name of a pyramid must look like 'mandelbrot:levels=50,maxiter=255', not {name!r}"
         raise ValueError(msg)
     parts = [part for part in name.removeprefix(SCHEME).split(",") if part]
     return Pyramid(**dict(_keyword(part) for part in parts))

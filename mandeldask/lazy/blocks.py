@@ -10,11 +10,11 @@ TASK_ITERATIONS = 2**29
 """Greatest number of iterations in one dask task, about a second: dask cannot cancel a running task."""
 
 MOST_GROWN = 2048
-"""Greatest block size in pixels. Blocks larger than a tile save overhead: a task costs a cluster 4 ms, a tile less
-than 1 ms."""
+"""Greatest block size in pixels. Blocks larger than a tile save overhead: on a cluster, a task costs 4 ms, and a tile
+takes less than 1 ms."""
 
 FEWEST_GROWN = 8
-"""Smallest number of blocks along the longer axis after growing, so that as many processes can work."""
+"""Blocks do not grow if fewer than this number would be left along the longer axis: more processes can then work."""
 
 Side = int | tuple[int, ...]
 """Pixels along the blocks of an axis: one number for all but the last, or a number for each."""

@@ -23,7 +23,7 @@ CALL_SIDE = 1024
 def run_in_calls(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
     """Return what `kernel` computes on `grid`, arrays of its shape (height, width).
 
-    Besides the result it needs the memory of one call only. Every call checks for cancellation.
+    In addition to the result, it needs only the memory of one call. Every call checks for cancellation.
     """
     if max(grid.shape) <= CALL_SIDE:
         return run_kernel(kernel, grid)

@@ -30,7 +30,7 @@ class Division:
     sides: tuple[Side, Side] | None
     """Pixels along the dask blocks of each axis; None for lazily indexed arrays at every size."""
     tile: int | None = None
-    """Tile size inside larger dask blocks; None where a block is one tile."""
+    """Tile size inside larger dask blocks; None if a block is one tile."""
 
     @classmethod
     def of(cls, chunks: Any, shape: tuple[int, int], side: int, maxiter: int) -> Division:
@@ -91,7 +91,7 @@ def _by_axis(chunks: Any) -> tuple[Any, Any]:
         return y, x
     if isinstance(chunks, (tuple, list)):
         if len(chunks) != len(DIMS):
-            msg = f"chunks must give the rows and columns of a block, not {len(chunks)} numbers: {_shown(chunks)}"
+            msg = f"chunks must be the rows and columns of a block, not {len(chunks)} numbers: {_shown(chunks)}"
             raise ValueError(msg)
         return chunks[0], chunks[1]
     return chunks, chunks
@@ -116,7 +116,9 @@ def _side(asked: Any, size: int, auto: int) -> Side:
 def _number(asked: Any, least: int) -> int:
     """Return `asked` as a number of pixels. The error quotes it."""
     if isinstance(asked, bool) or not hasattr(asked, "__index__"):
-        msg = f'chunks must be pixels along a block, -1 for all, "auto", a pair or dict of these, or None: {asked!r}'
+        msg = (
+            f'chunks must be pixels along a block, -1 for all, "auto", a pair or dict of these, or None, not {asked!r}'
+        )
         raise TypeError(msg) if not isinstance(asked, str) else ValueError(msg)
     number = operator.index(asked)
     if number < least or (number == 0 and least < 0):

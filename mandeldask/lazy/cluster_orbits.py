@@ -1,7 +1,8 @@
 """Run kernels on the workers of a dask cluster, which compute each long reference orbit once and share it.
 
-Rendezvous hashing of its point selects the worker that computes an orbit, so every worker knows it. The workers need no
-agreement, no state in the scheduler and no cleaning up. When workers join or leave, an orbit may be computed again.
+Rendezvous hashing of an orbit's point selects the worker that computes it, so all workers know which one it is. This
+needs no communication between workers, no state in the scheduler and no cleanup. If workers join or leave, an orbit
+may be computed again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 PIECE_S = 0.5
-"""Seconds of computing per request for an orbit: it continues only while workers repeat their requests."""
+"""Seconds of computing per request for an orbit: the computation continues only while workers repeat their requests."""
 
 
 def run_kernel(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
@@ -46,7 +47,7 @@ def _shared_orbits() -> AbstractContextManager[None]:
 
 def _worker() -> Any:
     """Return the dask worker whose task this thread runs, or None."""
-    distributed = sys.modules.get("distributed")  # not imported: this process is not a worker
+    distributed = sys.modules.get("distributed")  # distributed is not imported: this process is not a worker
     if distributed is None:
         return None
     try:
@@ -63,7 +64,7 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
 
     client: Any = get_client()
     cancellation = current()
-    if client.asynchronous:  # in the worker's event loop, which must not wait for itself
+    if client.asynchronous:  # in the worker's event loop, where waiting would deadlock
         return kept_orbit(center, bits, length)
     owner: str | None = None
     orbit: ReferenceOrbit | None = None

@@ -1,4 +1,4 @@
-"""Cut a place out of a pyramid: the pixels of each level around a point, and the first of them."""
+"""Cut a place out of a pyramid: the pixels of each level around a point, and their positions."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def square_of(place: PlaceLike) -> tuple[Point, Fraction]:
     if isinstance(place, str):
         found = as_place(place)
         if found.width is None:
-            msg = f"the window {place[:80]!r} has no width: give a link that has one, or (center, width)"
+            msg = f"the window {place[:80]!r} has no width: use a link that contains one, or (center, width)"
             raise ValueError(msg)
         return found.center, found.width
     center, width = place

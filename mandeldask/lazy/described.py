@@ -39,12 +39,12 @@ def described(
     tree : any tree
         The tree to export.
     levels : iterable of int or str, or None
-        Groups of its root; by default all.
+        Groups of the root; by default all.
     window : mapping of str to slice, str, (center, width) or None
         Pixels along each dimension; or, for a pyramid, a square of the plane: a link, or its centre and width. Each
         level is cut to its pixels in the square, and the multiscales metadata state their position.
     also : iterable of str
-        Levels that the target has already; they are kept.
+        Levels that are already in the target; they are kept.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _as_pixels(tree: Any, window: WindowLike | None) -> Mapping[str, slice] | No
     """Return `window` if it gives pixels; raise TypeError if it is a place, since `tree` is not a pyramid."""
     if window is None or isinstance(window, Mapping):
         return window
-    msg = f"a window by place needs a pyramid; this {type(tree).__name__} has no attributes of one"
+    msg = f"a window at a place needs a pyramid; this {type(tree).__name__} does not have the attributes of one"
     raise TypeError(msg)
 
 

@@ -1,4 +1,4 @@
-"""dask arrays of pixels that refuse to be computed as a whole where they do not fit into memory."""
+"""dask arrays of pixels that refuse to be computed as a whole if they do not fit into memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GuardedArray(da.Array):
     """A dask array that raises MemoryError if it is computed as a whole and does not fit into memory.
 
     Windows, reductions and other results of it are plain dask arrays. If blocks are larger than tiles, windows consist
-    of tiles, so that they compute no pixels in vain.
+    of tiles, so that no unnecessary pixels are computed.
     """
 
     __slots__ = ("pixels", "tiled")

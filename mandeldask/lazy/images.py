@@ -121,7 +121,7 @@ def as_data_array(array: Any) -> xr.DataArray:
     if isinstance(array, xr.Variable):
         return xr.DataArray(array)
     if not all(hasattr(array, part) for part in ("shape", "dtype", "__getitem__")) or isinstance(array, xr.Dataset):
-        msg = f"a pyramid is made of an array, not of a {type(array).__name__}; choose a variable of it"
+        msg = f"a pyramid is made of an array, not of a {type(array).__name__}; select one of its variables"
         raise TypeError(msg)
     names = image_levels(array.shape)
     dims = [names.dims[names.order.index(axis)] for axis in range(len(array.shape))]
@@ -132,7 +132,7 @@ def as_data_array(array: Any) -> xr.DataArray:
 
 
 def _renamed(image: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
-    """Return an array with other names of its dimensions; coordinates keep theirs, and select as before."""
+    """Return an array with renamed dimensions; its coordinates keep their names and still select the same elements."""
     names = {old: new for old, new in zip(image.dims, dims, strict=True) if old != new}
     if any(new in image.coords and image.coords[new].dims != (old,) for old, new in names.items()):
         return image
@@ -145,7 +145,7 @@ def _renamed(image: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
 def _placed(image: xr.DataArray, names: Sequence[str]) -> dict[str, Any]:
     """Return the scale, origin and units of the dimensions that have evenly spaced coordinates, and the placement.
 
-    They are by the names that the levels have for the dimensions.
+    Dimensions have their names in the levels.
     """
     scale: dict[str, float] = {}
     origin: dict[str, float] = {}

@@ -137,7 +137,7 @@ class PixelIndex(CoordinateTransformIndex):
         else:
             first, last = min(0, theirs), max(self.axis.size, theirs + other.axis.size)
             if last - first > self.axis.size + other.axis.size:
-                msg = f"the two windows leave a gap along {self.dim}: they neither touch nor overlap"
+                msg = f"the two windows leave a gap along {self.dim}: they must touch or overlap"
                 raise ValueError(msg)
         start = self.axis.start + first * self.axis.step
         return self._with(Axis(start, self.axis.step, max(0, last - first)))
@@ -165,7 +165,7 @@ class PixelIndex(CoordinateTransformIndex):
         offset = self.axis.index(other.axis.start)
         if self.axis.step != other.axis.step or offset.denominator != 1:
             msg = (
-                f"cannot align along {self.dim}: the pixels are of different places or levels"
+                f"cannot align along {self.dim}: the pixels belong to different places or levels"
                 f" ({_described(self.axis)} and {_described(other.axis)})"
             )
             raise ValueError(msg)

@@ -1,8 +1,8 @@
-"""Lazily indexed pixels for xarray. The one module that knows xarray's semi-private indexing interface.
+"""Lazily indexed pixels for xarray. No other module uses xarray's semi-private indexing interface.
 
-xarray's own `LazilyIndexedArray` is lazy for slices only: vectorised and transposed access list every index of the
-array, 4 EiB at 2^59 pixels. The subclass here computes both from the slices. `tests/lazy/test_indexing.py` tests the
-names that this module imports.
+xarray's own `LazilyIndexedArray` is lazy only for slices: vectorised and transposed access list every index of the
+array (4 EiB at 2^59 pixels). The subclass in this module computes both from the slices. `tests/lazy/test_indexing.py`
+tests the names that this module imports.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ __all__ = ["IndexSelResult", "LazyPixels", "PixelArray", "PixelLabels", "pixels_
 class PixelLabels(CoordinateTransformIndexingAdapter):
     """Coordinates that a transform computes, with a short repr: the first, the second and the last.
 
-    xarray's own repr computes as many as fit on a line: more than half of the time to show a tree of 50 levels.
+    xarray's own repr computes as many labels as fit on a line, which takes more than half of the time to show a tree of
+    50 levels.
     """
 
     def _repr_inline_(self, max_width: int) -> str:

@@ -32,7 +32,7 @@ def pixel_at(axis: Axis, label: Any, method: str | None = None, tolerance: Any =
     label : str, Decimal, Fraction, int or float
         Text and rationals are exact. A float selects the pixel that has this float64 coordinate.
     method : {"nearest", "pad", "ffill", "backfill", "bfill"}, optional
-        Which pixel to select for a position between two.
+        The pixel to select for a position between two pixels.
     tolerance : str, Decimal, Fraction, int or float, optional
         Greatest distance of the pixel, in plane units.
 
@@ -106,7 +106,7 @@ def _missing(axis: Axis, label: Any) -> str:
     if not axis.size:
         return f"no pixel at {label}: the axis is empty"
     return (
-        f"no pixel at {label}: pixels lie from {_short(axis[0])} to {_short(axis[-1])}, {_short(abs(axis.step))} apart"
+        f"no pixel at {label}: pixels are from {_short(axis[0])} to {_short(axis[-1])}, {_short(abs(axis.step))} apart"
         f" (method='nearest' takes the nearest of them)"
     )
 

@@ -168,7 +168,7 @@ def ome_v3(
 ) -> dict[str, Any]:
     """Return OME-Zarr's attribute `ome` of a v3 root: one image per field; viewers show the first.
 
-    Transforms are in pixels of the finest level. In plane units vizarr would draw 13 levels less. Levels are
+    Transforms are in pixels of the finest level. In plane units, vizarr would draw 13 levels fewer. Levels are
     decimations, so all share one origin; windows have their own translations.
     """
     placed = {} if windows is None else translations({level: windows[level] for level in levels})

@@ -1,8 +1,8 @@
-"""Plot windows with equal scales, also where float64 coordinates can no longer distinguish pixels.
+"""Plot windows with equal scales, even if float64 coordinates can no longer distinguish pixels.
 
-xarray stretches a picture to the shape of the figure. An array has no way to set the aspect of the axes: neither its
-attributes nor its index reach matplotlib, whose unit converters see bare numpy arrays. So this package has an accessor
-of its own, `array.mandel.plot`, and leaves xarray's `array.plot` unchanged.
+xarray stretches a picture to the shape of the figure. An array cannot set the aspect of the axes: neither its
+attributes nor its index reach matplotlib, whose unit converters see plain numpy arrays. So this package has its own
+accessor, `array.mandel.plot`, and leaves xarray's `array.plot` unchanged.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _to_scale(draw: Any) -> Any:
 class PlotAccessor(DataArrayPlotAccessor):
     """xarray's accessor `plot` with equal scales in two-dimensional plots of the plane.
 
-    A call draws the pixels as an image, x across and y up. Axes are in plane units. If neighbours differ in the last
-    few digits of float64 only, ticks are relative to the middle of the window, and the labels give that middle.
+    A call draws the pixels as an image, x across and y up. Axes are in plane units. If neighbours differ only in the
+    last few digits of float64, ticks are relative to the middle of the window, and the labels state that middle.
     """
 
     __slots__ = ()
@@ -64,7 +64,8 @@ class PlotAccessor(DataArrayPlotAccessor):
         """Return matplotlib's AxesImage, or xarray's FacetGrid, of the pixels.
 
         Pixels that did not escape are black. Unless limits, levels or a norm are given, colours follow the fifth root
-        of the value, between the 1st and the 99th percentile: a few pixels near the boundary have most of the range.
+        of the value, between the 1st and the 99th percentile: the few pixels near the boundary take up most of the
+        range.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """Called with (tiles done, tiles in all)."""
 
     Watcher = Report | Callable[[Amount], None]
-    """Called with the two numbers; or with an Amount if it takes one argument only."""
+    """Called with the two numbers, or with an Amount if it takes only one argument."""
 
 LINES = "lines"
 """Value of `progress` for a bar in terminals and notebooks, and regular lines elsewhere."""
@@ -87,7 +87,7 @@ class _Pace:
         self._before: int | None = None
 
     def amount(self, done: int, total: int, elements: int, size: int) -> Amount:
-        """Return the progress; tiles before that of the first call count as already present."""
+        """Return the progress; tiles that were done before the first call count as already present."""
         if self._before is None:
             self._before = max(0, done - 1)
         return Amount(done, total, done - self._before, elements, size, time.perf_counter() - self._began)
@@ -115,7 +115,7 @@ def _is_seen() -> bool:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Reporter]:
-    """Show a row for the tiles and one for every long computation that runs."""
+    """Show a row for the tiles and one for each running long computation."""
     from rich.console import Console  # noqa: PLC0415  an extra
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Read pixels of a grid by numpy's indexing rules: only the requested pixels are computed, each once."""
+"""Read pixels of a grid by numpy's indexing rules: only the requested pixels are computed, each only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dask's tokens of content, for objects that dask may ask for one: only then is it imported, which takes 0.4 s."""
+"""dask's tokens of content. dask is imported only when it asks for a token, because importing it takes 0.4 s."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def normalize_token(value: Any) -> Any:
-    """Return what identifies `value` by its content, as `dask.base.normalize_token` does."""
+    """Return the identity of `value` by its content, as `dask.base.normalize_token` does."""
     from dask.base import normalize_token as token_of  # noqa: PLC0415  reading windows needs no dask
 
     return token_of(value)

@@ -1,4 +1,4 @@
-"""PixelVariable: lazily indexed pixels whose `.chunk()` makes a dask array of the window only.
+"""PixelVariable: lazily indexed pixels whose `.chunk()` makes a dask array of only the window.
 
 xarray would wrap the lazy array with `dask.array.from_array`. That computes every field separately, and is wrong for
 blocks longer than 2^53 pixels, since dask slices blocks in floats.
@@ -47,8 +47,8 @@ class PixelVariable(xr.Variable):
         Raises
         ------
         ValueError
-            If there would be more than `MOST_BLOCKS` blocks along an axis, or if "auto" can make few enough blocks only
-            by making them too large to compute.
+            If there would be more than `MOST_BLOCKS` blocks along an axis, or if "auto" would need blocks that are too
+            large to compute.
         MemoryError
             If a whole level is to be divided unevenly.
         """
@@ -81,7 +81,7 @@ class PixelVariable(xr.Variable):
         """Return the lazily indexed pixels if the request is one block too large to compute."""
         if sides != self.shape:
             msg = (
-                f"{self.shape[0]} x {self.shape[1]} pixels are too many for dask: few enough blocks would have "
+                f"{self.shape[0]} x {self.shape[1]} pixels are too many for dask: its blocks would need to have "
                 f"{sides[0]} x {sides[1]} pixels, more than can be computed at once: select a window first"
             )
             raise ValueError(msg)

@@ -54,9 +54,10 @@ def window(  # noqa: PLR0913  the public names of a window
         What to compute: iterations, smooth, distance, period.
     tolerance : mapping of str to number
         Allowed error of fields, if less than float32 precision is enough: ``{"smooth": "1/64"}`` in iterations (1/4096
-        to 1), ``{"distance": 0.01}`` relatively (1/4096 to 1/16). `smooth` is then stored in such steps, as uint16 or
-        uint32 with CF's attributes ``scale_factor``, ``add_offset`` and ``_FillValue``. It is within one step of the
-        true value; `xarray.decode_cf` converts it to floats. At great depths this takes a fraction of the time.
+        to 1), ``{"distance": 0.01}`` as a relative error (1/4096 to 1/16). `smooth` is then stored in such steps, as
+        uint16 or uint32 with CF's attributes ``scale_factor``, ``add_offset`` and ``_FillValue``. It is within one step
+        of the true value; `xarray.decode_cf` converts it to floats. At great depths, this needs only a fraction of the
+        time.
     julia : str, complex or (re, im), optional
         Compute the Julia set of this exact c (``|c| <= 2``) instead of the Mandelbrot set: pixels are z_0. There is no
         field `period`. A link to a place in a Julia set contains its c.

@@ -88,7 +88,7 @@ def test_windows_are_added_later(tmp_path):
         (pyramid(fields=FIELDS), {"compressors": ZstdCodec()}, 'codecs .*gzip.*, not .*"zstd"'),
         (pyramid(fields=FIELDS), {"window": {"y": slice(8)}}, r"shape \[32, 32\], not \[8, 32\]"),
         (pyramid(fields=FIELDS), {"zarr_format": 2}, "another Zarr format"),
-        (pyramid(), {}, "holds something else, 2/smooth, which is not in this tree"),
+        (pyramid(), {}, "contains other data: 2/smooth, which is not in this tree"),
     ],
 )
 def test_what_does_not_agree_is_refused_before_a_byte_is_written_and_named(tmp_path, tree, options, said):
@@ -107,7 +107,7 @@ def test_marks_of_an_earlier_version_say_less(tmp_path):
     mark.write_text(json.dumps({"content": json.loads(mark.read_text())["content"]}))
     assert md.export(pyramid(), target, levels=[2]).written == 0
     mark.write_text('{"content": "other"}')
-    with pytest.raises(ValueError, match="other elements, chunks or codecs"):
+    with pytest.raises(ValueError, match="different elements, chunks or codecs"):
         md.export(pyramid(), target, levels=[2])
 
 

@@ -36,7 +36,7 @@ def test_a_window_by_place_is_a_multiscale_image_where_it_lies(tree, tmp_path):
     md.export(tree, target, levels=[1], window="#re=-0.75&im=0.1&width=1.3")  # a link to the same square
     assert sorted(zarr.open_group(target, mode="r").keys()) == ["1", "2", "3", "4"]
     assert md.verify(target, tree, window=place, sample=None).ok
-    with pytest.raises(ValueError, match="holds other content"):
+    with pytest.raises(ValueError, match="contains other content"):
         md.export(tree, target, levels=[1], window=("-0.75+0.1j", "1.2"))
     with pytest.raises(ValueError, match="has no width"):
         md.export(tree, target, levels=[1], window="-0.75+0.1j")

@@ -37,7 +37,7 @@ def test_info_shows_what_would_be_served_and_what_is_left_out(folder):
     assert (code, err) == (0, "")
     assert "scan.tif" in out
     assert "6×8" in out
-    assert "its name says TIFF" in " ".join(out.split())
+    assert "its name is that of a TIFF" in " ".join(out.split())
     assert "notes.txt" not in out
     rows = {row["path"]: row for row in json.loads(command("info", folder / "runs", "--json")[1])}
     assert rows["runs/a.npy"] == {

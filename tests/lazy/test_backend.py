@@ -74,7 +74,7 @@ def test_every_keyword_of_a_pyramid_can_be_named():
         ("mandelbrot:levels", "'levels' is not one of"),
         ("mandelbrot:colour=red", r"fields=iterations\+smooth\+distance\+period or some"),
         ("mandelbrot:maxiter=many", "'maxiter=many' is not one of"),
-        ("julia:levels=3", "looks like 'mandelbrot:levels=50,maxiter=255'"),
+        ("julia:levels=3", "must look like 'mandelbrot:levels=50,maxiter=255'"),
     ],
 )
 def test_names_that_make_no_sense_are_refused(name, said):

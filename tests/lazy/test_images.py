@@ -138,7 +138,7 @@ def test_masked_elements_of_dask_are_left_out():
         ((np.zeros(5),), ValueError, "two dimensions"),
         ((np.zeros((5, 5)), "median"), ValueError, "mean, stride, mode"),
         ((np.full((5, 5), "a"),), TypeError, "no mean"),
-        ((xr.Dataset({"a": 1}),), TypeError, "choose a variable"),
+        ((xr.Dataset({"a": 1}),), TypeError, "select one of its variables"),
         (([[1]],), TypeError, "not of a list"),
     ],
 )

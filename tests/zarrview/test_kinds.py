@@ -148,7 +148,7 @@ def test_names_that_are_no_segment_of_a_path_are_refused(name):
 def test_names_that_are_no_text_and_trees_of_no_kind_are_refused():
     with pytest.raises(TypeError, match="must be strings, not 3"):
         to_store({3: np.zeros(1)})
-    with pytest.raises(TypeError, match=r"a builtins\.object is no tree"):
+    with pytest.raises(TypeError, match=r"a builtins\.object cannot be shown"):
         to_store({"a": object()})
 
 
