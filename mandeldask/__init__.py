@@ -99,7 +99,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(module, name) if hasattr(module, name) else import_module(f"{_MODULES[name]}.{name}")
     if name in _SHOWN and "IPython" in sys.modules:  # notebook cells show the results of these as a picture
         import_module("mandeldask.notebook.display").register()
-    globals()[name] = value  # replaces the submodule of the same name, which the import may have bound here
+    globals()[name] = value  # the import may have bound the submodule of the same name here; replace it
     return value
 
 

@@ -74,7 +74,7 @@ def create_app(  # noqa: PLR0913  what is served, and how
     Parameters
     ----------
     tree : Pyramid, DataTree, Dataset, DataArray, array, table, or Mapping of str to such, optional
-        What to serve; the default Pyramid if None. A Mapping names several trees.
+        Tree to serve; the default Pyramid if None. A Mapping names several trees.
     name : str, optional
         Name of a single tree in URLs, ``/zarr/v3/<name>`` or ``/zarr/v3/<name>.zarr``. By default ``mandelbrot`` or
         ``julia`` for a Pyramid, else the name of the tree itself, or ``data``.
@@ -153,7 +153,7 @@ def serve(  # noqa: PLR0913  the options of a server
         Print the link and return at once, with a `Handle` that has the URLs and can stop the server. It works inside a
         running event loop. In a notebook, the pages of the Jupyter servers of this machine may read from it.
     public : bool
-        Let everybody read who can reach `host`.
+        Allow all clients that can reach `host` to read.
     workers : int
         Number of processes. They share the port, long reference orbits, and the cache in `cache_dir`.
     drain_s : float
@@ -166,9 +166,9 @@ def serve(  # noqa: PLR0913  the options of a server
         is printed.
     warm : bool
         After the start, make all levels of images in additional threads, with a progress bar in terminals. Levels that
-        are in `cache_dir` already are not made again.
+        are already in `cache_dir` are not made again.
     warmed : callable, optional
-        Called with a `mandeldask.warming.Warmed` when they are made.
+        Called with a `mandeldask.warming.Warmed` when all levels are made.
     **options
         As for `create_app`. By default `allowed_hosts` are all names; but if `host` is a loopback address and there is
         neither a key nor `public`, they are the loopback names of this machine.
@@ -176,7 +176,7 @@ def serve(  # noqa: PLR0913  the options of a server
     Returns
     -------
     Handle or None
-        The Handle in the background; None once a server in the foreground has stopped.
+        The Handle of a server in the background; None after a server in the foreground has stopped.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def serve(  # noqa: PLR0913  the options of a server
     if warm:
         check_warm(workers, **options)
     if not background and in_loop():
-        msg = "an event loop runs in this thread, as in a notebook: call md.serve(..., background=True)"
+        msg = "an event loop is running in this thread, as in a notebook: call md.serve(..., background=True)"
         raise RuntimeError(msg)
     if background:
         origins = options.get("allow_origins", ())
@@ -232,15 +232,17 @@ def _say_link(address: str) -> None:
 
 def _say_where(address: str) -> None:
     """Print the addresses of a server in the foreground."""
-    sys.stdout.write(f"Page {address}/, Zarr {address}/zarr/v2 and {address}/zarr/v3. Ctrl-C stops.\n")
+    sys.stdout.write(f"Page {address}/, Zarr {address}/zarr/v2 and {address}/zarr/v3. Press Ctrl-C to stop.\n")
     sys.stdout.flush()
 
 
 def _check_keys(settings: Settings, named: Mapping[str, Any]) -> None:
-    """Raise ValueError if a key names a tree that is not served: a name was mistyped, or a tree forgotten."""
+    """Raise ValueError if a key names a tree that is not served (a wrong name, or a missing tree)."""
     unknown = {tree for key in settings.api_keys for tree in key.trees or ()} - {*named, PLACES}
     if unknown:
-        msg = f"an API key opens {min(unknown)!r}, and there is no tree of that name: {', '.join(named) or 'none'}"
+        msg = (
+            f"an API key names the tree {min(unknown)!r}, which is not served; served are {', '.join(named) or 'none'}"
+        )
         raise ValueError(msg)
 
 
@@ -255,13 +257,13 @@ def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:
     """Return the trees to serve, by name."""
     if root is not None:
         if tree is not None or name is not None:
-            msg = "a root is served alone and has no name: give either it or a tree"
+            msg = "a root is served alone and has no name: pass either root or tree, and no name with root"
             raise ValueError(msg)
         return {}
     if not _is_several(tree):
         return {_name_of(tree) if name is None else name: tree}
     if name is not None:
-        msg = f"name={name!r} is for one tree; the keys of the mapping name the {len(tree)} that were given"
+        msg = f"name={name!r} is for a single tree; the keys of the mapping already name the {len(tree)} trees"
         raise ValueError(msg)
     named: Mapping[str, Any] = tree
     return named

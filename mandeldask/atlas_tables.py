@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PERIODS = range(1, 11)
-"""Periods of the listed components (983 in all)."""
+"""Periods of the listed components (983 components in total)."""
 
 KINDS = ((2, 1), (2, 2), (3, 1), (3, 2), (4, 1), (4, 2), (5, 1), (5, 2), (6, 1), (6, 2))
-"""Preperiods and periods of the listed Misiurewicz points (117 in all)."""
+"""Preperiods and periods of the listed Misiurewicz points (117 points in total)."""
 
 _PICTURE_DIGITS = 8
 """Digits of a place beyond the first digit of its picture's width."""

@@ -1,7 +1,7 @@
 """Time limits of computations: callers allow a number of seconds, and kernels state an estimate before they start.
 
 Like `cancellation`, this module is below every layer and stores its state in a context variable, for the same reason: a
-server must be able to limit every call of a kernel, also calls through xarray and dask, for every tree.
+server must be able to limit every call of a kernel, including calls through xarray and dask, for every tree.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def spend(seconds: float, what: str) -> None:
     Raises
     ------
     BudgetExceeded
-        If the estimate is more than the rest of this context's limit. Without a limit never.
+        If the estimate is more than the rest of this context's limit. Never without a limit.
 
     Examples
     --------
@@ -99,13 +99,13 @@ def pause(what: str) -> None:
     Raises
     ------
     Unfinished
-        If a step was done and no time is left for another. Without a limit never.
+        If at least one step was done and no time is left for another. Never without a limit.
     """
     budget = _current.get()
     if budget is None:
         return
     if budget.steps and time.monotonic() - budget.began > budget.limit:
-        msg = f"{what} takes more than the {budget.limit:.3g} s allowed; what was done is kept, so ask again"
+        msg = f"{what} takes more than the {budget.limit:.3g} s allowed; partial results are kept: try again"
         raise Unfinished(msg)
     budget.steps += 1
 
@@ -135,7 +135,7 @@ def metered(what: str, stop: Callable[[], object]) -> Iterator[None]:
             yield
     except Exception:
         if budget.passed:
-            msg = f"{what} took more than the {budget.limit:.3g} s allowed, and was stopped"
+            msg = f"{what} took more than the {budget.limit:.3g} s allowed and was stopped"
             raise BudgetExceeded(msg) from None
         raise
 
@@ -184,7 +184,7 @@ class _Watch:
         try:
             yield
         finally:
-            with self._changed:  # read before the thread ends, since its clock ends with it
+            with self._changed:  # read now: the clock of a thread ends with the thread
                 self._meters.discard(meter)
                 budget.used += meter.used
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from mandeldask.shared_cache import limit_named, named
 
 NAMES = ("orbits", "references", "fields", "image_levels", "blocks")
-"""Names of the caches: reference orbits; the same prepared for kernels; fields not read yet; partial results of image
-levels, for each level number; decoded blocks of files and dask arrays."""
+"""Names of the caches: reference orbits; reference orbits prepared for kernels; fields that were not read yet; partial
+results of image levels, one cache per level number; decoded blocks of files and dask arrays."""
 
 
 class Held(NamedTuple):
@@ -21,12 +21,13 @@ class Held(NamedTuple):
 
 
 def caches() -> dict[str, Held]:
-    """Return the size of each cache of this process, by name, without caches that were not needed yet.
+    """Return the size of each cache of this process, by name; caches that were not used yet are left out.
 
     Returns
     -------
     dict of str to (int, int)
-        Bytes in the cache, and the greatest number of bytes. "orbits" and "references" always keep the last used value.
+        Bytes in the cache, and the greatest number of bytes. "orbits" and "references" always keep the most recently
+        used value.
     """
     found = {name: named(name) for name in NAMES}
     return {

@@ -1,7 +1,7 @@
 """Stop a computation from outside: a flag in a context variable, which kernels check.
 
 This module is below every layer: the end of a request (`web`) must reach the kernel (`fractal`) through xarray and
-dask, which cannot pass our arguments on. `contextvars.copy_context().run` passes the flag on to a thread.
+dask, which cannot pass on our arguments. `contextvars.copy_context().run` passes the flag on to a thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A demo tree for trying clients: images, cubes, tables, text, times and the Mandelbrot set, computed when read.
+"""A demo tree for trying out clients: images, cubes, tables, text, times and the Mandelbrot set, computed when read.
 
 Names, shapes and types are those of the example tree in the Tiled documentation; the images show the Mandelbrot set.
 https://blueskyproject.io/tiled/
@@ -119,7 +119,7 @@ def _never() -> None:
 
 
 def demo_tree() -> Group:
-    """Return a tree of small and large arrays of every kind, for trying clients.
+    """Return a tree of small and large arrays of every kind, for trying out clients.
 
     It needs little memory and computes nothing until chunks are read: `nested/images/big_image` has
     10,000 x 10,000 elements, `nested/cubes/tiny_hypercube` 50 to the fifth, and `mandelbrot.zarr` is the pyramid of 50

@@ -1,4 +1,4 @@
-"""What an export writes: the arrays of a tree, and for each of them where its elements come from."""
+"""Plan an export: the arrays of a tree, and the source of the elements of each."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.formats import Format
 
 MAX_ELEMENTS = 2**40
-"""Elements of an array that an export accepts: a terabyte of bytes, and weeks."""
+"""Largest number of elements of an array that an export accepts: a terabyte of bytes, and weeks of computing."""
 
 _OF_A_PASS = ("fields", "tolerance")
-"""What of an origin says which fields one pass over the orbits computes, and how closely, and not where."""
+"""The keys of an origin that depend on the pass over the orbits (its fields and their tolerances), not on the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a tree is written."""
+    """The options of an export that determine what is written."""
 
     levels: tuple[int | str, ...] | None
-    """Groups of its root; None for all."""
+    """Groups of the root; None for all."""
     window: WindowLike | None
-    """What of it."""
+    """The part of the tree; None for all."""
     format: Format
     """The format, with its codecs and shards."""
     chunks: int | None
-    """Elements along a chunk; None for the tree's own."""
+    """Elements along a chunk; None for the tree's own chunks."""
     making: Making
     """How levels of images are made."""
 
     def view(self, tree: Any, there: Target) -> ZarrView:
-        """Return the view of what will be in the target: the levels asked for, and those that are there already."""
+        """Return the view of the future target: the requested levels, and those that it already contains."""
         names = getattr(tree, "children", ())
         written = [name for name in names if any(there.read(f"{name}/{document}") for document in self.format.names)]
         node = as_node(described(tree, self.levels, self.window, also=written))
@@ -58,7 +58,7 @@ class Asked:
         return ZarrView(node, self.format, cache=TileCache(0))
 
     def arrays(self, view: ZarrView, tree: Any, there: Target) -> list[PlannedArray]:
-        """Return the arrays of a view, each as an earlier pass computes it where a target holds it from that pass.
+        """Return the arrays of a view; an array that the target already has from an earlier pass keeps that pass.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Asked:
 
 
 def is_another_pass(origin: Mapping[str, Any], wanted: Mapping[str, Any], path: str) -> bool:
-    """Return whether pixels have the same place and tolerance as wanted, and differ in what was computed with them."""
+    """Return whether pixels have the wanted place and tolerance, but were computed together with other fields."""
     field = path.rpartition("/")[2]
 
     def without(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,11 +126,11 @@ def _with_chunks(node: Node, chunks: int) -> Node:
 
 
 def _fitting(tree: Any) -> str:
-    """Return which levels of a tree an export accepts, for a message."""
+    """Return text for a message: the levels of a tree that an export accepts."""
     levels = getattr(tree, "children", {})
     fit = [
         name
         for name, level in levels.items()
         if all(variable.size <= MAX_ELEMENTS for variable in level.data_vars.values())
     ]
-    return f": levels {fit[0]} to {fit[-1]} fit (levels=, or --only)" if fit else ""
+    return f"; select from the levels {fit[0]} to {fit[-1]} (levels=, or --only)" if fit else ""

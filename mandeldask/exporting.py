@@ -55,7 +55,7 @@ class Exported:
     seconds: float
     """Duration."""
     complete: bool
-    """Whether all chunks and the documents are written; False if other parts have not ended."""
+    """Whether all chunks and the documents are written; False if other parts have not finished."""
 
 
 def export(  # noqa: PLR0913  the public names of an export
@@ -81,9 +81,9 @@ def export(  # noqa: PLR0913  the public names of an export
 ) -> Exported:
     """Write a tree as Zarr, chunk by chunk, with the same content as `to_store` shows.
 
-    Every chunk appears whole, and the metadata documents come last, so that no reader takes what is not there for fill
-    values. An export that was stopped anywhere, by any means, goes on where it was when it is called again.
-    Chunks are encoded by zarrs where ``zarr.config`` names its pipeline.
+    Every chunk appears complete, and the metadata documents are written last, so that readers never mistake missing
+    chunks for fill values. After any interruption, the same call continues the export. Chunks are encoded by zarrs if
+    ``zarr.config`` selects its pipeline.
 
     Parameters
     ----------
@@ -110,14 +110,14 @@ def export(  # noqa: PLR0913  the public names of an export
     resume : bool
         Keep existing chunks of the same content. If False, an export refuses them, or replaces them with `overwrite`.
     part : (int, int)
-        Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last one to end writes the documents.
+        Write the k-th of n shares: ``(3, 16)``. Parts need no coordinator; the last one to finish writes the documents.
     pyramid : {"none", "auto", "mean", "stride", "mode"}
         Write images as groups of levels, as a server shows them: with "auto" images larger than 1024 elements, by the
         method that suits each; with another method all images. Everything else is written unchanged.
     cache_dir : str or path, optional
         Cache folder (of a server, for example) for the partial results from which levels are made.
     executor : concurrent.futures.Executor, optional
-        Computes and writes the chunks; by default threads of this process, one per CPU. For a dask cluster use
+        Computes and writes the chunks; by default threads of this process, one per CPU. For a dask cluster, use
         ``client.get_executor()``.
     orbits : str or path, optional
         Folder for long reference orbits, which parts and later exports with the same folder compute once. Other users
@@ -137,15 +137,16 @@ def export(  # noqa: PLR0913  the public names of an export
     ------
     ValueError
         If a level is not in the tree, if an array is too large, or if the target is not safe to write to: it contains
-        something else, is read-only, or would not receive the data of other processes. Nothing is written then.
+        other data, is read-only, or would not receive the data of other processes. Nothing is written then.
     TypeError
         If the kind of the tree is unknown.
     RuntimeError
-        If chunks are not where they were written to.
+        If chunks that were written are not in the target.
     ConnectionError
-        If the executor gives its work up, as when a scheduler ends.
+        If the executor cancels its tasks, for example because a scheduler ended.
     ModuleNotFoundError
-        If the package for a URL, or zarrs where zarr's configuration names it, is missing; the message names the extra.
+        If the package for a URL is missing, or zarrs although zarr's configuration selects it; the message names the
+        extra.
 
     Examples
     --------
@@ -186,7 +187,7 @@ def _format(zarr_format: int, shards: Any, codecs: dict[str, Any]) -> Format:
     if zarr_format == 3:  # noqa: PLR2004
         return V3(**codecs, shards=shards)
     if shards is not None:
-        msg = "shards need zarr_format=3: Zarr v2 has none"
+        msg = "shards need zarr_format=3: Zarr v2 does not have them"
         raise ValueError(msg)
     return V2(**codecs)
 
@@ -202,7 +203,7 @@ def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
 def _check_reachable(target: Target, executor: Executor | None) -> None:
     """Raise ValueError if workers would write to their own copies of the target."""
     if executor is not None and not isinstance(executor, ThreadPoolExecutor) and is_of_this_process(target):
-        msg = f"target {target} belongs to this process: data that other processes write to their copies would be lost"
+        msg = f"target {target} exists only in this process: data of other processes would be lost"
         raise ValueError(msg)
 
 
@@ -217,7 +218,7 @@ def _checked_part(part: tuple[int, int]) -> tuple[int, int]:
 def _check_target(
     target: Target, view: ZarrView, arrays: Sequence[PlannedArray], *, overwrite: bool, resume: bool
 ) -> None:
-    """Raise ValueError if the target contains something else, before writing; with `overwrite` remove it."""
+    """Before writing, raise ValueError if the target contains other data; with `overwrite`, remove it."""
     checks = [("", partial(check_root, target, view, arrays))]
     checks += [(planned.path, partial(check_content, target, planned, resume=resume)) for planned in arrays]
     for path, check in checks:
@@ -240,7 +241,7 @@ def _claim(target: Target, view: ZarrView, arrays: Sequence[PlannedArray]) -> No
 def _finish(view: ZarrView, target: Target, jobs: Sequence[Job], share: tuple[int, int]) -> bool:
     """Write the documents if no chunk is missing; return whether they were written."""
     if share[1] > 1 and missing_chunks(jobs):
-        return False  # other parts have not ended
+        return False  # other parts have not finished
     check_complete(jobs, target)
     write_documents(view, target)
     if isinstance(view.root, Group):
@@ -278,6 +279,6 @@ def _announced(target: Target, announce: Callable[[Estimate], None], estimate: E
     """Pass an estimate on; raise ValueError if the target has too little space for it."""
     free = target.free_bytes()
     if free is not None and estimate.size > free:
-        msg = f"target {target} has {free} bytes left, and the {estimate.chunks} chunks take about {estimate.size}"
+        msg = f"target {target} has only {free} bytes left, but the {estimate.chunks} chunks need about {estimate.size}"
         raise ValueError(msg)
     announce(estimate)

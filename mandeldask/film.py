@@ -52,12 +52,12 @@ class Film:
             msg = f"a film needs at least 2 frames, not {self.frames}"
             raise ValueError(msg)
         if Fraction(self.last.width) >= Fraction(self.start):
-            msg = f"a film must end deeper than it begins: {self.last.width} is not below {self.start}"
+            msg = f"a film must end deeper than it begins: the last width {self.last.width} is not below {self.start}"
             raise ValueError(msg)
 
     @property
     def octaves(self) -> float:
-        """How often the width is halved from the first to the last frame."""
+        """Number of times that the width is halved from the first to the last frame."""
         first, last = Fraction(self.start), Fraction(self.last.width)
         whole = max(0, (first / last).__floor__().bit_length() - 1)
         return whole + math.log2(first / last / 2**whole)
@@ -96,8 +96,8 @@ def keyframe(scene: Scene, path: Path, report: Report = lambda _done, _total: No
 def frames_of(film: Film, folder: Path, first: int = 0) -> Iterator[Image]:
     """Yield the frames from `first` on, made from the keyframes in `folder`.
 
-    A frame between two keyframes is the first, cut and reduced, with the second blended over its middle. The weight of
-    the second grows with depth, so that there is no jump at a keyframe.
+    A frame between two keyframes is the first, cropped and reduced, with the second blended over its middle. The weight
+    of the second grows with depth, so that there is no jump at a keyframe.
     """
     size = film.last.shape[::-1]
     held: dict[int, Image] = {}
@@ -140,15 +140,15 @@ def write_frames(film: Film, folder: Path, report: Report) -> None:
     Raises
     ------
     ValueError
-        If the folder contains something else, or the frames of another film.
+        If the folder contains other files, or the frames of another film.
     """
     said = folder / MANIFEST
     if said.exists():
         if said.read_text("utf-8") != film.describes():
-            msg = f"{str(folder)!r} holds frames of another film: choose an empty folder"
+            msg = f"{str(folder)!r} contains frames of another film: choose an empty folder"
             raise ValueError(msg)
     elif folder.exists() and any(folder.iterdir()):
-        msg = f"{str(folder)!r} holds something else: choose an empty folder"
+        msg = f"{str(folder)!r} contains other files: choose an empty folder"
         raise ValueError(msg)
     (folder / KEYS).mkdir(parents=True, exist_ok=True)
     said.write_text(film.describes(), "utf-8")
@@ -227,6 +227,6 @@ def ffmpeg() -> str:
     """
     found = shutil.which("ffmpeg")
     if found is None:
-        msg = "a film needs ffmpeg (https://ffmpeg.org), which is not installed: write --out frames/ for its pictures"
+        msg = "a film needs ffmpeg (https://ffmpeg.org), which is not installed; or use --out frames/ for pictures"
         raise ModuleNotFoundError(msg)
     return found

@@ -1,6 +1,6 @@
-"""Test data for viewers and Zarr clients: a rule gives the value of each element from its position.
+"""Test data for viewers and Zarr clients: a rule defines the value of each element by its position.
 
-An element's number n is its index in C order. The attribute `rule` of an array gives its elements as a function of n.
+An element's number n is its index in C order. The attribute `rule` of an array defines its elements as a function of n.
 """
 
 from __future__ import annotations
@@ -83,15 +83,15 @@ SIZES: Final[Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]] = {
 def fixture_tree() -> Group:
     """Return small arrays with known answers, for tests of viewers and of Zarr clients.
 
-    The attribute `rule` of an array gives each element as a function of its number n in C order, so a client can be
+    The attribute `rule` of an array defines each element as a function of its number n in C order, so a client can be
     checked without a second copy of the data. There are groups for data types, codecs, shards, sizes, special values,
     a multiscale image of five dimensions, an array of 2^40 elements, and arrays that fail on purpose.
 
     Returns
     -------
     Group
-        For `serve`, `create_app`, `to_store` and `to_mapping`. If Zarr v2 lacks a feature (shards), the array
-        does not use it there.
+        For `serve`, `create_app`, `to_store` and `to_mapping`. In Zarr v2, arrays do not use features that it lacks
+        (shards).
 
     Examples
     --------
@@ -114,7 +114,7 @@ def fixture_tree() -> Group:
             "sizes": _group({name: _sized(name, *each) for name, each in SIZES.items()}),
             "values": _group(_special()),
         },
-        {"rule": "the attribute `rule` of an array says how its elements follow from their number n in C order"},
+        {"rule": "the attribute `rule` of an array defines its elements by their number n in C order"},
     )
 
 
@@ -151,7 +151,7 @@ def _integers(n: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _variable(values: NDArray[Any], rule: str, name: str = "", **encoding: Any) -> xr.Variable:
-    """Return an xarray Variable; with `name`, its dimensions have names of their own, since siblings differ in size."""
+    """Return an xarray Variable; with `name`, its dimensions get unique names."""
     dims = [f"{name}_{axis}" if name else axis for axis in "tczyx"[5 - values.ndim :]]
     return xr.Variable(dims, values, {"rule": rule}, {"chunks": CHUNKS, **encoding})
 
@@ -173,7 +173,9 @@ def _special() -> dict[str, xr.Variable]:
     special = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 5e-324, np.finfo("f8").max, 1 / 3])
     gaps = np.where(n % 5 == 0, np.nan, n / 10)
     return {
-        "special_floats": _variable(special[n % 8], "0, -0, NaN, inf, -inf, 5e-324, the greatest, 1/3: by n % 8"),
+        "special_floats": _variable(
+            special[n % 8], "0, -0, NaN, inf, -inf, 5e-324, the largest float64, 1/3: number n % 8 of this list"
+        ),
         "missing": _variable(
             np.where(n % 5 == 0, -1, n).astype("int16"), "n; missing (-1) where n % 5 == 0", _FillValue=-1
         ),
@@ -190,10 +192,10 @@ def _group(variables: Mapping[str, xr.Variable]) -> Node:
 
 def _image() -> Node:
     """Return an image of five dimensions with two levels, as OME-Zarr."""
-    from mandeldask.image_pyramid import pyramid  # noqa: PLC0415  dask, which no other array here needs
+    from mandeldask.image_pyramid import pyramid  # noqa: PLC0415  imports dask, which no other array here needs
 
     values = (numbers(IMAGE) % 251).astype("uint8")
-    rule = "n % 251, n being the number at level 0; of level 1, which takes every second row and column, too"
+    rule = "n % 251, where n is the number at level 0, also on level 1, which has every second row and column"
     image = xr.DataArray(values, dims=("t", "c", "z", "y", "x"), name="image", attrs={"rule": rule})
     return as_node(pyramid(image, method="stride"))
 
@@ -237,7 +239,7 @@ def _slow(window: tuple[slice, ...]) -> NDArray[np.int32]:
 FAULTS: Final[Mapping[str, tuple[Callable[[tuple[slice, ...]], NDArray[np.int32]], str]]] = {
     "fails": (_failing, "every chunk fails (HTTP 500)"),
     "fails_in_one_chunk": (_failing_in_the_middle, "n; the chunk at (1, 1) fails (HTTP 500)"),
-    "short": (_short, "every chunk fails: the source returns a row too few (HTTP 500)"),
+    "short": (_short, "every chunk fails: the source returns one row too few (HTTP 500)"),
     "changing": (_torn, "every chunk fails: the source changes while it is read (HTTP 503)"),
     "slow": (_slow, f"n; every chunk takes {SLOW_S:g} s"),
 }

@@ -75,11 +75,11 @@ class Flight(Generic[T]):
             return first
 
     def within(self) -> bool:
-        """Whether this same thread computes it now, and a signal handler or finalizer interrupted it."""
+        """Whether the current thread is computing it, interrupted by a signal handler or finalizer."""
         return self.flown_here() and not self.future.done()
 
     def flown_here(self) -> bool:
-        """Whether this thread runs or ran it."""
+        """Whether the current thread runs or ran it."""
         return self._pilot == threading.get_ident()
 
     def again(self) -> T:
@@ -117,7 +117,7 @@ class Seat(Generic[T]):
         self._flights.leave(self)
 
     def read(self) -> T:
-        """Return the value, computed in this thread or by the thread that computes it already.
+        """Return the value, computed in this thread or by the thread that is already computing it.
 
         A thread never waits for work that is still queued: it does the work itself, so pools cannot deadlock.
 
@@ -140,11 +140,11 @@ class Seat(Generic[T]):
                 outer.check()
 
     def is_within(self) -> bool:
-        """Whether this same thread computes it now, so that the caller interrupts its own computation."""
+        """Whether the current thread is computing it: then the caller has interrupted its own computation."""
         return self._flight.within()
 
     def is_pilot(self) -> bool:
-        """Whether this thread computes or computed it."""
+        """Whether the current thread computes or computed it."""
         return self._flight.flown_here()
 
     def offer(self, pool: Executor) -> None:
@@ -191,7 +191,7 @@ class Flights:
             return Seat(self, key, flight)
 
     def read(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return the result of `compute`, from this thread or from the thread that computes it already."""
+        """Return the result of `compute`, from this thread or from the thread that is already computing it."""
         with self.join(key, compute) as seat:
             return seat.read()
 

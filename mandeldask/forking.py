@@ -32,7 +32,7 @@ def cannot_compute(reason: str) -> None:
 
 
 def check_child() -> None:
-    """Raise RuntimeError if this process was forked at a moment after which computing would hang."""
+    """Raise RuntimeError if computing would hang in this process, because of the moment at which it was forked."""
     if _reasons:
         raise RuntimeError(_reasons[0])
 

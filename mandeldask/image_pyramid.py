@@ -32,14 +32,14 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
 ) -> xr.DataTree:
     """Return the levels of an array as groups "0" (the array), "1", ..., without computing them.
 
-    Every level is made from the next finer one. Partial results are kept, so that the
-    elements of the array are read once for all levels, in any order of computing. The coarsest level has at most 512
-    elements along the axes that are halved.
+    Every level is made from the next finer one. Partial results are kept, so that the elements of the array are read
+    only once for all levels, in any order of computing. The coarsest level has at most 512 elements along the axes that
+    are halved.
 
     Parameters
     ----------
     array : DataArray, or an array of numpy, dask or zarr
-        An array with two or three axes of space. Its axes come in OME-Zarr's order: time, channels and others, then
+        An array with two or three spatial axes. Its axes come in OME-Zarr's order: time, channels and others, then
         space.
     method : {"mean", "stride", "mode"}
         Means, rounded once from exact sums, half to even, without NaN and missing values (the `_FillValue` of the
@@ -50,20 +50,20 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
     name : str, optional
         Name of the array in each group; the array's own, or "image".
     cache_dir : str or path, optional
-        Folder on a local disk that keeps the partial results of levels, also for later processes; it may be that of a
-        server. Threads of this process use it, other processes of dask do not.
+        Folder on a local disk for the partial results of levels, also for later processes; it may be the cache folder
+        of a server. Threads of this process use it; other processes of dask do not.
     identity : str, optional
-        A name for the content of the array, which must change whenever the content does. Arrays in memory need none.
-        With `cache_dir`, arrays that are read or computed from elsewhere need one, because a change of their content
-        cannot be detected otherwise. The path, size and time of a file are enough.
+        A name for the content of the array, which must change whenever the content changes. With `cache_dir`, arrays
+        that are not in memory need one, because a change of their content cannot be detected otherwise. The path, size
+        and time of a file are enough.
 
     Returns
     -------
     DataTree
         The root has the attributes of OME-Zarr and zarr-conventions for both formats. Rows and columns are named y and
-        x, because viewers require it; coordinates keep their names, for selection too. Coordinates along halved axes
-        are those of each cell's middle, or of its first element for "stride". Evenly spaced coordinates give the scale
-        of the image.
+        x, because viewers require it; coordinates keep their names, and can be used for selection. Coordinates along
+        halved axes are those of each cell's middle, or of its first element for "stride". Evenly spaced coordinates
+        give the scale of the image.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
 
 
 def _identity(array: xr.DataArray, said: str | None, *, lasting: bool) -> str:
-    """Return the identity of an array's content; raise ValueError if it must mean something to other processes."""
+    """Return the identity of an array's content; if `lasting`, raise ValueError if it is unknown to other processes."""
     if said is not None:
         if not isinstance(said, str) or not said:
             msg = f"identity must be text that names the content of the array, not {said!r}"
@@ -98,8 +98,8 @@ def _identity(array: xr.DataArray, said: str | None, *, lasting: bool) -> str:
     found = identity_of(content, inf) if lasting else identity_of(content)
     if lasting and not is_lasting(found):
         msg = (
-            f"cache_dir keeps levels of arrays whose content has a name, and this one ({type(content).__name__}) may "
-            "have other content next time: give identity=, such as the path, size and time of the file it is read from"
+            f"cache_dir needs a name for the content of this array ({type(content).__name__}), because it may "
+            "change: pass identity=, such as the path, size and time of the file from which it is read"
         )
         raise ValueError(msg)
     return found

@@ -40,7 +40,7 @@ def _origins() -> Iterator[str]:
             ValueError,
             KeyError,
             TypeError,
-        ):  # the server has just ended, or the file is another program's
+        ):  # the server has just ended, or the file belongs to another program
             continue
         names = _LOOPBACK if url.hostname in _LOOPBACK else (url.hostname,)
         yield from (f"{url.scheme}://{name}{port}" for name in names if name)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 PLACE_S = 2400.0
-"""Default limit of the estimated seconds for a chunk of a place. 256 x 256 pixels with all fields, at any depth up to
-the greatest maxiter of a place, have a smaller estimate; they really take a tenth of it or less."""
+"""Default limit of the estimated seconds for a chunk of a place. The estimate for 256 x 256 pixels with all fields is
+smaller, at any depth up to the greatest maxiter of a place; the real time is a tenth of the estimate or less."""
 
 PUBLIC_PLACE_S = 600.0
-"""The same for public servers: enough for pixels 1e-300 apart at `maxiter` "auto", and for deeper ones in smaller
-tiles."""
+"""The default for public servers: enough for a pixel spacing of 1e-300 at `maxiter` "auto", and for deeper pixels in
+smaller tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Limits:
     max_iter: int = 1_500_000
     """Greatest maxiter of any level; "auto" stays below it at spacings down to 1e-1100."""
     max_depth: int = 1100
-    """Greatest depth: pixels of the finest level lie at least 10^-max_depth plane units apart."""
+    """Greatest depth: the smallest pixel spacing of the finest level is 10^-max_depth plane units."""
     max_digits: int = 12_000
     """Longest spec, in characters, and greatest negative exponent in it."""
     max_tilesize: int = 1024
@@ -86,7 +86,7 @@ class Limits:
 
     def _check_depth(self, length: Fraction, what: str) -> None:
         if length.denominator > length.numerator * 10**self.max_depth:
-            msg = f"{what} than 1e-{self.max_depth} are past this server's limit"
+            msg = f"{what} than 1e-{self.max_depth} exceed this server's limit"
             raise PermissionError(msg)
 
     def _check(self, pyramid: Pyramid) -> None:
@@ -101,7 +101,7 @@ class Limits:
 
 def _check_limit(what: str, value: int, limit: int) -> None:
     if value > limit:
-        msg = f"{what}: {value} is past this server's limit of {limit}"
+        msg = f"{what}: {value} exceeds this server's limit of {limit}"
         raise PermissionError(msg)
 
 

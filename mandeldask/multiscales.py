@@ -25,7 +25,7 @@ OME_KEYS: Final = frozenset(
 """Attributes that are at the top in OME-Zarr 0.4 and in `ome` in 0.5."""
 
 _VERSIONED: Final = ("image-label", "plate", "well")
-"""Objects that have a version of their own in 0.4, in addition to each of the multiscales."""
+"""Objects that have their own version in 0.4, in addition to each of the multiscales."""
 
 
 _PREFIXES: Final = (

@@ -87,7 +87,7 @@ def disc_of(spec: str) -> Disc:
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        msg = f"a disc to search for a nucleus is written {_FORM}, not {spec[:80]!r}"
+        msg = f"a disc to search for a nucleus must be written as {_FORM}, not {spec[:80]!r}"
         raise ValueError(msg)
     re_, im, radius = (number_of(match[name], name) for name in ("re", "im", "radius"))
     if not 0 < radius <= 2:  # noqa: PLR2004  the set lies within
@@ -95,7 +95,7 @@ def disc_of(spec: str) -> Disc:
         raise ValueError(msg)
     disc = Disc(Point(re_, im), radius)
     if disc.spec != spec:
-        msg = f"this disc is written {disc.spec}"
+        msg = f"this is not the canonical form of this disc; use {disc.spec}"
         raise ValueError(msg)
     return disc
 
@@ -131,7 +131,7 @@ class Search:
         Raises
         ------
         mandeldask.budget.BudgetExceeded
-            If the search could take, or took, longer than allowed.
+            If the search took longer than allowed, or its estimate is longer.
         """
         center, radius = self.disc.center, self.disc.radius
         what = f"a nucleus of a period up to {MOST_PERIOD}"

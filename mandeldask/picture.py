@@ -23,7 +23,7 @@ _PER_TURN = 2
 """Increase of the fourth root of (value + 1) in one turn of the palette: counts 0 to 80, to 624, ..."""
 
 MAX_PIXELS = 2**28
-"""Greatest number of pixels of a picture, a guard against drawing a whole level."""
+"""Greatest number of pixels of a picture, so that whole levels are not drawn by mistake."""
 
 
 def render(
@@ -63,7 +63,7 @@ def render(
     TypeError
         If `cmap` is neither a name nor a Colormap.
     ModuleNotFoundError
-        If Pillow, or matplotlib for a colormap of its own, is not installed; the message names the extra.
+        If Pillow is not installed, or matplotlib although `cmap` needs it; the message names the extra.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def paint(
 ) -> NDArray[np.uint8]:
     """Return RGB bytes, shape ``(*values.shape, 3)``, for values, by a table of `STEPS` colours.
 
-    It uses only square roots, sums and products, which IEEE 754 rounds in the same way on every machine.
+    It uses only square roots, sums and products, which IEEE 754 rounds identically on every machine.
     """
     outside = values < inside  # False for NaN
     scaled = np.where(outside, values, 0).astype(np.float64) / unit

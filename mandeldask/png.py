@@ -69,7 +69,7 @@ def write_png(
         above, rows = flat[-1:], rows + flat.shape[0]
         _write_data(file, deflate.compress(filtered.data))
     if rows != height:
-        msg = f"the bands have {rows} rows, and the picture {height}"
+        msg = f"the bands have {rows} rows, but the picture has {height}"
         raise ValueError(msg)
     _write_data(file, deflate.flush())
     _write_chunk(file, b"IEND", b"")

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """One long computation. It equals itself only, so that two of the same kind are distinct."""
+    """One long computation. Each is equal only to itself, so that two of the same kind are distinct."""
 
     label: str
     """Name of the computation."""
     unit: str
-    """What it is counted in, plural; empty where there is one."""
+    """The unit in which it is counted, as a plural; empty if there is only one unit."""
     total: int
     """Greatest number of units."""
 

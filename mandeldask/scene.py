@@ -55,7 +55,7 @@ class Scene:
     julia: str | None = None
     """The c of a Julia set; None for the Mandelbrot set."""
     edges: float = 0.0
-    """How much points near the set are darkened by their distance, 0 to 1."""
+    """Strength, 0 to 1, with which points near the set are darkened by their distance."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -55,7 +55,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     tree : any tree, optional
         The source. By default it is found in the attributes of a pyramid, or in the export's marks for a window.
     window : mapping, str or (center, width), optional
-        The exported window of the source, if the marks do not contain it or are not trusted.
+        The exported window of the source, if the marks do not contain it, or if you do not trust them.
     sample : int or None
         Number of chunks of each array that are compared with the source; None for all.
     repair : bool
@@ -83,7 +83,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
     sources = {} if source is None else dict(_nodes_of(as_node(described(source, None, window))))
     unknown = arrays.keys() - sources.keys() if sources else set()
     if unknown:
-        msg = f"the source has no array {min(unknown) or '/'!r}, which is in {target}"
+        msg = f"{target} contains the array {min(unknown) or '/'!r}, which is not in the source"
         raise ValueError(msg)
     if tree is None and sources:
         sources |= _of_their_passes(where, arrays, origin_of(source, window), window)
@@ -92,7 +92,7 @@ def verify(  # noqa: PLR0913  the public names of a verification
         found = verify_arrays(where, planned, sample=sample if sources else 0, report=report)
     if repair and found.faults:
         if not sources:
-            msg = "the source of the chunks is unknown: pass the source, verify(target, tree, repair=True)"
+            msg = "the source of the chunks is unknown: pass it as verify(target, tree, repair=True)"
             raise ValueError(msg)
         _repair(where, planned, {key for key, _ in found.faults})
     return found
@@ -102,7 +102,7 @@ def _opened(target: Target) -> zarr.Group | zarr.Array[Any]:
     try:
         return zarr.open(target.zarr_store(), mode="r")
     except FileNotFoundError as error:
-        msg = f"target {target} holds no finished Zarr store: its documents are written last"
+        msg = f"target {target} contains no complete Zarr store: the export has not finished"
         raise ValueError(msg) from error
 
 
@@ -118,14 +118,16 @@ def _source(
     origins = [mark.facts[SOURCE] for mark in marks if mark and mark.facts.get(SOURCE)]
     if not origins:
         return None, None
-    pyramid, window = source_of(max(origins, key=lambda origin: len(origin.get("fields", ()))))  # the last that joined
+    pyramid, window = source_of(
+        max(origins, key=lambda origin: len(origin.get("fields", ())))
+    )  # the pass that joined last
     return open_pyramid(pyramid, chunks=None), window
 
 
 def _of_their_passes(
     target: Target, arrays: Iterable[str], origin: Mapping[str, Any], window: WindowLike | None
 ) -> dict[str, Array]:
-    """Return the sources of fields that came from another pass than the others, as their marks say."""
+    """Return the sources of fields that, by their marks, come from another pass than the others."""
     sources: dict[str, Array] = {}
     passes: dict[str, dict[str, Array]] = {}
     for path in arrays:
@@ -160,10 +162,10 @@ def _planned(path: str, there: zarr.Array[Any], source: Array | None) -> Planned
     """Return an array with the encoding of the target and the elements of its source."""
     array = cast("Array", as_node(there)) if source is None else source
     metadata: Any = there.metadata
-    as_text = there.dtype.kind == "T" and array.dtype.kind in "SUT"  # v3 holds text of any length only
+    as_text = there.dtype.kind == "T" and array.dtype.kind in "SUT"  # v3 stores only text of variable length
     if array.shape != there.shape or not (as_text or array.dtype == there.dtype):
         found, wanted = f"{there.dtype} {there.shape}", f"{array.dtype} {array.shape}"
-        msg = f"{path or '/'} is an array of {found}, and its source one of {wanted}"
+        msg = f"{path or '/'} is an array of {found}, but its source is one of {wanted}"
         raise ValueError(msg)
     form = V2() if metadata.zarr_format == 2 else V3()  # noqa: PLR2004
     return PlannedArray(path, StoredArray.of(replace(array, chunks=there.chunks), metadata), form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 VIZARR = "https://hms-dbmi.github.io"
-"""Origin of vizarr. Its page may read by default, so that the printed link works."""
+"""Origin of vizarr. Its page may read by default, so that the printed links work."""
 
 
 def vizarr_link(url: str) -> str:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 
 AGAIN_S: Final = 0.5
-"""Seconds after which a cluster without workers is tried again."""
+"""Seconds between two attempts with a cluster without workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Warmed:
 class Warming:
     """Makes all levels of images; it can be stopped between two reads.
 
-    Levels are kept as if a client had requested them: in this process within bounds, and on disk if the trees have a
-    persistent cache. Tiles that are kept are not made again: a warming that was stopped continues when it is started
+    Levels are kept as if a client had requested them: in this process up to a size limit, and on disk if the trees have
+    a persistent cache. Tiles in a cache are not made again, so a warming that was stopped continues when it is started
     again.
 
     Parameters
@@ -58,11 +58,11 @@ class Warming:
     trees : iterable of Node
         Trees of images, as `mandeldask.zarrview.imaged.images_of` makes them.
     progress : callable, bool or None
-        Called with (tiles done, tiles in all); True for a bar; None for a bar where there is a terminal.
+        Called with (tiles done, tiles in all); True for a bar; None for a bar only in terminals.
     done : callable, optional
         Called with a `Warmed` at the end, unless it was stopped.
     threads : int, optional
-        One for each CPU by default.
+        Number of threads; one per CPU by default.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Warming:
                 except Cancelled:
                     raise
                 except Exception:
-                    log.warning("the levels of %s are not made", path, exc_info=True)
+                    log.warning("the levels of %s cannot be made", path, exc_info=True)
                     failed.append(path)
         return Warmed(len(found) - len(failed), tuple(failed), time.perf_counter() - began)
 
@@ -145,7 +145,7 @@ class Warming:
                 raise error
 
     def _patiently(self, make: Callable[[], Made]) -> Made:
-        """Return what `make` returns; it is called again while a cluster has no scheduler or no workers."""
+        """Return the result of `make`; call it again while a cluster has no scheduler or no workers."""
         while True:
             self._cancellation.check()
             try:
@@ -159,7 +159,7 @@ class Warming:
         except Cancelled:
             return
         except Exception:
-            log.exception("levels of images are not made before they are asked for")
+            log.exception("the levels of images are not made in advance, because of an error")
             return
         if self._done is not None:
             self._done(warmed)
@@ -168,10 +168,10 @@ class Warming:
 def check_warm(workers: int, *, pyramid: str = "none", cache_dir: Any = None, **_: Any) -> None:
     """Raise ValueError if a server with these options has no levels to make or if its processes cannot share them."""
     if pyramid == "none":
-        msg = "warm makes levels of images, but pyramid='none' has none: choose a method"
+        msg = "warm makes levels of images, but pyramid='none' turns them off: choose a method"
         raise ValueError(msg)
     if workers > 1 and cache_dir is None:
-        msg = f"warm with {workers} workers needs a cache_dir, through which they share the levels"
+        msg = f"warm with {workers} workers needs cache_dir, a folder in which they share the levels"
         raise ValueError(msg)
 
 

@@ -117,7 +117,9 @@ def test_places_at_negative_rationals(part):
 
 
 def test_a_key_for_a_tree_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="an API key opens 'julia', and there is no tree of that name: mandelbrot"):
+    with pytest.raises(
+        ValueError, match="an API key names the tree 'julia', which is not served; served are mandelbrot"
+    ):
         md.create_app(api_keys=["x:julia"])
     md.create_app({"julia": np.arange(3)}, api_keys=["x:julia,at"])
 

@@ -60,7 +60,7 @@ def burn(seconds, cancellation):
 def test_what_takes_longer_than_allowed_is_stopped(compiled):
     cancellation = Cancellation()
     began = time.thread_time()
-    message = "a tile took more than the 0.2 s allowed, and was stopped"
+    message = "a tile took more than the 0.2 s allowed and was stopped"
     with limited(0.2), pytest.raises(BudgetExceeded, match=message), metered("a tile", cancellation.cancel):
         burn(30, cancellation)
     assert time.thread_time() - began < 10

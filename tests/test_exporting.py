@@ -200,7 +200,7 @@ def test_stores_that_would_lose_blocks_are_refused(tree, tmp_path):
         md.export(tree, LocalStore(tmp_path, read_only=True), levels=[39])
     with pytest.raises(ValueError, match="HTTP servers"):
         md.export(tree, "https://example.org/out.zarr", levels=[39])
-    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="belongs to this process"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="exists only in this process"):
         md.export(tree, MemoryStore(), levels=[39], executor=pool)
 
 

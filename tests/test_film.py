@@ -58,7 +58,7 @@ def test_frames_are_the_pictures_of_their_widths_and_a_killed_film_goes_on(tmp_p
     assert run("--out", target) == 0
     assert len(list(target.glob("frame-*.png"))) == 12
     assert run("--out", target, "--cmap", "lagoon") == 2
-    assert "holds frames of another film" in capsys.readouterr().err
+    assert "contains frames of another film" in capsys.readouterr().err
 
 
 def test_nothing_jumps_where_a_keyframe_takes_over(tmp_path):
@@ -83,7 +83,7 @@ def test_ffmpeg_writes_films(tmp_path):
 def test_without_ffmpeg_the_error_offers_frames(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(os.environ, "PATH", "")
     assert run("--out", tmp_path / "film.mp4") == 2
-    assert "needs ffmpeg (https://ffmpeg.org), which is not installed: write --out frames/" in capsys.readouterr().err
+    assert "needs ffmpeg (https://ffmpeg.org), which is not installed; or use --out frames/" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

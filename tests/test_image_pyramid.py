@@ -71,8 +71,8 @@ def test_what_has_a_name_is_read_once_for_all_times(tmp_path, reads):
 @pytest.mark.parametrize(
     ("array", "identity", "message"),
     [
-        (da.zeros((1100, 1100), chunks=512), None, r"this one \(Array\) may have other content.*give identity="),
-        (zarr.create_array({}, shape=(1100, 1100), dtype="u1"), None, "give identity="),
+        (da.zeros((1100, 1100), chunks=512), None, r"this array \(Array\), because it may change.*pass identity="),
+        (zarr.create_array({}, shape=(1100, 1100), dtype="u1"), None, "pass identity="),
         (FIELD, "", "must be text"),
         (FIELD, 7, "must be text"),
     ],
@@ -85,7 +85,7 @@ def test_what_nobody_can_know_again_is_refused(tmp_path, array, identity, messag
 
 def test_an_array_in_a_file_that_another_may_change_needs_a_name(tmp_path):
     mapped = np.memmap(tmp_path / "field", np.uint8, "w+", shape=(1100, 1100))
-    with pytest.raises(ValueError, match="give identity="):
+    with pytest.raises(ValueError, match="pass identity="):
         md.pyramid(mapped, cache_dir=tmp_path / "kept")
     assert md.pyramid(mapped, cache_dir=tmp_path / "kept", identity="at first")["1/image"].values.sum() == 0
     assert (tmp_path / "kept" / "tiles.sqlite").exists()

@@ -40,8 +40,8 @@ def test_none_is_null():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("nucleus_re0_im0", "is written"),
-        ("nucleus_re0.50_im0_radius1", "this disc is written nucleus_re0.5_im0_radius1"),
+        ("nucleus_re0_im0", "must be written as"),
+        ("nucleus_re0.50_im0_radius1", "this is not the canonical form of this disc; use nucleus_re0.5_im0_radius1"),
         ("nucleus_re0_im0_radius0", "above 0"),
         ("nucleus_re0_im0_radius5", "at most 2"),
     ],
@@ -63,4 +63,4 @@ def test_over_http_it_is_bound_like_a_chunk():
     assert chunk.status_code == 200
     assert (too_dear.status_code, too_deep.status_code, misspelt.status_code) == (403, 403, 404)
     assert "a nucleus of a period up to 50000 may take" in too_dear.json()["detail"]
-    assert "past this server's limit" in too_deep.json()["detail"]
+    assert "exceed this server's limit" in too_deep.json()["detail"]

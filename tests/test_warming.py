@@ -133,7 +133,7 @@ def test_the_command_warms_up_for_several_processes(tmp_path):
 def test_what_cannot_be_warmed_is_refused():
     with pytest.raises(ValueError, match="pyramid='none'"):
         md.serve({"scan": SCAN}, warm=True)
-    with pytest.raises(ValueError, match="needs a cache_dir"):
+    with pytest.raises(ValueError, match="needs cache_dir"):
         md.serve({"scan": SCAN}, warm=True, workers=2, pyramid="auto")
 
 

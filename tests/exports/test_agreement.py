@@ -133,7 +133,7 @@ def test_a_page_link_names_the_window_on_the_command_line(tmp_path, capsys):
     assert run(["verify", target, "--full", "--window", link, "--quiet"]) == 0
     assert "compared with the source, all right" in capsys.readouterr().out
     assert run(["verify", target, "--full", "--window", "-0.75+0.1j,0.9", "--quiet"]) != 0
-    assert "and its source one of" in capsys.readouterr().err
+    assert "but its source is one of" in capsys.readouterr().err
 
 
 def test_planning_takes_some_bytes_for_each_chunk(tmp_path, monkeypatch):

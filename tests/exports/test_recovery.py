@@ -287,9 +287,9 @@ def test_verify_without_a_source_looks_at_what_is_there(tmp_path):
     md.export({"a": np.arange(4)}, tmp_path / "out.zarr")
     assert md.verify(tmp_path / "out.zarr").compared == 0
     (tmp_path / "out.zarr/a/c/0").unlink()
-    with pytest.raises(ValueError, match="pass the source"):
+    with pytest.raises(ValueError, match="pass it as verify"):
         md.verify(tmp_path / "out.zarr", repair=True)
-    with pytest.raises(ValueError, match="holds no finished Zarr store"):
+    with pytest.raises(ValueError, match="contains no complete Zarr store"):
         md.verify(tmp_path / "nowhere.zarr")
 
 
@@ -338,6 +338,6 @@ def test_it_says_what_is_left_from_a_sample(tree, tmp_path):
 
 def test_what_does_not_fit_on_the_disk_is_refused(tree, tmp_path, monkeypatch):
     monkeypatch.setattr(LocalTarget, "free_bytes", lambda _: 1000)
-    with pytest.raises(ValueError, match=r"has 1000 bytes left, and the [0-9]+ chunks take about"):
+    with pytest.raises(ValueError, match=r"has only 1000 bytes left, but the [0-9]+ chunks need about"):
         md.export(tree, tmp_path / "out.zarr", levels=[2], announce=print)
     assert len(chunks_of(tmp_path / "out.zarr")) <= 8

@@ -214,7 +214,7 @@ def test_names_that_no_client_can_ask_for_are_refused_at_building(name):
 
 
 def test_a_name_is_for_one_tree():
-    with pytest.raises(ValueError, match="name='x' is for one tree"):
+    with pytest.raises(ValueError, match="name='x' is for a single tree"):
         create_app({"a": np.arange(2), "b": np.arange(2)}, name="x")
     with pytest.raises(ValueError, match="a root is served alone"):
         create_app(np.arange(3), root=np.arange(3))
