@@ -135,7 +135,7 @@ def test_serving_in_the_foreground_of_a_running_loop_says_what_to_do():
 @pytest.mark.parametrize("make", [md.open_pyramid, lambda **keywords: md.window("0", "1", (2, 2), **keywords)])
 @pytest.mark.parametrize("fields", [None, 5])
 def test_fields_that_are_no_names_are_refused(make, fields):
-    with pytest.raises(TypeError, match="fields must be names out of iterations, smooth"):
+    with pytest.raises(TypeError, match="fields must be names from iterations, smooth"):
         make(fields=fields)
 
 

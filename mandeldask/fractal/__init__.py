@@ -1,1 +1,1 @@
-"""Numbers only: exact geometry and the kernels that compute at its pixels."""
+"""Exact geometry, and the kernels that compute fields at its pixels."""

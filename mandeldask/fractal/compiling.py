@@ -1,9 +1,9 @@
-"""What compiles all kernels: the first pictures' first, then those of the page's first view, then those of depth.
+"""Compile all kernels: those of the first pictures, then those of the page's first view, then those of deep views.
 
     python -m mandeldask.fractal.compiling FOLDER counts
 
-is the second process of a first run (`mandeldask.fractal.escape.first_run`). It ends with its standard input, or at
-once if another one works for the cache in FOLDER already.
+is the second process of a first run (`mandeldask.fractal.escape.first_run`). It ends when its standard input is
+closed, or immediately if another process already compiles for the cache in FOLDER.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import auto_maxiter
 
 PAGE_FIELDS = (("smooth",), ("period",))
-"""What the page asks of every place, one after the other."""
+"""The fields that the page requests at every place, one request after the other."""
 
 FIRST_VIEW = (("-0.65", -5, 128), ("-0.75+0.1j", -9, 64))
-"""Centre, log2 of the spacing and pixels a side of grids that need the kernels of the page's first view."""
+"""Centre, log2 of the spacing, and pixels per side of grids that need the kernels of the page's first view."""
 
 DEPTH = (
     ("1j", -100, 64),
@@ -36,7 +36,7 @@ _LOW_PRIORITY = 10
 
 
 def compute(tiles: tuple[tuple[str, int, int], ...]) -> None:
-    """Compute grids as the page asks for them."""
+    """Compute grids with the fields that the page requests."""
     for center, exponent, pixels in tiles:
         spacing = Fraction(2) ** exponent
         for fields in PAGE_FIELDS:
@@ -44,7 +44,7 @@ def compute(tiles: tuple[tuple[str, int, int], ...]) -> None:
 
 
 def main(folder: str, what: str) -> None:
-    """Compile everything, what is wanted first before all else."""
+    """Compile all kernels, those that are needed first before the others."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         with hasty():
@@ -60,7 +60,7 @@ def main(folder: str, what: str) -> None:
 
 
 def _end_with_input() -> None:
-    """End this process, whatever it is doing, when nothing holds the other end of its standard input any more."""
+    """End this process, whatever it is doing, when the other end of its standard input is closed."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Estimated cost of a window, before anything is computed, so that it can be refused."""
+"""Estimate the cost of a window before anything is computed, so that expensive windows can be refused."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis, Grid
 
 _REFERENCES = 2
-"""Cost of a reference in orbits of `maxiter` iterations: its own, and the same for the search of a nucleus."""
+"""Cost of a reference, in orbits of `maxiter` iterations: its own orbit, and the same again for the nucleus search."""
 
 _INTEGER_PIXELS = 16
-"""Pixels of a tile that integers may have to answer; 4 were seen, and each may start again with more bits."""
+"""Pixels of a tile that may need big integers; at most 4 were observed, and each may start again with more bits."""
 
 _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
-"""Seconds that a pixel takes at any `maxiter`, by whether there is a reference orbit."""
+"""Fixed seconds per pixel at any `maxiter`; the key states whether there is a reference orbit."""
 
 _TIP = -2
-"""Near c = -2, |z| exceeds 2 by less than float64 resolves, so fields need big integers there."""
+"""Near c = -2, |z| exceeds 2 by less than the resolution of float64, so fields need big integers there."""
 _NEXT_TO_IT = 2.0**-40
 """Radius of that region."""
 _FOLLOWED_S = 30e-6
-"""Seconds of an iteration of such an orbit, in addition to ten of the reference's: it starts again with more bits."""
+"""Seconds per iteration of such an orbit, in addition to ten iterations of the reference: it restarts with more
+bits."""
 
 _PERIOD_S = 20e-6
 """Seconds of the search for a pixel's period."""
@@ -39,41 +40,42 @@ _PERIOD_ORBITS = 12
 
 
 _MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
-"""Seconds of a step of a Julia set's polynomial; how many a window takes for each bit; bits of windows without one."""
+"""Of the Julia set's polynomial: seconds per step, steps per bit, and the largest number of bits of windows without
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of one core, if every orbit reaches the cap, without leaps and proofs for blocks."""
+    """Seconds of one core, if every orbit reaches the cap, without skipped iterations and without proofs for blocks."""
 
     bits: int
-    """Bits of the reference orbit, 0 if there is none."""
+    """Bits of the reference orbit; 0 if there is none."""
     reference: float
     """Seconds for the reference orbit."""
     pixels: float
     """Seconds for the pixels' own orbits, in float64, double-double and triple-double."""
     integers: float
-    """Seconds for the pixels that only integers can answer: few, except for fields next to -2."""
+    """Seconds for the pixels that need big integers: few, except for fields near -2."""
 
     @property
     def seconds(self) -> float:
-        """Seconds in all."""
+        """Total seconds."""
         return self.reference + self.pixels + self.integers
 
 
 def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> Cost:
     """Return an upper estimate of the cost of `grid`.
 
-    It is 1.5 to 20 times the measured time at the places of `benchmarks/cost.py` where nearly all orbits reach the cap,
-    and up to 140 times where they escape early.
-    Seconds are those of one core with AVX2; kernels that have to be compiled first take up to a minute more, once.
+    At the places of `benchmarks/cost.py`, it is 1.5 to 20 times the measured time if nearly all orbits reach the cap,
+    and up to 140 times if they escape early. The seconds are those of one core with AVX2. Compiling the kernels takes
+    up to a minute more, once.
 
     Parameters
     ----------
     grid : Grid
         The pixels.
     maxiter : int
-        Their cap.
+        Greatest escape count.
     fields : iterable of str
         The fields to compute.
 
@@ -107,9 +109,10 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
 
 
 def julia_seconds(grid: Grid, maxiter: int, fields: Iterable[str]) -> float:
-    """Return the seconds of one core that a window of a Julia set may take: an upper estimate, as `cost`.
+    """Return an upper estimate of the seconds of one core for a window of a Julia set, like `cost`.
 
-    The polynomial of a deep window takes some 60 us for an iterate, and its pixels no more than those of a shallow one.
+    The polynomial of a deep window takes some 60 us per iterate; its pixels take no longer than those of a shallow
+    window.
     """
     checked_maxiter(maxiter)
     with_orbits = bool({"smooth", "distance"} & {*checked_fields(fields)})
@@ -121,11 +124,11 @@ def julia_seconds(grid: Grid, maxiter: int, fields: Iterable[str]) -> float:
 
 
 def _is_next_to_the_tip(grid: Grid) -> bool:
-    """Whether a pixel of `grid` may be next to -2."""
+    """Whether a pixel of `grid` may be in the region near -2."""
     return all(_distance(axis, tip) < _NEXT_TO_IT for axis, tip in ((grid.re, _TIP), (grid.im, 0)))
 
 
 def _distance(axis: Axis, position: int) -> Fraction:
-    """Return how far `axis` is from `position`, 0 where it passes it."""
+    """Return the distance between `axis` and `position`; 0 if `position` is within the axis."""
     first, last = sorted((axis[0], axis[-1]))
     return max(first - position, position - last, Fraction(0))

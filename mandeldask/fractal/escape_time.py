@@ -1,4 +1,4 @@
-"""EscapeTime: the common part of kernels that count iterates of z^2 + c; each defines how pixels are answered."""
+"""EscapeTime: the common part of kernels that count iterates of z^2 + c; each kernel defines `answer`."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class EscapeTime(ABC):
     maxiter: int
     """Greatest escape count."""
     fields: tuple[str, ...] = ("iterations",)
-    """Fields to compute, out of `mandeldask.fractal.pyramid.FIELDS`."""
+    """Fields to compute, from `mandeldask.fractal.pyramid.FIELDS`."""
     unit: Unit | None = None
     """The unit of `distance`; None for that of each grid (`mandeldask.fractal.escape.units.unit_for`)."""
 
     tolerance: Tolerance = ()
-    """How wrong fields may be, (field, tolerance) each; see `mandeldask.fractal.tolerance`."""
+    """Allowed error of fields, as pairs (field, tolerance); see `mandeldask.fractal.tolerance`."""
 
     def __post_init__(self) -> None:
         checked_maxiter(self.maxiter)
@@ -68,7 +68,7 @@ class EscapeTime(ABC):
     @property
     @abstractmethod
     def about(self) -> About:
-        """Title and names for people."""
+        """Title and names to display."""
 
     @abstractmethod
     def seconds(self, grid: Grid) -> float:
@@ -76,7 +76,7 @@ class EscapeTime(ABC):
 
     @abstractmethod
     def answer(self, tile: Tile) -> None:
-        """Answer every pixel of `tile`."""
+        """Compute every pixel of `tile`."""
 
     @property
     def dtypes(self) -> Mapping[str, np.dtype[Any]]:
@@ -85,7 +85,7 @@ class EscapeTime(ABC):
 
     @property
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
-        """Attributes of each field; counts carry their cap, by which pictures know what is inside the set."""
+        """Attributes of each field; counts have their cap, so that pictures can show which pixels are inside."""
         return {field: self._attributes(field) for field in self.fields}
 
     def select(self, *fields: str) -> Self:
@@ -96,8 +96,8 @@ class EscapeTime(ABC):
     def least(self, field: str) -> Self:
         """Return the kernel of the fewest fields that computes `field` to the same bits.
 
-        Counts are exact, whatever else is computed. `smooth` and `distance` may differ from those of another pass in
-        their last digits, and which periods are proven may depend on what the pass has proven before.
+        Counts are exact, whatever else is computed. The last digits of `smooth` and `distance` may depend on the other
+        fields of the pass, and so may the set of periods that are proven.
         """
         needed = {"iterations": (), "period": (*_ORBITS, "period")}.get(field, _ORBITS)
         return self.select(*(each for each in self.fields if each == field or each in needed))
@@ -124,7 +124,7 @@ class EscapeTime(ABC):
 
     @property
     def _packing(self) -> Packing | None:
-        """How `smooth` is kept; None for float32."""
+        """The fixed-point format of `smooth`; None for float32."""
         step = dict(self.tolerance).get("smooth")
         return None if step is None else Packing.of(step, self.maxiter)
 
@@ -139,13 +139,13 @@ class EscapeTime(ABC):
             return {field: self._values(tile, field).reshape(grid.shape) for field in self.fields}
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
-        """Return how many pixels of `grid` each stage answered, by the stage's name, in the order they ran."""
+        """Return the number of pixels of `grid` that each stage answered, by its name, in order of execution."""
         check_child()
         with self._answered(grid, self.seconds(grid)) as tile:
             return tile.answered
 
     def _values(self, tile: Tile, field: str) -> NDArray[Any]:
-        """Return the values of one field, flat, as they are given out."""
+        """Return the values of one field, flat, in the dtype that is returned to callers."""
         if field == "iterations":
             return tile.counts.astype(self._dtype(field))
         values: NDArray[Any] = getattr(tile, field)
@@ -155,7 +155,7 @@ class EscapeTime(ABC):
 
     @contextmanager
     def _answered(self, grid: Grid, seconds: float) -> Iterator[Tile]:
-        """Give the block a tile with every pixel answered; its counts are in memory that is lent."""
+        """Yield a tile with every pixel answered; its counts are valid only inside the block."""
         from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape

@@ -1,4 +1,4 @@
-"""Exact positions of pixels in the plane: an Axis is a `range` of rationals, a Grid two of them."""
+"""Exact positions of pixels in the plane: an Axis is a `range` of rationals, and a Grid consists of two axes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from typing import Self, SupportsIndex
 
 _REACH = Fraction(2**1023)
-"""Greatest distance from 0 of a grid with coordinates."""
+"""Greatest distance of a grid from 0, so that its coordinates are floats."""
 
 MAX_SIZE = 2**63 - 1
-"""Pixels along a dimension that Python's `len`, numpy and xarray can count."""
+"""Greatest number of pixels along a dimension that Python's `len`, numpy and xarray can represent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Axis:
     step: Fraction
     """Plane units from a pixel to the next; may be negative, never 0."""
     size: int
-    """Pixels."""
+    """Number of pixels."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= MAX_SIZE:
@@ -63,7 +63,7 @@ class Axis:
 
     @property
     def middle(self) -> Fraction:
-        """Position half-way between the first pixel and the last."""
+        """Position halfway between the first pixel and the last."""
         return self.start + self.step * (self.size - 1) / 2
 
     def index(self, position: Fraction) -> Fraction:
@@ -79,7 +79,7 @@ class Grid:
     """
 
     im: Axis
-    """Imaginary parts by row; the step is negative where row 0 is the top."""
+    """Imaginary parts by row; the step is negative if row 0 is at the top."""
     re: Axis
     """Real parts by column."""
 
@@ -113,9 +113,9 @@ class Grid:
         Parameters
         ----------
         center : str, complex or (re, im)
-            The middle, exact; see `as_point`.
+            The exact centre; see `as_point`.
         width : str, Decimal, Fraction, int or float
-            Plane units from the first column to one past the last, exact.
+            Exact width in plane units, from the first column to one past the last.
         shape : (int, int)
             Height and width, in pixels.
 
@@ -137,14 +137,14 @@ class Grid:
 
 
 def check_reach(middle: Fraction, extent: Fraction, name: str) -> None:
-    """Raise ValueError that names `extent` if `extent` plane units around `middle` exceed the range of float64."""
+    """Raise ValueError if `extent` plane units, called `name`, around `middle` exceed the range of float64."""
     if abs(middle) + extent > _REACH:
-        msg = f"{name} and center reach past {float(_REACH):.1e}: float64 has no coordinates there"
+        msg = f"{name} and center exceed {float(_REACH):.1e}, where float64 has no coordinates"
         raise ValueError(msg)
 
 
 def positive(value: RationalLike, name: str, *, allow_huge: bool = False) -> Fraction:
-    """Return `value` as a Fraction above 0, or raise ValueError naming it."""
+    """Return `value` as a Fraction above 0; otherwise raise ValueError with its `name`."""
     fraction = as_fraction(value, name, allow_huge=allow_huge)
     if fraction <= 0:
         msg = f"{name} must be positive, not {value}"
@@ -153,7 +153,7 @@ def positive(value: RationalLike, name: str, *, allow_huge: bool = False) -> Fra
 
 
 def positive_int(value: SupportsIndex, name: str, most: int = MAX_SIZE) -> int:
-    """Return `value` as an int from 1 to `most`, or raise ValueError (TypeError if it is no integer) naming it."""
+    """Return `value` as an int from 1 to `most`; otherwise raise ValueError or TypeError with its `name`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         msg = f"{name} must be a positive integer, not {value!r}"
         raise TypeError(msg) if not isinstance(value, (float, str)) else ValueError(msg)

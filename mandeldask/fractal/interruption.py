@@ -1,7 +1,7 @@
-"""Ctrl-C: Python handles signals in the main thread only, and there not before a kernel returns.
+"""Make Ctrl-C stop computations: Python handles signals only in the main thread, and not while a kernel runs there.
 
-So a long computation that the main thread starts runs in another thread, while the main thread waits for it. A process
-that ends by Ctrl-C also stops computations of other threads, such as dask's, for which Python would wait.
+So a long computation of the main thread runs in another thread, and the main thread waits for it. A process that ends
+by Ctrl-C also stops the computations of other threads, such as dask's; otherwise Python would wait for them.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _WORTHWHILE_S = 0.4
-"""Estimated seconds from which a computation runs in another thread."""
+"""Computations that are estimated to take at least this many seconds run in another thread."""
 
 _PATIENCE_S = 1.0
-"""Seconds that Ctrl-C waits for a computation to stop: compiling a kernel takes longer, and goes on by itself."""
+"""Seconds that Ctrl-C waits for a computation to stop. Compiling a kernel takes longer and continues in its thread."""
 
 _running: set[Cancellation] = set()
 _ending = threading.Event()
 
 
 def interruptible(call: Callable[[], _T], seconds: float) -> _T:
-    """Return ``call()``, which may take `seconds`, so that Ctrl-C ends it within milliseconds.
+    """Return the result of ``call()``, which may take `seconds`; Ctrl-C ends it within milliseconds.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
 
 
 def _calls() -> SimpleQueue[Callable[[], None]]:
-    """Return the queue of the second thread, which computes one call after the other and keeps its scratch memory."""
+    """Return the queue of the second thread, which runs one call after the other and keeps its scratch memory."""
     global _queue  # noqa: PLW0603  the main thread's own
     if _queue is None:
         _queue = SimpleQueue()
@@ -97,7 +97,7 @@ def stopped_at_the_end(cancellation: Cancellation) -> Iterator[None]:
 
 
 class _Outcome:
-    """What a call returned or raised, in another thread."""
+    """The result or the exception of a call in another thread."""
 
     __slots__ = ("call", "error", "known", "value")
 
@@ -108,7 +108,7 @@ class _Outcome:
         self.known = threading.Event()
 
     def find(self, cancellation: Cancellation) -> None:
-        """Call, under `cancellation`."""
+        """Run the call with `cancellation`."""
         try:
             with cancellable(cancellation):
                 self.value = self.call()
@@ -119,7 +119,7 @@ class _Outcome:
 
 
 def _stop_what_runs() -> None:
-    """Cancel all computations if Ctrl-C ends this process; otherwise it waits for them."""
+    """Cancel all computations if Ctrl-C ends this process; otherwise Python would wait for them."""
     kind = getattr(sys, "last_type", None)
     if isinstance(kind, type) and issubclass(kind, KeyboardInterrupt):
         _ending.set()
@@ -127,5 +127,5 @@ def _stop_what_runs() -> None:
             cancellation.cancel()
 
 
-if hasattr(threading, "_register_atexit"):  # before threads are joined; `atexit` comes after that
+if hasattr(threading, "_register_atexit"):  # runs before threads are joined; `atexit` would run after that
     threading._register_atexit(_stop_what_runs)  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Julia: the callable Grid -> fields of one Julia set."""
+"""Julia: a callable that computes the fields of one Julia set on a Grid."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Julia(EscapeTime):
-    """A `Kernel`: exact escape counts of the filled Julia set of one c, and fields computed in the same pass.
+    """A `Kernel`: exact escape counts of the filled Julia set of one c, and other fields in the same pass.
 
-    A pixel is z_0, and its count that of the iterates z_1, z_2, ... of z^2 + c with |z| <= 2, as for the Mandelbrot
-    set: at z_0 = 0 both are the same.
+    A pixel is z_0. Its count is the number of iterates z_1, z_2, ... of z^2 + c with |z| <= 2, as for the Mandelbrot
+    set: at z_0 = 0, both counts are the same.
 
     Raises
     ------
     ValueError
-        If |c| > 2, where orbits of the set pass |z| = 2, or `period` is asked for.
+        If |c| > 2 (then orbits of points in the set exceed |z| = 2), or if `period` is requested.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Julia(EscapeTime):
     ('The Julia set of -0.123+0.745j', np.uint8(255))
     """
 
-    c: Point = field(default=Point(Fraction(0), Fraction(0)), repr=False)  # digits past 4300 have no repr
+    c: Point = field(default=Point(Fraction(0), Fraction(0)), repr=False)  # Python has no repr of more than 4300 digits
     """The constant c of the recurrence."""
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Julia(EscapeTime):
 
     @property
     def about(self) -> About:
-        """Title and names for people."""
+        """Title and names to display."""
         return About("julia", f"The Julia set of {shown_point(self.c)}", "z")
 
     def seconds(self, grid: Grid) -> float:
@@ -59,7 +59,7 @@ class Julia(EscapeTime):
         return julia_seconds(grid, self.maxiter, self.fields)
 
     def answer(self, tile: Tile) -> None:
-        """Answer every pixel of `tile`."""
+        """Compute every pixel of `tile`."""
         from mandeldask.fractal.escape.julia.stages import answer  # noqa: PLC0415  numba only when it computes
 
         answer(tile, self.c)

@@ -1,4 +1,4 @@
-"""Kernel: the interface of a fractal to the layers above, with its title and names for people."""
+"""Kernel: the interface of a fractal to the layers above, and its title and names to display."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Words for titles, names of trees and axes of plots."""
+    """Texts for titles, names of trees and axes of plots."""
 
     name: str
-    """Name of a tree of it, as URLs have it: letters, digits and ``-``."""
+    """Name of its tree in URLs: letters, digits and ``-``."""
     title: str
-    """What people read above it."""
+    """Title to display."""
     variable: str = "c"
-    """What the plane's coordinate is called: an axis is labelled ``Re(c)``."""
+    """Name of the plane's coordinate, such as c: an axis is then labelled ``Re(c)``."""
 
 
 class Kernel(Protocol):
-    """The interface of a fractal. It must pickle, and its dask token must be deterministic."""
+    """The interface of a fractal. It must be picklable, and its dask token must be deterministic."""
 
     @property
     def about(self) -> About:
-        """Title and names for people."""
+        """Title and names to display."""
         ...
 
     @property
@@ -41,11 +41,11 @@ class Kernel(Protocol):
 
     @property
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
-        """Attributes of fields: CF's `long_name` and `units`, and others that readers need; none if unknown."""
+        """Attributes of fields: CF's `long_name` and `units`, and others that readers need; empty if unknown."""
         ...
 
     def select(self, *fields: str) -> Self:
-        """Return a kernel for some of the fields only."""
+        """Return a kernel for only some of the fields."""
         ...
 
     def __call__(self, grid: Grid, /) -> Mapping[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""The choice of the kernel for a pyramid or a window."""
+"""Choose the kernel for a pyramid or a window."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kernel_of(pyramid: Pyramid, level: int) -> Kernel:
 def kernel_for(
     julia: Point | None, maxiter: int, fields: tuple[str, ...], unit: Unit | None = None, tolerance: Tolerance = ()
 ) -> Mandelbrot | Julia:
-    """Return the kernel of the Julia set of `julia`, or without that of the Mandelbrot set."""
+    """Return the kernel of the Julia set of `julia`, or of the Mandelbrot set if it is None."""
     if julia is None:
         return Mandelbrot(maxiter, fields, unit, tolerance)
     return Julia(maxiter, fields, unit, tolerance, julia)

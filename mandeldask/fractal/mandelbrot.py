@@ -1,4 +1,4 @@
-"""Mandelbrot: the callable Grid -> fields of the Mandelbrot set."""
+"""Mandelbrot: a callable that computes the fields of the Mandelbrot set on a Grid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ABOUT = About("mandelbrot", "The Mandelbrot set")
 
 @dataclass(frozen=True, slots=True)
 class Mandelbrot(EscapeTime):
-    """A `Kernel`: exact escape counts of the Mandelbrot set, and fields computed in the same pass.
+    """A `Kernel`: exact escape counts of the Mandelbrot set, and other fields in the same pass.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class Mandelbrot(EscapeTime):
 
     @property
     def about(self) -> About:
-        """Title and names for people."""
+        """Title and names to display."""
         return ABOUT
 
     def seconds(self, grid: Grid) -> float:
@@ -42,7 +42,7 @@ class Mandelbrot(EscapeTime):
         return cost(grid, self.maxiter, self.fields).seconds
 
     def answer(self, tile: Tile) -> None:
-        """Answer every pixel of `tile`."""
+        """Compute every pixel of `tile`."""
         run(tile)
         if tile.period is not None:
             from mandeldask.fractal.escape.proofs.periods import find_periods  # noqa: PLC0415  numba
@@ -52,8 +52,8 @@ class Mandelbrot(EscapeTime):
     def constant(self, grid: Grid, /) -> Mapping[str, np.generic] | None:
         """Return the value of each field if it is the same at every pixel of `grid`, and one proof shows it; else None.
 
-        It takes microseconds for any number of pixels. Where a component is too small for one proof, or the
-        pixels differ, it is None.
+        It takes microseconds for any number of pixels. The result is None if the pixels differ, or if a component is
+        too small for one proof.
         """
         from mandeldask.fractal.escape.proofs.quadtree_stage import common_answer  # noqa: PLC0415  numba
 
@@ -63,7 +63,7 @@ class Mandelbrot(EscapeTime):
             return None
         count, period = found
         if "period" in self.fields and count == self.maxiter and not period:
-            return None  # pixels may still be proven one by one
+            return None  # pixels may still be proven individually
         values = {"iterations": count, "period": period, "distance": np.nan}
         return {field: self._constant(field, values) for field in self.fields}
 

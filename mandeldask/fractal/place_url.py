@@ -1,10 +1,10 @@
-"""A Pyramid as one canonical segment of a URL, and back: one place, one spelling.
+"""A Pyramid as one segment of a URL, and back. Each place has exactly one canonical form.
 
-Only letters, digits, ``.``, ``-`` and ``_``: nothing to escape, and no comma, at which some viewers split URLs.
+Only letters, digits, ``.``, ``-`` and ``_`` are used: nothing must be escaped, and some viewers split URLs at commas.
 
     re-0.75_im0.1_width0.001_levels20_maxiter255_iterations-smooth0.015625
 
-A number after a field is its tolerance. ``_julia-0.8i0.156`` at the end says that it is the Julia set of that c.
+A number after a field is its tolerance. ``_julia-0.8i0.156`` at the end means the Julia set of that c.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _SPEC = re.compile(
 )
 _FIELD_PARTS = re.compile(r"([a-z]+)(.*)")
 _TILESIZE = 512
-"""The tilesize that goes without saying."""
+"""The default tilesize, which is not written."""
 
 FORM = (
     "re<number>_im<number>_width<number>_levels<n>_maxiter<n or auto>_<fields and tolerances joined by ->"
     "[_julia<number>i<number>]"
 )
-"""What a spec looks like, for messages."""
+"""The form of a spec, for messages."""
 
 
 def as_spec(pyramid: Pyramid) -> str:
@@ -67,8 +67,8 @@ def from_spec(spec: str) -> Pyramid:
     Raises
     ------
     ValueError
-        If `spec` is malformed, a value is out of its range, or the place has another spelling (the message
-        names it).
+        If `spec` is malformed, if a value is out of its range, or if `spec` is not the canonical form of its place (the
+        message contains that form).
 
     Examples
     --------
@@ -77,7 +77,7 @@ def from_spec(spec: str) -> Pyramid:
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        msg = f"a place is written {FORM}, not {spec[:80]!r}"
+        msg = f"a place must be written as {FORM}, not {spec[:80]!r}"
         raise ValueError(msg)
     fields = [_FIELD_PARTS.fullmatch(field).groups() for field in match["fields"].split("-")]  # type: ignore[union-attr]
     pyramid = Pyramid(
@@ -92,18 +92,18 @@ def from_spec(spec: str) -> Pyramid:
     )
     canonical = as_spec(pyramid)
     if canonical != spec:
-        msg = f"this place is written {canonical}"
+        msg = f"this is not the canonical form of this place; use {canonical}"
         raise ValueError(msg)
     return pyramid
 
 
 def spelled(value: Fraction) -> str:
-    """Return a number as a spec spells it."""
+    """Return a number in the form of a spec."""
     return as_text(value).replace("/", "r")
 
 
 def number_of(text: str, name: str) -> Fraction:
-    """Return the number that a spec spells; `name` says in errors what it is."""
+    """Return the number in a part of a spec; `name` is its name in error messages."""
     return as_fraction(text.replace("r", "/"), name)
 
 

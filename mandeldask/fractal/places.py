@@ -1,4 +1,4 @@
-"""Places as people pass them on: links of the viewer page and URLs of places, read back exactly."""
+"""Read places from links of the viewer page, URLs of places and location files, exactly."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGE_WIDTH = 1024
-"""Pixels across that a link with a level, but no width, is taken to show."""
+"""Assumed width in pixels of a link that has a level but no width."""
 
 PAGE_LEVELS, PAGE_TILESIZE, PAGE_EXTENT = 50, 512, 5
-"""The pyramid that the levels of such links count in: that of the vizarr notebook."""
+"""The pyramid to which the levels of such links refer: that of the vizarr notebook."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point of the plane, and how much around it is shown if the text says so."""
+    """A point of the plane, with the shown width if the text contains one."""
 
     center: Point
-    """The middle, exact."""
+    """The exact centre."""
     width: Fraction | None = None
-    """Plane units across; None if the text names a point only."""
+    """Width in plane units; None if the text is only a point."""
     julia: Point | None = None
-    """The c of the Julia set that is shown there; None for the Mandelbrot set."""
+    """The c of the Julia set; None for the Mandelbrot set."""
 
 
 def as_place(text: str, *, allow_huge: bool = False) -> Place:
-    """Return the place that `text` names.
+    """Return the place that `text` describes.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     Raises
     ------
     ValueError
-        If `text` is none of these.
+        If `text` has none of these forms.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     if not words:
         return Place(as_point(text, allow_huge=allow_huge))
     if "re" not in words or "im" not in words:
-        msg = f"a link to a place must have re= and im=, unlike {text[:80]!r}"
+        msg = f"a link to a place must contain re= and im=, unlike {text[:80]!r}"
         raise ValueError(msg)
     center = as_point((words["re"], words["im"]), "center of the link", allow_huge=allow_huge)
     julia = as_point(words["julia"], "julia of the link", allow_huge=allow_huge) if words.get("julia") else None
@@ -78,12 +78,12 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
 
 
 def _from_file(path: Path, *, allow_huge: bool) -> Place:
-    """Return the place that a location file names.
+    """Return the place in a location file.
 
     Raises
     ------
     ValueError
-        If there is no such file, or it names no place.
+        If there is no such file, or if it contains no place.
     """
     try:
         content = path.read_bytes()
@@ -92,7 +92,7 @@ def _from_file(path: Path, *, allow_huge: bool) -> Place:
         raise ValueError(msg) from error
     words = _FILES[path.suffix.lower()](content)
     if words is None:
-        msg = f"{str(path)!r} names no place"
+        msg = f"{str(path)!r} contains no place"
         raise ValueError(msg)
     re, im, width, julia = words
     center = as_point((re, im), f"center in {path.name}", allow_huge=allow_huge)
@@ -141,10 +141,10 @@ def _of_png(content: bytes) -> Words | None:
 
 
 _FILES: dict[str, Callable[[bytes], Words | None]] = {".kfr": _of_kfr, ".png": _of_png, ".toml": _of_toml}
-"""How the files of each ending are read."""
+"""Functions that read location files, by suffix."""
 
 _LONGEST_PATH = 4096
-"""Characters of a file's name, at most."""
+"""Greatest number of characters of a file's name."""
 
 
 def _spec_in(text: str) -> str | None:
@@ -155,7 +155,7 @@ def _spec_in(text: str) -> str | None:
 
 
 def _words_of(text: str) -> dict[str, str]:
-    """Return the words of a link: of its hash, or of its query."""
+    """Return the parameters of a link, from its hash or its query."""
     if "=" not in text:
         return {}
     parts = urlsplit(text)

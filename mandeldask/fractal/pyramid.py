@@ -1,4 +1,4 @@
-"""The Pyramid: all that a multiscale Mandelbrot dataset is determined by, exact and hashable."""
+"""The Pyramid: all parameters of a multiscale Mandelbrot dataset, exact and hashable."""
 
 from __future__ import annotations
 
@@ -19,45 +19,46 @@ if TYPE_CHECKING:
     from mandeldask.fractal.tolerance import ToleranceLike
 
 MAX_MAXITER = 2**32 - 1
-"""The greatest escape count that a uint32 holds."""
+"""The greatest escape count that fits into uint32."""
 
 FIELDS = ("iterations", "smooth", "distance", "period")
-"""What can be computed at a pixel, in the order in which a dataset lists it."""
+"""Fields that can be computed, in their order in a dataset."""
 
 MaxiterLike = int | Literal["auto"] | tuple[int, ...]
-"""One cap for all levels, a rule from depth, or a cap for each level, finest first."""
+"""One cap for all levels, "auto" (depends on depth), or one cap per level, finest first."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Pyramid:
     """A multiscale dataset of the Mandelbrot set, or a Julia set: square levels around one centre, level 0 the finest.
 
-    Level ``k`` is ``tilesize * 2**(levels - k)`` pixels square and every level spans `width` plane units, so that
-    level ``k + 1`` is exactly level ``k`` decimated.
+    Level ``k`` has ``tilesize * 2**(levels - k)`` pixels along each side, and every level is `width` plane units wide.
+    So level ``k + 1`` consists of exactly every second pixel of level ``k``.
 
     Parameters
     ----------
     levels : int
         Number of levels.
     tilesize : int
-        Pixels along a chunk; the coarsest level is two chunks square.
+        Pixels along a chunk; the coarsest level has two chunks along each side.
     maxiter : int, "auto" or tuple of int
-        Greatest escape count: one for all levels, growing with depth, or one for each level, finest first.
+        Greatest escape count: one for all levels, "auto" (grows with depth), or one per level, finest first.
     center : str, complex or (re, im)
-        The middle of every level, exact; see `mandeldask.fractal.rationals.as_point`.
+        The exact centre of every level; see `mandeldask.fractal.rationals.as_point`.
     width : str, Decimal, Fraction, int or float
-        Plane units across every level, exact.
+        Exact width of every level in plane units.
     fields : iterable of str
-        Variables of every level, out of `FIELDS`.
+        Variables of every level, from `FIELDS`.
     tolerance : mapping of str to number
-        How wrong fields may be, where less than float32 is enough: ``{"smooth": "1/64"}``; see `mandeldask.window`.
+        Allowed error of fields, if less than float32 precision is enough: ``{"smooth": "1/64"}``; see
+        `mandeldask.window`.
     julia : str, complex or (re, im), optional
-        The Julia set of this c, exact and within 2 of 0, in place of the Mandelbrot set: pixels are z_0.
+        Compute the Julia set of this exact c (``|c| <= 2``) instead of the Mandelbrot set: pixels are z_0.
 
     Raises
     ------
     ValueError, TypeError
-        If a value is out of its range (the message says what is accepted).
+        If a value is out of its range; the message states the range.
 
     Examples
     --------
@@ -72,13 +73,13 @@ class Pyramid:
     maxiter: int | Literal["auto"] | tuple[int, ...]
     """Greatest escape count; see `maxiter_at`."""
     center: Point
-    """The middle of every level."""
+    """Centre of every level."""
     width: Fraction
-    """Plane units across every level."""
+    """Width of every level in plane units."""
     fields: tuple[str, ...]
     """Variables of every level."""
     tolerance: Tolerance
-    """How wrong fields may be."""
+    """Allowed error of fields."""
     julia: Point | None
     """The c of a Julia set; None for the Mandelbrot set."""
 
@@ -108,11 +109,11 @@ class Pyramid:
         put(self, "tolerance", checked_tolerance(tolerance, self.fields))
         if dict(self.tolerance).get("smooth"):
             most = max(map(self.maxiter_at, range(self.levels)))
-            Packing.of(dict(self.tolerance)["smooth"], most)  # refused at once, not when the finest level is read
+            Packing.of(dict(self.tolerance)["smooth"], most)  # refuse it now, not when the finest level is read
 
     @property
     def grids(self) -> tuple[Grid, ...]:
-        """Grid of every level, finest first."""
+        """Grids of all levels, finest first."""
         return tuple(self.grid(level) for level in range(self.levels))
 
     def grid(self, level: int) -> Grid:
@@ -132,11 +133,11 @@ class Pyramid:
 
     @property
     def fingerprint(self) -> str:
-        """64 hexadecimal digits that two pyramids share only if every value of theirs is equal."""
+        """64 hexadecimal digits; equal for two pyramids only if all their parameters are equal."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, object]:
-        """Return keywords that make this Pyramid again, as JSON values; numbers of any precision are strings."""
+        """Return keywords that recreate this Pyramid, as JSON values; exact numbers are strings."""
         return {
             "levels": self.levels,
             "tilesize": self.tilesize,
@@ -150,11 +151,11 @@ class Pyramid:
 
 
 def auto_maxiter(spacing: Fraction) -> int:
-    """Return the greatest escape count that `maxiter="auto"` gives pixels `spacing` plane units apart.
+    """Return the greatest escape count of `maxiter="auto"` for a pixel spacing of `spacing` plane units.
 
-    ``255 + min(16 d^2, 400 d)``, where d counts the halvings of the spacing past 2^-8: around a place of interest the
-    counts grow with the square of the depth at first (seahorse valley), and in the long run with the depth. Measured
-    in docs/explanation/depth.md: few pixels have the cap for their count that are not in the set.
+    It is ``255 + min(16 d^2, 400 d)``, where d is the number of halvings of the spacing below 2^-8. Around interesting
+    places, counts first grow with the square of the depth (seahorse valley), and later with the depth. As measured in
+    docs/explanation/depth.md, only few pixels outside the set reach this cap.
 
     Examples
     --------
@@ -167,9 +168,9 @@ def auto_maxiter(spacing: Fraction) -> int:
 
 
 def checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
-    """Return `fields` as a tuple in the order of `FIELDS`, or raise ValueError (TypeError) naming what is none."""
+    """Return `fields` as a tuple in the order of `FIELDS`; raise ValueError or TypeError if one is not valid."""
     if not isinstance(fields, Iterable):
-        msg = f"fields must be names out of {', '.join(FIELDS)}, not {fields!r}"
+        msg = f"fields must be names from {', '.join(FIELDS)}, not {fields!r}"
         raise TypeError(msg)
     asked = (fields,) if isinstance(fields, str) else tuple(fields)
     unknown = [field for field in asked if field not in FIELDS]
@@ -180,23 +181,23 @@ def checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
 
 
 def as_julia(julia: CenterLike | None, fields: Iterable[str], *, allow_huge: bool = False) -> Point | None:
-    """Return the c of a Julia set as an exact Point, None as it is; raise as `as_point` and `checked_julia` do."""
+    """Return the c of a Julia set as an exact Point, or None; raise the errors of `as_point` and `checked_julia`."""
     return None if julia is None else checked_julia(as_point(julia, "julia", allow_huge=allow_huge), fields)
 
 
 def checked_julia(c: Point, fields: Iterable[str]) -> Point:
-    """Return `c`, or raise ValueError where it has no Julia set within |z| <= 2, or none of the fields."""
+    """Return `c`; raise ValueError if its Julia set is not within |z| <= 2, or does not have the fields."""
     if c.re * c.re + c.im * c.im > 4:  # noqa: PLR2004  the circle
-        msg = "julia must be within 2 of 0: farther out points of the set pass |z| = 2, at which iterates are counted"
+        msg = "julia must have a modulus of at most 2: otherwise points of the set exceed |z| = 2, the escape radius"
         raise ValueError(msg)
     if "period" in fields:
-        msg = "period is no field of a Julia set: all that is inside has the period of its c, which `locate` finds"
+        msg = "a Julia set has no field period: all its points have the period of its c, which `locate` finds"
         raise ValueError(msg)
     return c
 
 
 def checked_maxiter(maxiter: int) -> int:
-    """Return `maxiter` as an int from 1 to 2^32-1, or raise ValueError naming it."""
+    """Return `maxiter` as an int from 1 to 2^32-1; otherwise raise ValueError."""
     return positive_int(maxiter, "maxiter", MAX_MAXITER)
 
 
@@ -206,7 +207,7 @@ def _checked_levels(levels: int, tilesize: int) -> int:
     if number > most:
         msg = (
             f"levels must be at most {most} at tilesize {tilesize}, not {number}: "
-            f"level 0 would be {tilesize}*2**{number} pixels wide, past the 2**63-1 that an array can have"
+            f"level 0 would be {tilesize}*2**{number} pixels wide, more than the 2**63-1 that an array can have"
         )
         raise ValueError(msg)
     return number
@@ -215,7 +216,7 @@ def _checked_levels(levels: int, tilesize: int) -> int:
 def _checked_maxiter(maxiter: MaxiterLike | Sequence[int], levels: int) -> MaxiterLike:
     if isinstance(maxiter, str):
         if maxiter != "auto":
-            msg = f'maxiter must be an integer, "auto" or one integer a level, not {maxiter!r}'
+            msg = f'maxiter must be an integer, "auto" or one integer per level, not {maxiter!r}'
             raise ValueError(msg)
         return "auto"
     if isinstance(maxiter, (tuple, list)):

@@ -1,4 +1,4 @@
-"""Exact rational numbers from what people write, and back to text that reads in again."""
+"""Convert text and numbers to exact rational numbers, and back to text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 type_names = "a str, Decimal, Fraction, int or float"
 
 RationalLike = str | Decimal | Fraction | int | float
-"""What is read as one exact rational number."""
+"""Types that can be converted to an exact rational number."""
 
 MAX_DIGITS = 100_000
-"""Decimal digits (exponent included) accepted unless ``allow_huge``: a bound on work, not on meaning."""
+"""Greatest number of decimal digits (with the exponent) unless ``allow_huge``: a limit on the work, not on the
+meaning."""
 
 _PIECE = 4000
-"""Digits or bits that Python converts at once; more are halved, since it takes the square of their number."""
+"""Longer numbers are converted in halves, because Python's conversion takes time quadratic in the number of digits."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATIONAL = re.compile(rf"\s*(?P<sign>[+-]?)(?:(?P<p>[0-9]+)/(?P<q>[0-9]+)|(?P<decimal>{_NUMBER}))\s*", re.ASCII)
@@ -28,7 +29,7 @@ _COMPLEX = re.compile(
 
 
 _SHOWN_BITS = 80
-"""Bits of a denominator up to which people are shown all digits."""
+"""Numbers with denominators of at most this many bits are displayed with all digits."""
 
 
 class Point(NamedTuple):
@@ -41,27 +42,27 @@ class Point(NamedTuple):
 
 
 CenterLike = str | complex | tuple[RationalLike, RationalLike]
-"""What is read as one exact point: ``"-0.75+0.1j"``, a pair (re, im), a complex or a real number."""
+"""Types that can be converted to an exact point: ``"-0.75+0.1j"``, a pair (re, im), a complex or a real number."""
 
 
 def as_fraction(value: RationalLike, name: str = "value", *, allow_huge: bool = False) -> Fraction:
-    """Return `value` as an exact Fraction; every digit given is kept.
+    """Return `value` as an exact Fraction; every digit is kept.
 
     Parameters
     ----------
     value : str, Decimal, Fraction, int or float
-        A float means the binary number that it holds. Strings are decimal (``"1e-300"``) or rational (``"1/3"``).
+        A float means its exact binary value. Strings are decimal (``"1e-300"``) or rational (``"1/3"``).
     name : str
-        What the error message calls the value.
+        Name of the value in error messages.
     allow_huge : bool
         Accept more than `MAX_DIGITS` digits.
 
     Raises
     ------
     ValueError
-        If the text is no number, or the number is not finite, or longer than `MAX_DIGITS` digits.
+        If the text is not a number, or if the number is not finite or has more than `MAX_DIGITS` digits.
     TypeError
-        If the type is none of those above.
+        If the type is not one of these.
 
     Examples
     --------
@@ -88,13 +89,13 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
     Parameters
     ----------
     value : str, complex or (re, im)
-        A string reads ``"re"``, ``"imj"`` or ``"re+imj"`` (``i`` is accepted for ``j``), digits of any number,
-        in parentheses or not.
+        A string has the form ``"re"``, ``"imj"`` or ``"re+imj"`` (``i`` is accepted for ``j``), with any number of
+        digits, with or without parentheses.
 
     Raises
     ------
     ValueError, TypeError
-        As `as_fraction`, and for a string or a sequence that is not one point.
+        As for `as_fraction`, or if a string or a sequence is not one point.
 
     Examples
     --------
@@ -125,7 +126,7 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
 
 
 def as_text(value: Fraction) -> str:
-    """Return `value` as text that `as_fraction` reads back: a decimal where one is finite, else ``"p/q"``.
+    """Return `value` as text that `as_fraction` reads back: a decimal if it is finite, otherwise ``"p/q"``.
 
     Examples
     --------
@@ -140,7 +141,7 @@ def as_text(value: Fraction) -> str:
     places = max(twos, fives)
     scaled = value.numerator * 5 ** (places - fives) << (places - twos)
     sign, digits = "-" * (scaled < 0), _digits(abs(scaled))
-    if places > len(digits) + 5:  # leading zeros say nothing that an exponent does not say shorter
+    if places > len(digits) + 5:  # an exponent is shorter than many leading zeros
         point = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{point}e-{places - len(digits) + 1}"
     digits = digits.rjust(places + 1, "0")
@@ -160,7 +161,7 @@ def point_as_text(point: Point) -> str:
 
 
 def shown_point(point: Point) -> str:
-    """Return `point` for people: as text, or rounded to 15 digits where that would be long.
+    """Return `point` as text to display, rounded to 15 digits if it would be long.
 
     Examples
     --------
@@ -173,7 +174,7 @@ def shown_point(point: Point) -> str:
 
 
 def as_key(*values: Fraction) -> str:
-    """Return text that equal numbers share and no others, at the cost of a copy; repr stops at 4300 digits.
+    """Return text that is equal only for equal numbers, in linear time; repr fails for more than 4300 digits.
 
     Examples
     --------
@@ -205,7 +206,7 @@ def _parse(text: str, name: str, *, allow_huge: bool) -> Fraction:
 
 
 def _plain(text: str) -> str:
-    """Return `text` with ASCII's minus for the typographic one, which pages print."""
+    """Return `text` with ASCII's minus sign instead of the typographic one, which pages print."""
     return text.strip().replace("\N{MINUS SIGN}", "-")
 
 
@@ -214,7 +215,7 @@ def _decimal(text: str, name: str, *, allow_huge: bool) -> Fraction:
     mantissa, _, exponent = text.lower().partition("e")
     whole, _, tail = mantissa.partition(".")
     if len(exponent) > 18 or (abs(int(exponent or 0)) > MAX_DIGITS and not allow_huge):  # noqa: PLR2004
-        msg = f"{name} has an exponent past {MAX_DIGITS} digits (or pass allow_huge): {_shorten(text)!r}"
+        msg = f"{name} has an exponent beyond {MAX_DIGITS} digits (allow_huge accepts it): {_shorten(text)!r}"
         raise ValueError(msg)
     places = int(exponent or 0) - len(tail)
     digits = _integer((whole + tail) or "0", name, allow_huge)
@@ -223,13 +224,13 @@ def _decimal(text: str, name: str, *, allow_huge: bool) -> Fraction:
 
 def _integer(digits: str, name: str, allow_huge: bool) -> int:  # noqa: FBT001  private
     if len(digits) > MAX_DIGITS and not allow_huge:
-        msg = f"{name} has {len(digits)} digits; the most accepted is {MAX_DIGITS} (or pass allow_huge)"
+        msg = f"{name} has {len(digits)} digits; at most {MAX_DIGITS} are accepted, or more with allow_huge"
         raise ValueError(msg)
     return _read(digits)
 
 
 def _read(digits: str) -> int:
-    """Return the integer of decimal digits, by halves; int(str) stops at 4300."""
+    """Return the integer of decimal digits, converted in halves; int(str) fails above 4300 digits."""
     if len(digits) <= _PIECE:
         return int(digits)
     low = len(digits) // 2
@@ -238,14 +239,17 @@ def _read(digits: str) -> int:
 
 
 def _digits(value: int) -> str:
-    """Return decimal digits of any length; str(int) stops at 4300."""
+    """Return any number of decimal digits; str(int) fails above 4300."""
     with localcontext() as context:
         context.prec, context.Emax = MAX_PREC, MAX_EMAX
         return f"{_decimal_of(value):f}"
 
 
 def _decimal_of(value: int) -> Decimal:
-    """Return `value` as a Decimal, by halves, as products of Decimals are fast; the context must hold it."""
+    """Return `value` as a Decimal, converted in halves, because products of Decimals are fast.
+
+    The context must have enough digits for it.
+    """
     low = value.bit_length() // 2
     if low <= _PIECE:
         return Decimal(value)
@@ -253,12 +257,12 @@ def _decimal_of(value: int) -> Decimal:
 
 
 def _from_numpy(value: Any) -> Any:
-    """Return a scalar of numpy, or of an array without axes, as an equal number of Python; all else as it is."""
+    """Return a numpy scalar, or an array without axes, as an equal Python number; other values unchanged."""
     kind = getattr(getattr(value, "dtype", None), "kind", None) if getattr(value, "shape", None) == () else None
     if kind in {"i", "u"}:
         return int(value)
     if kind == "f":
-        number = value.item()  # longdouble stays one
+        number = value.item()  # longdouble stays unchanged
         if isinstance(number, float) or not math.isfinite(number):
             return float(number)
         return Fraction(*number.as_integer_ratio())

@@ -1,4 +1,4 @@
-"""How many iterations a place needs."""
+"""Suggest the number of iterations for a place."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import CenterLike, Point, RationalLike
 
 SAMPLES = 24
-"""Pixels along each side of the sample that a suggestion looks at."""
+"""Pixels along each side of the sample that is computed."""
 
 _GROWTH = 4
-"""Factor between two caps that are tried: pixels that never escape cost each of them in full."""
+"""Factor between two caps that are tried: pixels that never escape need all iterations of each."""
 
 _SETTLED = 0.005
-"""Share of pixels that may still escape when the cap is doubled."""
+"""Share of the pixels that may still escape when the cap is doubled."""
 
 
 def suggest_maxiter(  # noqa: PLR0913  those of a window
@@ -34,25 +34,25 @@ def suggest_maxiter(  # noqa: PLR0913  those of a window
     julia: CenterLike | None = None,
     allow_huge: bool = False,
 ) -> int:
-    """Return a `maxiter` that fits a window: nearly every pixel of it that escapes has escaped by then.
+    """Return a `maxiter` that fits a window: nearly all its escaping pixels escape within this number of iterations.
 
-    Computes a coarse sample of the window with a growing cap, until all pixels escape or the cap's second half lets no
-    more than 0.5 % of them escape; the answer is a quarter more than the 99.5 % quantile of their counts. It costs the
-    reference orbit and a few hundred pixels.
+    A coarse sample of the window is computed with a growing cap, until all pixels escape, or until at most 0.5 % of
+    them escape in the second half of the cap. The result is 1.25 times the 99.5 % quantile of their counts. The cost is
+    that of the reference orbit and of a few hundred pixels.
 
     Parameters
     ----------
     center, width, shape
         The window, as for `mandeldask.window`.
     most : int
-        The cap does not grow past this: where pixels go on escaping, `most` is the answer.
+        Greatest cap: if pixels still escape there, the result is `most`.
     julia : str, complex or (re, im), optional
         The c of a Julia set, as for `mandeldask.window`.
 
     Raises
     ------
     ValueError, TypeError
-        If the window is none, or `most` is not from 1 to 2^32-1.
+        If the window is not valid, or `most` is not from 1 to 2^32-1.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def suggest_maxiter(  # noqa: PLR0913  those of a window
 
 
 def _sampled(grid: Grid) -> Grid:
-    """Return `grid` subsampled to at most `SAMPLES` pixels a side."""
+    """Return `grid` subsampled to at most `SAMPLES` pixels per side."""
     rows, cols = (slice(None, None, max(1, size // SAMPLES)) for size in grid.shape)
     return grid[rows, cols]
 
@@ -88,6 +88,6 @@ def _counts(grid: Grid, maxiter: int, julia: Point | None) -> NDArray[Any]:
 
 
 def _is_settled(counts: NDArray[Any], cap: int) -> bool:
-    """Whether no pixel is left that could escape past `cap`, or few did in its second half."""
+    """Whether all pixels have escaped, or only few did in the second half of `cap`."""
     half, whole = (float(np.mean(counts < end)) for end in (cap // 2, cap))
     return whole == 1.0 or (whole > 0.0 and whole - half <= _SETTLED)

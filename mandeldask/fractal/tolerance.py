@@ -1,4 +1,4 @@
-"""Fields that may be a little wrong: what may be asked for, and how `smooth` is then kept, in steps of fixed point."""
+"""Tolerances of fields: the allowed values, and the fixed-point format in which `smooth` is then stored."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     ToleranceLike = Mapping[str, RationalLike] | Iterable[tuple[str, RationalLike]]
 
 Tolerance = tuple[tuple[str, Fraction], ...]
-"""How wrong fields may be, by name: `smooth` in iterations, `distance` relatively."""
+"""Allowed error of fields, by name: of `smooth` in iterations, of `distance` relative to its value."""
 
 RANGES = {"smooth": (Fraction(1, 4096), Fraction(1)), "distance": (Fraction(1, 4096), Fraction(1, 16))}
-"""The least and the greatest tolerance of the fields that have one."""
+"""Smallest and greatest tolerance of the fields that have one."""
 
 OFFSET = -16
-"""What a stored 0 stands for: less than `smooth` is anywhere that has coordinates."""
+"""The value of a stored 0: smaller than `smooth` at any pixel with coordinates."""
 
 _ROOM = 64
-"""Iterations that `smooth` may be past `maxiter`, where orbits leave the circle slowly: 2^-128 from -2."""
+"""Number of iterations by which `smooth` may exceed `maxiter`: orbits leave the circle slowly near -2 (down to
+2^-128)."""
 
 
 def checked_tolerance(tolerance: ToleranceLike, fields: Iterable[str]) -> Tolerance:
@@ -36,7 +37,7 @@ def checked_tolerance(tolerance: ToleranceLike, fields: Iterable[str]) -> Tolera
     Raises
     ------
     ValueError, TypeError
-        If a field has none, is not among `fields`, or may not be as wrong, or must be closer, than that.
+        If a field cannot have a tolerance or is not among `fields`, or if a tolerance is out of its range.
 
     Examples
     --------
@@ -46,7 +47,7 @@ def checked_tolerance(tolerance: ToleranceLike, fields: Iterable[str]) -> Tolera
     asked, there = dict(tolerance), tuple(fields)
     for field, value in asked.items():
         if field not in RANGES or field not in there:
-            msg = f"tolerance must be of {' or '.join(RANGES)}, and of a field that is asked for, not {field!r}"
+            msg = f"tolerance must be for {' or '.join(RANGES)}, and for a requested field, not {field!r}"
             raise ValueError(msg)
         least, most = RANGES[field]
         if not least <= as_fraction(value, f"tolerance of {field}") <= most:
@@ -57,16 +58,16 @@ def checked_tolerance(tolerance: ToleranceLike, fields: Iterable[str]) -> Tolera
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """`smooth` as whole numbers: ``OFFSET + step * stored``, NaN where that is `missing`."""
+    """`smooth` as integers: its value is ``OFFSET + step * stored``, or NaN if `stored` is `missing`."""
 
     step: Fraction
-    """Iterations from a number to the next."""
+    """Iterations per unit of the stored integer."""
     dtype: np.dtype[Any]
-    """uint16 where it holds all values, else uint32."""
+    """uint16 if all values fit into it, otherwise uint32."""
 
     @classmethod
     def of(cls, step: Fraction, maxiter: int) -> Packing:
-        """Return the packing in steps of `step` up to `maxiter`, and a little more.
+        """Return the packing in steps of `step`, up to slightly more than `maxiter`.
 
         Raises
         ------
@@ -77,36 +78,36 @@ class Packing:
         for dtype in (np.dtype(np.uint16), np.dtype(np.uint32)):
             if numbers < np.iinfo(dtype).max:
                 return cls(step, dtype)
-        msg = f"smooth to {step} of an iteration up to maxiter {maxiter} takes more than 32 bits"
+        msg = f"smooth with a tolerance of {step} up to maxiter {maxiter} needs more than 32 bits"
         raise ValueError(msg)
 
     @property
     def missing(self) -> int:
-        """What stands for NaN: pixels that do not escape."""
+        """The stored value of NaN, for pixels that do not escape."""
         return int(np.iinfo(self.dtype).max)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """CF's attributes, by which xarray and others turn what is stored into iterations."""
+        """CF attributes with which xarray and other readers decode the stored values."""
         return {"scale_factor": float(self.step), "add_offset": float(OFFSET), "_FillValue": self.missing}
 
     def packed(self, values: NDArray[np.float64]) -> NDArray[Any]:
-        """Return `values` as they are stored.
+        """Return `values` in their stored form.
 
         Raises
         ------
         OverflowError
-            If a value is past the range: next to -2, where orbits leave the circle too slowly.
+            If a value is out of range: near -2, orbits leave the circle too slowly.
         """
         inside = np.isnan(values)
         stored = np.rint((values - OFFSET) / float(self.step))
         if not inside.all() and float(np.nanmax(stored)) >= self.missing:
-            msg = f"smooth is past {maxiter_of(self)} here: ask for it without a tolerance, or with a coarser one"
+            msg = f"smooth exceeds {maxiter_of(self)} here: request it without a tolerance, or with a coarser one"
             raise OverflowError(msg)
         stored[inside] = self.missing
         return stored.astype(self.dtype)
 
 
 def maxiter_of(packing: Packing) -> int:
-    """Return the greatest iteration that a packing holds."""
+    """Return the greatest number of iterations that a packing can store."""
     return int(packing.missing * packing.step) + OFFSET

@@ -198,7 +198,7 @@ def test_a_relative_path_is_one_place_for_all_workers(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("target", [MemoryStore(), "memory://somewhere"])
 def test_memory_of_this_process_is_refused_for_workers_elsewhere(tree, target):
-    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="belongs to this process"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(ValueError, match="exists only in this process"):
         md.export(tree, target, levels=[5], executor=pool)
 
 

@@ -152,8 +152,8 @@ def test_it_is_cancelled():
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"julia": "2+0.1j"}, "within 2 of 0"),
-        ({"julia": "-1", "fields": ("period",)}, "no field of a Julia set"),
+        ({"julia": "2+0.1j"}, "modulus of at most 2"),
+        ({"julia": "-1", "fields": ("period",)}, "has no field period"),
         ({"julia": "half"}, "julia must look like"),
     ],
 )

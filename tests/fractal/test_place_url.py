@@ -57,7 +57,7 @@ def test_different_pyramids_are_spelled_differently(one, other):
     ],
 )
 def test_a_place_has_one_spelling(other):
-    with pytest.raises(ValueError, match="this place is written re"):
+    with pytest.raises(ValueError, match="not the canonical form of this place; use re"):
         from_spec(other)
 
 
@@ -82,7 +82,7 @@ def test_a_place_has_one_spelling(other):
     ],
 )
 def test_what_is_no_spec_says_how_one_is_written(malformed):
-    with pytest.raises(ValueError, match="a place is written re<number>"):
+    with pytest.raises(ValueError, match="a place must be written as re<number>"):
         from_spec(malformed)
 
 

@@ -98,9 +98,9 @@ def test_a_picture_says_where_it_is(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("deep.kfr", "Re: 1\n", "names no place"),
-        ("deep.toml", "[location\n", "names no place"),
-        ("deep.png", "none", "names no place"),
+        ("deep.kfr", "Re: 1\n", "contains no place"),
+        ("deep.toml", "[location\n", "contains no place"),
+        ("deep.png", "none", "contains no place"),
         ("deep.kfr", "Re: x\nIm: 1\nZoom: 1\n", "must be a number"),
         (None, "", "cannot be read"),
     ],

@@ -1,4 +1,4 @@
-"""An atlas of the Mandelbrot set: components, Misiurewicz points and places, computed and proven here."""
+"""An atlas of the Mandelbrot set: components, Misiurewicz points and places, computed and proven by this package."""
 
 from __future__ import annotations
 

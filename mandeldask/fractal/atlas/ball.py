@@ -1,6 +1,6 @@
-"""Complex balls in fixed point: a centre and a radius in units of 2^-bits, as whole numbers of any size.
+"""Complex balls in fixed point: a centre and a radius in units of 2^-bits, as integers of any size.
 
-Every operation returns a ball that holds all results for all points of its arguments.
+Every operation returns a ball that contains the results for all points of its arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _ROUNDING = 2
-"""What rounding down both parts of a product moves it by, at most, in units."""
+"""Greatest error, in units, of rounding down both parts of a product."""
 
 
 class Ball(NamedTuple):
@@ -31,12 +31,12 @@ class Ball(NamedTuple):
 
     @property
     def farthest(self) -> Any:
-        """Return a bound on the modulus of every point, from above."""
+        """Return an upper bound of the modulus of all points."""
         return isqrt(int(self.x * self.x + self.y * self.y)) + 1 + self.radius
 
     @property
     def nearest(self) -> Any:
-        """Return a bound on the modulus of every point, from below; 0 if 0 may be in the ball."""
+        """Return a lower bound of the modulus of all points; 0 if 0 may be in the ball."""
         return max(0, isqrt(int(self.x * self.x + self.y * self.y)) - self.radius)
 
     def plus(self, other: Ball) -> Ball:
@@ -68,5 +68,5 @@ def ball_of(point: Point, bits: int, radius: Fraction | int = 0) -> Ball:
 
 
 def number(value: int, bits: int) -> Ball:
-    """Return the ball of a whole number."""
+    """Return the ball of an integer."""
     return Ball(integer(value << bits), integer(0), integer(0))

@@ -1,7 +1,7 @@
 """Roots that are proven: of z_p(c) = 0 for nuclei, and of z_{m+n}(c) = z_m(c) for Misiurewicz points.
 
-Newton's method finds a root, and the interval Newton operator proves it: if ``c - f(c) / f'(D)`` lies inside the disc D
-around c, then D holds exactly one root of f (R. Krawczyk; W. Tucker, Validated Numerics, 2011, chapter 5).
+Newton's method finds a root, and the interval Newton operator proves it: if ``c - f(c) / f'(D)`` is inside the disc D
+around c, then D contains exactly one root of f (R. Krawczyk; W. Tucker, Validated Numerics, 2011, chapter 5).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SPARE_BITS = 64
-"""Bits of the arithmetic past those that the root is wanted to."""
+"""Bits of the arithmetic in addition to the requested bits of the root."""
 
 _MOST_STEPS = 60
-"""Newton steps."""
+"""Greatest number of Newton steps."""
 
 _LOOK = 64
-"""Iterates between two looks at the cancellation flag."""
+"""Iterates between two checks of the cancellation flag."""
 
 Function = "Callable[[Ball, int], tuple[Ball, Ball]]"
 """Returns the value and the derivative at all points of a ball, given the bits."""
 
 
 class Root(NamedTuple):
-    """A disc that holds exactly one root."""
+    """A disc that contains exactly one root."""
 
     center: Point
     """Its centre, exact."""
@@ -56,7 +56,7 @@ def nucleus_function(period: int) -> Callable[[Ball, int], tuple[Ball, Ball]]:
 
 
 def misiurewicz_function(preperiod: int, period: int) -> Callable[[Ball, int], tuple[Ball, Ball]]:
-    """Return ``z_{m+n-1} + z_{m-1}``: 0 where the critical orbit is periodic from z_m on."""
+    """Return ``z_{m+n-1} + z_{m-1}``, which is 0 if the critical orbit is periodic from z_m on."""
 
     def function(c: Ball, bits: int) -> tuple[Ball, Ball]:
         early, early_slope = orbit_end(c, preperiod - 1, bits)
@@ -67,14 +67,14 @@ def misiurewicz_function(preperiod: int, period: int) -> Callable[[Ball, int], t
 
 
 def root_near(function: Callable[[Ball, int], tuple[Ball, Ball]], start: Point, bits: int) -> Root | None:
-    """Return the root that Newton's method finds from `start`, proven; None where it finds or proves none.
+    """Return the proven root that Newton's method finds from `start`; None if none is found or proven.
 
     Parameters
     ----------
     function : callable
         Returns value and derivative at all points of a ball.
     start : Point
-        Where to begin.
+        Starting point.
     bits : int
         The disc has a radius of at most 2^-bits.
     """
@@ -92,7 +92,7 @@ def root_near(function: Callable[[Ball, int], tuple[Ball, Ball]], start: Point, 
 
 
 def _quotient(value: Ball, slope: Ball, bits: int) -> tuple[int, int] | None:
-    """Return value / slope, of the centres."""
+    """Return value / slope for the centres."""
     square = slope.x * slope.x + slope.y * slope.y
     if not square:
         return None

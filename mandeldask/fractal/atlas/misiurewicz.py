@@ -1,7 +1,7 @@
-"""Misiurewicz points: where the critical orbit is not periodic, but becomes so.
+"""Misiurewicz points: points whose critical orbit is preperiodic but not periodic.
 
-The points of preperiod m and period n are the roots of ``z_{m+n-1} + z_{m-1}``, without the nuclei and the points of
-shorter periods among them. Their number: B. Hutz and A. Towsley, Misiurewicz points for polynomial maps and
+The points of preperiod m and period n are the roots of ``z_{m+n-1} + z_{m-1}``, except for the nuclei and the points of
+shorter periods among them. For their number, see B. Hutz and A. Towsley, Misiurewicz points for polynomial maps and
 transversality (2015), https://arxiv.org/abs/1309.4048.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_POINTS = 2048
-"""Points that a list may have."""
+"""Greatest number of points of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Misiurewicz:
     center: Point
     """The point, within `error` of the true one."""
     error: Fraction
-    """Radius, in plane units, of a disc around `center` that is proven to hold the point."""
+    """Radius, in plane units, of a disc around `center` that is proven to contain the point."""
     multiplier: complex
-    """Derivative of the period's iteration: the factor by which the neighbourhood repeats, as |.| and angle."""
+    """Derivative of the period's iteration: the complex factor by which the neighbourhood repeats."""
 
 
 def misiurewicz(preperiod: int, period: int) -> tuple[Misiurewicz, ...]:
@@ -53,12 +53,12 @@ def misiurewicz(preperiod: int, period: int) -> tuple[Misiurewicz, ...]:
     preperiod : int
         Iterates from z_0 = 0 to the first periodic one, at least 2.
     period : int
-        Of the orbit from there on.
+        Period of the orbit from there on.
 
     Raises
     ------
     ValueError
-        If there are none, or more than 2,048.
+        If there are no such points, or more than 2,048.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def misiurewicz(preperiod: int, period: int) -> tuple[Misiurewicz, ...]:
     """
     m, n = positive_int(preperiod, "preperiod"), positive_int(period, "period")
     if m < 2:  # noqa: PLR2004  z_1 = c is periodic only if 0 is
-        msg = f"preperiod must be at least 2, not {m}: z_1 = c is periodic only where z_0 = 0 is"
+        msg = f"preperiod must be at least 2, not {m}: z_1 = c is periodic only if z_0 = 0 is"
         raise ValueError(msg)
     if m + n > 14 or point_count(m, n) > MOST_POINTS:  # noqa: PLR2004  a bound on 2^(m + n)
         msg = f"there are more than {MOST_POINTS} points of preperiod {m} and period {n}"
@@ -103,7 +103,7 @@ def _points(m: int, n: int) -> tuple[Misiurewicz, ...]:
 
 
 def _touch(one: Point, other: Point) -> bool:
-    """Return whether two discs may meet, so that one root may have been found twice."""
+    """Return whether two discs may overlap, so that one root may have been found twice."""
     return all(abs(a - b) <= Fraction(4, 2**DIGITS_BITS) for a, b in zip(one, other, strict=True))
 
 

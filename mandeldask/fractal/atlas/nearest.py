@@ -1,4 +1,4 @@
-"""The nucleus of least period in a disc: found by bounds that hold at every point of it, at any depth."""
+"""Find the nucleus of least period in a disc, with bounds that hold at every point of the disc, at any depth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.atlas.nuclei import Nucleus
 
 MOST_PERIOD = 100_000
-"""Greatest period that is looked for unless asked otherwise."""
+"""Default of the greatest period to search for."""
 
 _LOOK = 64
-"""Iterates between two looks at the cancellation flag."""
+"""Iterates between two checks of the cancellation flag."""
 
 _ANGLES_UP_TO = 10
-"""Greatest period whose external angles are looked up."""
+"""Greatest period for which external angles are returned."""
 
 
 def nucleus(
@@ -33,18 +33,18 @@ def nucleus(
 ) -> Nucleus | None:
     """Return the nucleus of least period in a disc; None if there is none up to `most`.
 
-    z_n is bounded over the whole disc, from its value and derivative in the middle and a bound on the rest. The first n
-    at which 0 is possible is tried by Newton's method, and its root is proven by interval arithmetic. So no nucleus of
-    a smaller period lies in the disc.
+    z_n is bounded over the whole disc, from its value and derivative in the middle and a bound on the rest. For the
+    first n at which 0 is possible, Newton's method finds a root, which interval arithmetic proves. So no nucleus of a
+    smaller period lies in the disc.
 
     Parameters
     ----------
     center : str, complex or (re, im)
-        The middle of the disc, exact.
+        Exact centre of the disc.
     radius : str, Decimal, Fraction, int or float
-        Its radius, in plane units, exact.
+        Exact radius of the disc, in plane units.
     most : int
-        Greatest period that is looked for.
+        Greatest period to search for.
     allow_huge : bool
         Accept numbers of more than 100,000 digits.
 
@@ -71,7 +71,7 @@ def nucleus(
 
 
 def _possible(center: Point, radius: Fraction, most: int, bits: int) -> Iterator[int]:
-    """Yield every n up to `most` at which z_n can be 0 for some c in the disc; stop where nothing is known any more.
+    """Yield every n up to `most` at which z_n can be 0 for some c in the disc; stop when the bounds become useless.
 
     ``z_n(c) = z_n + z'_n d + e`` with |d| <= radius; e_{n+1} = 2 |z_n| e_n + (|z'_n| radius + e_n)^2 bounds the rest.
     """
@@ -106,7 +106,7 @@ def _has_shorter_period(center: Point, error: Fraction, period: int, bits: int) 
 
 
 def _with_angles(found: Nucleus) -> Nucleus:
-    """Return a nucleus with its external angles, where its period is listed."""
+    """Return a nucleus with its external angles, if its period is listed."""
     if found.period > _ANGLES_UP_TO:
         return found
     reach = found.error + Fraction(1, 2**100)

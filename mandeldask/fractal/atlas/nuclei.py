@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PERIOD = 12
-"""Greatest period whose components are all listed: 2,010 of them, in some seconds."""
+"""Greatest period of listed components: there are 2,010 of them, which takes some seconds."""
 
 DIGITS_BITS = 128
-"""Bits after the point of the nuclei that are listed."""
+"""Bits after the binary point of the listed nuclei."""
 
 
 FRAME = 4
-"""Width of a picture of a component, in lengths of it: the whole set is 2.5 wide, its main cardioid about 1."""
+"""Width of a component's picture relative to its length: the whole set is 2.5 wide, its main cardioid about 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,27 @@ class Nucleus:
     center: Point
     """The nucleus, within `error` of the true one."""
     error: Fraction
-    """Radius, in plane units, of a disc around `center` that is proven to hold this root of z_p and no other."""
+    """Radius, in plane units, of a disc around `center` that is proven to contain this root of z_p and no other."""
     kind: Literal["cardioid", "disc"]
     """Shape of the component: a cardioid has a cusp, a disc is attached to another component."""
     size: Fraction
-    """Length of the component relative to the main cardioid's, to about float64's precision."""
+    """Length of the component relative to that of the main cardioid, to about float64's precision."""
     orientation: float
     """Angle, in radians, by which the component is turned relative to the main cardioid."""
     angles: tuple[Fraction, ...] = ()
-    """External angles, in turns, of the rays that land at its root; empty where they were not followed."""
+    """External angles, in turns, of the rays that land at its root; empty if they were not computed."""
 
     @property
     def width(self) -> Fraction:
-        """Plane units across of a picture that shows the component with all that is attached to it."""
+        """Width in plane units of a picture that shows the component and everything attached to it."""
         return FRAME * self.size
 
 
 def nuclei(period: int) -> tuple[Nucleus, ...]:
     """Return all nuclei of one period, by real and then imaginary part.
 
-    Their number is proven: each lies in a disc that holds exactly one root of z_p, no two discs touch, and z_p has no
-    more roots (OEIS A000740: 1, 1, 3, 6, 15, 27, 63, ...).
+    Their number is proven: each is in a disc that contains exactly one root of z_p, no two discs touch, and z_p has no
+    other roots (OEIS A000740: 1, 1, 3, 6, 15, 27, 63, ...).
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def nuclei(period: int) -> tuple[Nucleus, ...]:
 
 
 def nucleus_at(root: Root, period: int, angles: tuple[Fraction, ...] = ()) -> Nucleus:
-    """Return what is known of the component around a proven nucleus."""
+    """Return the Nucleus, with the properties of its component, of a proven root."""
     size, kind = _measured(root.center, period)
     modulus, orientation = size.modulus(), cmath.phase(size.value)
     return Nucleus(period, root.center, root.radius, kind, modulus, orientation, angles)
@@ -152,7 +152,7 @@ def _root(point: complex, period: int) -> Root:
 
 
 def _check_complete(roots: Sequence[Root], count: int, period: int) -> None:
-    """Raise ArithmeticError unless there are as many discs as roots, apart from each other and from lower periods."""
+    """Raise ArithmeticError unless there is one disc per root, and no disc touches another or one of a lower period."""
     lower = [nucleus.center for part in divisors(period)[:-1] for nucleus in _nuclei(part)]
     points = sorted([root.center for root in roots] + lower)
     least = Fraction(4, 2**DIGITS_BITS)
@@ -167,7 +167,7 @@ def _check_complete(roots: Sequence[Root], count: int, period: int) -> None:
 
 
 def _angles(roots: Sequence[Root], period: int) -> list[tuple[Fraction, ...]]:
-    """Return the external angles of each component: two for all but the main one, which has the ray 0."""
+    """Return the external angles of each component: two for each, except that the main one has only the ray 0."""
     if period == 1:
         return [(Fraction(0), Fraction(1))]
     centers = np.array([complex(float(root.center.re), float(root.center.im)) for root in roots])

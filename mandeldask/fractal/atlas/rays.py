@@ -1,7 +1,7 @@
-"""External rays: the angles at which components of the set are seen from afar.
+"""External rays: each component of the set is identified by the angles of the rays that land at its root.
 
 A ray of angle theta is the curve along which the Boettcher map has that argument. It is followed inwards by Newton's
-method; two rays land at the root of every component but the main one, and they name it (A. Douady, J. H. Hubbard).
+method. Two rays land at the root of every component except the main one (A. Douady, J. H. Hubbard).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FARTHEST = 2.0**16
-"""Modulus at which rays begin: |c| and the Boettcher map differ by less than float64 shows from there on."""
+"""Modulus at which rays begin: beyond it, c and its Boettcher map are equal in float64."""
 
 STEPS = 8
-"""Points of a ray while the modulus is replaced by its square root once."""
+"""Number of points of a ray for each square root of the modulus."""
 
 _NEWTON = 6
-"""Newton steps to a point of a ray from the one before."""
+"""Newton steps from one point of a ray to the next."""
 
 
 def ray_ends(period: int, halvings: int) -> NDArray[np.complex128]:
-    """Return a point of each ray of angle ``k / (2**period - 1)``, close to where it lands.
+    """Return a point of each ray of angle ``k / (2**period - 1)``, close to its landing point.
 
     Parameters
     ----------
     period : int
-        Of the angles under doubling, or a multiple.
+        Period of the angles under doubling, or a multiple of it.
     halvings : int
-        How often the logarithm of the modulus is halved on the way in.
+        Number of times that the logarithm of the modulus is halved on the way inwards.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""All roots of a function at once in float64, by the Ehrlich-Aberth method: starting points for proven ones.
+"""Find all roots of a function in float64 by the Ehrlich-Aberth method, as starting points for proven roots.
 
 O. Aberth, Iteration methods for finding all zeros of a polynomial simultaneously, Math. Comp. 27 (1973).
 """
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_STEPS = 400
-"""Steps; some thirty do, at the degrees of small periods."""
+"""Greatest number of steps; about thirty are enough for the degrees of small periods."""
 
 _SETTLED = 1e-13
-"""A step below this is the last one of a root."""
+"""A root has converged when its step is smaller than this."""
 
 _LONGEST = 0.5
 """Greatest length of a step."""

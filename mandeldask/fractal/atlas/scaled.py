@@ -1,4 +1,4 @@
-"""Complex numbers of any magnitude: a float64 with an exponent of its own, for sizes and shapes."""
+"""Complex numbers of any magnitude, for sizes and shapes: a value in float64, and a separate exponent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Scaled(NamedTuple):
     """The number ``value * 2**exponent``."""
 
     value: complex
-    """About 1, or 0."""
+    """The value: 0, or a number with a modulus of about 1."""
     exponent: int = 0
     """Power of two."""
 

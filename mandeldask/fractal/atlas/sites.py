@@ -1,4 +1,4 @@
-"""Places worth a look: published ones by their coordinates, and others as the atlas finds them."""
+"""Interesting places: published ones with their coordinates, and others that the atlas finds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Site:
     """A named place."""
 
     name: str
-    """What it is called."""
+    """Its name."""
     center: Point
-    """The middle of the picture, exact."""
+    """Exact centre of the picture."""
     width: Fraction
-    """Plane units across."""
+    """Width in plane units."""
     about: str
-    """What is seen there, and where the coordinates are from."""
+    """What the picture shows, and the source of the coordinates."""
 
 
 SITES = 65
@@ -65,10 +65,10 @@ _SEEDS = (
     ("in a scepter", "-1.3731+0.0849j", "1e-3"),
     ("on the antenna", "-1.7862", "1e-3"),
 )
-"""Name, centre and radius of discs that hold a minibrot."""
+"""Name, centre and radius of discs that contain a minibrot."""
 
 _DEPTHS = ("1e-3", "1e-10", "1e-30", "1e-100")
-"""Widths of pictures around Misiurewicz points, which look the same at all of them."""
+"""Widths of pictures around Misiurewicz points, where the set looks the same at every width."""
 
 _TIPS = {
     (2, 2): _DEPTHS,
@@ -76,10 +76,10 @@ _TIPS = {
     (3, 2): _DEPTHS,
     (5, 2): _DEPTHS,
 }
-"""Preperiods and periods of points with such pictures; each kind's first one above the real axis is taken."""
+"""Preperiods and periods of points with such pictures; of each pair, the first point above the real axis is used."""
 
 _SPARE_BITS = 64
-"""Of a Misiurewicz point, past the width of its deepest picture."""
+"""Bits of a Misiurewicz point beyond the width of its deepest picture."""
 
 
 def places() -> tuple[Site, ...]:
