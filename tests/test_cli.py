@@ -46,15 +46,15 @@ def test_help_shows_an_example(capsys, command):
 
 
 BAD = {
-    "info --levels 60": r"levels must be at most 53 at tilesize 512, not 60: level 0 would be .* past the 2\*\*63-1",
+    "info --levels 60": r"levels must be at most 53 at tilesize 512, not 60: level 0 .* more than the 2\*\*63-1",
     "serve --levels 60": r"levels must be at most 53 at tilesize 512",
     "info --levels many": r"Invalid value for '--levels'",
     "info --maxiter 0": r"maxiter must be an integer from 1 to 4294967295, not 0",
     "info --maxiter lots": r"maxiter must be an integer, \"auto\" or integers joined by commas, not 'lots'",
     "info --maxiter 5,6": r"maxiter must have one value for each of 50 levels, not 2",
     "info --width -5": r"width must be positive, not -5",
-    "info --width 1e-1000000": r"width has an exponent beyond 100000 digits \(allow_huge accepts it\): '1e-1000000'",
-    "render x.png --width 1e-1000000": r"width has an exponent beyond 100000 digits \(allow_huge accepts it\): '1e-1000000'",
+    "info --width 1e-1000000": r"width has an exponent beyond 100000 digits .*: '1e-1000000'",
+    "render x.png --width 1e-1000000": r"width has an exponent beyond 100000 digits .*: '1e-1000000'",
     "info --maxiter 4294967296": r"maxiter must be an integer from 1 to 4294967295, not 4294967296",
     "info --width nothing": r"width must be a number",
     "info --center 1+2+3": r"center must look like \"-0.75\+0.1j\", not '1\+2\+3'",
@@ -66,7 +66,7 @@ BAD = {
     "render . --size 8x8": r"a picture cannot be written as",
     "info --fields colour": r"fields must be one or more of .*, not 'colour'",
     "export out.zarr --only 7-60": r"levels must be from 0 to 49, such as \"46-49\", not '7-60'",
-    "export out.zarr --only 0": r"0/iterations has 3e\+35 elements, .*: levels 39 to 49 fit \(levels=, or --only\)",
+    "export out.zarr --only 0": r"0/iterations has 3e\+35 elements, .*; select from the levels 39 to 49 .*",
     "render x.png --size 640": r"size must be WIDTHxHEIGHT in pixels, such as \"1920x1080\", not '640'",
     "render x.png --width 1 --level 3": r"use --width or --level, not both",
     "render x.png --level 50": r"level must be 0 to 49, not 50",

@@ -91,7 +91,7 @@ def test_without_ffmpeg_the_error_offers_frames(tmp_path, monkeypatch, capsys):
     ("arguments", "said"),
     [
         (["-0.75+0.1j"], "zoom needs --width"),
-        (["0", "--width", "5"], "must end deeper than it begins: 5 is not below 4"),
+        (["0", "--width", "5"], "must end deeper than it begins: the last width 5 is not below 4"),
         (["0", "--width", "1", "--out", "x.avi"], "--out must be a folder, or a film that ends in"),
         (["0", "--width", "1", "--out", "no/such/frames"], "there is no folder 'no/such'"),
         (["0", "--width", "1", "--field", "colour"], "fields must be one or more of"),

@@ -1,4 +1,4 @@
-/** Put the URL by which this page was opened, with its prefix and key, into what is shown to be copied. */
+/** Insert the URL with which this page was opened, including its prefix and key, into the text that users can copy. */
 export function showAddresses(page, server) {
   for (const section of page.querySelectorAll(".addresses")) {
     const root = server.at(section.dataset.root);

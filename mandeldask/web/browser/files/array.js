@@ -1,4 +1,4 @@
-/** The page of an array: as an image, a line, text, or one value, by its shape and dtype. */
+/** The page of an array: shown as an image, a line, text, or one value, depending on its shape and dtype. */
 
 import { element } from "./dom.js";
 import { firstLimits, mapOf } from "./limits.js";
@@ -14,9 +14,9 @@ import { openArray, openImage, readRow, worded } from "./source.js";
 /**
  * Show the array that a page is about.
  *
- * @param {HTMLElement} place where, with what the server says of it
- * @param {object} server what is read from
- * @param {object} state what a link holds, as `showPage` takes it
+ * @param {HTMLElement} place element for the array, with the server's data about it
+ * @param {object} server source of the data
+ * @param {object} state the state in the link, as for `showPage`
  */
 export function showArray(place, server, state) {
   const notice = element("p", { class: "notice", role: "status", hidden: true });
@@ -118,7 +118,7 @@ const zoomButtons = () =>
     ),
   );
 
-/** How an image is first drawn: by what OME-Zarr says of its channels, else by its coarsest level. */
+/** The initial look of an image: from OME-Zarr's metadata of its channels, otherwise from its coarsest level. */
 async function firstLook(picture, part) {
   const at = picture.shape.map((size, axis) =>
     picture.others.includes(axis) && /^(z|depth|lev)/i.test(picture.dims[axis]) ? Math.floor(size / 2) : 0,
@@ -146,7 +146,7 @@ async function firstLook(picture, part) {
   return { at, mode, channels, part };
 }
 
-/** Coordinates along each axis, where an array of the same group has them. */
+/** Coordinates along each axis, if an array of the same group has them. */
 async function coordinates(picture, place, server) {
   const { zarr } = place.dataset;
   const known = new Set((place.dataset.coordinates ?? "").split(" ").map(decodeURIComponent)); // names of arrays in its group
@@ -165,7 +165,7 @@ async function coordinates(picture, place, server) {
   );
 }
 
-/** What is under the pointer. */
+/** The text about the elements under the pointer. */
 function words(view, pointer, wordedAt) {
   const { picture, viewport, look } = view;
   const percent = `${Number((viewport.scale * 100).toPrecision(3))} %`;

@@ -1,4 +1,4 @@
-/** From numbers to colours: contrast limits, colour maps, channels that add up, labels. */
+/** Convert numbers to colours: contrast limits, colour maps, additive channels, labels. */
 
 import { MAPS } from "./maps.js";
 
@@ -16,7 +16,7 @@ export function table(name) {
   return tables.get(name);
 }
 
-/** Place of a value in 256 steps from `low` to `high`, as matplotlib's Normalize and colour maps have it. */
+/** Index of a value in 256 steps from `low` to `high`, as in matplotlib's Normalize and colour maps. */
 const step = (value, low, factor) => {
   const place = Math.floor((value - low) * factor);
   return place < 0 ? 0 : place > 255 ? 255 : place;
@@ -40,7 +40,7 @@ export function paintMap(pixels, values, { low, high, map, missing, inverted = f
   }
 }
 
-/** Add one channel in its colour to what is there. */
+/** Add one channel, in its colour, to the pixels. */
 export function paintChannel(pixels, values, { low, high, color, missing }) {
   const [red, green, blue] = [0, 2, 4].map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255);
   const factor = factorOf(low, high);
@@ -55,13 +55,13 @@ export function paintChannel(pixels, values, { low, high, color, missing }) {
   }
 }
 
-/** Make what is drawn as opaque as a channel says. */
+/** Set the opacity of the pixels from a channel. */
 export function paintAlpha(pixels, values, { low, high }) {
   const factor = factorOf(low, high);
   for (let at = 0; at < values.length; at++) pixels[4 * at + 3] = step(values[at], low, factor);
 }
 
-/** Draw labels: every number has a colour of its own, 0 none. */
+/** Draw labels: every number has its own colour, and 0 has none. */
 export function paintLabels(pixels, values, { missing }) {
   for (let at = 0, to = 0; at < values.length; at++, to += 4) {
     const value = values[at];
@@ -76,7 +76,7 @@ export function paintLabels(pixels, values, { missing }) {
 
 const known = new Map();
 
-/** The colour of a label: hues by the golden ratio, so that neighbours differ. */
+/** The colour of a label: hues are spaced by the golden ratio, so that consecutive labels differ. */
 export function labelColour(label) {
   let colour = known.get(label);
   if (!colour) {
@@ -92,7 +92,7 @@ export function labelColour(label) {
   return colour;
 }
 
-/** Limits of values that leave out the lowest and highest `share` of them, and all from least to most. */
+/** Limits without the lowest and highest `share` of the values, and limits of all values. */
 export function limitsOf(samples, share = 0.005) {
   const sorted = Float64Array.from(samples).sort();
   if (!sorted.length) return { low: 0, high: 1, least: 0, most: 1 };
@@ -101,7 +101,7 @@ export function limitsOf(samples, share = 0.005) {
   return { low, high: high > low ? high : low + 1, least: sorted[0], most: sorted.at(-1) };
 }
 
-/** Finite values of some tiles, at most `most` of them. */
+/** At most `most` finite values of some tiles. */
 export function samplesOf(tiles, missing, most = 50_000) {
   const total = tiles.reduce((sum, tile) => sum + tile.values.length, 0);
   const stride = Math.max(1, Math.ceil(total / most));

@@ -1,6 +1,6 @@
-/** Elements from plain values. */
+/** Make HTML elements from plain values. */
 
-/** Make an element; attributes that are functions listen, true and false are bare attributes. */
+/** Make an element. Attributes that are functions become event listeners; true and false set or omit an attribute. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

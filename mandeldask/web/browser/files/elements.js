@@ -29,7 +29,7 @@ const READ = {
   float64: (view, at, little) => view.getFloat64(at, little),
 };
 
-/** What of a complex number can be drawn. */
+/** Parts of a complex number that can be drawn. */
 const COMPLEX = {
   magnitude: (re, im) => Math.hypot(re, im),
   phase: (re, im) => Math.atan2(im, re),
@@ -37,7 +37,7 @@ const COMPLEX = {
   imaginary: (_, im) => im,
 };
 
-/** The elements of one array: fields with a name, a type and where they begin. */
+/** The elements of one array: fields with a name, a type and an offset. */
 class Elements {
   constructor(size, fields, little, isComplex) {
     this.size = size;
@@ -46,7 +46,7 @@ class Elements {
     this.isComplex = isComplex;
     const numbers = fields.filter(({ type }) => type in READ);
     const offered = isComplex ? Object.keys(COMPLEX) : numbers.map(({ name }) => name);
-    /** What can be drawn of an element. */
+    /** Parts of an element that can be drawn. */
     this.parts = offered.map((name) => ({
       name,
       dtype: isComplex ? fields[0].type : numbers.find((field) => field.name === name).type,
@@ -96,7 +96,7 @@ function textOf(view, at, size, type, little) {
   return text;
 }
 
-/** Return what an array's document is for zarrita, and its elements, if they are complex numbers or structs. */
+/** Return the document of an array for zarrita, and its elements if they are complex numbers or structs. */
 export function packedIn(document) {
   const fields = document.node_type === "array" ? fieldsOf(document.data_type) : undefined;
   if (!fields) return undefined;
@@ -126,7 +126,7 @@ function fieldsOf(type) {
   return typeof type === "object" && /^struct/.test(type.name) ? flat(type.configuration.fields, 0, "") : undefined;
 }
 
-/** The fields of a struct, those of inner ones by names with a dot; undefined if one is of a type not known here. */
+/** The fields of a struct; fields of inner structs have names with a dot. Undefined if a type is unknown. */
 function flat(fields, start, prefix) {
   const found = [];
   let offset = start;
@@ -150,7 +150,7 @@ function one(name, type, offset) {
   return text && size ? [{ name, type: text, offset, size }] : undefined;
 }
 
-/** Whether numbers begin with their lowest byte; undefined where codecs move bytes about. */
+/** Whether numbers are little-endian; undefined if codecs rearrange bytes. */
 function littleIn(codecs) {
   for (const { name, configuration } of codecs) {
     if (name === "sharding_indexed") return littleIn(configuration.codecs);

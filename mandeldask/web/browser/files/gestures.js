@@ -1,8 +1,8 @@
-/** Drag, wheel, pinch and keys. */
+/** Move and zoom by dragging, wheel, pinch and keys. */
 
-const STEP = 0.15; // of the canvas, for an arrow key
+const STEP = 0.15; // share of the canvas that an arrow key moves
 
-/** Have a canvas move and zoom a view; `pointed` is called with the pixel of the canvas under the pointer, or undefined. */
+/** Let users move and zoom a view on a canvas; `pointed` gets the canvas pixel under the pointer, or undefined. */
 export function listen(canvas, view, { changed, pointed }) {
   const { viewport } = view;
   const held = new Map();

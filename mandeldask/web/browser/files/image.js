@@ -1,16 +1,16 @@
-/** An image on the page: levels drawn where they are seen, with what the panel says. */
+/** An image on the page: draws the visible part of its levels with the settings of the panel. */
 
 import { paintAlpha, paintChannel, paintLabels, paintMap } from "./colour.js";
 import { Tiles } from "./tiles.js";
 import { Viewport } from "./viewport.js";
 
-const PAINTED = 300; // tiles kept as they were drawn
+const PAINTED = 300; // number of drawn tiles in the cache
 
 export class ImageView {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {object} picture
-   * @param {object} look how to draw: `at`, `channels`, `mode`; it may change, then call `redraw`
+   * @param {object} look how to draw: `at`, `channels`, `mode`; call `redraw` after a change
    */
   constructor(canvas, picture, look, { failed, drawn }) {
     this.canvas = canvas;
@@ -43,7 +43,7 @@ export class ImageView {
     });
   }
 
-  /** The channels that are drawn: where they are along their axis. */
+  /** The indices of the drawn channels along their axis. */
   get #shown() {
     const { channels, mode } = this.look;
     return mode === "channels"
@@ -78,7 +78,7 @@ export class ImageView {
         if (each === level && !whole) complete = false;
       }
     }
-    wanted.sort(([one], [other]) => Number(other === coarsest) - Number(one === coarsest)); // first something to see
+    wanted.sort(([one], [other]) => Number(other === coarsest) - Number(one === coarsest)); // coarsest level first
     this.tiles.want(
       wanted.flatMap(([each, tile]) =>
         this.#shown.map(({ index }) => ({
@@ -94,7 +94,7 @@ export class ImageView {
     this.drawn();
   }
 
-  /** Draw a tile if all its channels are here; return whether they are. */
+  /** Draw a tile if all its channels are loaded; return whether they are. */
   #drawTile(level, tile) {
     const shown = this.#shown;
     const parts = shown.map(({ index }) => this.tiles.get(this.#key(level, tile, index)));
@@ -112,7 +112,7 @@ export class ImageView {
         Math.round(tile.x + first.width * tile.across),
         Math.round(tile.y + first.height * tile.down),
       ];
-      this.context.clearRect(x, y, right - x, bottom - y); // where values are missing, coarser ones are not
+      this.context.clearRect(x, y, right - x, bottom - y); // missing values must not show coarser levels
       this.context.drawImage(bitmap, x, y, right - x, bottom - y);
     }
     return true;
@@ -141,7 +141,7 @@ export class ImageView {
     else paintMap(pixels, values, { ...channel, missing });
   }
 
-  /** The value of each channel at a place of the image, of the finest level that is here. */
+  /** The value of each channel at a position of the image, from the finest loaded level. */
   valuesAt({ x, y }) {
     const [row, column] = [Math.floor(y), Math.floor(x)];
     if (row < 0 || column < 0 || row >= this.picture.height || column >= this.picture.width) return undefined;
@@ -162,7 +162,7 @@ export class ImageView {
     return { row, column, level: -1, values: [] };
   }
 
-  /** The tiles of a channel that are seen now and are here. */
+  /** The tiles of a channel that are visible and loaded. */
   seen(channel) {
     const level = this.viewport.level;
     for (let each = level; each < this.picture.arrays.length; each++) {

@@ -1,11 +1,11 @@
-/** A notebook's kernel in place of a server: pages in a cell, read through the notebook's own channel. */
+/** A notebook's kernel instead of a server: pages in a cell, with data from the notebook's own channel. */
 
 import { element } from "./dom.js";
 import { showPage } from "./show.js";
 
 const BASE = "https://kernel.invalid";
 
-/** What pages read from, as `HttpServer` is one. */
+/** A source of data for pages, like `HttpServer`. */
 class KernelServer {
   /**
    * @param {Channel} channel
@@ -18,7 +18,7 @@ class KernelServer {
 
   at(url) {
     const whole = new URL(url, this.page);
-    if (whole.origin !== BASE) throw new Error("This page reads from its own kernel only.");
+    if (whole.origin !== BASE) throw new Error("This page can read only from its own kernel.");
     return whole.href;
   }
 
@@ -27,12 +27,12 @@ class KernelServer {
   }
 }
 
-/** Questions to the kernel, and the answers to them. */
+/** Requests to the kernel, and their replies. */
 class Channel {
   constructor(model) {
     this.model = model;
-    this.open = new Map(); // how to answer each question
-    this.name = crypto.randomUUID(); // other views of the same cell hear all answers
+    this.open = new Map(); // callback of each pending request
+    this.name = crypto.randomUUID(); // all views of a cell receive all replies
     this.count = 0;
     model.on("msg:custom", (message, buffers) => this.#answered(message, buffers));
   }
@@ -62,10 +62,10 @@ class Channel {
   }
 }
 
-/** Show a widget in `el`; anywidget calls this for each cell that displays it. */
+/** Show a widget in `el`; anywidget calls this function for each cell that displays it. */
 export function render({ model, el }, style) {
   const height = `${model.get("height")}px`;
-  el.dataset.lmSuppressShortcuts = "true"; // keys are for the picture, not for the notebook
+  el.dataset.lmSuppressShortcuts = "true"; // key presses go to the picture, not to the notebook
   const url = model.get("url");
   if (url) {
     el.append(
@@ -100,7 +100,7 @@ export function render({ model, el }, style) {
     body.dataset.page = page;
     const server = new KernelServer(channel, page);
     const { bytes } = await channel.ask(page);
-    if (body.dataset.page !== page) return; // another was asked for since
+    if (body.dataset.page !== page) return; // another page was requested meanwhile
     const sent = new DOMParser().parseFromString(new TextDecoder().decode(bytes), "text/html");
     listeners.length = 0;
     body.replaceChildren(...sent.body.childNodes);
@@ -139,7 +139,7 @@ export function render({ model, el }, style) {
   };
 }
 
-/** Whether a page is dark: notebooks have themes of their own. */
+/** Whether a page is dark: notebooks have their own themes. */
 function isDark(page) {
   const [red, green, blue, opaque = 1] = getComputedStyle(page)
     .backgroundColor.match(/[\d.]+/g)

@@ -1,8 +1,8 @@
-/** With which limits and colours a part of an image is first drawn. */
+/** The initial limits and colours of a part of an image. */
 
 import { limitsOf, samplesOf } from "./colour.js";
 
-/** Contrast limits of a channel by its coarsest level, or by its type. */
+/** Contrast limits of a channel, from its coarsest level or from its type. */
 export async function firstLimits(picture, at, channel, part) {
   if (picture.partName(part) === "phase") return { low: -Math.PI, high: Math.PI };
   const dtype = picture.dtypeOf(part);
@@ -14,7 +14,7 @@ export async function firstLimits(picture, at, channel, part) {
   return limitsOf(samplesOf([await picture.tile(coarsest, 0, 0, place, part)], picture.missing));
 }
 
-/** The colour map of a part: phases come round again. */
+/** The colour map of a part: cyclic for phases. */
 export function mapOf(picture, part) {
   if (picture.partName(part) === "phase") return "twilight";
   return picture.dtypeOf(part).startsWith("float") ? "viridis" : "gray";

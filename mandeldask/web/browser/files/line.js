@@ -1,12 +1,12 @@
-/** An array of one dimension as a line: all of it, or the part that is chosen. */
+/** An array of one dimension as a line: the whole array, or a selected part. */
 
 import { element, labelled } from "./dom.js";
 import { keep } from "./permalink.js";
 import { missingValue, readNumbers, worded } from "./source.js";
 
-const MOST = 500_000; // elements that are read for one picture
+const MOST = 500_000; // largest number of elements read for one picture
 
-/** Draw `array` into `place`; `state` is what a link holds, as `showPage` takes it. */
+/** Draw `array` into `place`; `state` is the state in the link, as for `showPage`. */
 export async function showLine(place, array, state, failed) {
   const length = array.shape[0];
   const canvas = element("canvas", { class: "plot", tabindex: 0, role: "img", "aria-label": "The values as a line" });
@@ -25,7 +25,7 @@ export async function showLine(place, array, state, failed) {
   );
   place.append(element("div", { class: "stage" }, canvas, readout), form);
   const missing = missingValue(array.attrs);
-  let values = /** @type {any} */ ([]); // a typed array, once they are read
+  let values = /** @type {any} */ ([]); // a typed array after reading
   let start = 0;
 
   async function load() {
@@ -140,9 +140,9 @@ function extent(values, missing) {
   return least <= most ? { least, most } : { least: Number.NaN, most: Number.NaN };
 }
 
-/** Round numbers from a least to a greatest. */
+/** Round numbers between two limits. */
 function ticks(least, most, about) {
-  if (!(most - least > 1e-12 * Math.max(Math.abs(least), Math.abs(most)))) return Number.isFinite(least) ? [least] : []; // as good as one value
+  if (!(most - least > 1e-12 * Math.max(Math.abs(least), Math.abs(most)))) return Number.isFinite(least) ? [least] : []; // one value
   const rough = (most - least) / about;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough);

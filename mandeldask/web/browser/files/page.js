@@ -1,4 +1,4 @@
-/** A page as the server sent it: what it is about is drawn into it. */
+/** A page from the server: draw its content. */
 
 import { HttpServer } from "./server.js";
 import { showPage } from "./show.js";

@@ -1,4 +1,4 @@
-/** The controls of an image: where along the other axes, which channels, contrast, colours. */
+/** The controls of an image: positions along the other axes, channels, contrast, colours. */
 
 import { limitsOf, samplesOf, table } from "./colour.js";
 import { element, labelled } from "./dom.js";
@@ -12,8 +12,8 @@ const BINS = 64;
  *
  * @param {HTMLElement} place
  * @param {object} view the ImageView
- * @param {(axis: number, index: number) => string} worded what an index along an axis is called
- * @param {() => void} changed called when the look changed
+ * @param {(axis: number, index: number) => string} worded returns the label of an index along an axis
+ * @param {() => void} changed called when the look has changed
  */
 export function fillPanel(place, view, worded, changed) {
   const { picture, look } = view;
@@ -60,7 +60,7 @@ function slider(picture, look, axis, worded, update) {
   return labelled(picture.dims[axis], range, said);
 }
 
-/** Which part of complex numbers or structs is drawn. */
+/** The control that selects the part of complex numbers or structs to draw. */
 function parts(view, again) {
   const { look, picture } = view;
   const select = element(
@@ -69,7 +69,7 @@ function parts(view, again) {
       change: async () => {
         const part = Number(select.value);
         const limits = await Promise.all(look.channels.map((_, index) => firstLimits(picture, look.at, index, part)));
-        if (Number(select.value) !== part) return; // another was chosen since
+        if (Number(select.value) !== part) return; // another part was selected meanwhile
         look.part = part;
         for (const [index, channel] of look.channels.entries()) {
           const { low, high } = limits[index];
@@ -207,7 +207,7 @@ function limitControls(view, channel, index, update) {
     "button",
     {
       type: "button",
-      title: "From the least to the greatest value that is seen",
+      title: "From the least to the greatest visible value",
       click: () => {
         const { least, most } = limitsOf(samples());
         set({ low: least, high: most > least ? most : least + 1 });
@@ -223,7 +223,7 @@ function limitControls(view, channel, index, update) {
   ];
 }
 
-/** Draw how often values are seen, with the limits. */
+/** Draw a histogram of the visible values, with the limits. */
 function drawHistogram(canvas, view) {
   const channel = view.look.channels[Number(canvas.dataset.channel)];
   const samples = samplesOf(view.seen(Number(canvas.dataset.channel)), view.picture.missing, 20_000);

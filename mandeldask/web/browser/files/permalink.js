@@ -1,11 +1,11 @@
-/** The whole state of an image's page as the fragment of its URL, and back. */
+/** Convert the state of an image's page to the fragment of its URL, and back. */
 
 /**
- * Keep the values of some controls in a fragment: take over what it says now, and when it changes.
+ * Keep the values of some controls in a fragment: read them from it now, and whenever it changes.
  *
  * @param {{ read: () => string, write: (text: string) => void, listen: (changed: () => void) => void }} state
  * @param {Record<string, HTMLInputElement | HTMLSelectElement>} controls by their names in the fragment
- * @param {() => void} show called when it changed
+ * @param {() => void} show called after a change
  * @returns {() => void} writes the values
  */
 export function keep(state, controls, show) {
@@ -14,7 +14,7 @@ export function keep(state, controls, show) {
     for (const [name, control] of Object.entries(controls)) {
       const before = control.value;
       control.value = said.get(name) ?? before;
-      if (!control.value) control.value = before; // what it says is no value of the control
+      if (!control.value) control.value = before; // the control does not have this value
     }
   };
   take();
@@ -50,7 +50,7 @@ export function written({ viewport, look, picture }) {
 
 const short = (value) => String(Math.round(value * 100) / 100);
 
-/** The part of an element that a fragment names, or the first. */
+/** The part of an element with the name in a fragment, or the first part. */
 export function partIn(text, picture) {
   const wanted = new URLSearchParams(text.replace(/^#/, "")).get("part");
   return Math.max(
@@ -59,7 +59,7 @@ export function partIn(text, picture) {
   );
 }
 
-/** Take over what a fragment says; what it says wrongly is left as it is. */
+/** Apply a fragment to the state; invalid values are ignored. */
 export function read(text, { viewport, look, picture }) {
   const parts = new URLSearchParams(text.replace(/^#/, ""));
   const number = (name) => (parts.has(name) && parts.get(name) !== "" ? Number(parts.get(name)) : Number.NaN);

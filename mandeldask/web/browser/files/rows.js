@@ -1,4 +1,4 @@
-/** Columns of one length as a grid of rows, a page at a time. */
+/** Columns of the same length as a grid of rows, one page at a time. */
 
 import { element, labelled } from "./dom.js";
 import { keep } from "./permalink.js";
@@ -6,7 +6,7 @@ import { openArray, readRow, worded } from "./source.js";
 
 const ROWS = 50;
 
-/** The columns of an array: one, or those of a struct's fields. */
+/** The columns of an array: one column, or one per field of a struct. */
 function columnsOf(name, array) {
   if (!array?.elements || array.elements.isComplex)
     return [{ name, array, isText: array?.elements !== undefined || !/^(u?int|float)/.test(array?.dtype ?? "") }];
@@ -22,10 +22,10 @@ function columnsOf(name, array) {
  * Show rows in `place`.
  *
  * @param {HTMLElement} place
- * @param {object} server what is read from
- * @param {object} state what a link holds, as `showPage` takes it
- * @param {[string, string][]} named name and URL of each
- * @param {number} length rows of all
+ * @param {object} server source of the data
+ * @param {object} state the state in the link, as for `showPage`
+ * @param {[string, string][]} named name and URL of each array
+ * @param {number} length number of rows
  */
 export async function showRows(place, server, state, named, length) {
   const opened = await Promise.allSettled(named.map(async ([, url]) => await openArray(server, url)));
@@ -81,7 +81,7 @@ export async function showRows(place, server, state, named, length) {
         array ? readRow(array, start, stop, field).catch(() => undefined) : undefined,
       ),
     );
-    if (Number(page.value) !== number) return; // another page was asked for since
+    if (Number(page.value) !== number) return; // another page was requested meanwhile
     const rows = Array.from({ length: stop - start }, (_, row) =>
       element(
         "tr",

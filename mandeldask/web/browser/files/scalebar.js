@@ -1,8 +1,8 @@
-/** A bar that says how long something is. */
+/** A scale bar. */
 
 const LENGTHS = [1, 2, 5];
 
-/** The longest round length that is at most `most` pixels long, given the length of a pixel. */
+/** The longest round length of at most `most` pixels, from the length of a pixel. */
 export function scaleBar(perPixel, most = 140) {
   if (!(perPixel > 0) || !Number.isFinite(perPixel)) return undefined;
   const whole = perPixel * most;

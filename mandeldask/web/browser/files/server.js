@@ -1,20 +1,20 @@
-/** What pages read from: the server that they came from, over HTTP. */
+/** The source of data of pages: the server that sent them, over HTTP. */
 
 export class HttpServer {
-  /** @param {string} page URL to which those in the page are relative */
+  /** @param {string} page base of relative URLs in the page */
   constructor(page) {
     this.page = page;
   }
 
-  /** The whole URL of one that may be relative to the page. */
+  /** The absolute URL for a URL that may be relative to the page. */
   at(url) {
     const whole = new URL(url, this.page);
-    if (whole.origin !== new URL(this.page).origin) throw new Error("This page reads from its own server only.");
+    if (whole.origin !== new URL(this.page).origin) throw new Error("This page can read only from its own server.");
     return whole.href;
   }
 
   /**
-   * Ask for what is at a whole URL.
+   * Request an absolute URL.
    *
    * @param {string} url
    * @param {{ range?: string, signal?: AbortSignal }} options

@@ -1,4 +1,4 @@
-/** Everything that scripts put into a page. */
+/** Draw all content that scripts add to a page. */
 
 import { showAddresses } from "./addresses.js";
 import { showArray } from "./array.js";
@@ -6,11 +6,11 @@ import { showRows } from "./rows.js";
 import { drawWhenSeen } from "./thumbnails.js";
 
 /**
- * Draw what a page is about.
+ * Draw the content of a page.
  *
  * @param {ParentNode} root the page
- * @param {object} server what it reads from, such as an `HttpServer`
- * @param {{ read: () => string, write: (text: string) => void, listen: (changed: () => void) => void }} state what a link holds
+ * @param {object} server source of the data, such as an `HttpServer`
+ * @param {{ read: () => string, write: (text: string) => void, listen: (changed: () => void) => void }} state of the link
  */
 export function showPage(root, server, state) {
   showAddresses(root, server);

@@ -1,15 +1,15 @@
-/** What the server holds, read by zarrita: arrays, and images with their levels. */
+/** Read the server's data with zarrita: arrays, and images with their levels. */
 
 import { get, open, root, slice } from "../../viewer/vendor/zarrita.js";
 import { ChunkStore } from "./store.js";
 
 const CHANNELS = new Set(["c", "channel", "channels", "band", "bands", "s", "sample", "samples", "rgb", "rgba"]);
-const MANY = 8; // more channels than this are shown one at a time
+const MANY = 8; // more channels than this are shown one at a time, with a slider
 
 /**
  * Open an array; `url` may be relative to the page.
  *
- * Text of fixed width has no specification in Zarr v3: zarrita reads it in v2, which the server has at the same path.
+ * Text of fixed width is not specified in Zarr v3, so zarrita reads it as v2, which the server has at the same path.
  */
 export async function openArray(server, url) {
   const store = new ChunkStore(server, url);
@@ -27,7 +27,7 @@ export async function openArray(server, url) {
   }
 }
 
-/** Say of an array what its elements are made of, if they are no plain numbers, and what its own axes are called. */
+/** Add to an array the parts of its elements, if they are not plain numbers, and the names of its axes. */
 function described(array, store) {
   const elements = store.packed.get(array.path.replace(/\/$/, ""));
   const rank = array.shape.length - (elements ? 1 : 0);
@@ -36,7 +36,7 @@ function described(array, store) {
   return array;
 }
 
-/** Open the group of levels of an image: its arrays, finest first, and what OME-Zarr says of them. */
+/** Open the group of levels of an image: its arrays, finest first, and their OME-Zarr metadata. */
 async function openLevels(server, url, coarsest) {
   const store = new ChunkStore(server, url);
   const place = root(store);
@@ -45,11 +45,11 @@ async function openLevels(server, url, coarsest) {
   const [multiscale] = Array.isArray(ome.multiscales) ? ome.multiscales : [];
   const named = multiscale?.datasets.map((dataset) => dataset.path) ?? [];
   const paths = coarsest ? named.slice(-1) : named;
-  if (!paths.length) throw new Error("The server makes no levels of this array.");
+  if (!paths.length) throw new Error("The server does not make levels of this array.");
   const arrays = await Promise.all(
     paths.map(async (path) => described(await open.v3(place.resolve(path), { kind: "array" }), store)),
   );
-  for (const array of arrays) array.dims = group.attrs.dimensions ?? array.dims; // viewers want the names y and x
+  for (const array of arrays) array.dims = group.attrs.dimensions ?? array.dims; // viewers require the names y and x
   return { arrays, ome, multiscale };
 }
 
@@ -59,7 +59,7 @@ async function openLevels(server, url, coarsest) {
  * @param {object} server
  * @param {string} zarr URL of the array
  * @param {string} levels URL of its levels, or ""
- * @param {boolean} coarsest whether only the coarsest level is wanted
+ * @param {boolean} coarsest whether only the coarsest level is needed
  */
 export async function openImage(server, zarr, levels, coarsest = false) {
   const found = levels
@@ -81,7 +81,7 @@ export async function openImage(server, zarr, levels, coarsest = false) {
   return picture;
 }
 
-/** An image: levels of an array, two of whose axes are seen, one of which may be channels, and the others chosen. */
+/** An image: levels of an array. Two axes are shown, one may be channels, and users select along the others. */
 class Picture {
   constructor({ arrays, ome, multiscale }, space, channel) {
     const [{ dims, elements }] = arrays;
@@ -102,7 +102,7 @@ class Picture {
     this.steps = transforms.find((each) => each.type === "scale")?.scale ?? dims.map(() => 1);
     this.starts = transforms.find((each) => each.type === "translation")?.translation ?? dims.map(() => 0);
     this.missing = missingValue(this.attrs);
-    this.rgba = false; // whether the fourth channel is opacity, for all that the array says
+    this.rgba = false; // whether the fourth channel may be opacity
   }
 
   get height() {
@@ -117,7 +117,7 @@ class Picture {
     return this.channel < 0 ? 1 : this.shape[this.channel];
   }
 
-  /** What of an element can be drawn: parts of complex numbers, fields of structs; of a number itself. */
+  /** Parts of an element that can be drawn: of complex numbers and structs; a number is its only part. */
   get parts() {
     return this.elements?.parts ?? [{ name: "value", dtype: this.arrays[0].dtype }];
   }
@@ -130,12 +130,12 @@ class Picture {
     return this.parts[part].dtype;
   }
 
-  /** The axes that are neither seen nor channels. */
+  /** The axes that are neither shown nor channels. */
   get others() {
     return this.dims.map((_, axis) => axis).filter((axis) => !this.space.includes(axis) && axis !== this.channel);
   }
 
-  /** Rows and columns of a tile of a level: its chunks, but some that would be too long or too many to draw. */
+  /** Rows and columns of a level's tiles: its chunks, unless these are too long or too many to draw. */
   side(level) {
     return this.space.map((axis) =>
       Math.min(this.arrays[level].shape[axis], clampSide(this.arrays[level].chunks[axis])),
@@ -147,14 +147,14 @@ class Picture {
    *
    * @param {number} level
    * @param {number} row of the tile, @param {number} column of it
-   * @param {number[]} at for every axis where to read; those seen are left out
-   * @param {number} part which of `parts` of an element
+   * @param {number[]} at index along every axis; shown axes are ignored
+   * @param {number} part index in `parts` of an element
    */
   async tile(level, row, column, at, part, signal) {
     const array = this.arrays[level];
     const [height, width] = this.side(level);
     const wanted = array.shape.map((size, axis) => {
-      if (axis === this.dims.length) return null; // all bytes of an element
+      if (axis === this.dims.length) return null; // read all bytes of an element
       const place = this.space.indexOf(axis);
       if (place < 0) return at[axis];
       const [start, side] = place === 0 ? [row * height, height] : [column * width, width];
@@ -166,32 +166,32 @@ class Picture {
     return { values, exact, height: shape[0] ?? 1, width: shape[1] ?? 1 };
   }
 
-  /** Where an element lies along an axis of space, with its unit. */
+  /** The position of an element along a spatial axis, with its unit. */
   position(axis, index) {
     return { value: this.starts[axis] + this.steps[axis] * index, unit: this.axes[axis]?.unit ?? "" };
   }
 }
 
-/** A side of tiles that can be drawn: not of one row, nor of thousands. */
+/** A side of tiles that is suitable for drawing: neither one row nor thousands. */
 const clampSide = (side) => (side > 1024 ? 512 : side < 64 ? side * Math.ceil(256 / side) : side);
 
-/** Values as numbers: integers of 64 bits are rounded as JavaScript's numbers are, truth values are 0 and 1. */
+/** Values as numbers: 64-bit integers are rounded to JavaScript numbers; booleans become 0 and 1. */
 function asNumbers(data) {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number);
   if (ArrayBuffer.isView(data)) return data;
   return Uint8Array.from({ length: data.length }, (_, index) => Number(data.get(index)));
 }
 
-/** The number that stands for missing elements, by the attributes; NaN if none does. */
+/** The value of missing elements, from the attributes; NaN if there is none. */
 export function missingValue(attrs) {
   const value = attrs._FillValue ?? attrs.missing_value;
   if (typeof value === "number") return value;
   if (typeof value !== "string" || !/^[A-Za-z0-9+/]+=*$/.test(value)) return Number.NaN;
-  const bytes = Uint8Array.from(atob(value), (letter) => letter.charCodeAt(0)); // as xarray writes floats for v3
+  const bytes = Uint8Array.from(atob(value), (letter) => letter.charCodeAt(0)); // xarray's encoding of floats in v3
   return bytes.length === 8 ? new DataView(bytes.buffer).getFloat64(0, true) : Number.NaN;
 }
 
-/** Read part of an array of one dimension, or the value of an array of none, as values of JavaScript. */
+/** Read part of an array of one dimension, or the value of a scalar, as JavaScript values. */
 export async function readRow(array, start, stop, field) {
   const rank = array.dims.length;
   if (!rank && !array.elements) return [await get(array)];
@@ -212,7 +212,7 @@ export async function readNumbers(array, start, stop, part) {
   return array.elements ? array.elements.numbers(data, part) : asNumbers(data);
 }
 
-/** A value as people read it, by CF's attributes where they say how. */
+/** A value as text to display, using CF attributes if there are any. */
 export function worded(value, attrs = {}) {
   if (typeof value === "number" || typeof value === "bigint") {
     const time =

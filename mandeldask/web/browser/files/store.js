@@ -1,4 +1,4 @@
-/** Zarr keys of one server: what several ask for at a time is fetched once, and kept for a while. */
+/** Zarr keys of one server: concurrent requests for a key share one fetch, and recent results are cached. */
 
 import { packedIn } from "./elements.js";
 
@@ -6,14 +6,14 @@ const MOST = 64;
 
 export class ChunkStore {
   /**
-   * @param {object} server as `HttpServer` is one
-   * @param {string} url of the root, maybe relative to the page
+   * @param {object} server such as an `HttpServer`
+   * @param {string} url URL of the root; may be relative to the page
    */
   constructor(server, url) {
     this.server = server;
     this.url = server.at(url).replace(/\/$/, "");
     this.kept = new Map(); // promises of bytes by key, the least recently used first
-    this.packed = new Map(); // by the path of an array, what its elements are made of
+    this.packed = new Map(); // the parts of elements, by the path of an array
   }
 
   /** Bytes of a key, or undefined if the server has none. */
@@ -27,12 +27,12 @@ export class ChunkStore {
         return await kept;
       } catch (error) {
         if (this.kept.get(key) === kept) this.kept.delete(key);
-        if (error.name !== "AbortError" || options.signal?.aborted) throw error; // else another gave it up
+        if (error.name !== "AbortError" || options.signal?.aborted) throw error; // another caller cancelled it
       }
     }
   }
 
-  /** Some bytes of a key: what a sharded array is read by. */
+  /** A byte range of a key, for sharded arrays. */
   async getRange(key, range, options = {}) {
     const asked =
       range.suffixLength === undefined
@@ -53,7 +53,7 @@ export class ChunkStore {
   async #ask(key, options) {
     const names = key.split("/");
     const array = names.slice(0, names.lastIndexOf("c")).join("/");
-    if (names.includes("c") && this.packed.has(array)) names.pop(); // the axis along the bytes of an element is ours
+    if (names.includes("c") && this.packed.has(array)) names.pop(); // this page added the axis of bytes
     const { status, bytes } = await this.server.ask(`${this.url}${names.map(encodeURIComponent).join("/")}`, options);
     if (status === 404) return undefined;
     if (status >= 400) throw refusal(status, bytes);
@@ -61,7 +61,7 @@ export class ChunkStore {
   }
 }
 
-/** Why the server said no, in its own words. */
+/** The reason of a refusal, from the server's reply. */
 function refusal(status, bytes) {
   return Object.assign(new Error(`The server answered ${status}${detailOf(bytes)}.`), { status });
 }

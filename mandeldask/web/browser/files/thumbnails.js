@@ -1,14 +1,14 @@
-/** Small pictures of the images in a list, drawn when they are scrolled to. */
+/** Thumbnails of the images in a list, drawn when they become visible. */
 
 import { limitsOf, paintChannel, paintMap, samplesOf } from "./colour.js";
 import { mapOf } from "./limits.js";
 import { openImage } from "./source.js";
 
-const MOST = 2 ** 22; // elements of a level that is drawn small
+const MOST = 2 ** 22; // largest number of elements of a level for a thumbnail
 const TRIES = 30;
 const AGAIN_MS = 2000;
 
-/** Draw each of some canvases once it is seen; while the server is busy, again as long as it is. */
+/** Draw each canvas when it becomes visible; retry while the server is busy. */
 export function drawWhenSeen(canvases, server) {
   const tries = new Map();
   const seen = new IntersectionObserver((entries) => {
@@ -19,7 +19,7 @@ export function drawWhenSeen(canvases, server) {
       }
   });
 
-  /** A level that is not made in time is made further when it is asked for again. */
+  /** Retry later if the server has not finished a level; it continues at the next request. */
   function later(canvas, { status }) {
     const count = (tries.get(canvas) ?? 0) + 1;
     tries.set(canvas, count);
@@ -29,12 +29,12 @@ export function drawWhenSeen(canvases, server) {
   for (const canvas of canvases) seen.observe(canvas);
 }
 
-/** Draw an image small: its coarsest level, shrunk by the browser. */
+/** Draw a thumbnail of an image: its coarsest level, scaled down by the browser. */
 async function draw(canvas, server) {
   const picture = await openImage(server, canvas.dataset.zarr ?? "", canvas.dataset.levels ?? "", true);
-  const level = 0; // the only one that is open
+  const level = 0; // only the coarsest level is open
   const { height, width } = picture;
-  if (height * width > MOST) throw new Error("Its coarsest level is large.");
+  if (height * width > MOST) throw new Error("Its coarsest level is too large for a thumbnail.");
   const [tall, wide] = picture.side(level);
   const whole = new OffscreenCanvas(width, height);
   const context = whole.getContext("2d");

@@ -1,13 +1,13 @@
-/** Tiles of an image: read when they are seen, kept within bounds, given up when they are seen no more. */
+/** Tiles of an image: read when they become visible, cached up to a limit, and cancelled when no longer visible. */
 
 const MOST_BYTES = 192 * 2 ** 20;
 const AT_ONCE = 8;
 
 export class Tiles {
   /**
-   * @param {object} picture as `openImage` returns it
-   * @param {() => void} changed called when a tile came
-   * @param {(message: string) => void} failed called with what went wrong
+   * @param {object} picture the result of `openImage`
+   * @param {() => void} changed called when a tile has arrived
+   * @param {(message: string) => void} failed called with an error message
    */
   constructor(picture, changed, failed) {
     this.picture = picture;
@@ -20,7 +20,7 @@ export class Tiles {
     this.wanted = [];
   }
 
-  /** The tile if it is here. */
+  /** The tile if it is loaded. */
   get(key) {
     const tile = this.kept.get(key);
     if (tile) {
@@ -30,7 +30,7 @@ export class Tiles {
     return tile;
   }
 
-  /** Ask for tiles, the most urgent first; those asked for before and not now are given up. */
+  /** Request tiles, the most urgent first; earlier requests for other tiles are cancelled. */
   want(list) {
     this.wanted = list.filter(({ key }) => !this.kept.has(key));
     const keys = new Set(this.wanted.map(({ key }) => key));
@@ -67,7 +67,7 @@ export class Tiles {
     this.#next();
   }
 
-  /** Ask again later while the server is busy; else say what went wrong and leave the tile empty. */
+  /** Retry later while the server is busy; otherwise report the error and leave the tile empty. */
   async #failed(key, error) {
     const tries = (this.tries.get(key) ?? 0) + 1;
     this.tries.set(key, tries);

@@ -1,20 +1,20 @@
-/** What part of an image is seen: its middle, in elements of the finest level, and how large an element is. */
+/** The visible part of an image: its centre in elements of the finest level, and the size of an element. */
 
 export class Viewport {
   constructor(picture) {
     this.picture = picture;
-    this.size = { width: 1, height: 1 }; // of the canvas, in its pixels
+    this.size = { width: 1, height: 1 }; // size of the canvas in pixels
     this.fitted = true;
     this.fit();
   }
 
-  /** Elements of the finest level that are as large as a pixel of the canvas. */
+  /** Elements of the finest level per canvas pixel if the whole image is shown. */
   get whole() {
     const { picture, size } = this;
     return Math.max(picture.width / size.width, picture.height / size.height);
   }
 
-  /** The largest scale: beyond, floats could not tell where elements of very large images lie. */
+  /** The largest scale: beyond it, floats could not represent positions in very large images. */
   get most() {
     return Math.min(64, 2 ** 50 / Math.max(this.picture.width, this.picture.height));
   }
@@ -23,7 +23,7 @@ export class Viewport {
     this.fitted = true;
     this.x = this.picture.width / 2;
     this.y = this.picture.height / 2;
-    this.scale = 1 / this.whole; // pixels of the canvas for an element
+    this.scale = 1 / this.whole; // canvas pixels per element
     if (this.scale > 1) this.scale = Math.max(1, Math.floor(this.scale));
   }
 
@@ -38,7 +38,7 @@ export class Viewport {
     this.y = clamp(this.y + down / this.scale, 0, this.picture.height);
   }
 
-  /** Zoom by a factor, what is at a pixel of the canvas staying there. */
+  /** Zoom by a factor; the point at a given canvas pixel stays fixed. */
   zoom(factor, at = { x: this.size.width / 2, y: this.size.height / 2 }) {
     this.fitted = false;
     const before = this.element(at);
@@ -48,13 +48,13 @@ export class Viewport {
     this.y = clamp(this.y + before.y - after.y, 0, this.picture.height);
   }
 
-  /** The place in the image that is seen at a pixel of the canvas. */
+  /** The position in the image at a canvas pixel. */
   element({ x, y }) {
     const { left, top } = this.corner;
     return { x: (x - left) / this.scale, y: (y - top) / this.scale };
   }
 
-  /** The pixel of the canvas where the image begins: a whole one, so that elements are as sharp as pixels. */
+  /** The canvas pixel where the image begins, rounded, so that elements have sharp edges. */
   get corner() {
     return {
       left: Math.round(this.size.width / 2 - this.x * this.scale),
@@ -71,7 +71,7 @@ export class Viewport {
   }
 
   /**
-   * The tiles of a level that are seen, those in the middle first: their row, column, and where they are drawn.
+   * The visible tiles of a level, the most central first: row, column, and position on the canvas.
    *
    * @param {number} level
    */
@@ -110,5 +110,5 @@ export class Viewport {
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
-/** Whole numbers from a first to a last place, within a count. */
+/** Integers from a first to a last position, limited to a count. */
 const span = (first, last, count) => [Math.max(0, Math.floor(first)), Math.min(Math.ceil(count), Math.ceil(last))];
