@@ -24,7 +24,13 @@ import numba
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
 from mandeldask.fractal.escape.arithmetic import turns
 from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
-from mandeldask.internals.numba_names import FunctionCache, global_compiler_lock, keep_compiled, register_jitable
+from mandeldask.internals.numba_names import (
+    FunctionCache,
+    global_compiler_lock,
+    keep_compiled,
+    load_compiled,
+    register_jitable,
+)
 from mandeldask.progress import Work, announce
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ class _Kept(FunctionCache):
 
     def _load(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)
+            return load_compiled(self, sig, target_context)
         except Exception as error:  # noqa: BLE001  pickle raises almost anything for damaged files
             _say(f"compiled kernels in {self.cache_path} cannot be read ({type(error).__name__}: {error})")
             with suppress(Exception):
