@@ -95,7 +95,6 @@ class _Shown:
 
 
 def _compute_coarsest(pyramid: Pyramid) -> None:
-    """Compute a tile of the coarsest level, which compiles its kernels first."""
-    compile_first(with_fields=not {"smooth", "distance"}.isdisjoint(pyramid.fields))
+    """Compute a tile of the coarsest level, which compiles its kernels."""
     coarsest, side = pyramid.levels - 1, slice(0, pyramid.tilesize)
     kernel_of(pyramid, coarsest)(pyramid.grid(coarsest)[side, side])

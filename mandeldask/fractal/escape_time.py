@@ -140,8 +140,10 @@ class EscapeTime(ABC):
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return the number of pixels of `grid` that each stage answered, by its name, in order of execution."""
+        from mandeldask.fractal.escape.arithmetic.accelerators import none_left_out  # noqa: PLC0415  as below
+
         check_child()
-        with self._answered(grid, self.seconds(grid)) as tile:
+        with none_left_out(), self._answered(grid, self.seconds(grid)) as tile:
             return tile.answered
 
     def _values(self, tile: Tile, field: str) -> NDArray[Any]:

@@ -27,7 +27,6 @@ __all__ = [
     "NativeLowering",
     "compiler_locks",
     "float64",
-    "global_compiler_lock",
     "install_recorder",
     "int64",
     "intrinsic",

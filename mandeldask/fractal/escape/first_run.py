@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
@@ -24,7 +25,7 @@ from mandeldask.jupyter import in_notebook
 from mandeldask.progress import is_heard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
@@ -37,14 +38,23 @@ ALONE = "MANDELDASK_COMPILE_ALONE"
 
 _COUNTS, _SMOOTH = ("iterations",), ("smooth",)
 
+_FIRST_TILE = [(name, _COUNTS) for name in ("double_double", "cycles", "lanes")]
+"""What a first tile of counts waits for, as functions of `first_kernels` and their argument.
+
+The process that needs the tile begins at the end, with `lanes`.
+"""
+
 _JOBS = {
-    False: [(name, _COUNTS) for name in ("blocks", "lanes", "double_double", "squares", "cycles")],
+    False: [*_FIRST_TILE[:-1], ("blocks", _COUNTS), ("squares", _COUNTS), _FIRST_TILE[-1]],
     True: [
         *((name, _SMOOTH) for name in ("blocks", "lanes", "exterior", "double_double")),
         *((name, _COUNTS) for name in ("squares", "cycles")),
     ],
 }
-"""By whether fields are wanted: what the first pictures need, as functions of `first_kernels` and their argument."""
+"""By whether fields are wanted: what the first pictures need, likewise."""
+
+_REST_S = 0.02
+"""Pause, in seconds, between two of them, in which other threads may load or compile what they wait for."""
 
 _with_fields: ContextVar[bool] = ContextVar("mandeldask_with_fields", default=False)
 
@@ -61,16 +71,16 @@ def on_the_way_to(fields: Collection[str]) -> Iterator[None]:
 
 def compile_first(*, with_fields: bool) -> None:
     """Compile the kernels of the first pictures that no other process is compiling."""
-    jobs = Jobs()
+    jobs = Jobs(_JOBS)
     while jobs.go_on(with_fields=with_fields):
-        pass
+        time.sleep(_REST_S)
 
 
 class Jobs:
-    """What is left to compile for the first pictures."""
+    """What is left to compile of some jobs, by whether fields are wanted."""
 
-    def __init__(self) -> None:
-        self._left = {fields: list(jobs) for fields, jobs in _JOBS.items()}
+    def __init__(self, jobs: Mapping[bool, Sequence[tuple[str, tuple[str, ...]]]]) -> None:
+        self._left = {with_fields: list(those) for with_fields, those in jobs.items()}
 
     def go_on(self, *, with_fields: bool) -> bool:
         """Compile, or load, the first kernel that no other process is compiling; return whether there was one."""
@@ -92,7 +102,7 @@ class _Helping:
     """Starts the second process, and does its share while the other has its turn."""
 
     def __init__(self) -> None:
-        self._jobs = Jobs()
+        self._jobs = Jobs({**_JOBS, False: _FIRST_TILE})
         self._begun = not _may_start()
 
     def begin(self, folder: Path) -> None:

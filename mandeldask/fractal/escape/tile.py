@@ -6,13 +6,14 @@ the last one can prove anything. So no stage depends on another.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mandeldask.cancellation import Cancellation, current
+from mandeldask.fractal.escape.arithmetic.accelerators import saves_time
 from mandeldask.fractal.escape.arithmetic.jit import kernel
 from mandeldask.fractal.escape.limits import worst_for
 from mandeldask.fractal.escape.scratch import Scratch
@@ -20,6 +21,7 @@ from mandeldask.fractal.escape.units import as_factor, unit_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from fractions import Fraction
     from typing import Self
 
@@ -142,6 +144,15 @@ class Tile:
     def wants_orbits(self) -> bool:
         """Whether a pixel that escapes needs more than its count."""
         return self.smooth is not None or self.distance is not None
+
+    def saving_time(self) -> AbstractContextManager[None]:
+        """Return a block that ends early where a kernel in it is not compiled yet and the tile is cheap without it.
+
+        With fields it does not: what a stage writes for a pixel may differ from another's in the last digit.
+        """
+        if self.wants_orbits or self.period is not None:
+            return nullcontext()
+        return saves_time(self.open.size * self.maxiter)
 
     def take_unit(self) -> None:
         """Convert the distances written so far from plane units to `unit`."""

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
-from mandeldask.fractal.escape.arithmetic import turns
+from mandeldask.fractal.escape.arithmetic import accelerators, turns
 from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
 from mandeldask.internals.numba_names import (
     FunctionCache,
-    global_compiler_lock,
+    compiler_locks,
     keep_compiled,
     load_compiled,
     register_jitable,
@@ -63,6 +63,8 @@ class _Kept(FunctionCache):
         found = self._load(sig, target_context)
         if found is None:
             turns.begin(Path(self.cache_path))
+            if accelerators.is_optional():
+                raise accelerators.Missing
             self._turn.take()
             found = self._load(sig, target_context)  # another process may have compiled it
         if found is None:
@@ -109,12 +111,21 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _compiled(compile_: Callable[[Any], Any], kept: _Kept, signature: Any) -> Any:
-    """Load or compile the code for a signature, one thread at a time."""
-    with global_compiler_lock:
-        try:
-            return compile_(signature)
-        finally:
-            kept.end()
+    """Load or compile the code for a signature, one thread at a time.
+
+    Raises
+    ------
+    mandeldask.fractal.escape.arithmetic.accelerators.Missing
+        If it is not compiled yet, or another thread is compiling, and the caller can do without.
+    """
+    lock, longest = compiler_locks()[0], accelerators.WAIT_S if accelerators.is_optional() else -1
+    if not lock.acquire(timeout=longest):
+        raise accelerators.Missing
+    try:
+        return compile_(signature)
+    finally:
+        kept.end()
+        lock.release()
 
 
 def _say(what: str) -> None:

@@ -117,6 +117,11 @@ def hasty() -> Iterator[None]:
         _hasty.reset(token)
 
 
+def is_hasty() -> bool:
+    """Return whether the caller raises `Busy` instead of waiting."""
+    return _hasty.get()
+
+
 def on_first_run(what: FirstRun) -> None:
     """Register what a process does whose kernels are not compiled yet."""
     _first_runs.append(what)

@@ -86,7 +86,10 @@ def _start(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArra
         tolerance = block_series.TOLERANCE
     known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
     answers = block_counts.Answers(tile.counts, known, tile.grid.shape, frame.before)
-    frame.starts = frame.series(tile, frame.blocks(tile, pixels), tolerance, answers)
+    with tile.saving_time():
+        frame.starts = frame.series(tile, frame.blocks(tile, pixels), tolerance, answers)
+    if frame.starts is None:
+        frame.starts = frame.no_series()
     if not known.size:
         return pixels
     return unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)

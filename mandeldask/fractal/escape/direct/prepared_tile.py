@@ -53,6 +53,11 @@ class PreparedTile:
             self.re, self.im, self.steps, tile.maxiter, wanted.ravel(), tolerance, answers, tile.cancellation.flag
         )
 
+    def no_series(self) -> block_series.Series:
+        """Return series that say nothing: all pixels begin at z_0 = 0."""
+        rows, cols = self.shape
+        return block_series.Series.blank((rows // block_series.BLOCK) * (cols // block_series.BLOCK))
+
 
 def prepared(tile: Tile) -> PreparedTile:
     """Return the data of `tile`, computed by the first stage that needs it."""

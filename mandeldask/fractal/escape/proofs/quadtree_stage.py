@@ -65,7 +65,8 @@ def answer_by_quadtree(tile: Tile) -> None:
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
         queue, flag = _queue(grid.shape), tile.cancellation.flag
-        _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
+        with tile.saving_time():
+            _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
     tile.close(proven)
 
 

@@ -1,0 +1,70 @@
+"""Kernels that only save time: cheap tiles do without those that are not compiled yet.
+
+To compile such a kernel takes seconds; a tile of few iterations takes some tens of milliseconds longer without it. On
+a first run the second process compiles it meanwhile (`mandeldask.fractal.escape.first_run`). Where there is none, tiles
+wait for the kernel once they have done without it for about as long as it takes to compile.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from mandeldask.fractal.escape.arithmetic import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_STEPS = 1 << 27
+"""Greatest number of iterations, of all pixels together, for which a tile does without an accelerator."""
+
+_ALL_STEPS = 1 << 32
+"""The same of all tiles of the process together, which take some seconds."""
+
+WAIT_S = 0.1
+"""Longest time, in seconds, that such a tile waits for another thread that compiles or loads a kernel."""
+
+
+class Missing(Exception):  # noqa: N818  no error: the caller does without
+    """The kernel is not compiled yet."""
+
+
+class _Spent:
+    """Iterations for which tiles did without accelerators so far."""
+
+    steps = 0
+
+
+_optional: ContextVar[bool] = ContextVar("mandeldask_optional_kernels", default=False)
+_complete: ContextVar[bool] = ContextVar("mandeldask_complete_plan", default=False)
+
+
+@contextmanager
+def saves_time(steps: int) -> Iterator[None]:
+    """Leave the block at a kernel that is not compiled yet, if the tile takes at most a few `steps` without it."""
+    if steps > _MOST_STEPS or _Spent.steps + steps > _ALL_STEPS or _complete.get() or turns.is_hasty():
+        yield
+        return
+    token = _optional.set(True)
+    try:
+        yield
+    except Missing:
+        _Spent.steps += steps
+    finally:
+        _optional.reset(token)
+
+
+@contextmanager
+def none_left_out() -> Iterator[None]:
+    """Wait for every kernel inside the block."""
+    token = _complete.set(True)
+    try:
+        yield
+    finally:
+        _complete.reset(token)
+
+
+def is_optional() -> bool:
+    """Return whether the caller can do without the kernel that it calls."""
+    return _optional.get()
