@@ -41,7 +41,7 @@ _COUNTS, _SMOOTH = ("iterations",), ("smooth",)
 _FIRST_TILE = [(name, _COUNTS) for name in ("double_double", "cycles", "lanes")]
 """What a first tile of counts waits for, as functions of `first_kernels` and their argument.
 
-The process that needs the tile begins at the end, with `lanes`.
+The process that needs the tile begins with the last one.
 """
 
 _JOBS = {
