@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 
-from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
 from mandeldask.fractal.escape.arithmetic import accelerators, turns
+from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
 from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
 from mandeldask.internals.numba_names import (
     FunctionCache,
