@@ -13,7 +13,7 @@ from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.event import install_recorder
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.typed_passes import NativeLowering
 from numba.core.types import float64, int64
 from numba.extending import intrinsic as _intrinsic
@@ -69,9 +69,9 @@ def load_compiled(cache: FunctionCache, signature: Any, context: Any) -> Any:
     As `FunctionCache.load_overload`, without importing what numba needs only to compile: 200 modules, a third of a
     second.
     """
-    rtsys.initialize(context)  # type: ignore[no-untyped-call]
+    rtsys.initialize(context)
     with cache._guard_against_spurious_io_errors():  # noqa: SLF001
-        return cache._load_overload(signature, context)  # noqa: SLF001
+        return cache._load_overload(signature, context)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def compiler_locks() -> tuple[Any, ...]:
