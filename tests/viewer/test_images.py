@@ -114,4 +114,4 @@ def test_errors_are_told_in_words(context, server):
     assert "404 for /zarr/v3/no-such.zarr/zarr.json" in page.inner_text("#notice")
     page.goto(f"{server.page}?source=https://example.org/a.zarr")
     page.wait_for_selector("canvas[data-state=error]")
-    assert page.inner_text("#notice") == "This page shows data of its own server only."
+    assert page.inner_text("#notice") == "This page can show only data of its own server."

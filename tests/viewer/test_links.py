@@ -231,5 +231,5 @@ def test_copying_a_link_says_that_a_key_is_in_it(context):
         settle(page)
         page.keyboard.press("s")
         page.click("#link")
-        until(page, "said.some((text) => text.startsWith('Link copied, with your API key in it'))")
+        until(page, "said.some((text) => text.startsWith('Link copied. It contains your API key'))")
         assert "/key/s3cret/" in page.evaluate("navigator.clipboard.readText()")

@@ -265,7 +265,7 @@ def test_it_says_where_it_ends(context, server):
     for _ in range(30):
         page.mouse.wheel(0, -100)
     until(page, "viewer.view.scale === -46")
-    assert "as deep as it goes" in page.inner_text("#notice")
+    assert "greatest depth" in page.inner_text("#notice")
     assert state(page)["scale"] == -46
 
 

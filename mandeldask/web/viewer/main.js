@@ -1,4 +1,4 @@
-/** Starts the page: chooses what to show, joins its parts, and keeps the URL's hash a link to the view. */
+/** Starts the page: selects the source, connects the parts, and keeps a link to the view in the URL's hash. */
 
 import { Loader } from "./data/loader.js";
 import { Controls } from "./page/controls.js";
@@ -21,14 +21,14 @@ import { painterFor } from "./picture/painter.js";
 const canvas = /** @type {HTMLCanvasElement} */ (element("view"));
 const query = new URLSearchParams(location.search);
 const headers = query.has("api_key") ? { "X-API-Key": query.get("api_key") } : {};
-const OUTSIDE = "That lies outside of what this page shows. Here is the nearest it has.";
+const OUTSIDE = "This place is outside the range of this page. The nearest place is shown instead.";
 
 function fit() {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((size) =>
     Math.max(1, Math.round(size * ratio)),
   );
-  if (canvas.width !== width) canvas.width = width; // to set it at all clears the canvas
+  if (canvas.width !== width) canvas.width = width; // setting it clears the canvas, even with the same value
   if (canvas.height !== height) canvas.height = height;
 }
 
@@ -43,17 +43,17 @@ function tell(error, seconds, controls) {
   const times = Number(controls.look.iterations);
   if (error.status === 403 && times > 0) {
     controls.change({ iterations: times - 1 });
-    notice(`That is more than this server computes. ${error.message}`, 8);
+    notice(`This exceeds the limits of this server. ${error.message}`, 8);
     return;
   }
   if (seconds === 0) notice(error.message, 12);
   else notice(`${error.message} Trying again in ${seconds} s.`, Number.POSITIVE_INFINITY);
 }
 
-/** Show what the hash says, and say what of it cannot be read or shown. */
+/** Show the view in the hash, and report the parts of it that cannot be read or shown. */
 function follow(hash, { explorer, controls, looks, trail, raised }) {
   if (explorer.source.kind === "plane" && juliaIn(hash) !== explorer.source.julia) {
-    location.reload(); // another set
+    location.reload(); // the link is to another set
     return;
   }
   const home = homeOf(explorer.source, canvas);
@@ -95,7 +95,7 @@ async function start() {
       preview.follow();
     },
     drawn: () => drawn(page),
-    ended: (why) => notice(`This is as deep as it goes here. ${why}`.trim(), 6),
+    ended: (why) => notice(`This is the greatest depth here. ${why}`.trim(), 6),
   });
   const controls = new Controls(looks, palettes, (look) => {
     Object.assign(style, look, { palette: ring(palettes[look.palette]) });
@@ -132,7 +132,7 @@ async function start() {
   startGestures(canvas, explorer, preview, () => explorer.fly(homeOf(source, canvas)));
   startPlaces(page);
   startSharing(page);
-  Object.assign(window, { viewer: Object.assign(explorer, { preview }) }); // for people at the console, and for tests
+  Object.assign(window, { viewer: Object.assign(explorer, { preview }) }); // for the console and for tests
 }
 
 function drawn(page) {
@@ -165,7 +165,7 @@ function wire(page) {
   on("home", "click", () => explorer.fly(homeOf(explorer.source, canvas)));
   window.addEventListener("hashchange", () => page.follow(location.hash));
   window.addEventListener("popstate", () => page.follow(location.hash));
-  setInterval(() => showBusy(explorer), 1000); // nothing is drawn while a tile takes long
+  setInterval(() => showBusy(explorer), 1000); // slow tiles cause no drawing
   window.addEventListener("online", () => explorer.refresh());
   new ResizeObserver(() => {
     fit();
@@ -173,7 +173,7 @@ function wire(page) {
   }).observe(canvas);
 }
 
-/** Start, as soon as the server answers. */
+/** Start as soon as the server answers. */
 function begin() {
   start().catch((error) => {
     fail(error);

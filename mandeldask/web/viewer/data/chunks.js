@@ -1,18 +1,18 @@
-/** Chunks of two-dimensional arrays of numbers, read by zarrita; what cannot be shown is refused in words. */
+/** Read chunks of two-dimensional arrays of numbers with zarrita; other arrays are refused with a message. */
 
 import { open, root } from "../vendor/zarrita.js";
 import { ask } from "./server.js";
 
 const DTYPES = new Set(["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64"]);
 
-/** Rows and columns of what is read at once: a chunk, or one of those inside a shard. */
+/** Rows and columns of the unit of reading: a chunk, or a chunk inside a shard. */
 export function chunkShape({ chunk_grid: grid, codecs }) {
   const shard = codecs.find(({ name }) => name === "sharding_indexed");
   return (shard ?? grid).configuration.chunk_shape;
 }
 
 /**
- * Open an array, without a request: its document is known from its group's.
+ * Open an array without a request: its document is included in that of its group.
  *
  * @param {URL} url of the array, ending in "/"
  * @param {object} metadata its `zarr.json`
@@ -35,7 +35,7 @@ export async function openArray(url, metadata, headers = {}) {
   const array = await open.v3(root(store), { kind: "array" }).catch((error) => refuse(error.message));
   const size = chunkShape(metadata).reduce((count, side) => count * side, 1);
 
-  /** Bytes of a key, or of a part of it; undefined where the server has none: an absent chunk, says the spec. */
+  /** Bytes of a key, or of a part of it; undefined if the server has none, which means an absent chunk. */
   async function bytesOf(key, options, more = {}) {
     try {
       const response = await ask(new URL(key.slice(1), url), { ...options, headers: { ...headers, ...more } });
@@ -48,7 +48,7 @@ export async function openArray(url, metadata, headers = {}) {
 
   async function read(row, col, signal) {
     const { data } = await array.getChunk([place(row), place(col)], { signal });
-    if (data.length !== size) throw new Error(`A chunk of ${url.pathname} is cut short.`);
+    if (data.length !== size) throw new Error(`A chunk of ${url.pathname} is truncated.`);
     return /** @type {ArrayLike<number>} */ (data);
   }
   return { read };
@@ -57,5 +57,5 @@ export async function openArray(url, metadata, headers = {}) {
 const asked = ({ suffixLength, offset, length }) =>
   suffixLength === undefined ? `${offset}-${offset + length - 1}` : `-${suffixLength}`;
 
-/** The number of a chunk along an axis; past 2^53 it stays a BigInt, which zarrita writes into the key as exactly. */
+/** The index of a chunk along an axis. Above 2^53 it stays a BigInt, which zarrita also writes exactly into the key. */
 const place = (index) => (index <= Number.MAX_SAFE_INTEGER ? Number(index) : index);

@@ -1,10 +1,10 @@
-/** The distance from one pixel to the set, as the server computes it: read from a small square of the same pixels. */
+/** The distance from one pixel to the set, computed by the server: read from a small square of the same pixels. */
 
 import { multiply, parse, powerOfTwo, rational } from "../numbers/rationals.js";
 import { openArray } from "./chunks.js";
 import { openGroup } from "./server.js";
 
-const SIDE_BITS = 4; // of a tile of such a square, which is two tiles wide
+const SIDE_BITS = 4; // log2 of the side of a tile; such a square is two tiles wide
 const SIDE = 1 << SIDE_BITS;
 const MASK = BigInt(SIDE - 1);
 
@@ -13,7 +13,7 @@ const MASK = BigInt(SIDE - 1);
  * @param {{level: object, row: bigint, col: bigint}} pixel of the source's lattice
  * @param {AbortSignal} signal
  * @returns {Promise<{plane: import("../numbers/rationals.js").Rational, pixels: number} | null>} in plane units and in
- *   pixels; null where the pixel did not escape
+ *   pixels; null if the pixel did not escape
  */
 export async function distanceAt(source, { level, row, col }, signal) {
   const square = BigInt(SIDE_BITS + 1);
@@ -26,7 +26,7 @@ export async function distanceAt(source, { level, row, col }, signal) {
   const values = await array.read(down, across, signal);
   const value = Number(values[Number(row & MASK) * SIDE + Number(col & MASK)]);
   if (!Number.isFinite(value)) return null;
-  const inPlane = metadata.attributes.units === "plane units"; // else in these very pixels
+  const inPlane = metadata.attributes.units === "plane units"; // otherwise the unit is a pixel of this square
   const pixels = inPlane ? value * 2 ** -level.spacing.e : value;
   const spacing = multiply(rational(level.spacing.m), powerOfTwo(level.spacing.e));
   return { plane: multiply(parse(pixels.toExponential()), spacing), pixels };

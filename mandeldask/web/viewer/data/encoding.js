@@ -1,19 +1,19 @@
 /**
- * Values as the painters take them: one unsigned 32-bit number a pixel, fixed point, for arrays of any dtype.
+ * The encoding of values for the painters: one unsigned 32-bit fixed-point number per pixel, for arrays of any dtype.
  *
- * Escape times count in 1/256 from -4 on. The top of the range is for pixels without an escape.
+ * Escape times are in units of 1/256, starting at -4. The top of the range is for pixels without an escape.
  */
 
-export const UNIT = 256; // of one iteration
-const SHIFT = 4; // smooth escape times begin a little below 0
-export const NONE = 0xffffffff; // nothing is known
+export const UNIT = 256; // encoded units per iteration
+const SHIFT = 4; // smooth escape times can be slightly negative
+export const NONE = 0xffffffff; // unknown value
 export const CAPPED = 0xfffffffe; // no escape within maxiter, and no proof either
-export const UNKNOWN = 0xfffffffd; // no escape within maxiter; a proof may come
+export const UNKNOWN = 0xfffffffd; // no escape within maxiter; a proof may follow
 export const PROVEN = 0xf0000000; // inside; the low 24 bits are the period
-export const LINEAR_STEPS = 2 ** 24; // of values of other images, from the lower limit to the upper
+export const LINEAR_STEPS = 2 ** 24; // encoded units from the lower to the upper limit, for values of other images
 
 /**
- * Values of an array that is packed as CF says: raw · scale_factor + add_offset, NaN for _FillValue.
+ * Values of an array packed by CF conventions: raw · scale_factor + add_offset, NaN for _FillValue.
  *
  * @param {ArrayLike<number>} raw
  * @param {{scale_factor?: number, add_offset?: number, _FillValue?: number}} attributes of the array
@@ -62,7 +62,7 @@ function linear(values, low, high) {
   return { fixed, capped: 0 };
 }
 
-/** Mark what is proven in a tile: pixels without an escape become PROVEN + period, or CAPPED; returns how many are. */
+/** Mark proven pixels in a tile: pixels without an escape become PROVEN + period, or CAPPED; returns their number. */
 export function prove(fixed, periods) {
   let unproven = 0;
   for (let at = 0; at < fixed.length; at++) {
@@ -77,7 +77,7 @@ export function prove(fixed, periods) {
 /** The escape time of an encoded value, or NaN. */
 export const escapeTime = (fixed) => (fixed < PROVEN ? fixed / UNIT - SHIFT : Number.NaN);
 
-/** Make pixels past an array's end NONE, in a tile of `width` of which `rows` x `cols` are of the array. */
+/** Set the pixels beyond the array's end to NONE, in a tile of `width`, of which `rows` x `cols` are in the array. */
 export function crop(fixed, width, [rows, cols]) {
   fixed.fill(NONE, rows * width);
   for (let row = 0; cols < width && row < rows; row++) fixed.fill(NONE, row * width + cols, (row + 1) * width);

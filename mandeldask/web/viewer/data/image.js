@@ -4,8 +4,8 @@ import { add, divide, log2, multiply, parse, parsePoint, rational, subtract } fr
 import { chunkShape } from "./chunks.js";
 
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
-const MAGNIFY = 5; // levels past the finest: a pixel of level 0 is 32 of the screen
-const SKETCHES = [4, 2]; // levels up of the tiles asked for first: one stands in for 256, then for 16
+const MAGNIFY = 5; // zoom levels beyond the finest: a pixel of level 0 covers 32 screen pixels
+const SKETCHES = [4, 2]; // the first requests are this many levels coarser: one tile replaces 256, then 16
 const LIMITS = { uint8: [0, 255], int8: [-128, 127], uint16: [0, 65535], int16: [-32768, 32767] };
 
 export class Image {
@@ -13,13 +13,13 @@ export class Image {
   width = 0n;
   height = 0n;
   iterations = 0;
-  provable = false; // pixels inside, by a field `period` next to the counts
+  provable = false; // whether a field `period` next to the counts proves pixels inside
   ends = "This is the finest level of the image.";
 
-  /** @param group of `openGroup` @param {Record<string, string>} headers */
+  /** @param group result of `openGroup` @param {Record<string, string>} headers */
   constructor(group, headers = {}) {
     const [image] = group.attributes.ome?.multiscales ?? [];
-    if (!image) throw new Error(`${group.url.pathname} holds no multiscale image.`);
+    if (!image) throw new Error(`${group.url.pathname} contains no multiscale image.`);
     this.name = group.attributes.title ?? decodeURIComponent(group.url.pathname.split("/").at(-2));
     this.julia = group.attributes.mandeldask?.julia !== undefined;
     this.group = group;
@@ -34,28 +34,28 @@ export class Image {
     this.coarsest = Math.max(0, Math.log2(Math.max(cols, rows)) - 8);
   }
 
-  /** The level whose pixels are nearest in size to those of the screen, or rather a little finer. */
+  /** The level whose pixel size is closest to that of the screen, with a preference for finer levels. */
   level({ scale }) {
     const distance = ({ factor }) => Math.abs(Math.log2(Number(factor)) + FINER - scale);
     return this.levels.reduce((best, level) => (distance(level) < distance(best) ? level : best));
   }
 
-  /** The level `steps` coarser (finer where negative), or null. */
+  /** The level `steps` coarser (finer if negative), or null. */
   coarser(level, steps) {
     return this.levels[level.number + steps] ?? null;
   }
 
-  /** Levels that stand in for one, with pixels `steps` times twice as wide as its own. */
+  /** Levels that can replace a level; their pixels are 2^`steps` times as wide. */
   standIns(level, steps) {
     return [this.coarser(level, steps)].filter(Boolean);
   }
 
-  /** What to ask for before a level, soonest first: {level, steps} as of `standIns`. */
+  /** The levels to request before a level, the first first: {level, steps} as in `standIns`. */
   sketches(level) {
     return SKETCHES.map((steps) => ({ level: this.coarser(level, steps), steps })).filter((each) => each.level);
   }
 
-  /** Where the values of a tile are: {url, metadata, headers, row, col, rule} for the worker. */
+  /** The location of a tile's values: {url, metadata, headers, row, col, rule} for the worker. */
   async locate({ level, row, col }, field) {
     const own = this.paths[level.number];
     const path = field === this.fields[0] ? own : own.replace(/[^/]+$/, field);
@@ -73,7 +73,7 @@ export class Image {
     };
   }
 
-  /** Images of the set have counts in them; other values are shown between the limits that the image names. */
+  /** Images of the set contain counts; other values are shown between the limits in the image's metadata. */
   #rule(field, level, { data_type: dtype }) {
     if (this.place && (field === "iterations" || field === "smooth")) {
       return { kind: "escape", cap: level.maxiter ?? Infinity, counts: field === "iterations" };
@@ -86,7 +86,7 @@ export class Image {
 
   prepare() {}
 
-  /** The exact plane point of source coordinates, which are pixels of level 0; null where it lies in no plane. */
+  /** The exact plane point of source coordinates, which are pixels of level 0; null if the image has no plane. */
   toPlane({ x, y }) {
     if (!this.place) return null;
     const { re, im, spacing } = this.place;
@@ -99,7 +99,7 @@ export class Image {
     return { x: divide(subtract(re, place.re), place.spacing), y: divide(subtract(place.im, im), place.spacing) };
   }
 
-  /** log2 of plane units to a source unit. */
+  /** log2 of the plane units per source unit. */
   get unit() {
     return this.place ? log2(this.place.spacing) : 0;
   }
@@ -110,7 +110,7 @@ export class Image {
 
   #metadata(path) {
     const metadata = this.group.nodes.get(path);
-    if (!metadata) throw new Error(`The metadata of ${this.group.url.pathname} name “${path}”, which is not there.`);
+    if (!metadata) throw new Error(`The metadata of ${this.group.url.pathname} name “${path}”, which does not exist.`);
     return metadata;
   }
 
@@ -126,7 +126,7 @@ export class Image {
     return { key: `${number}`, number, spacing: { m: factor, e: 0 }, extent, shape, rows, cols, maxiter, factor };
   }
 
-  /** Plane position of pixel (0, 0) and plane units to a pixel, where the metadata say so. */
+  /** Plane position of pixel (0, 0) and plane units per pixel, if the metadata define them. */
   #place({ exact_center: center, exact_width: width }) {
     this.place = null;
     if (center === undefined || width === undefined) return;
@@ -138,7 +138,7 @@ export class Image {
   }
 }
 
-/** Variables beside `path` of the same shape, its own first. */
+/** Variables next to `path` with the same shape; its own is first. */
 function siblings(path, nodes) {
   const folder = path.slice(0, path.lastIndexOf("/") + 1);
   const { shape } = nodes.get(path);
@@ -150,11 +150,11 @@ function siblings(path, nodes) {
   return [own, ...names.map((key) => key.slice(folder.length)).filter((name) => name !== own)];
 }
 
-/** Level-0 pixels to a pixel of a level, BigInt. */
+/** Level-0 pixels per pixel of a level, BigInt. */
 function factorOf([rows0, cols0], [rows, cols]) {
   const times = BigInt(cols0) / BigInt(cols);
   if (BigInt(rows) * times !== BigInt(rows0) || BigInt(cols) * times !== BigInt(cols0)) {
-    throw new Error("The levels of this image are not whole multiples of each other.");
+    throw new Error("The sizes of this image's levels are not integer multiples of each other.");
   }
   return times;
 }

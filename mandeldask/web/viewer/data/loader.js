@@ -1,4 +1,4 @@
-/** Has chunks fetched and decoded by a worker, so that the main thread only draws. */
+/** Lets a worker fetch and decode chunks, so that the main thread only draws. */
 
 import { Refusal } from "./server.js";
 
@@ -12,7 +12,7 @@ export class Loader {
   }
 
   /**
-   * @param {object} job of a source's `locate`
+   * @param {object} job result of a source's `locate`
    * @param {AbortSignal} signal
    * @returns {Promise<{fixed: Uint32Array, capped: number}>}
    */

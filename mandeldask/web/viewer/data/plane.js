@@ -1,11 +1,11 @@
 /**
  * The Mandelbrot set or a Julia set at any depth, as a source: levels and tiles of one lattice over the whole plane.
  *
- * A tile of level n is 16/2^n plane units wide, counted from -8 + 8i. The server holds them in pyramids at
- * `/zarr/v3/at/<spec>.zarr`, each of LEVELS levels, that divide the plane between them: which tile is in which pyramid
- * follows from its place alone, so that all visitors ask for the same URLs. Each field has pyramids of its own, since a
- * server computes all fields of a pyramid at once. So have sketches: the same tiles of fewer pixels, every fourth along
- * each side.
+ * A tile of level n is 16/2^n plane units wide, counted from -8 + 8i. The server has them in pyramids of LEVELS levels
+ * at `/zarr/v3/at/<spec>.zarr`, which together cover the plane. The position of a tile determines its pyramid, so
+ * that all visitors request the same URLs. Each field has its own pyramids, because a server computes all fields of a
+ * pyramid at once. Sketches, too, have their own pyramids: they are the same tiles with every fourth pixel along each
+ * side.
  */
 
 import { add, dyadicText, rational, round, subtract } from "../numbers/rationals.js";
@@ -14,17 +14,17 @@ import { openGroup, Refusal } from "./server.js";
 
 export const TILE = 256;
 const TILE_BITS = 8;
-const SKETCH_BITS = 6; // of a tile that is there soon
-const WIDTH_BITS = 4; // the lattice is 2^4 plane units wide
-const LEVELS = 16; // of a pyramid
+const SKETCH_BITS = 6; // log2 of the side of a sketch, which loads quickly
+const WIDTH_BITS = 4; // log2 of the width of the lattice in plane units
+const LEVELS = 16; // levels per pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
-const AHEAD = 3; // levels before the last of a pyramid at which the next is opened
-const LEAST_DIGITS = 10; // binary, of c of a Julia set
-const MOST_OPEN = 128; // pyramids
-const DISC_BITS = 6; // of the middle of a disc, past those of its radius
+const AHEAD = 3; // the next pyramid is opened this many levels before the last one
+const LEAST_DIGITS = 10; // least number of binary digits of c of a Julia set
+const MOST_OPEN = 128; // largest number of open pyramids
+const DISC_BITS = 6; // bits of the centre of a disc beyond those of its radius
 const CORNER = rational(8);
 
-/** What is computed of a place; Julia sets have no period. */
+/** Fields that are computed; Julia sets have no period. */
 const FIELDS = ["iterations", "smooth", "period"];
 
 export class Plane {
@@ -33,20 +33,20 @@ export class Plane {
   fields = FIELDS.slice(0, 2);
   width = 1n << BigInt(WIDTH_BITS);
   height = this.width;
-  coarsest = WIDTH_BITS - TILE_BITS; // scales, of View
-  finest = -Infinity; // where the server's limits end, once known
-  ends = ""; // what the server said there
+  coarsest = WIDTH_BITS - TILE_BITS; // the coarsest scale of a View
+  finest = -Infinity; // the finest level within the server's limits, once known
+  ends = ""; // the server's message at that limit
 
   #boost = 0;
   #pyramids = new Map(); // spec -> promise of an opened pyramid
-  #prepared = ""; // what was opened ahead last
-  #reach = new Map(); // bits of a tile -> the finest level that the server opens, once it refused one
-  #search = null; // promise of that
+  #prepared = ""; // the pyramid that was opened in advance most recently
+  #reach = new Map(); // bits of a tile -> the finest level that the server opens, after it has refused one
+  #search = null; // promise of the search for that level
 
   /**
    * @param {URL} root the server's Zarr v3 root
    * @param {Record<string, string>} headers
-   * @param {string} julia the c of a Julia set as the server spells it, "-0.75i0.125"; "" for the Mandelbrot set
+   * @param {string} julia the c of a Julia set in the server's form, "-0.75i0.125"; "" for the Mandelbrot set
    */
   constructor(root, headers = {}, julia = "") {
     this.root = root;
@@ -54,32 +54,32 @@ export class Plane {
     this.julia = julia;
   }
 
-  /** Open the topmost pyramid; throws a Refusal where the server has no places. */
+  /** Open the topmost pyramid; throws a Refusal if the server has no places. */
   async open() {
     await this.#pyramid(0, 0n, 0n, LEVELS, { bits: TILE_BITS, field: "smooth" });
     return this;
   }
 
-  /** The level whose pixels are nearest in size to those of the screen, or rather a little finer. */
+  /** The level whose pixel size is closest to that of the screen, with a preference for finer levels. */
   level({ scale }) {
     const finest = Math.max(Math.round(scale - FINER), Math.ceil(this.finest));
     return this.#level(Math.max(1, WIDTH_BITS - TILE_BITS - finest));
   }
 
-  /** The level `steps` coarser (finer where negative), or null. */
+  /** The level `steps` coarser (finer if negative), or null. */
   coarser(level, steps) {
     const n = level.n - steps;
     return n < 1 || WIDTH_BITS - TILE_BITS - n < this.finest ? null : this.#level(n);
   }
 
-  /** Levels that stand in for one, with pixels `steps` times twice as wide as its own. */
+  /** Levels that can replace a level; their pixels are 2^`steps` times as wide. */
   standIns(level, steps) {
     const sketch = level.n - steps + TILE_BITS - SKETCH_BITS;
     const drawn = sketch >= 1 && sketch <= level.n ? [this.#level(sketch, SKETCH_BITS)] : [];
     return [...drawn, this.coarser(level, steps)].filter(Boolean);
   }
 
-  /** What to ask for before a level, soonest first: {level, steps} as of `standIns`. The second is for slow places. */
+  /** The levels to request before a level, in order: {level, steps} as in `standIns`. The second is for slow places. */
   sketches(level, slow) {
     const bits = TILE_BITS - SKETCH_BITS;
     return (slow ? [bits, 0] : [bits])
@@ -101,7 +101,7 @@ export class Plane {
   }
 
   /**
-   * Where the values of a tile are: {url, metadata, headers, row, col, rule} for the worker.
+   * The location of a tile's values: {url, metadata, headers, row, col, rule} for the worker.
    *
    * @param {{level: object, row: bigint, col: bigint}} tile
    * @param {string} field "iterations", "smooth" or "period"
@@ -132,7 +132,7 @@ export class Plane {
     return this.julia === "";
   }
 
-  /** Open what a view may need next of a field, once: where that fails, tiles will say why. */
+  /** Open, once, the pyramid that a view may need next for a field; if that fails, the tiles report the error. */
   prepare(view, field) {
     const { n } = this.level(view);
     const band = Math.floor((n - 1) / LEVELS);
@@ -158,7 +158,7 @@ export class Plane {
     return { x: add(re, CORNER), y: subtract(CORNER, im) };
   }
 
-  /** URL of the pyramid that holds the middle of a view, for people's own clients. */
+  /** URL of the pyramid that contains the middle of a view, for other clients. */
   zarrUrl(view) {
     const level = this.level(view);
     const band = Math.floor((level.n - 1) / LEVELS);
@@ -170,7 +170,7 @@ export class Plane {
     return { url: this.#url(spec).href, path: `${levels - Number(depth)}` };
   }
 
-  /** The point (dx, dy) screen pixels from the middle, to a pixel, as the server spells the c of a Julia set. */
+  /** The point (dx, dy) screen pixels from the middle, to pixel precision, in the server's form of a c. */
   juliaAt(view, dx, dy) {
     const digits = Math.max(LEAST_DIGITS, Math.ceil(-view.scale));
     const { re, im } = this.toPlane(view.pan(dx, dy).middle);
@@ -178,7 +178,7 @@ export class Plane {
   }
 
   /**
-   * The nucleus of least period in sight, as the server finds and proves it.
+   * The visible nucleus of least period, found and proven by the server.
    *
    * @param view @param {{width: number, height: number}} screen
    * @returns {Promise<{period: number, kind: string, re: string, im: string, size: string, width: string} | null>}
@@ -195,17 +195,17 @@ export class Plane {
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
   }
 
-  /** Levels of the pyramids of a band: fewer where the server's limits end inside it. */
+  /** Levels of the pyramids of a band: fewer if the server's limits end inside it. */
   #levels(band, bits) {
     return Math.max(0, Math.min(LEVELS, this.#deepest(bits) - band * LEVELS));
   }
 
-  /** The finest level of a kind of tiles that the server opens, as far as is known. */
+  /** The finest level that the server opens for a kind of tiles, as far as it is known. */
   #deepest(bits) {
     return this.#reach.get(bits) ?? Infinity;
   }
 
-  /** The pyramid of a band at (p, q) that has a level at a depth. */
+  /** The pyramid of a band at (p, q) with a level at a depth. */
   async #opened(band, p, q, depth, kind) {
     for (;;) {
       const levels = this.#levels(band, kind.bits);
@@ -219,7 +219,7 @@ export class Plane {
     }
   }
 
-  /** Find out, once for all tiles, where the limits end that refused so many levels of a band. */
+  /** After the server refused this many levels of a band, find the limit, once for all tiles. */
   async #end(refused, kind, message) {
     this.ends = message;
     this.#search ??= this.#tried(refused, kind).finally(() => (this.#search = null));
@@ -227,7 +227,7 @@ export class Plane {
     this.finest = WIDTH_BITS - TILE_BITS - this.#deepest(TILE_BITS);
   }
 
-  /** Try the levels above a refused one, half of those left each time. */
+  /** Search the levels above a refused one by bisection. */
   async #tried({ band, p, q, levels }, kind) {
     let [open, closed] = [0, band * LEVELS + levels];
     while (closed - open > 1) {
@@ -245,7 +245,7 @@ export class Plane {
     this.#reach.set(kind.bits, open);
   }
 
-  /** How often maxiter is multiplied by 4; limits may end elsewhere then. */
+  /** Number of times that maxiter is multiplied by 4; the limits may then be elsewhere. */
   get iterations() {
     return this.#boost;
   }
@@ -278,14 +278,14 @@ export class Plane {
   }
 
   /**
-   * A square of the lattice as the server spells it in URLs, `mandeldask.fractal.place_url`.
+   * A square of the lattice in the server's form for URLs, `mandeldask.fractal.place_url`.
    *
    * @param {bigint} p column of squares 2^bits plane units wide @param {bigint} q row @param {number} bits
    * @param {{levels: number, tilesize: number, maxiter: string | number, fields: string[]}} pyramid
    */
   spelled(p, q, bits, { levels, tilesize, maxiter, fields }) {
     const places = Math.max(0, 1 - bits);
-    const half = bits > 1 ? 1n << BigInt(bits - 1) : 1n; // of a square, in units of 2^-places
+    const half = bits > 1 ? 1n << BigInt(bits - 1) : 1n; // half the side of a square, in units of 2^-places
     const corner = 8n << BigInt(places);
     const re = dyadicText((2n * p + 1n) * half - corner, places);
     const im = dyadicText(corner - (2n * q + 1n) * half, places);
@@ -301,7 +301,7 @@ export class Plane {
   }
 }
 
-/** What `maxiter="auto"` gives pixels 2^exponent apart; `mandeldask.fractal.pyramid.auto_maxiter` is the rule. */
+/** The value of `maxiter="auto"` for a pixel spacing of 2^exponent; as in `mandeldask.fractal.pyramid.auto_maxiter`. */
 export function autoMaxiter(exponent) {
   const d = Math.max(0, -8 - exponent);
   return 255 + Math.min(16 * d * d, 400 * d);

@@ -1,8 +1,8 @@
-/** What the server says: bytes, documents, and why it said no. */
+/** Requests to the server: bytes, documents, and the reasons of refusals. */
 
-/** The server said no, in words; `status` is that of HTTP, 0 where there was no answer at all. */
+/** A refusal by the server, with a message; `status` is the HTTP status, 0 if there was no reply. */
 export class Refusal extends Error {
-  /** @param {string} message @param {number} status @param {number} seconds after which to ask again, if it said so */
+  /** @param {string} message @param {number} status @param {number} seconds until the retry, if stated */
   constructor(message, status, seconds = 0) {
     super(message);
     this.status = status;
@@ -42,10 +42,10 @@ export async function openGroup(url, headers = {}) {
   return { url, attributes: group.attributes ?? {}, nodes };
 }
 
-/** Why the server said no, in one sentence. */
+/** The reason of a refusal, in one sentence. */
 async function reason(response) {
   const { detail } = await response.json().catch(() => ({}));
   const path = new URL(response.url).pathname;
-  const short = path.length > 80 ? `${path.slice(0, 40)}…${path.slice(-30)}` : path; // places are spelled at length
+  const short = path.length > 80 ? `${path.slice(0, 40)}…${path.slice(-30)}` : path; // paths of places are long
   return `The server answered ${response.status} for ${short}${detail ? `: ${detail}` : ""}.`;
 }

@@ -1,26 +1,26 @@
-/** Tiles of a source: a few at a time, most urgent first, given up when out of sight, kept within a number of bytes. */
+/** Tiles of a source: loaded a few at a time, the most urgent first; cancelled when not visible; cached up to a size. */
 
-const AT_ONCE = 6; // what browsers open to one HTTP/1.1 origin
-const RETRY_S = [1, 2, 4, 8, 15, 30]; // after so many failures in a row
-const TRIES = 3; // of a tile whose computation fails
+const AT_ONCE = 6; // number of connections that browsers open to one HTTP/1.1 origin
+const RETRY_S = [1, 2, 4, 8, 15, 30]; // seconds until the next try, after one, two, ... failures in a row
+const TRIES = 3; // tries of a tile whose computation fails
 
 export class Tiles {
   #kept = new Map(); // key -> tile, least recently used first
   #bytes = 0;
   #wanted = [];
   #loading = new Map(); // key -> AbortController
-  #failures = new Map(); // key -> how often it failed
-  #away = 0; // requests in a row that the server did not take
-  #pause = 0; // time before which not to ask at all
-  #since = 0; // time since which nothing came that is waited for
+  #failures = new Map(); // key -> number of failures
+  #away = 0; // number of consecutive requests without a reply
+  #pause = 0; // time before which no request is sent
+  #since = 0; // time since which no requested tile has arrived
 
   /**
    * @param {object} options
-   * @param {(request, signal: AbortSignal) => Promise<object>} options.load resolves to a tile's contents
+   * @param {(request, signal: AbortSignal) => Promise<object>} options.load resolves to a tile's content
    * @param {number} options.maxBytes
    * @param {() => void} options.changed
-   * @param {(error: Error & {status?: number}, seconds: number) => void} options.failed `seconds` until the next try, 0
-   *   where there is none
+   * @param {(error: Error & {status?: number}, seconds: number) => void} options.failed `seconds` until the next try,
+   *   0 if there is none
    * @param {() => void} options.recovered
    */
   constructor({ load, maxBytes, changed, failed, recovered }) {
@@ -35,13 +35,13 @@ export class Tiles {
   get(key) {
     const tile = this.#kept.get(key);
     if (tile) {
-      this.#kept.delete(key); // to the end: most recently used
+      this.#kept.delete(key); // to the end, as the most recently used
       this.#kept.set(key, tile);
     }
     return tile;
   }
 
-  /** Ask for these tiles {key, ...}, most urgent first, and for no other any more. */
+  /** Request these tiles {key, ...}, the most urgent first, and cancel all others. */
   want(requests) {
     this.#wanted = requests.filter(({ key }) => !this.#kept.has(key));
     const keys = new Set(this.#wanted.map(({ key }) => key));
@@ -50,27 +50,27 @@ export class Tiles {
     this.#next();
   }
 
-  /** Tiles wanted that may still come. */
+  /** Requested tiles that may still arrive. */
   get missing() {
     return this.#wanted.filter(({ key }) => !this.#kept.has(key) && !this.#hopeless(key)).length;
   }
 
-  /** Milliseconds since the last tile came, while some are waited for. */
+  /** Milliseconds since the last tile arrived, while others are pending. */
   get waited() {
     return this.#loading.size > 0 ? performance.now() - this.#since : 0;
   }
 
-  /** How many of these only make a tile better that is here. */
+  /** Number of these that only improve a loaded tile. */
   get improving() {
     return this.#wanted.filter(({ key, improves }) => improves && !this.#kept.has(key) && !this.#hopeless(key)).length;
   }
 
-  /** Tiles held, and their bytes. */
+  /** Number of cached tiles, and their bytes. */
   get size() {
     return { tiles: this.#kept.size, bytes: this.#bytes, loading: this.#loading.size };
   }
 
-  /** Forget every tile, and what failed. */
+  /** Forget all tiles and failures. */
   clear() {
     this.want([]);
     this.#kept.clear();
@@ -84,7 +84,7 @@ export class Tiles {
 
   #next() {
     if (Date.now() < this.#pause) return;
-    const most = this.#away > 0 ? 1 : AT_ONCE; // one request finds out whether the server is back
+    const most = this.#away > 0 ? 1 : AT_ONCE; // a single request tests whether the server is back
     for (const request of this.#wanted) {
       if (this.#loading.size >= most) return;
       const { key } = request;
@@ -114,14 +114,14 @@ export class Tiles {
     if (this.#away > 0) this.recovered();
     this.#away = 0;
     if (contents) this.#keep(request.key, { ...request, ...contents });
-    else this.#wanted = this.#wanted.filter(({ key }) => key !== request.key); // it made another tile better
+    else this.#wanted = this.#wanted.filter(({ key }) => key !== request.key); // it improved another tile
   }
 
-  /** A server that is away or busy is left alone for a while; a tile that cannot be computed is given up. */
+  /** Pause if the server does not answer or is busy; give up a tile that cannot be computed. */
   #fail(key, error) {
     const overloaded = [0, 429, 503].includes(error.status);
     if (!overloaded) {
-      const refused = error.status >= 400 && error.status < 500; // it will say the same again
+      const refused = error.status >= 400 && error.status < 500; // the reply will be the same again
       this.#failures.set(key, refused ? TRIES : (this.#failures.get(key) ?? 0) + 1);
       if (this.#hopeless(key)) this.failed(error, 0);
       return;

@@ -1,7 +1,7 @@
 /**
  * Exact rational numbers {p, q}: BigInt numerator, BigInt denominator > 0.
  *
- * A float holds neither a pixel of a level 2^59 wide nor a width of 1e-1000, so positions never pass through one.
+ * Floats cannot represent a pixel of a level 2^59 pixels wide, or a width of 1e-1000, so positions are never floats.
  */
 
 /** @typedef {{p: bigint, q: bigint}} Rational */
@@ -20,15 +20,15 @@ export const divide = (a, b) => (b.p < 0n ? { p: -a.p * b.q, q: -a.q * b.p } : {
 /** Greatest integer not above p / q. @type {(value: Rational) => bigint} */
 export const floor = ({ p, q }) => (p >= 0n ? p / q : -((-p + q - 1n) / q));
 
-/** Integer nearest to p / q; a tie goes up. @type {(value: Rational) => bigint} */
+/** Integer nearest to p / q; ties are rounded up. @type {(value: Rational) => bigint} */
 export const round = ({ p, q }) => floor({ p: 2n * p + q, q: 2n * q });
 
-const MOST_DIGITS = 20_000; // of a number in a link; more would keep the page busy
+const MOST_DIGITS = 20_000; // largest number of digits of a number in a link; more would block the page
 
-/** Read "0.25", "-1e-300" or "1/3"; a typographic minus sign is one too. */
+/** Read "0.25", "-1e-300" or "1/3"; a typographic minus sign is accepted, too. */
 export function parse(written) {
   const text = written.trim().replace("\u2212", "-");
-  if (text.length > MOST_DIGITS) throw new Error(`A number of ${text.length} digits is longer than this page reads`);
+  if (text.length > MOST_DIGITS) throw new Error(`A number of ${text.length} digits is too long for this page`);
   const ratio = /^([+-]?\d+)\/(\d+)$/.exec(text);
   if (ratio && BigInt(ratio[2]) > 0n) return rational(ratio[1], ratio[2]);
   const decimal = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d{1,5}))?$/i.exec(text);
@@ -56,7 +56,7 @@ export function magnitude({ p, q }) {
   return reaches ? guess : guess - 1;
 }
 
-/** Write with `places` decimals, rounded to nearest. */
+/** Write with `places` decimals, rounded to the nearest. */
 export function toFixed(value, places) {
   const scaled = round(multiply(value, rational(10n ** BigInt(places))));
   const digits = (scaled < 0n ? -scaled : scaled).toString().padStart(places + 1, "0");
@@ -79,7 +79,7 @@ export function log2({ p, q }) {
   return Math.log2(high.value / low.value) + (high.bits - low.bits);
 }
 
-/** A positive BigInt as value · 2^bits with a value that float64 holds. */
+/** A positive BigInt as value · 2^bits, with a value that is a float64. */
 function leading(value) {
   const bits = Math.max(0, 4 * (value.toString(16).length - 15));
   return { value: Number(value >> BigInt(bits)), bits };
@@ -89,20 +89,20 @@ function leading(value) {
 export const powerOfTwo = (exponent) =>
   exponent >= 0 ? rational(1n << BigInt(exponent)) : rational(1n, 1n << BigInt(-exponent));
 
-/** The positive float 2^exponent, whose exponent need not be whole, as a rational of 53 bits. */
+/** The positive float 2^exponent, for any real exponent, as a rational of 53 bits. */
 export function exponential(exponent) {
   const whole = Math.floor(exponent);
   return multiply(rational(BigInt(Math.round(2 ** (exponent - whole) * 2 ** 52)), 1n << 52n), powerOfTwo(whole));
 }
 
-/** Write m / 2^k exactly, as the server spells it: "-0.375", and "5e-400" where an exponent is shorter. */
+/** Write m / 2^k exactly, in the server's form: "-0.375", or "5e-400" if an exponent is shorter. */
 export function dyadicText(m, k) {
   let [odd, places] = [m, k];
   while (places > 0 && odd % 2n === 0n) [odd, places] = [odd / 2n, places - 1];
   return decimalText(odd * 5n ** BigInt(places), places);
 }
 
-/** Write any number exactly, as the server spells it in a URL: a decimal where one is finite, else "1r3". */
+/** Write any number exactly, in the server's form for URLs: a decimal if it is finite, otherwise "1r3". */
 export function spelled({ p, q }) {
   const common = divisor(p < 0n ? -p : p, q);
   const [top, bottom] = [p / common, q / common];
@@ -118,7 +118,7 @@ export function spelled({ p, q }) {
 /** @param {bigint} a @param {bigint} b @returns {bigint} */
 const divisor = (a, b) => (b === 0n ? a : divisor(b, a % b));
 
-/** Write value / 10^places, whose last digit is not 0 unless `places` is 0. @param {bigint} value @param {number} places */
+/** Write value / 10^places; its last digit is not 0 unless `places` is 0. @param {bigint} value @param {number} places */
 function decimalText(value, places) {
   if (value === 0n) return "0";
   const sign = value < 0n ? "-" : "";
@@ -131,7 +131,7 @@ function decimalText(value, places) {
   return places === 0 ? sign + padded : `${sign}${padded.slice(0, -places)}.${padded.slice(-places)}`;
 }
 
-/** Times a power of ten. */
+/** Multiply by a power of ten. */
 function shifted(value, power) {
   const factor = rational(10n ** BigInt(Math.abs(power)));
   return power >= 0 ? multiply(value, factor) : divide(value, factor);

@@ -1,9 +1,9 @@
 /**
- * Where the page looks: a point and a scale. Immutable; every move returns a new View.
+ * The position of the view: a point and a scale. It is immutable; every move returns a new View.
  *
- * The point is a pair of BigInt in units of 2^-bits, so it is exact at any depth; float64 would end at 1e-16. Only
- * differences between nearby points become floats. Coordinates are a source's own: x to the right and y down from the
- * upper left corner of what it holds, in plane units of the set or in pixels of an image.
+ * The point is a pair of BigInt in units of 2^-bits, so it is exact at any depth; float64 would reach only 1e-16. Only
+ * differences between nearby points become floats. Coordinates are those of the source: x to the right and y down from
+ * its upper left corner, in plane units of the set or in pixels of an image.
  */
 
 import { log2, rational, round } from "./rationals.js";
@@ -17,7 +17,7 @@ export class View {
    * @param {bigint} x middle of the screen, in 2^-bits
    * @param {bigint} y likewise
    * @param {number} bits binary digits after the point of x and y
-   * @param {number} scale log2 of coordinate units to a screen pixel
+   * @param {number} scale log2 of the coordinate units per screen pixel
    */
   constructor(x, y, bits, scale) {
     this.scale = scale;
@@ -28,7 +28,7 @@ export class View {
   }
 
   /**
-   * The view with an exact point in the middle.
+   * The view with an exact point in its middle.
    *
    * @param {import("./rationals.js").Rational} x
    * @param {import("./rationals.js").Rational} y
@@ -40,7 +40,7 @@ export class View {
     return new View(fixed(x), fixed(y), bits, scale);
   }
 
-  /** Exact middle: {x, y} rationals. */
+  /** The exact middle: rationals {x, y}. */
   get middle() {
     const unit = 1n << BigInt(this.bits);
     return { x: rational(this.x, unit), y: rational(this.y, unit) };
@@ -51,13 +51,13 @@ export class View {
     return new View(this.x + this.#fixed(dx), this.y + this.#fixed(dy), this.bits, this.scale);
   }
 
-  /** Change the scale, keeping what is (dx, dy) screen pixels from the middle where it is. */
+  /** Change the scale; the point (dx, dy) screen pixels from the middle stays fixed. */
   zoom(scale, dx = 0, dy = 0) {
     const anchor = this.pan(dx, dy);
     return new View(anchor.x, anchor.y, anchor.bits, scale).pan(-dx, -dy);
   }
 
-  /** Keep the middle within a source's `width` and `height`, whole coordinate units. */
+  /** Keep the middle within a source's `width` and `height`, integers in coordinate units. */
   clamp(width, height) {
     const within = (value, most) => (value < 0n ? 0n : value > most ? most : value);
     const [right, bottom] = [width << BigInt(this.bits), height << BigInt(this.bits)];
@@ -88,7 +88,7 @@ export class View {
     return [index(x, width), index(y, height)];
   }
 
-  /** Screen pixels from the middle to that of another view; infinite where float64 cannot say. */
+  /** Screen pixels from the middle to the middle of another view; infinite if too large for float64. */
   distanceTo(other) {
     const bits = Math.max(this.bits, other.bits);
     const along = (from, to) => {

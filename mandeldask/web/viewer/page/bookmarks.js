@@ -1,4 +1,4 @@
-/** The list of places: those that everybody has, and the visitor's own, which stay in this browser. */
+/** The list of places: those of the page, and the visitor's bookmarks, which are stored in this browser. */
 
 const STORE = "mandeldask.bookmarks";
 const MOST = 200;
@@ -18,7 +18,7 @@ export class Bookmarks {
         ? kept.filter(({ name, hash }) => typeof name === "string" && typeof hash === "string")
         : [];
     } catch {
-      return []; // another page's, or none at all
+      return []; // written by another page, or not available
     }
   }
 
@@ -34,12 +34,12 @@ export class Bookmarks {
     try {
       localStorage.setItem(STORE, JSON.stringify(list));
     } catch (error) {
-      throw new Error("This browser keeps no bookmarks for this page.", { cause: error });
+      throw new Error("This browser does not store bookmarks for this page.", { cause: error });
     }
   }
 }
 
-/** A button for each place in a list element. `removed` is given for lists that can lose one. */
+/** Add a button for each place to a list element. `removed` is given if places can be removed from the list. */
 export function listPlaces(list, places, chosen, removed) {
   list.replaceChildren(
     ...places.map((place) => {

@@ -1,4 +1,4 @@
-/** The panel of colours: keeps its inputs and the look the same. */
+/** The panel of colours: keeps its inputs and the look in agreement. */
 
 import { element } from "./panel.js";
 
@@ -24,7 +24,7 @@ export class Controls {
     });
   }
 
-  /** Take a look over, and show it. */
+  /** Apply a look, and show it. */
   set(look) {
     this.look = { ...look };
     for (const name of SLIDERS) element(name).value = String(this.#position(name));
@@ -52,7 +52,7 @@ export class Controls {
     element("palettes").append(...radios);
   }
 
-  /** Density runs by powers of two. */
+  /** The density control has a logarithmic scale. */
   #position(name) {
     const value = Number(this.look[name]);
     return name === "density" ? Math.log2(value) : value;

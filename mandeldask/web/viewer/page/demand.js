@@ -1,15 +1,15 @@
-/** What to ask the server for: stand-ins, the tiles in sight, and then what makes them better. */
+/** The requests to the server: substitutes, visible tiles, and then refinements of these. */
 
 import { prove } from "../data/encoding.js";
 import { previews, tilesInSight } from "../picture/scene.js";
 
-const CHEAP_MS = 700; // tiles that take longer are not asked for twice as fine
-const SLOW_MS = 2500; // before those that take longer, a finer sketch is asked for
-const LATEST = 0.3; // part of the last tile or sketch in what is expected
-const LATER = 0.15; // part of the last tile in the pace
+const CHEAP_MS = 700; // slower tiles are not requested at twice the resolution
+const SLOW_MS = 2500; // before slower tiles, a finer sketch is requested
+const LATEST = 0.3; // weight of the last tile or sketch in `expected`
+const LATER = 0.15; // weight of the last tile in `pace`
 
 export class Demand {
-  #view; // of the last requests
+  #view; // view of the last requests
 
   /** @param {object} source @param {import("../data/loader.js").Loader} loader */
   constructor(source, loader) {
@@ -17,18 +17,18 @@ export class Demand {
     this.loader = loader;
     this.field = source.fields.includes("smooth") ? "smooth" : source.fields[0];
     this.antialias = true;
-    this.sketches = []; // requests for what is drawn before the tiles of a view
-    this.pace = 0; // milliseconds that a tile took lately
-    this.expected = 0; // the same, from sketches too
+    this.sketches = []; // requests for sketches that are drawn before the tiles of a view
+    this.pace = 0; // recent milliseconds per tile
+    this.expected = 0; // the same, including sketches
   }
 
   /**
    * Requests for a view, most urgent first.
    *
    * @param {{width: number, height: number}} screen
-   * @param {number[]} at screen pixels from the middle, of what matters most
-   * @param {{sketched: boolean} | null} moving then nothing is asked for that a moment later would be of no use, and where
-   *   all is `sketched`, at a quarter of the screen's resolution, nothing that is finer
+   * @param {number[]} at screen pixels from the middle of the most important point
+   * @param {{sketched: boolean} | null} moving during a motion, only tiles that stay useful are
+   *   requested; if everything is `sketched` at a quarter of the screen's resolution, none that are finer
    */
   requests(view, screen, at, tiles, moving) {
     this.#view = view;
@@ -45,7 +45,7 @@ export class Demand {
     return [...own, ...this.#proofs(own, tiles), ...finer, ...this.#proofs(finer, tiles)];
   }
 
-  /** The level that smooths edges, twice as fine, and the view and screen that show it; null where none is wanted. */
+  /** The level for smooth edges, twice as fine, with its view and screen; null if none is needed. */
   fineLevel(view, screen) {
     if (!this.antialias) return null;
     const [fine, double] = doubled(view, screen);
@@ -53,7 +53,7 @@ export class Demand {
     return level.key === this.source.level(view).key ? null : { level, view: fine, screen: double };
   }
 
-  /** Load a request: a tile's contents, or null where it improved a tile that is loaded already. */
+  /** Load a request: the content of a tile, or null if it improved a loaded tile. */
   async load({ improves, ...request }, signal) {
     const asked = improves ? "period" : this.field;
     const { width, height, ...job } = await this.#located(request, asked);
@@ -69,7 +69,7 @@ export class Demand {
     return tile;
   }
 
-  /** Learn from the time of a tile, or of a sketch of one, which says only whether tiles are slow. */
+  /** Update the pace from the time of a tile, or of a sketch, which shows only whether tiles are slow. */
   #took(milliseconds, pixels) {
     const [height, width] = this.source.level(this.#view).shape;
     const whole = (milliseconds * width * height) / pixels;
@@ -83,7 +83,7 @@ export class Demand {
     return { ...job, width, height };
   }
 
-  /** What proves pixels of loaded tiles to be inside. */
+  /** Requests for proofs that pixels of loaded tiles are inside. */
   #proofs(requests, tiles) {
     return requests
       .map(({ key }) => tiles.get(key))
@@ -103,12 +103,12 @@ export class Demand {
   }
 }
 
-/** A view and its screen at twice the pixels. */
+/** A view and its screen at twice the resolution. */
 function doubled(view, { width, height }) {
   return [view.zoom(view.scale - 1), { width: 2 * width, height: 2 * height }];
 }
 
-/** Mark what is proven in a tile. */
+/** Mark proven pixels in a tile. */
 function improve(tile, periods) {
   tile.unproven = prove(tile.fixed, periods);
   tile.proved = true;

@@ -1,4 +1,4 @@
-/** Moves over one source: holds the View, lets motions change it, and keeps the picture up to date. */
+/** Explores one source: holds the View, applies motions to it, and keeps the picture up to date. */
 
 import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
 import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
@@ -9,30 +9,30 @@ import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
 import { coast, dive, flight, glide } from "./motion.js";
 
-const MAGNIFY = 5; // levels past the finest
-const ASK_EVERY_MS = 120; // requests while moving; most would be given up at once
-const FADE_MS = 350; // of the contrast
-const FRAME_MS = 20; // that a picture may take while things move; fewer values are drawn where it takes longer
-const TOGETHER_MS = 200; // tiles that come within so long are drawn together where pictures take longer
-const REFINE_MS = 150; // that a part of the finest picture may take
-const SETTLE_MS = 200; // after the last change, the whole picture is drawn
-const HOLD_MS = 800; // after a move, in which a drawn sketch may wait for all tiles where pictures take longer
-const SAMPLES = 12; // along each side of a tile
-const SAME = 0.002; // a difference of contrasts that cannot be seen
-const SIMILAR = 0.1; // one that can wait for the last tile
+const MAGNIFY = 5; // zoom levels beyond the finest
+const ASK_EVERY_MS = 120; // interval of requests during a motion; most requests would be cancelled soon
+const FADE_MS = 350; // duration of a change of contrast
+const FRAME_MS = 20; // time limit of a picture during a motion; slower pictures are drawn with fewer values
+const TOGETHER_MS = 200; // if pictures are slow, tiles that arrive within this time are drawn together
+const REFINE_MS = 150; // time limit of one part of the finest picture
+const SETTLE_MS = 200; // the complete picture is drawn this long after the last change
+const HOLD_MS = 800; // if pictures are slow, a sketch stays this long after a move, to wait for all tiles
+const SAMPLES = 12; // samples along each side of a tile
+const SAME = 0.002; // contrasts that differ less than this look the same
+const SIMILAR = 0.1; // a smaller change of contrast waits for the last tile
 
 export class Explorer {
   #motion = null;
   #frame = 0;
   #asked = 0;
   #contrast = null; // {from, to, start, now}
-  #fitting = null; // {sample, contrast} of what was drawn last
-  #changed = 0; // when the view or its tiles last did
-  #moved = 0; // when the view last did
-  #timer = 0; // of the next picture
-  #painted = 0; // when the last one was
-  #covered = false; // whether it left nothing out
-  #sketched = null; // the view of it where it showed all sketches
+  #fitting = null; // {sample, contrast} of the last picture
+  #changed = 0; // time of the last change of the view or its tiles
+  #moved = 0; // time of the last change of the view
+  #timer = 0; // timer of the next picture
+  #painted = 0; // time of the last picture
+  #covered = false; // whether the last picture was complete
+  #sketched = null; // its view, if it showed all sketches
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -54,7 +54,7 @@ export class Explorer {
       failed: events.failed,
       recovered: events.recovered,
     });
-    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches; // then nothing glides
+    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches; // then there are no animations
     this.pointer = [0, 0];
     this.view = new View(0n, 0n, 0, 0);
   }
@@ -63,7 +63,7 @@ export class Explorer {
     return this.source.level(this.view);
   }
 
-  /** Show a view at once. */
+  /** Show a view immediately. */
   go(view) {
     this.#motion = null;
     this.#set(view);
@@ -77,13 +77,13 @@ export class Explorer {
     this.go(this.view.zoom(this.#within(this.view.scale + levels), dx, dy));
   }
 
-  /** Zoom by `levels` smoothly; a glide under way is lengthened, so that notches add up exactly. */
+  /** Zoom smoothly by `levels`; a running zoom is extended, so that wheel notches add up exactly. */
   glide(levels, dx, dy) {
     const goal = this.#within((this.#motion?.goal ?? this.view.scale) + levels);
     this.#begin(glide(this.view.scale, goal, dx, dy, this.still ? -Infinity : performance.now()));
   }
 
-  /** Go on as a finger that left the screen, in pixels a millisecond. */
+  /** Continue a drag after the finger has left the screen, with a speed in pixels per millisecond. */
   coast(vx, vy) {
     if (!this.still && Math.hypot(vx, vy) > 0.1) this.#begin(coast(vx, vy, performance.now()));
   }
@@ -94,7 +94,7 @@ export class Explorer {
     else this.#begin(flight(goal, Math.min(this.canvas.width, this.canvas.height), performance.now()));
   }
 
-  /** Zoom steadily, `rate` levels a second about the pointer, until `stop`. */
+  /** Zoom steadily around the pointer, at `rate` levels per second, until `stop`. */
   dive(rate) {
     this.#begin(dive(rate, () => this.pointer, performance.now()));
   }
@@ -108,7 +108,7 @@ export class Explorer {
     return this.#motion !== null;
   }
 
-  /** What lies (dx, dy) screen pixels from the middle: the pixel of the shown level, and its value once it is there. */
+  /** The pixel of the shown level at (dx, dy) screen pixels from the middle, and its value if it is loaded. */
   pixel(dx, dy) {
     const { level, view } = this;
     const [col, row] = view.cell(dx, dy, level.spacing, level.spacing);
@@ -119,7 +119,7 @@ export class Explorer {
     return { row, col, level, tile, fixed, value: escapeTime(fixed), linear: fixed / LINEAR_STEPS };
   }
 
-  /** Shares of the pixels in sight that reached maxiter without a proof, and that are proven inside. */
+  /** Shares of the visible pixels that reached maxiter without a proof, and that are proven inside. */
   get shares() {
     let [capped, proven, all] = [0, 0, 0];
     for (const value of this.#sample()) {
@@ -131,13 +131,13 @@ export class Explorer {
     return { capped: capped / (all || 1), proven: proven / (all || 1) };
   }
 
-  /** How many of the tiles in sight are here. */
+  /** Number of visible tiles that are loaded. */
   get progress() {
     const all = tilesInSight(this.view, this.level, this.canvas);
     return { done: all.filter(({ key }) => this.tiles.get(key)).length, all: all.length };
   }
 
-  /** Draw at the next frame. */
+  /** Draw in the next frame. */
   refresh() {
     this.canvas.dataset.state = "moving";
     this.#frame ||= requestAnimationFrame((now) => this.#draw(now));
@@ -151,7 +151,7 @@ export class Explorer {
   #draw(now) {
     this.#frame = 0;
     if (this.#motion) this.#step(now);
-    if (this.view.scale < this.source.finest - MAGNIFY) this.#set(this.view); // the server's limits end before
+    if (this.view.scale < this.source.finest - MAGNIFY) this.#set(this.view); // limited by the server
     const { canvas, view, tiles } = this;
     if (!this.#motion || now - this.#asked > ASK_EVERY_MS) {
       this.#asked = now;
@@ -176,7 +176,7 @@ export class Explorer {
     if (!contrast) return;
     this.style.contrast = contrast;
     const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
-    const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // steps of whole counts are no slopes
+    const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // count steps are not slopes
     const part = this.#part(drawn, now);
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -198,30 +198,30 @@ export class Explorer {
     else if (!painter.refine(better, style, REFINE_MS)) this.refresh();
   }
 
-  /** Values to a screen pixel: 1, or less while things change on a machine that cannot draw so many in time. */
+  /** Values per screen pixel: 1, or less during changes on machines that cannot draw that many in time. */
   #part(drawn, now) {
     if (!this.slow) return 1;
     if (!this.#motion && now - this.#moved >= SETTLE_MS && (this.#ready(drawn, now) || this.#whole(drawn))) return 1;
     return this.#least;
   }
 
-  /** Values to a screen pixel that can be drawn in time. */
+  /** Values per screen pixel that can be drawn in time. */
   get #least() {
     return this.painter.cost <= 4 * FRAME_MS ? 1 / 2 : 1 / 4;
   }
 
-  /** Whether there is nothing better to draw soon. */
+  /** Whether no better picture can be drawn soon. */
   #ready(drawn, now) {
     if (now - this.#changed >= SETTLE_MS) return true;
     return now - this.#moved >= HOLD_MS && drawn.some(({ tile }) => tile.level.key === this.level.key);
   }
 
-  /** Whether all that is drawn is of the view's own level. */
+  /** Whether only tiles of the view's own level are drawn. */
   #whole(drawn) {
     return drawn.length > 0 && drawn.every(({ tile }) => tile.level.key === this.level.key);
   }
 
-  /** Draw what came: at once where it is urgent or cheap, else some of it together. */
+  /** Draw new tiles: immediately if this is urgent or fast, otherwise several together. */
   #arrived() {
     this.#changed = performance.now();
     const wait = this.#painted + TOGETHER_MS - this.#changed;
@@ -230,7 +230,7 @@ export class Explorer {
     else this.#later(Math.max(0, wait));
   }
 
-  /** Whether a sketch of the view is on the canvas that all its tiles may soon replace at once. */
+  /** Whether the canvas shows a sketch of the view that all its tiles may soon replace together. */
   #holds(now) {
     const sketched = this.#sketched === this.view && this.painter.fine < 1;
     return sketched && now - this.#moved < HOLD_MS && this.tiles.missing > 0;
@@ -244,12 +244,12 @@ export class Explorer {
     }, milliseconds);
   }
 
-  /** Whether pictures take longer than a frame. */
+  /** Whether drawing takes longer than a frame. */
   get slow() {
     return this.painter.cost > FRAME_MS;
   }
 
-  /** The contrast of what is drawn, approached over some frames so that nothing flashes; held while tiles come. */
+  /** The contrast of the picture. It changes over some frames, so that nothing flashes, and not while tiles arrive. */
   #follow(drawn, now) {
     const before = this.#contrast;
     const wanted = this.#wanted(drawn) ?? before?.to ?? FLAT;
@@ -258,14 +258,14 @@ export class Explorer {
     else if (!alike(before.to, wanted, whole ? SAME : SIMILAR))
       this.#contrast = { from: this.still ? wanted : before.now, to: wanted, start: now };
     const { from, to, start } = this.#contrast;
-    const slow = !this.#motion && this.slow; // then it is one picture in place of many
+    const slow = !this.#motion && this.slow; // then one picture replaces many
     const part = from === to || slow ? 1 : Math.min(1, (now - start) / FADE_MS);
     this.#contrast.now = between(from, to, part);
     if (part < 1) this.refresh();
     return this.#contrast.now;
   }
 
-  /** The contrast that fits what is drawn; the same object as long as that is the same. */
+  /** The contrast that fits the picture; the same object as long as the picture is the same. */
   #wanted(drawn) {
     const values = this.#sample(drawn);
     const { sample, contrast } = this.#fitting ?? {};
@@ -274,7 +274,7 @@ export class Explorer {
     return this.#fitting.contrast;
   }
 
-  /** Values in sight, evenly. */
+  /** An evenly spaced sample of the visible values. */
   #sample(drawn = this.shown ?? []) {
     const { canvas } = this;
     const sample = new Uint32Array(drawn.length * SAMPLES ** 2);
@@ -319,7 +319,7 @@ export class Explorer {
 
 const FLAT = { low: 0, knee: 256, span: 8, cdf: new Float32Array(256).map((_, at) => at / 255) };
 
-/** The part of a tile, in its pixels, that a screen shows of its box; null for none. */
+/** The visible part of a tile, in its pixels, on a screen that shows it in a box; null if there is none. */
 function visible({ left, top, width, height }, tile, screen) {
   const [across, down] = [tile.width / width, tile.height / height];
   const part = {

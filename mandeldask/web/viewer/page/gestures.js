@@ -1,10 +1,10 @@
-/** Turns mouse, touch, pen, wheel and keys into moves of an explorer, in screen pixels from the middle. */
+/** Convert mouse, touch, pen, wheel and keys to moves of an explorer, in screen pixels from the middle. */
 
 import { element } from "./panel.js";
 
-const NOTCH = 0.5; // levels to a notch of the wheel: two notches land on the next level, pixel for pixel
-const KEY_STEP = 96; // CSS pixels to a press of an arrow key
-const DIVE = 1.6; // levels a second
+const NOTCH = 0.5; // levels per notch of the wheel: two notches lead exactly to the next level
+const KEY_STEP = 96; // CSS pixels per press of an arrow key
+const DIVE = 1.6; // levels per second
 const HOLD_MS = 350;
 
 /**
@@ -35,7 +35,7 @@ export function startGestures(canvas, explorer, julia, home) {
   holdable("farther", explorer, 1);
 }
 
-/** One finger drags and lets go with its speed, two pinch. */
+/** One finger drags, and the motion continues with its speed; two fingers pinch. */
 function startFingers(canvas, explorer, fromMiddle) {
   const fingers = new Map();
   let speed = [0, 0];
@@ -70,7 +70,7 @@ function startFingers(canvas, explorer, fromMiddle) {
   canvas.addEventListener("pointercancel", ({ pointerId }) => fingers.delete(pointerId));
 }
 
-/** Middle of the fingers, and their mean distance from it. */
+/** Centre of the fingers, and their mean distance from it. */
 function pose(fingers) {
   const points = [...fingers.values()];
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -78,14 +78,14 @@ function pose(fingers) {
   return { x, y, spread: Math.max(1, mean(points.map((point) => Math.hypot(point[0] - x, point[1] - y)))) };
 }
 
-/** Levels that a wheel event asks for: whole notches of a mouse, or the fine steps of a trackpad. */
+/** Levels that a wheel event requests: whole notches of a mouse, or fine steps of a trackpad. */
 function wheelLevels({ deltaY, deltaMode, ctrlKey }) {
   const notched = deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(deltaY) >= 100;
   if (notched) return NOTCH * Math.sign(deltaY) * Math.max(1, Math.round(Math.abs(deltaY) / 120));
   return deltaY / (ctrlKey ? 70 : 200); // a trackpad's pinch arrives as small steps with Ctrl
 }
 
-/** A button that zooms a level when pressed, and goes on while it is held. */
+/** A button that zooms one level when pressed, and continues while it is held. */
 function holdable(id, explorer, levels) {
   const button = element(id);
   let timer = 0;

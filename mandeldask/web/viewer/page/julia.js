@@ -1,4 +1,4 @@
-/** The Julia set of the point under the pointer: a small picture that follows it, and leads to one of any depth. */
+/** The Julia set of the point under the pointer: a small picture that follows it, and a link to the set at any depth. */
 
 import { openGroup } from "../data/server.js";
 import { parse } from "../numbers/rationals.js";
@@ -10,13 +10,13 @@ import { coordinate } from "./words.js";
 
 const TILE = 96; // pixels; the picture is two tiles wide
 const MAXITER = 500;
-const WIDTH = 4; // plane units: every Julia set lies within 2 of 0
-const DIGITS = 6; // of c that people see
-const REST_MS = 40; // a pointer on its way asks for some of the points that it passes
+const WIDTH = 4; // plane units: in every Julia set, |z| <= 2
+const DIGITS = 6; // digits of c that are displayed
+const REST_MS = 40; // a moving pointer requests only some of the points that it passes
 
 export class JuliaPreview {
   painter = null;
-  #shown = ""; // c
+  #shown = ""; // the shown c
   #running = false;
   #again = false;
   #tiles = [];
@@ -32,7 +32,7 @@ export class JuliaPreview {
     element("julia-close").addEventListener("click", () => this.toggle());
   }
 
-  /** Show or hide it. */
+  /** Show or hide the picture. */
   toggle() {
     const { kind, julia } = this.explorer.source;
     if (kind !== "plane" || julia) return;
@@ -40,13 +40,13 @@ export class JuliaPreview {
     this.follow();
   }
 
-  /** The point under the pointer, as the server spells the c of a Julia set. */
+  /** The point under the pointer, in the server's form of the c of a Julia set. */
   get point() {
     const { source, view, pointer } = this.explorer;
     return source.juliaAt(view, ...pointer);
   }
 
-  /** Open the Julia set at any depth, in a tab of its own. */
+  /** Open the Julia set at any depth, in a new tab. */
   open() {
     const query = new URLSearchParams(location.search);
     query.delete("image");
@@ -54,7 +54,7 @@ export class JuliaPreview {
     window.open(`${location.pathname}${query.size ? `?${query}` : ""}#${hash}`, "_blank");
   }
 
-  /** Show the Julia set of the point that is under the pointer now. */
+  /** Show the Julia set of the point under the pointer. */
   async follow() {
     if (this.box.hidden) return;
     this.#again = true;
@@ -70,7 +70,7 @@ export class JuliaPreview {
     this.#running = false;
   }
 
-  /** Draw it again, as after a change of colours. */
+  /** Draw the picture again, for example after a change of colours. */
   draw() {
     if (this.#tiles.length === 0 || this.box.hidden) return;
     const values = Uint32Array.from(this.#tiles.flatMap(({ tile: { fixed } }) => Array.from(fixed)));
@@ -101,7 +101,7 @@ export class JuliaPreview {
   }
 }
 
-/** The first digits of a c, for people: "−0.743644 + 0.131826 i". */
+/** The first digits of a c to display: "−0.743644 + 0.131826 i". */
 export function shortened(julia) {
   const [re, im] = julia.split("i").map((part) => coordinate(parse(part.replace("r", "/")), DIGITS));
   return `${re.replace("+", "")} ${im[0]} ${im.slice(1)} i`;

@@ -1,4 +1,4 @@
-/** How the picture looks: what a visitor can choose, within which limits, and what goes without saying. */
+/** The look of the picture: the settings of a visitor, with their limits and defaults. */
 
 /** Numbers: [default, least, greatest]. */
 const NUMBERS = {
@@ -7,7 +7,7 @@ const NUMBERS = {
   equalise: [0.25, 0, 1],
   slope: [0.3, 0, 1],
   edges: [0.25, 0, 1],
-  iterations: [0, 0, 8], // times that maxiter is multiplied by 4
+  iterations: [0, 0, 8], // number of times that maxiter is multiplied by 4
 };
 const CHOICES = { inside: ["plain", "period"], antialias: ["on", "off"] };
 
@@ -28,7 +28,7 @@ export class Looks {
   }
 
   /**
-   * Read what a link says of the look.
+   * Read the look in a link.
    *
    * @param {Record<string, string>} written
    * @returns {{look: Look, problems: string[]}}
@@ -44,7 +44,7 @@ export class Looks {
     return { look, problems };
   }
 
-  /** Only what differs from the standard, as text. */
+  /** The settings that differ from the defaults, as text. */
   write(look) {
     const { standard } = this;
     return Object.fromEntries(Object.entries(look).filter(([name, value]) => value !== standard[name]));

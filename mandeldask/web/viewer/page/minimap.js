@@ -1,4 +1,4 @@
-/** The whole set in a corner, with a mark where the view is. */
+/** A map of the whole set in a corner, with a mark at the view. */
 
 import { PROVEN, escapeTime } from "../data/encoding.js";
 import { rational } from "../numbers/rationals.js";
@@ -7,7 +7,7 @@ import { boxOf, tilesInSight } from "../picture/scene.js";
 
 const SET = { middle: { re: rational(-7n, 10n), im: rational(0n) }, width: 3 }; // plane units
 const JULIA = { middle: { re: rational(0n), im: rational(0n) }, width: 4 };
-const MARK = 7; // pixels: a smaller frame is a cross
+const MARK = 7; // pixels: a smaller frame is drawn as a cross
 
 export class Minimap {
   #tiles = [];
@@ -39,7 +39,7 @@ export class Minimap {
     return this.source.toPlane(this.view.pan(x - width / 2, y - height / 2).middle);
   }
 
-  /** Draw, with the frame of a view on a screen. */
+  /** Draw the map, with the frame of a view on a screen. */
   show(view, screen) {
     const { context, canvas } = this;
     context.clearRect(0, 0, canvas.width, canvas.height);
@@ -67,7 +67,7 @@ export class Minimap {
   }
 }
 
-/** Grey on nothing: the darker, the nearer to the set. */
+/** Grey on a transparent background: the nearer to the set, the darker. */
 function picture(fixed, width, height) {
   const image = new ImageData(width, height);
   for (let at = 0; at < fixed.length; at++) {

@@ -1,12 +1,12 @@
-/** Moves from one view to another over time: eased zooms, flights to far places, and steady dives. */
+/** Motions from one view to another over time: eased zooms, flights to distant places, and steady zooms. */
 
 const GLIDE_MS = 240;
-const FLIGHT_S = 9; // the longest flight, at any depth
-const LEAST_RATE = 3; // levels a second
-const NEAR = 0.35; // of a screen: closer, a flight goes down
+const FLIGHT_S = 9; // duration of the longest flight, at any depth
+const LEAST_RATE = 3; // levels per second
+const NEAR = 0.35; // share of a screen: at a smaller distance, a flight descends
 
 /**
- * A zoom by `levels` about a point of the screen.
+ * A zoom by `levels` around a point of the screen.
  *
  * @returns a motion: (view, now) => {view, done}
  */
@@ -19,7 +19,7 @@ export function glide(from, goal, dx, dy, start) {
   return Object.assign(motion, { goal });
 }
 
-/** A steady zoom of `rate` levels a second (negative: deeper) about the point that `at` gives, until replaced. */
+/** A steady zoom of `rate` levels per second (negative: deeper) around the point that `at` returns, until replaced. */
 export function dive(rate, at, start) {
   let before = start;
   return (view, now) => {
@@ -29,7 +29,7 @@ export function dive(rate, at, start) {
   };
 }
 
-/** What remains of a drag's speed, in screen pixels a millisecond. */
+/** The continuation of a drag, with a speed in screen pixels per millisecond. */
 export function coast(vx, vy, start) {
   let before = start;
   let [x, y] = [vx, vy];
@@ -43,9 +43,9 @@ export function coast(vx, vy, start) {
 }
 
 /**
- * A flight: up until the goal is in sight, across, and down to it.
+ * A flight: up until the destination is visible, across, and down to it.
  *
- * @param goal a view
+ * @param goal the destination, a view
  * @param {number} extent pixels of the screen
  */
 export function flight(goal, extent, start) {
@@ -56,7 +56,7 @@ export function flight(goal, extent, start) {
     before = now;
     const [dx, dy] = goal.distanceTo(view).map((part) => -part * 2 ** (goal.scale - view.scale));
     const away = Math.hypot(dx, dy) / extent;
-    const climb = Math.max(0, Math.log2(away / NEAR)); // levels up until the goal is near the middle
+    const climb = Math.max(0, Math.log2(away / NEAR)); // levels up until the destination is near the middle
     rate ||= Math.max(LEAST_RATE, (2 * climb + Math.abs(view.scale - goal.scale)) / FLIGHT_S);
     if (climb > 0.5) return { view: view.zoom(view.scale + Math.min(climb, rate * seconds)), done: false };
     const left = goal.scale - view.scale;

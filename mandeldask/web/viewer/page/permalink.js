@@ -1,6 +1,6 @@
 /**
- * The view in the URL's hash: `#re=-0.75&im=0.1&width=1e-20&palette=ember`, with as many digits as it takes to come back
- * to the very same view. Images that lie in no plane have x and y, in pixels, for re and im.
+ * The view in the URL's hash: `#re=-0.75&im=0.1&width=1e-20&palette=ember`, with enough digits to restore exactly the
+ * same view. Images without a plane have x and y, in pixels, instead of re and im.
  */
 
 import {
@@ -20,13 +20,13 @@ import {
 import { View } from "../numbers/view.js";
 
 const WIDTH_DIGITS = 12;
-const [DEEPEST, WIDEST] = [-4500, 256]; // scales that a link may ask for: deeper ones no URL of a place has room for
-const SPARE_DIGITS = 6; // of a View that no pixel shows
-const OLD_LEVEL_0 = Math.log2(5) - 59; // log2 of the spacing of level 0 of the pyramid that old links mean
+const [DEEPEST, WIDEST] = [-4500, 256]; // scales that a link may have: URLs of deeper places would be too long
+const SPARE_DIGITS = 6; // digits of a View beyond pixel precision
+const OLD_LEVEL_0 = Math.log2(5) - 59; // log2 of the spacing of level 0 of the pyramid to which old links refer
 
 /** @typedef {{re: import("../numbers/rationals.js").Rational, im: object, width: object, digits: number}} Place */
 
-/** The place that a view shows, exact; `digits` are the decimals that tell it from its neighbours. */
+/** The exact place of a view; `digits` is the number of decimals that distinguish it from its neighbours. */
 export function placeOf(view, source, screen) {
   const unit = source.unit ?? 0;
   const middle = source.toPlane(view.middle);
@@ -44,20 +44,20 @@ export function toHash(view, source, screen, look) {
   return `#${new URLSearchParams({ ...julia, ...place, width: trimmed(toScientific(width, WIDTH_DIGITS)), ...look })}`;
 }
 
-/** The c of the Julia set that a hash asks for, as the server's URLs spell it ("-0.75i0.125"); "" where it asks for none. */
+/** The c of the Julia set in a hash, in the form of the server's URLs ("-0.75i0.125"); "" if it has none. */
 export function juliaIn(hash) {
   const text = new URLSearchParams(hash.replace(/^#/, "")).get("julia");
   if (!text) return "";
   try {
     const { re, im } = parsePoint(text);
     const { p, q } = subtract(add(multiply(re, re), multiply(im, im)), rational(4n));
-    return p * q > 0n ? "" : [re, im].map(spelled).join("i"); // counts are of |z| > 2: c must lie within
+    return p * q > 0n ? "" : [re, im].map(spelled).join("i"); // the escape radius is 2, so |c| must not be greater
   } catch {
     return "";
   }
 }
 
-/** A c as people write it, "-0.75+0.125j", from how URLs spell it. */
+/** A c in common notation, "-0.75+0.125j", from its form in URLs. */
 export function juliaText(julia) {
   const [re, im] = julia.replaceAll("r", "/").split("i");
   return `${re}${im.startsWith("-") ? "" : "+"}${im}j`;
@@ -66,8 +66,8 @@ export function juliaText(julia) {
 /**
  * Read a hash.
  *
- * @returns {{view: View | null, rest: Record<string, string>, problems: string[]}} view is null where the hash names no
- *   place; `problems` are parts that cannot be read
+ * @returns {{view: View | null, rest: Record<string, string>, problems: string[]}} view is null if the hash contains
+ *   no place; `problems` are parts that cannot be read
  */
 export function fromHash(hash, source, screen, home) {
   const { re, im, x, y, width, level, julia, ...rest } = Object.fromEntries(
@@ -110,7 +110,7 @@ function parsedPositive(text) {
   }
 }
 
-/** The scale of a width or an old level; undefined where there is neither, or no number that a float holds. */
+/** The scale of a width or an old level; undefined if there is neither, or if it is beyond the range of floats. */
 function scaleOf(width, level, source, screen) {
   const unit = source.unit ?? 0;
   if (width && width.p > 0n) return bounded(snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit));
@@ -122,13 +122,13 @@ function scaleOf(width, level, source, screen) {
 
 const bounded = (scale) => Math.min(Math.max(scale, DEEPEST), WIDEST);
 
-/** Digits of a width are few: take a scale that is next to a round one for that. */
+/** A width has few digits: if the scale is close to a round one, use that. */
 function snapped(scale) {
   const round = Math.round(scale * 64) / 64;
   return Math.abs(scale - round) < 1e-9 ? round : scale;
 }
 
-/** The fewest decimals that are the same number to `digits` of them. */
+/** The fewest decimals that give the same number to `digits` decimals. */
 function shortest(value, digits) {
   const exact = toFixed(value, digits);
   for (let fewer = Math.max(0, digits - SPARE_DIGITS); fewer < digits; fewer++) {
@@ -138,13 +138,13 @@ function shortest(value, digits) {
   return trimmed(exact);
 }
 
-/** Whether two numbers differ by less than a half of the last of `digits` decimals. @returns {boolean} */
+/** Whether two numbers differ by less than half a unit of the last of `digits` decimals. @returns {boolean} */
 function isNear(a, b, digits) {
   const apart = subtract(a, b);
   return (apart.p < 0n ? -apart.p : apart.p) * 2n * 10n ** BigInt(digits) < apart.q;
 }
 
-/** Without needless zeros behind the point. */
+/** Remove zeros at the end of the decimals. */
 function trimmed(text) {
   const [mantissa, exponent] = text.split("e");
   const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;

@@ -1,15 +1,15 @@
-/** Places in words people write: coordinates, links of this page and of other programs, and their location files. */
+/** Read places: coordinates, links of this page and of other programs, and their location files. */
 
 import { divide, multiply, parse, parsePoint, powerOfTwo, rational } from "../numbers/rationals.js";
 
-const WHOLE = rational(4n); // plane units that other programs show at a magnification of 1
+const WHOLE = rational(4n); // width in plane units of other programs at a magnification of 1
 
 /**
  * Read a place.
  *
  * @param {string} text "-0.75+0.1i", "-0.75, 0.1", "... width 1e-20", "#re=...&im=...", a URL, or a .kfr or .toml file
- * @returns {{re, im, width, hash?: string}} rationals; width is null where the text has none; `hash` for our own links
- * @throws {Error} in words
+ * @returns {{re, im, width, hash?: string}} rationals; width is null if the text has none; `hash` for links of this page
+ * @throws {Error} with a message to display
  */
 export function readPlace(text) {
   const written = text.trim();
@@ -20,14 +20,14 @@ export function readPlace(text) {
   return fromFile(written) ?? fromWords(written);
 }
 
-/** Values by the names that programs give them. */
+/** Values by the names that programs use for them. */
 function named(values) {
   const first = (...names) => names.map((name) => values.get(name)).find((value) => value != null);
   const [re, im] = [first("re", "real", "x"), first("im", "imag", "y")];
-  if (re === undefined || im === undefined) throw new Error("This link names no point: it needs re and im.");
+  if (re === undefined || im === undefined) throw new Error("This link contains no point: it needs re and im.");
   const width = first("width", "w");
   const zoom = first("zoom", "magnification");
-  const power = first("z"); // of two, as maps count
+  const power = first("z"); // power of two, as in web maps
   return {
     re: parse(re),
     im: parse(im),
@@ -65,6 +65,6 @@ function fromWords(text) {
 
 function byZoom(text) {
   const zoom = parse(text);
-  if (zoom.p <= 0n) throw new Error(`A magnification of ${text} shows nothing.`);
+  if (zoom.p <= 0n) throw new Error(`A magnification of ${text} is not possible.`);
   return multiply(WHOLE, divide(rational(1n), zoom));
 }

@@ -38,18 +38,18 @@ export function startPlaces(page) {
   if (explorer.source.kind === "plane") startMinimap(explorer, page.loader, canvas);
 }
 
-/** Fly to the component of least period whose nucleus is in sight. */
+/** Fly to the component of least period whose nucleus is visible. */
 async function frameNucleus(page) {
   const { explorer, canvas } = page;
   const button = element("nucleus");
   button.disabled = true;
-  notice("Looking for the nucleus of least period in sight.", Number.POSITIVE_INFINITY);
+  notice("Searching for the visible nucleus of least period.", Number.POSITIVE_INFINITY);
   try {
     const found = await explorer.source.nucleus(explorer.view, canvas);
     if (found) {
       visit(numbers(found), page);
       notice(`Period ${count(found.period)}, a ${found.kind} of size ${length(parse(found.size))}, proven.`, 12);
-    } else notice("No nucleus is in sight.");
+    } else notice("No nucleus is visible here.");
   } catch (error) {
     notice(error.message, 12);
   } finally {
@@ -57,7 +57,7 @@ async function frameNucleus(page) {
   }
 }
 
-/** Fly to a place; a link of ours brings its look along. @param {{re?, im?, width?, hash?: string}} place @param page */
+/** Fly to a place; a link of this page also sets the look. @param {{re?, im?, width?, hash?: string}} place @param page */
 function visit({ re, im, width, hash }, { explorer, canvas, follow }) {
   if (hash) {
     location.hash = hash;
@@ -94,7 +94,7 @@ function keepBookmarks(page) {
   list();
 }
 
-/** A picture saved here, or a location file of another program, leads to its place. */
+/** Fly to the place in a picture that was saved here, or in a location file of another program. */
 function dropFiles(go) {
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", async (event) => {
@@ -108,7 +108,7 @@ function dropFiles(go) {
     else {
       const link = linkIn(await file.arrayBuffer());
       if (link) go(link);
-      else notice(`${file.name} says nothing of a place.`);
+      else notice(`${file.name} contains no place.`);
     }
   });
 }

@@ -1,4 +1,4 @@
-/** Asks for the distance to the set at the pixel under the pointer, once the pointer rests and nothing else is computed. */
+/** Requests the distance to the set at the pixel under the pointer, when it rests and nothing else is computed. */
 
 import { distanceAt } from "../data/distance.js";
 import { PROVEN } from "../data/encoding.js";
@@ -8,13 +8,13 @@ const REST_MS = 250;
 const KEPT = 500;
 
 export class Probe {
-  #found = new Map(); // key of a pixel -> distance, or null where there is none
-  #key = ""; // of the pixel asked about last
-  #pointed = false; // a page that nobody points at asks nothing
+  #found = new Map(); // key of a pixel -> distance, or null if there is none
+  #key = ""; // key of the last requested pixel
+  #pointed = false; // without a pointer on the page, nothing is requested
   #timer = 0;
   #asking = new AbortController();
 
-  /** @param {import("./explorer.js").Explorer} explorer @param {() => void} found called when an answer is here */
+  /** @param {import("./explorer.js").Explorer} explorer @param {() => void} found called when a distance has arrived */
   constructor(explorer, found) {
     this.explorer = explorer;
     this.found = found;
@@ -23,7 +23,7 @@ export class Probe {
     });
   }
 
-  /** The distance at a pixel of the explorer's, {plane, pixels}; undefined where it is not known, or not yet. */
+  /** The distance at a pixel of the explorer, {plane, pixels}; undefined if it is unknown. */
   at(pixel) {
     if (!pixel || pixel.fixed >= PROVEN || this.explorer.source.kind !== "plane") return undefined;
     const key = keyOf(pixel.level, pixel.row, pixel.col);
@@ -41,12 +41,12 @@ export class Probe {
 
   async #ask(key, pixel) {
     if (this.explorer.canvas.dataset.state !== "idle") {
-      this.#key = ""; // the picture comes first; it says when it has been drawn
+      this.#key = ""; // the picture comes first; this is called again after it is drawn
       return;
     }
     this.#asking = new AbortController();
     const { signal } = this.#asking;
-    const distance = await distanceAt(this.explorer.source, pixel, signal).catch(() => null); // refused, or away: no word
+    const distance = await distanceAt(this.explorer.source, pixel, signal).catch(() => null); // no message
     if (signal.aborted) return;
     this.#found.set(key, distance);
     if (this.#found.size > KEPT) this.#found.delete(this.#found.keys().next().value);

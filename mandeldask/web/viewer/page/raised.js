@@ -1,15 +1,15 @@
-/** Iterations raised for what is in sight: by the visitor, or by themselves; other places are shown without. */
+/** More iterations for the current view, set by the visitor or automatically; other places are shown without them. */
 
 import { notice } from "./panel.js";
 import { count } from "./words.js";
 
-const BLACK = 0.98; // a share of pixels without an escape or a proof
-const BY_ITSELF = 2; // times that maxiter is raised automatically
-const MOST = 8; // times at all
-const WIDER = 1; // levels from which on a view is another
+const BLACK = 0.98; // share of pixels without an escape or a proof
+const BY_ITSELF = 2; // number of times that maxiter is raised automatically
+const MOST = 8; // greatest number of times
+const WIDER = 1; // a change by this many levels makes another view
 
 export class Raised {
-  #view = null; // for which iterations are raised; null before it is shown
+  #view = null; // view for which iterations are raised; null before it is shown
 
   /** @param {import("./explorer.js").Explorer} explorer @param {import("./controls.js").Controls} controls */
   constructor(explorer, controls) {
@@ -17,7 +17,7 @@ export class Raised {
     this.controls = controls;
   }
 
-  /** Take what a link says: it is meant for the view shown next. */
+  /** Take the number in a link, which is for the view shown next. */
   begin() {
     this.#view = null;
   }
@@ -30,15 +30,15 @@ export class Raised {
     this.#set(Math.min(MOST, this.times + 1));
   }
 
-  /** A view in which nearly nothing escapes, and nothing is proven, is looked at again with more iterations. */
+  /** If almost nothing in a view escapes, and nothing is proven, compute it again with more iterations. */
   drawn() {
     const { explorer, times } = this;
     if (explorer.canvas.dataset.state !== "idle" || times >= BY_ITSELF || explorer.shares.capped < BLACK) return;
-    notice(`Nothing here escapes within ${count(explorer.level.maxiter)} iterations: computing four times as many.`);
+    notice(`Nothing here escapes within ${count(explorer.level.maxiter)} iterations. Computing four times as many.`);
     this.#set(times + 1);
   }
 
-  /** Note that the view changed. */
+  /** Handle a change of the view. */
   moved() {
     if (this.times === 0) return;
     const { view, canvas } = this.explorer;
@@ -52,7 +52,7 @@ export class Raised {
   }
 }
 
-/** Whether the middle of a view lies in what another one shows, at its scale or closer. */
+/** Whether the middle of a view is visible in another view, at the same scale or closer. */
 function isWithin(frame, view, { width, height }) {
   const [dx, dy] = frame.distanceTo(view).map(Math.abs);
   return dx <= width / 2 && dy <= height / 2 && view.scale < frame.scale + WIDER;

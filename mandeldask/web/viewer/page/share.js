@@ -1,9 +1,9 @@
-/** What can be taken away from a view: Python that computes it, and code that reads it. */
+/** Code for a view: Python that computes it, and code that reads it from the server. */
 
 import { dyadicText } from "../numbers/rationals.js";
 import { juliaText } from "./permalink.js";
 
-/** The pixels of a level that a screen shows: first column and row, and how many; BigInt and numbers. */
+/** The pixels of a level that a screen shows: first column and row (BigInt), and their numbers. */
 function pixelsInSight(view, level, { width, height }) {
   const half = 0.499999 * Number(level.spacing.m) * 2 ** (level.spacing.e - view.scale); // edges of tiles are rounded
   const [left, top] = view.cell(half - width / 2, half - height / 2, level.spacing, level.spacing);
@@ -11,7 +11,7 @@ function pixelsInSight(view, level, { width, height }) {
   return { left, top, cols: Number(right - left), rows: Number(bottom - top) };
 }
 
-/** Python that computes the very pixels on the screen. */
+/** Python that computes exactly the pixels on the screen. */
 export function python(view, source, screen) {
   const level = source.level(view);
   const { left, top, cols, rows } = pixelsInSight(view, level, screen);
@@ -34,7 +34,7 @@ export function python(view, source, screen) {
   ].join("\n");
 }
 
-/** Python that opens what is on the screen with xarray. */
+/** Python that opens the pixels on the screen with xarray. */
 export function xarray(view, source, screen) {
   const { url, path } = source.zarrUrl(view);
   const level = source.level(view);
@@ -63,7 +63,7 @@ function clipped({ left, top, cols, rows }, level) {
   };
 }
 
-/** Column and row within the pyramid that holds the middle; what lies in its neighbours is cut off. */
+/** Column and row in the pyramid that contains the middle; parts in other pyramids are cut off. */
 function inPyramid(left, top, level) {
   const depth = ((level.n - 1) % 16) + 1;
   const size = 1n << BigInt(depth + 8);

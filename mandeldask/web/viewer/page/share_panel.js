@@ -1,4 +1,4 @@
-/** The panel of what can be taken away: links, code, and pictures of any size. */
+/** The panel for sharing: links, code, and pictures of any size. */
 
 import { withLink } from "../picture/png.js";
 import { copy, element, notice } from "./panel.js";
@@ -25,7 +25,7 @@ export function startSharing(page) {
         notice(text, Number.POSITIVE_INFINITY),
       );
       saveBlob(await withLink(picture, href), "mandeldask.png");
-      notice("Picture saved. Drop it on this page to come back here.", 5);
+      notice("Picture saved. Drop it on this page to return to this view.", 5);
     } catch (error) {
       notice(error.message, 12);
     } finally {

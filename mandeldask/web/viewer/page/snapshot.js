@@ -1,4 +1,4 @@
-/** A picture of the view at any size, drawn by an explorer of its own. */
+/** A picture of the view at any size, drawn by a separate explorer. */
 
 import { painterFor } from "../picture/painter.js";
 import { Explorer } from "./explorer.js";
@@ -14,11 +14,11 @@ const MOST_PIXELS = 2 ** 26;
  */
 export async function snapshot({ explorer, loader, canvas }, width, tell) {
   if (!Number.isInteger(width) || width < LEAST_WIDTH)
-    throw new Error(`A picture has a whole number of pixels across, ${LEAST_WIDTH} at least.`);
+    throw new Error(`The width of a picture must be a whole number of pixels, at least ${LEAST_WIDTH}.`);
   const height = Math.max(1, Math.round((canvas.height * width) / canvas.width));
   const picture = document.createElement("canvas");
   [picture.width, picture.height] = [width, height];
-  if (width * height > MOST_PIXELS) throw new Error("A picture of that size does not fit in this browser.");
+  if (width * height > MOST_PIXELS) throw new Error("A picture of this size is too large for this browser.");
   const { source, view } = explorer;
   await new Promise((resolve, reject) => {
     const events = {
@@ -28,7 +28,7 @@ export async function snapshot({ explorer, loader, canvas }, width, tell) {
       ended: () => {},
       drawn: ({ tiles }) => {
         if (picture.dataset.state === "idle") resolve();
-        else tell(`Computing the picture: ${tiles.missing} tiles to go.`);
+        else tell(`Computing the picture: ${tiles.missing} tiles left.`);
       },
     };
     const own = new Explorer(picture, painterFor(picture), source, loader, { ...explorer.style }, events);
@@ -45,7 +45,7 @@ export async function snapshot({ explorer, loader, canvas }, width, tell) {
   );
 }
 
-/** Have the browser save a file. */
+/** Let the browser save a file. */
 export function saveBlob(blob, name) {
   const anchor = document.createElement("a");
   anchor.href = URL.createObjectURL(blob);

@@ -1,4 +1,4 @@
-/** Where a source begins and what its colours begin with. */
+/** The initial view and the initial colours of a source. */
 
 import { parsePoint, rational } from "../numbers/rationals.js";
 import { View } from "../numbers/view.js";
@@ -6,7 +6,7 @@ import { View } from "../numbers/view.js";
 const HOME = { center: parsePoint("-0.65"), width: 3.4, height: 2.8 }; // the set with a margin, in plane units
 const JULIA_HOME = { center: parsePoint("0"), width: 4, height: 3 };
 
-/** The whole set where the source holds it, else all that it holds. */
+/** The whole set if the source contains it, otherwise the whole source. */
 export function homeOf(source, { width, height }) {
   const unit = 2 ** (source.unit ?? 0);
   const home = source.julia ? JULIA_HOME : HOME;
@@ -22,7 +22,7 @@ function inside({ x, y }, source) {
   return x.p > 0n && y.p > 0n && x.p < source.width * x.q && y.p < source.height * y.q;
 }
 
-/** What the look does not say: colours of what has no escape time, and whether values are escape times at all. */
+/** Style outside the look: colours of pixels without an escape time, and whether values are escape times. */
 export function styleOf(source) {
   const escapes = source.kind === "plane" || source.place !== null;
   return { insideColour: [5, 6, 14], background: [10, 13, 22], linear: !escapes, cyclic: escapes };

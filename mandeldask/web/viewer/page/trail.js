@@ -1,8 +1,8 @@
-/** The browser's history as a trail of views: back and forward lead through where one was. */
+/** The browser's history of views: back and forward lead through earlier views. */
 
 const STILL_MS = 300; // browsers limit how often a page may write its URL
-const FAR = 0.75; // of a screen, or levels, from which on a view is a stop of its own
-const STAY_MS = 1500; // as long as that one has to look at it
+const FAR = 0.75; // share of a screen, or levels: a view at least this far away gets its own entry
+const STAY_MS = 1500; // a view gets an entry after it was shown this long
 
 export class Trail {
   #stop = null; // the view of the current entry
@@ -14,14 +14,14 @@ export class Trail {
     this.hashOf = hashOf;
   }
 
-  /** Take a view as the current entry's, as after back or a link. */
+  /** Set the view of the current entry, for example after back or a link. */
   begin(view) {
     clearTimeout(this.#timer);
     this.#entered = false;
     this.#stop = view;
   }
 
-  /** Note that the view changed. */
+  /** Handle a change of the view. */
   moved(explorer) {
     clearTimeout(this.#timer);
     this.#arrived = performance.now();
@@ -48,7 +48,7 @@ export class Trail {
     if (stayed || !this.#stop) [this.#stop, this.#entered] = [view, false];
   }
 
-  #entered = false; // whether the entry for where we are now has been made
+  #entered = false; // whether the current view has its own entry
 }
 
 function isFar(from, to, { width, height }) {

@@ -1,11 +1,11 @@
-/** Numbers as people read them. */
+/** Numbers as text to display. */
 
 import { magnitude, multiply, rational, toFixed, toScientific } from "../numbers/rationals.js";
 
 const MINUS = "−";
-const SHOWN = 13; // digits of a coordinate at each end, where it has more than fit
+const SHOWN = 13; // digits shown at each end of a coordinate that is too long
 
-/** "−0.743643887…" with a minus sign; long ones lose their middle. */
+/** "−0.743643887…" with a minus sign; the middle of long ones is omitted. */
 export function coordinate(value, digits) {
   const text = toFixed(value, digits);
   const signed = text.startsWith("-") ? MINUS + text.slice(1) : `+${text}`;
@@ -21,7 +21,7 @@ export function length(value) {
   return `${mantissa} × 10${superscript(exponent)}`;
 }
 
-/** How much larger than the whole set, "×1" to "×10²⁰". */
+/** Magnification relative to the whole set, "×1" to "×10²⁰". */
 export function magnification(width) {
   const times = { p: 4n * width.q, q: width.p };
   const power = magnitude(times);
@@ -43,5 +43,5 @@ export function percent(share) {
 
 const superscript = (text) => [...text].map((digit) => (digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)])).join("");
 
-/** Distance between pixels times a number. */
+/** A length in plane units from the pixel spacing and a number of pixels. */
 export const times = (value, factor) => multiply(value, rational(BigInt(Math.round(factor * 1000)), 1000n));

@@ -1,19 +1,19 @@
-/** Where two pictures of the same size differ, so that only that is drawn again. Knows no canvas. */
+/** Find where two pictures of the same size differ, so that only these parts are drawn again. It uses no canvas. */
 
 /**
- * Something drawn in a box, in whole pixels from the upper left corner.
+ * A tile drawn in a box, in whole pixels from the upper left corner.
  *
  * @typedef {{left: number, top: number, width: number, height: number}} Box
  * @typedef {{tile: object, version: number, box: Box}} Drawn
  */
 
-const MOST = 48; // boxes, before one around all of them is simpler
+const MOST = 48; // if there are more boxes, one box around all of them is used
 
-/** What `scene.drawing` lists, as it is now: tiles change. @returns {Drawn[]} */
+/** A copy of the list of `scene.drawing` in its current state, because tiles change. @returns {Drawn[]} */
 export const drawnNow = (drawing) => drawing.map(({ tile, box }) => ({ tile, version: tile.version, box }));
 
 /**
- * Boxes outside of which two lists show the same; later entries hide earlier ones.
+ * Boxes outside of which two lists show the same picture; later entries hide earlier ones.
  *
  * @param {Drawn[]} before @param {Drawn[]} after @returns {Box[]}
  */
@@ -27,7 +27,7 @@ export function changes(before, after) {
   return boxes.length > MOST ? around(boxes.map((box) => ({ box }))) : boxes;
 }
 
-/** The part that two boxes share; null for none. @param {Box} a @param {Box} b @returns {Box | null} */
+/** The intersection of two boxes; null if there is none. @param {Box} a @param {Box} b @returns {Box | null} */
 export function shared(a, b) {
   const [left, top] = [Math.max(a.left, b.left), Math.max(a.top, b.top)];
   const width = Math.min(a.left + a.width, b.left + b.width) - left;
@@ -43,13 +43,13 @@ export const grown = ({ left, top, width, height }, by) => ({
   height: height + 2 * by,
 });
 
-/** Whether boxes leave nothing of a screen uncovered. @param {Box[]} boxes @param {{width: number, height: number}} screen */
+/** Whether boxes cover the whole screen. @param {Box[]} boxes @param {{width: number, height: number}} screen */
 export function cover(boxes, { width, height }) {
   const screen = [{ left: 0, top: 0, width, height }];
   return boxes.reduce((parts, box) => parts.flatMap((part) => without(part, box)), screen).length === 0;
 }
 
-/** What can be seen of the entries that are not kept, between the kept ones above them. */
+/** The visible parts of the entries that are not kept, between the kept ones above them. */
 function shown(entries, isKept) {
   return entries.flatMap((entry, at) => {
     if (isKept(entry)) return [];

@@ -1,39 +1,39 @@
 /**
- * The colour of a pixel from its encoded value and those next to it. This is the definition: `webgl.js` says the same in
- * GLSL, and the tests compare the two.
+ * The colour of a pixel from its encoded value and those of its neighbours. This is the reference:
+ * `webgl.js` computes the same in GLSL, and the tests compare both.
  */
 
 import { CAPPED, NONE, PROVEN, UNIT, UNKNOWN } from "../data/encoding.js";
 import { CDF_STEPS } from "./contrast.js";
 import { STEPS } from "./palettes.js";
 
-const FLAT = 0.03; // iterations a pixel: slopes below this fade out
-const STEEP = 2; // above this nothing can be made out, and the light fades too
-const GOLDEN = 0.61803398875; // of a turn between periods
-const DIM = 72; // the least light of a period, which the dark end of a palette would hide
-const LIGHT = [-0.6, -0.8]; // from the upper left
-const RING = Math.LN2; // 1 / (ln 2 · slope) is about the distance to the set, in pixels
+const FLAT = 0.03; // iterations per pixel: slopes below this fade out
+const STEEP = 2; // iterations per pixel: above this, no structure is visible, and the light fades, too
+const GOLDEN = 0.61803398875; // turns of the palette from one period to the next
+const DIM = 72; // smallest brightness of a period, so that dark palette colours stay visible
+const LIGHT = [-0.6, -0.8]; // direction of the light, from the upper left
+const RING = Math.LN2; // 1 / (ln 2 · slope) approximates the distance to the set in pixels
 
 /**
  * @typedef {object} Style
- * @property {Uint8Array} palette of `ring`
+ * @property {Uint8Array} palette from `ring`
  * @property {import("./contrast.js").Contrast} contrast
- * @property {number} density turns of the palette from the least to the greatest value in sight
- * @property {number} offset where it begins, in turns
- * @property {number} equalise 0 to 1: towards an equal share of the picture for every colour
+ * @property {number} density turns of the palette from the least to the greatest visible value
+ * @property {number} offset start of the palette, in turns
+ * @property {number} equalise 0 to 1: degree of histogram equalisation
  * @property {number} slope 0 to 1: strength of the light
- * @property {number} edges 0 to 1: how dark pixels next to the set are
+ * @property {number} edges 0 to 1: darkness of pixels next to the set
  * @property {"plain" | "period"} inside
  * @property {number[]} insideColour red, green, blue, 0 to 255
  * @property {number[]} background
- * @property {boolean} cyclic whether the palette goes on past its end
+ * @property {boolean} cyclic whether the palette repeats after its end
  */
 
 /**
  * @param {number} value encoded
  * @param {number[]} beside encoded values to the left, right, above and below
  * @param {number} x column of the pixel on the screen @param {number} y row
- * @param {number} reach screen pixels from a value to the next
+ * @param {number} reach screen pixels from one value to the next
  * @param {Style} style
  * @returns {number[]} red, green, blue, 0 to 255
  */
@@ -61,14 +61,14 @@ function inside(value, x, y, { inside: how, insideColour, palette, offset }) {
   return inPalette(palette, (value - PROVEN) * GOLDEN + offset).map((part) => DIM + (1 - DIM / 255) * 0.85 * part);
 }
 
-/** A colour in more (above 0) or less light. */
+/** A colour with more light (above 0) or less. */
 function underLight(rgb, light) {
   if (light > 0) return rgb.map((part) => part + (255 - part) * Math.min(1, light) * 0.55);
   return rgb.map((part) => part * Math.max(0, 1 + light));
 }
 
 /**
- * How much light falls on a pixel: 0 on level ground.
+ * The light on a pixel: 0 if there is no slope.
  *
  * @param {number} value
  * @param {number[]} beside

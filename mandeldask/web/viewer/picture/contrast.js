@@ -1,9 +1,9 @@
 /**
- * Contrast that follows the view: how values become positions in a palette.
+ * Contrast that adapts to the view: converts values to positions in a palette.
  *
- * An escape time v is warped to log2(1 + (v - low) / knee) and divided by what that is near the greatest in sight, so
- * that the least values in sight are near 0, the greatest near 1, and what is far from the set and what is near it both
- * have their share, at any depth.
+ * An escape time v is mapped to log2(1 + (v - low) / knee), divided by its value near the greatest visible escape time.
+ * So the smallest visible values are near 0 and the greatest near 1, and areas far from the set and close to it both
+ * get a part of the palette, at any depth.
  */
 
 import { NONE, PROVEN } from "./../data/encoding.js";
@@ -19,8 +19,8 @@ export const CDF_STEPS = 256;
  * The contrast for a sample of encoded values.
  *
  * @param {Uint32Array} sample
- * @param {boolean} linear values that are no escape times are not warped
- * @returns {Contrast | null} null where no value in sight escapes
+ * @param {boolean} linear whether to use a linear mapping, for values that are not escape times
+ * @returns {Contrast | null} null if no visible value escapes
  */
 export function contrastOf(sample, linear = false) {
   const values = sample.filter((value) => value < PROVEN).sort();
@@ -47,7 +47,7 @@ function distribution(values, low, knee, span) {
   return cdf;
 }
 
-/** A contrast on the way from one to another: `part` 0 is the first, 1 the second. */
+/** A contrast between two others: `part` 0 gives the first, 1 the second. */
 export function between(from, to, part) {
   if (!from || part >= 1) return to;
   const mix = (a, b) => a + (b - a) * part;
@@ -66,7 +66,7 @@ export function alike(a, b, share) {
   return Math.abs(a.low - b.low) <= share * b.knee && close(a.knee, b.knee) && close(a.span, b.span);
 }
 
-/** Up to `side`² values of a part of a tile, into `sample` at `at`; returns where the next go. */
+/** Copy up to `side`² values of a part of a tile into `sample` at `at`; returns the next position. */
 export function sampled(tile, part, side, sample, start) {
   const { top, left, bottom, right } = part;
   let at = start;

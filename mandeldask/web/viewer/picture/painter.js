@@ -1,4 +1,4 @@
-/** The best painter that this browser has. */
+/** The best painter that this browser supports. */
 
 import { Raster } from "./raster.js";
 import { WebGL } from "./webgl.js";

@@ -1,4 +1,4 @@
-/** Palettes: rings of colours, so that a picture has no seam. */
+/** Palettes: rings of colours, without a visible seam. */
 
 export const STEPS = 1024;
 
@@ -10,7 +10,7 @@ export async function loadPalettes() {
 }
 
 /**
- * The colours of a palette, as `mandeldask.picture` has them.
+ * The colours of a palette, the same as in `mandeldask.picture`.
  *
  * @param {string[]} anchors colours "#rrggbb"
  * @returns {Uint8Array} red, green, blue and 255 of STEPS colours

@@ -1,11 +1,11 @@
-/** PNG files that know the place they show: a text chunk with the link, written and read here. */
+/** Write and read a text chunk in PNG files, with the link to the place that they show. */
 
 const KEYWORD = "mandeldask";
 
 /**
  * @param {Blob} blob a PNG
  * @param {string} link
- * @returns {Promise<Blob>} the same with the link in it
+ * @returns {Promise<Blob>} the same PNG with the link
  */
 export async function withLink(blob, link) {
   const bytes = new Uint8Array(await blob.arrayBuffer());

@@ -1,4 +1,4 @@
-/** Draws without WebGL: the same two passes in plain JavaScript on a 2D canvas. Slower, and what WebGL is tested against. */
+/** Draws without WebGL: the same two passes in JavaScript on a 2D canvas. It is slower; tests compare WebGL with it. */
 
 import { NONE, PROVEN } from "../data/encoding.js";
 import { colour } from "./colours.js";
@@ -6,7 +6,7 @@ import { colour } from "./colours.js";
 export class Raster {
   name = "canvas";
   lost = false;
-  busy = false; // it draws at once
+  busy = false; // drawing is synchronous
   fine = 1;
   cost = 0;
 
@@ -16,7 +16,7 @@ export class Raster {
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
   }
 
-  /** As `WebGL.draw`. */
+  /** Like `WebGL.draw`. */
   draw(drawing, fine, style) {
     const began = performance.now();
     this.fine = fine;
@@ -39,7 +39,7 @@ export class Raster {
     this.cost = (performance.now() - began) / fine ** 2;
   }
 
-  /** As `WebGL.refine`, but at once. */
+  /** Like `WebGL.refine`, but in a single call. */
   refine(drawing, style) {
     this.draw(drawing, 2, style);
     return true;
@@ -89,7 +89,7 @@ export class Raster {
   }
 }
 
-/** The value at a place of a tile, in its pixels: the nearest, or between four. */
+/** The value at a position in a tile, in its pixels: the nearest, or interpolated between four. */
 function valueAt({ fixed, width, height }, x, y, blend) {
   const at = (col, row) =>
     fixed[Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, col))];

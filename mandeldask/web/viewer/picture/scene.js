@@ -1,15 +1,15 @@
-/** What a view shows: which tiles it needs, and what is drawn of those that are loaded. Knows no canvas. */
+/** The content of a view: the tiles that it needs, and the drawing of those that are loaded. It uses no canvas. */
 
-const COARSER = 9; // levels up to look for a stand-in
-const FINER = 2; // levels down that stand in, when zooming out
+const COARSER = 9; // search for a substitute up to this many levels coarser
+const FINER = 2; // use substitutes up to this many levels finer, when zooming out
 
 /**
- * Requests for the tiles of a level in sight, those nearest (atX, atY) first.
+ * Requests for the visible tiles of a level, those nearest to (atX, atY) first.
  *
  * @param view
  * @param level of the source
  * @param {{width: number, height: number}} screen in pixels
- * @param {number[]} at screen pixels from the middle, of what matters most
+ * @param {number[]} at screen pixels from the middle of the most important point
  */
 export function tilesInSight(view, level, { width, height }, at = [0, 0]) {
   const [left, top] = view.cell(-width / 2, -height / 2, ...level.extent);
@@ -25,7 +25,7 @@ export function tilesInSight(view, level, { width, height }, at = [0, 0]) {
 }
 
 /**
- * Requests for sketches of a level, where nothing as good could be drawn, soonest first.
+ * Requests for sketches of a level, where nothing equally good could be drawn, in order.
  *
  * @param {boolean} slow whether tiles of the level take long
  */
@@ -38,7 +38,7 @@ export function previews(view, level, screen, at, source, tiles, slow) {
 }
 
 /**
- * What to draw, in order: coarse tiles first, the level's own last. Whatever is missing shows what was drawn before.
+ * The tiles to draw, in order: coarse tiles first, the level's own last. Missing tiles leave the earlier ones visible.
  *
  * @returns {{tile: object, box: {left: number, top: number, width: number, height: number}}[]} boxes in whole pixels
  *   from the upper left corner of the screen
@@ -50,7 +50,7 @@ export function drawing(view, level, screen, source, tiles) {
   for (let steps = 1; steps <= COARSER; steps++) {
     const alike = source.standIns(level, steps).map((coarse) => atHand(view, coarse, screen, tiles));
     coarser.unshift(...alike.flatMap(({ found }) => found));
-    if (alike.some(({ missing }) => missing === 0)) break; // it hides all coarser ones
+    if (alike.some(({ missing }) => missing === 0)) break; // these hide all coarser ones
   }
   const finer = [];
   for (let steps = 1; steps <= FINER; steps++) {
@@ -61,7 +61,7 @@ export function drawing(view, level, screen, source, tiles) {
   return [...coarser, ...finer, ...older, ...own.found];
 }
 
-/** Where a tile lies on the screen; edges are whole pixels, so that neighbours meet. */
+/** The box of a tile on the screen; edges are whole pixels, so that neighbours touch. */
 export function boxOf(view, { level, row, col }, { width, height }) {
   const [left, top] = view.toScreen(col, row, ...level.extent);
   const [right, bottom] = view.toScreen(col + 1n, row + 1n, ...level.extent);
@@ -70,7 +70,7 @@ export function boxOf(view, { level, row, col }, { width, height }) {
   return { left: x, top: y, width: Math.round(right + width / 2) - x, height: Math.round(bottom + height / 2) - y };
 }
 
-/** The same drawing with fewer values than the screen has pixels; edges are whole values, so that neighbours meet. */
+/** The same drawing with fewer values than the screen has pixels; edges are whole values, so that neighbours touch. */
 export function reduced(drawing, part) {
   return drawing.map(({ tile, box }) => {
     const [left, top] = [Math.round(box.left * part), Math.round(box.top * part)];
@@ -92,7 +92,7 @@ function atHand(view, level, screen, tiles) {
   return { found, missing };
 }
 
-/** Whether a tile whose pixels are at most 2^steps times as wide covers one. */
+/** Whether a tile is covered by one whose pixels are at most 2^steps times as wide. */
 function covered({ key, level, row, col }, source, tiles, steps) {
   if (tiles.get(key)) return true;
   for (let step = 1; step <= steps; step++) {
@@ -102,7 +102,7 @@ function covered({ key, level, row, col }, source, tiles, steps) {
   return false;
 }
 
-/** Key of the tile of a coarser level that holds the upper left corner of one. */
+/** Key of the tile of a coarser level that contains the upper left corner of a tile. */
 function holding(coarse, level, row, col) {
   const [across, down] = coarse.extent.map(({ m, e }, axis) => {
     const own = level.extent[axis];

@@ -15,18 +15,18 @@ const uint UNKNOWN = ${UNKNOWN}u;
 const uint PROVEN = ${PROVEN}u;
 `;
 
-/** One triangle over all. */
+/** One triangle that covers the screen. */
 export const CORNERS = `#version 300 es
 void main() {
   gl_Position = vec4(float((gl_VertexID & 1) << 2) - 1.0, float((gl_VertexID & 2) << 1) - 1.0, 0.0, 1.0);
 }`;
 
-/** The first pass: the value at each pixel of the screen, of one tile. Pixels sample a tile at their corners. */
+/** The first pass: the values of one tile at each pixel of the screen. Pixels sample a tile at their corners. */
 export const VALUES = `${HEAD}
 uniform usampler2D tile;
-uniform vec4 box; // left, top, values to a pixel across and down
+uniform vec4 box; // left, top, values per pixel across and down
 uniform ivec2 size;
-uniform bool blend; // not 1:1: between values, so that slopes stay smooth
+uniform bool blend; // if not 1:1, interpolate between values, so that slopes stay smooth
 out uint value;
 
 uint at(ivec2 texel) { return texelFetch(tile, clamp(texel, ivec2(0), size - 1), 0).r; }
@@ -46,18 +46,18 @@ void main() {
 }`;
 
 /**
- * The second pass: colours, of `fine` x `fine` values to a pixel. A count that is known when this is compiled halves what
- * it costs by software.
+ * The second pass: colours, from `fine` x `fine` values per pixel. A constant number halves the time of software
+ * rendering.
  */
 export const coloursOf = (fine) => `${HEAD}
 const int FINE = ${fine};
 uniform usampler2D values;
 uniform sampler2D palette;
 uniform sampler2D cdf;
-uniform float reach; // screen pixels from a value to the next
+uniform float reach; // screen pixels from one value to the next
 uniform int height;
 uniform uint whole;
-uniform vec4 contrast; // the rest of low, 1 / knee, 1 / span, equalise
+uniform vec4 contrast; // fraction of low, 1 / knee, 1 / span, equalise
 uniform vec4 look; // density, offset, slope, edges
 uniform bool periods;
 uniform bool cyclic;
@@ -140,7 +140,7 @@ void main() {
   shown = vec4(sum / (255.0 * float(FINE * FINE)), 1.0);
 }`;
 
-/** A picture of fewer pixels stretched over the screen; much faster by software than to blit it. */
+/** A picture with fewer pixels stretched over the screen; with software rendering, this is much faster than a blit. */
 export const STRETCHED = `${HEAD}
 uniform sampler2D picture;
 uniform vec2 size; // of the screen

@@ -1,6 +1,6 @@
 /**
- * Draws by WebGL2, in two passes: tiles into a buffer of values the size of the screen, then values into colours. What is
- * on the canvas already is not drawn again.
+ * Draws with WebGL2, in two passes: tiles to a buffer of values with the size of the screen, then values to colours.
+ * Parts that are already on the canvas are not drawn again.
  */
 
 import { NONE } from "../data/encoding.js";
@@ -9,28 +9,28 @@ import { CDF_STEPS } from "./contrast.js";
 import { coloursOf, CORNERS, STRETCHED, VALUES } from "./shaders.js";
 import { STEPS } from "./palettes.js";
 
-const TEXTURES = 400; // tiles kept on the GPU, 256 KiB each
-const LOOK_MS = 4; // between two looks whether a picture is there
-const TELLING = 1 / 20; // a share of the values of a picture from which on the time says what a whole one takes
+const TEXTURES = 400; // number of tiles cached on the GPU, 256 KiB each
+const LOOK_MS = 4; // interval of checks whether a picture is complete
+const TELLING = 1 / 20; // least share of a picture whose time gives that of a whole one
 
 export class WebGL {
   name = "webgl";
-  #colours = new Map(); // values to a pixel -> program
+  #colours = new Map(); // values per pixel -> program
   #textures = new Map(); // tile -> texture, least recently drawn first
   #buffers = new Map(); // fine -> {texture, framebuffer, width, height, entries} of values
-  #buffer = null; // that of the last picture
-  #shown = null; // {fine, entries, look, width, height, rows}: what the canvas shows
-  #small = null; // the same of colours, where they are fewer than the screen's pixels
-  #drawing = null; // {fence, began} of a picture that is being drawn
-  fine = 1; // of the last picture
-  cost = 0; // milliseconds that a picture with one value a pixel takes
+  #buffer = null; // buffer of the last picture
+  #shown = null; // {fine, entries, look, width, height, rows} of the picture on the canvas
+  #small = null; // buffer of colours, if they are fewer than the screen's pixels
+  #drawing = null; // {fence, began} of the picture that is being drawn
+  fine = 1; // values per pixel of the last picture
+  cost = 0; // milliseconds for a picture with one value per pixel
 
-  /** @param {HTMLCanvasElement | OffscreenCanvas} canvas @throws {Error} where there is no WebGL2 */
+  /** @param {HTMLCanvasElement | OffscreenCanvas} canvas @throws {Error} if there is no WebGL2 */
   constructor(canvas) {
     this.canvas = canvas;
     const wanted = { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true };
     const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", wanted));
-    if (!gl) throw new Error("This browser has no WebGL2.");
+    if (!gl) throw new Error("This browser does not support WebGL2.");
     this.gl = gl;
     this.values = program(gl, CORNERS, VALUES);
     this.stretched = program(gl, CORNERS, STRETCHED);
@@ -44,16 +44,16 @@ export class WebGL {
     return this.gl.isContextLost();
   }
 
-  /** Whether the last picture is still being drawn: another one would only wait. */
+  /** Whether the last picture is still being drawn: another one would have to wait. */
   get busy() {
     return this.#drawing !== null;
   }
 
   /**
-   * Draw what is not on the canvas yet.
+   * Draw the parts that are not on the canvas yet.
    *
-   * @param {{tile: object, box: object}[]} drawing of `scene.drawing`, boxes in values
-   * @param {number} fine values to a screen pixel, along each side: less than 1 is quickly drawn
+   * @param {{tile: object, box: object}[]} drawing result of `scene.drawing`, boxes in values
+   * @param {number} fine values per screen pixel along each side; less than 1 is drawn faster
    * @param {import("./colours.js").Style} style
    */
   draw(drawing, fine, style) {
@@ -70,12 +70,12 @@ export class WebGL {
   }
 
   /**
-   * Draw the next rows of a picture with 2 x 2 values to a screen pixel, which smooths edges.
+   * Draw the next rows of a picture with 2 x 2 values per screen pixel, which smooths edges.
    *
    * @param {{tile: object, box: object}[]} drawing boxes in values
    * @param {import("./colours.js").Style} style
-   * @param {number} milliseconds that these rows may take
-   * @returns {boolean} whether all is drawn
+   * @param {number} milliseconds time limit of these rows
+   * @returns {boolean} whether the picture is complete
    */
   refine(drawing, style, milliseconds) {
     const { width, height } = this.canvas;
@@ -112,7 +112,7 @@ export class WebGL {
     return buffer;
   }
 
-  /** @param {object[]} values boxes of values to draw @param {object[]} shown boxes of values that have other colours */
+  /** @param {object[]} values boxes of values to draw @param {object[]} shown boxes of values whose colours must change */
   #drawn(values, shown, entries, fine, style) {
     const buffer = this.#bufferOf(fine);
     this.#buffer = buffer;
@@ -161,7 +161,7 @@ export class WebGL {
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  /** Colours of fewer pixels than the screen has, stretched over it. */
+  /** Draw colours with fewer pixels than the screen, stretched over it. */
   #drawSmall(fine, style, width, height) {
     const { gl, canvas } = this;
     if (this.#small?.width !== width || this.#small.height !== height)
@@ -179,13 +179,13 @@ export class WebGL {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
-  /** The program of the second pass for so many values to a pixel, compiled when it is first needed. */
+  /** The program of the second pass for a number of values per pixel, compiled on first use. */
   #coloursOf(pixels) {
     if (!this.#colours.has(pixels)) this.#colours.set(pixels, program(this.gl, CORNERS, coloursOf(pixels)));
     return this.#colours.get(pixels);
   }
 
-  /** @param {object[]} boxes of values whose colours to draw, and those of their neighbours, on which light falls */
+  /** @param {object[]} boxes of values whose colours to draw, including neighbours whose light depends on them */
   #drawColours(fine, style, framebuffer, width, height, boxes) {
     const { gl } = this;
     const colours = this.#coloursOf(Math.max(1, fine));
@@ -260,7 +260,7 @@ export class WebGL {
     }
   }
 
-  /** A framebuffer over a texture of a size, in place of an older one. */
+  /** A framebuffer with a texture of a given size, which replaces an older one. */
   #renewed(older, format, width, height) {
     const { gl } = this;
     if (older) gl.deleteTexture(older.texture);
@@ -272,7 +272,7 @@ export class WebGL {
     return { texture: made, framebuffer, width, height, entries: null };
   }
 
-  /** Find out how long the GPU, or what stands in for one, draws at the last picture, of so many values. */
+  /** Measure how long the GPU, or software rendering, takes for the last picture, which has a number of values. */
   #measure(count) {
     const { gl } = this;
     if (this.#drawing) gl.deleteSync(this.#drawing.fence);
@@ -294,7 +294,7 @@ export class WebGL {
   }
 }
 
-/** All that colours follow from, but the values. */
+/** Everything on which colours depend, except the values. */
 function lookOf(style) {
   const { palette, contrast, density, offset, equalise, slope, edges, inside, insideColour, background, cyclic } =
     style;
