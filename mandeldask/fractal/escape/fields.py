@@ -68,17 +68,17 @@ def distance(m, dm):
     return np.sqrt(m / dm) * log2(m) / _LOG2_OF_E
 
 
-@inner
+@inlined
 def step(x, y, c_x, c_y, g_x, g_y, spacing):
     """Return the next z and the next g = dz/d(pixel)."""
     next_x, next_y = x * x - y * y + c_x, 2.0 * x * y + c_y
     return next_x, next_y, 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
 
 
-@inner
+@inlined
 def bounds_after(square, c2, g_x, g_y, r, q, spacing):
     """Return bounds on the errors of the next z and g, for ``|z|^2 = square`` and ``|c|^2 = c2``: Lemma 14."""
-    modulus, slope = math.sqrt(square), math.hypot(g_x, g_y)
+    modulus, slope = math.sqrt(square), abs(g_x) + abs(g_y)
     next_q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * _OUTWARD
     return ((2.0 * modulus + r) * r + ROUNDING * (square + math.sqrt(c2))) * _OUTWARD, next_q
 

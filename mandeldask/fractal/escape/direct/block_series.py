@@ -29,8 +29,8 @@ _RATIO = 4
 """Blocks along a parent of them, which are iterated together at first."""
 _PARENT = _RATIO * BLOCK
 """Pixels along a parent."""
-TOLERANCE = 2.0**-44
-"""The error E at which a block stops: far below the difference between pixels, so that no answer depends on it."""
+TOLERANCE = 2.0**-40
+"""The error E at which a block stops: about what the first steps of the lanes add to their bound."""
 COARSE = 2.0**-36
 """The same if only counts are wanted: double-double answers the pixels that this leaves open."""
 SHORT = 2.0**-32

@@ -164,15 +164,20 @@ def _enter(re, im, begun, pixels, following, clock, w, active):
 def _advance(w, active, tripled, derivative, added):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
-        if derivative is not None:
-            for i in range(active):
-                w[DX + i], w[DY + i], w[Q + i] = _differentiate(
-                    w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
-                )
         if tripled is None:
             for i in range(active):
-                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = _iterate_doubled(w, i)
+                x, x_low, y, y_low, r = _iterate_doubled(w, i)
+                if derivative is not None:
+                    w[DX + i], w[DY + i], w[Q + i] = _differentiate(
+                        w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
+                    )
+                w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = x, x_low, y, y_low, r
         else:
+            if derivative is not None:
+                for i in range(active):
+                    w[DX + i], w[DY + i], w[Q + i] = _differentiate(
+                        w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
+                    )
             for i in range(active):
                 x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
                 w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
@@ -330,7 +335,7 @@ def _error(x, y, r, rounding):
 @inlined
 def _differentiate(x, y, r, dx, dy, q, added):
     """Return the next dz/dc (dz/dz_0 if nothing is `added`) in float64, and the bound q on its error."""
-    modulus, slope = np.sqrt(x * x + y * y), np.sqrt(dx * dx + dy * dy)
+    modulus, slope = np.sqrt(x * x + y * y), abs(dx) + abs(dy)
     q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
     return (x + x) * dx - (y + y) * dy + added, (x + x) * dy + (y + y) * dx, q
 

@@ -78,9 +78,10 @@ def follow_refined(w, orbit, place, starts, u, maxiter, count_and_proven, fields
                         active -= 1
                         for row in range(0, SIZE, _ROW):
                             w[row + i] = w[row + active]
-            if fields is not None:
-                _differentiate(w, active, place.spacing)
-            _step(w, active)
+            if fields is not None and place.worst_slope < np.inf:
+                _step(w, active, place.spacing, fields)
+            else:
+                _step(w, active, 0.0, None)
 
 
 @inner
@@ -289,28 +290,23 @@ def _differentiate_past_zero(w, i, zx, zy, modulus, reference, r, to_after, spac
 
 
 @inner
-def _differentiate(w, active, spacing):
-    """Do an ordinary step of the derivatives, g' = 2 z g + spacing, and of the bounds on their errors."""
-    for i in range(active):
-        zx, zy, gx, gy = w[ZX + i], w[ZY + i], w[GX + i], w[GY + i]
-        modulus, slope = np.sqrt(zx * zx + zy * zy), abs(gx) + abs(gy)
-        r, added = w[SCALE + i] * w[R + i], spacing * w[DC_SCALE + i]
-        q = 2.0 * ((modulus + r) * w[Q + i] + r * slope) + _SLOPE * (modulus * slope + added)
-        w[Q + i] = q * _OUTWARD
-        w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) + added, 2.0 * (zx * gy + zy * gx)
-
-
-@inner
-def _step(w, active):
-    """Do an ordinary step: w' = (Z + z) w + dc."""
+def _step(w, active, spacing, slopes):
+    """Do an ordinary step: w' = (Z + z) w + dc, and g' = 2 z g + spacing unless `slopes` is None."""
     for i in range(active):
         zx, zy, x, y, r = w[ZX + i], w[ZY + i], w[X + i], w[Y + i], w[R + i]
+        modulus, scale = np.sqrt(zx * zx + zy * zy), w[SCALE + i]
+        if slopes is not None:
+            gx, gy, added = w[GX + i], w[GY + i], spacing * w[DC_SCALE + i]
+            slope = abs(gx) + abs(gy)
+            q = 2.0 * ((modulus + scale * r) * w[Q + i] + scale * r * slope) + _SLOPE * (modulus * slope + added)
+            w[Q + i] = q * _OUTWARD
+            w[GX + i], w[GY + i] = 2.0 * (zx * gx - zy * gy) + added, 2.0 * (zx * gy + zy * gx)
         tx, tx_low = dd.add(zx, w[ZX_LOW + i], w[REF_X + i], w[REF_X_LOW + i])
         ty, ty_low = dd.add(zy, w[ZY_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i])
         reference = abs(w[REF_X + i]) + abs(w[REF_Y + i])
-        slope = 2.0 * np.sqrt(zx * zx + zy * zy) * (1.0 + 2.0**-48) + _REFERENCE * reference + w[SCALE + i] * r
+        growth = 2.0 * modulus * (1.0 + 2.0**-48) + _REFERENCE * reference + scale * r
         lost = _lost((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
-        w[R + i] = (r * slope + lost) * _OUTWARD + 2.0**-900
+        w[R + i] = (r * growth + lost) * _OUTWARD + 2.0**-900
         _multiply_add(w, i, tx, tx_low, ty, ty_low)
         w[N + i] += 1.0
         w[M + i] += 1.0

@@ -24,7 +24,7 @@ from mandeldask.fractal.escape.arithmetic.float64_step import (
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
-from mandeldask.fractal.escape.fields import fields_at, smooth_at
+from mandeldask.fractal.escape.fields import FAR_OUT, bounds_after, distance, smooth, step, tolerated
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
 
@@ -39,9 +39,10 @@ X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offse
 GX, GY, Q, OLD_GX, OLD_GY, OLD_Q, ONE, UNIT = ROWS.offsets[12:]
 """With slopes: dz/d(pixel) in units of 2^UNIT, at least 1 at first; its Q; and what a step adds to it, below 1/4."""
 SIZE = ROWS.size
-LEFT = ROWS.renamed(OLD_X="FOLLOWED")
-FOLLOWED = LEFT["FOLLOWED"]
-"""For lanes that left, which need no backup: the iterations done since."""
+LEFT = ROWS.renamed(OLD_X="FOLLOWED", OLD_Y="COUNT", OLD_S="R", OLD_GX="SMOOTH", OLD_GY="DISTANCE", OLD_Q="KNOWN")
+FOLLOWED, COUNT, R, SMOOTH, DISTANCE, KNOWN = LEFT.rows("FOLLOWED COUNT R SMOOTH DISTANCE KNOWN")
+"""For lanes that left, which need no backup: the iterations done since; and for those that escape, the count, a bound R
+on the error of z, the fields far out, and whether they are proven."""
 _PROVEN = -1.0
 """Marks a pixel of a pool, in place of its iterations."""
 
@@ -68,20 +69,28 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven,
         active, left = _leave(w, active, leavers, slopes)
         if left:
             _follow(leavers, left, slopes)
+            flying = 0
             for i in range(left):
-                k = int(leavers[PLACE + i])
-                n, pixel = _proven_count(leavers, i, clock, maxiter), int(pool[k, pixel_pool.PIXEL])
+                k, n = int(leavers[PLACE + i]), _proven_count(leavers, i, clock, maxiter)
                 if fields is not None and 0 <= n < maxiter:
-                    smooth, distance = _fields(leavers, i, n, slopes, place)
-                    fields[0, pixel], fields[1, pixel] = smooth, distance
-                    n = -1 if np.isnan(smooth) or np.isnan(distance) else n
-                if n >= 0:
-                    count_and_proven[0, pixel], count_and_proven[1, pixel] = n, True
-                    pool[k, pixel_pool.DONE] = _PROVEN
+                    _let_fly(leavers, i, flying, n, slopes)
+                    flying += 1
+                elif n >= 0:
+                    _prove(pool, k, n, count_and_proven)
                 elif leavers[NEAREST + i] < 4.0 * NEAR:
                     _put_back(leavers, i, clock, u, pool, k, slopes)
                 else:
                     pool[k, pixel_pool.APART] = 1.0
+            if fields is not None:
+                _fly(leavers, flying, slopes, place)
+                for i in range(flying):
+                    k, n = int(leavers[PLACE + i]), int(leavers[COUNT + i])
+                    if leavers[KNOWN + i] > 0.0:
+                        _prove(pool, k, n, count_and_proven)
+                        pixel = int(pool[k, pixel_pool.PIXEL])
+                        fields[0, pixel], fields[1, pixel] = leavers[SMOOTH + i], leavers[DISTANCE + i]
+                    else:
+                        pool[k, pixel_pool.APART] = 1.0
         clock += STEPS
     return _without(pool, size)
 
@@ -203,21 +212,58 @@ def _proven_count(w, i, clock, maxiter):
 
 
 @inner
-def _fields(w, i, n, slopes, place):
-    """Return smooth and distance of lane `i`, within |z| <= 2 at its iterate n and outside after that."""
-    x, y, r, c_x, c_y = (
-        0.5 * w[X + i],
-        0.5 * w[Y + i],
-        0.5 * np.sqrt(w[S + i] / SCALE),
-        0.5 * w[CX + i],
-        0.5 * w[CY + i],
-    )
-    if slopes is None:
-        return smooth_at(n, x, y, r, c_x, c_y, place.worst), 0.0
-    q = np.sqrt(DERIVATIVE_SHARE * w[Q + i])
-    return fields_at(
-        n, x, y, r, c_x, c_y, w[GX + i], w[GY + i], q, int(w[UNIT + i]), w[ONE + i], place.worst, place.worst_slope
-    )
+def _prove(pool, k, n, count_and_proven):
+    """Write the count of slot `k` of the pool, which is free then."""
+    pixel = int(pool[k, pixel_pool.PIXEL])
+    count_and_proven[0, pixel], count_and_proven[1, pixel] = n, True
+    pool[k, pixel_pool.DONE] = _PROVEN
+
+
+@inner
+def _let_fly(w, i, j, n, slopes):
+    """Move lane `i`, at its last iterate n within |z| <= 2, to `j`: z, c and bounds are no longer doubled."""
+    w[X + j], w[Y + j], w[CX + j], w[CY + j] = 0.5 * w[X + i], 0.5 * w[Y + i], 0.5 * w[CX + i], 0.5 * w[CY + i]
+    w[R + j], w[PLACE + j], w[COUNT + j] = 0.5 * np.sqrt(w[S + i] / SCALE), w[PLACE + i], n
+    if slopes is not None:
+        w[GX + j], w[GY + j], w[Q + j] = w[GX + i], w[GY + i], np.sqrt(DERIVATIVE_SHARE * w[Q + i])
+        w[ONE + j], w[UNIT + j] = w[ONE + i], w[UNIT + i]
+
+
+@inner
+def _fly(w, size, slopes, place):
+    """Iterate lanes until all are far out, as `fields_at` does with one; write their fields, and which are KNOWN."""
+    for i in range(size):
+        w[FOLLOWED + i] = 0.0
+    going = size
+    while going > 0:  # next to -2 an orbit may seem to stay
+        going = 0
+        for i in range(size):
+            x, y, c_x, c_y, r = w[X + i], w[Y + i], w[CX + i], w[CY + i], w[R + i]
+            square, c2 = x * x + y * y, c_x * c_x + c_y * c_y
+            goes = (square <= FAR_OUT * (1.0 + c2)) & (r * r < square)
+            if slopes is None:
+                g_x = g_y = q = one = 0.0
+            else:
+                g_x, g_y, q, one = w[GX + i], w[GY + i], w[Q + i], w[ONE + i]
+            next_r, next_q = bounds_after(square, c2, g_x, g_y, r, q, one)
+            next_x, next_y, next_g_x, next_g_y = step(x, y, c_x, c_y, g_x, g_y, one)
+            w[X + i], w[Y + i] = next_x if goes else x, next_y if goes else y
+            w[R + i] = next_r if goes else r
+            w[FOLLOWED + i] += 1.0 if goes else 0.0
+            going += 1 if goes else 0
+            if slopes is not None:
+                w[GX + i], w[GY + i] = next_g_x if goes else g_x, next_g_y if goes else g_y
+                w[Q + i] = next_q if goes else q
+    for i in range(size):
+        n, square, r = w[COUNT + i] + w[FOLLOWED + i], w[X + i] * w[X + i] + w[Y + i] * w[Y + i], w[R + i]
+        w[SMOOTH + i], w[DISTANCE + i] = smooth(n, square), 0.0
+        if slopes is None:
+            known = r * r < max(place.worst, tolerated(n)) * square
+        else:
+            slope = w[GX + i] * w[GX + i] + w[GY + i] * w[GY + i]
+            w[DISTANCE + i] = distance(square, slope) * power(-int(w[UNIT + i]))
+            known = (r * r < place.worst * square) & (w[Q + i] * w[Q + i] < place.worst_slope * slope)
+        w[KNOWN + i] = 1.0 if known else 0.0
 
 
 @inner
