@@ -59,7 +59,7 @@ class Exchanging:
             return self.read(window)
 
 
-def create_app(  # noqa: PLR0913  what is served, and how
+def create_app(  # noqa: PLR0913  the options of a server
     tree: Any = None,
     *,
     name: str | None = None,

@@ -24,7 +24,7 @@ LOOK_S = 0.1
 """Seconds between two checks of running computations."""
 
 
-class BudgetExceeded(Exception):  # noqa: N818  as `Cancelled`
+class BudgetExceeded(Exception):  # noqa: N818  named like `Cancelled`
     """The estimate exceeds the limit, so the computation was not started; or it took longer and was stopped."""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Cancelled(Exception):  # noqa: N818  named as asyncio and concurrent.futures name theirs
+class Cancelled(Exception):  # noqa: N818  named as in asyncio and concurrent.futures
     """The computation was stopped, because no caller waits for it any more."""
 
 

@@ -48,7 +48,7 @@ class Film:
     """maxiter of every keyframe; None for one that grows with depth."""
 
     def __post_init__(self) -> None:
-        if self.frames < 2:  # noqa: PLR2004  a first and a last
+        if self.frames < 2:  # noqa: PLR2004  first and last
             msg = f"a film needs at least 2 frames, not {self.frames}"
             raise ValueError(msg)
         if Fraction(self.last.width) >= Fraction(self.start):
@@ -203,7 +203,7 @@ def write_film(film: Film, target: Path, rate: int, report: Report) -> None:
 
 def _encode(command: list[str], film: Film, folder: Path, report: Report) -> None:
     """Send every frame to ffmpeg."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoding:  # noqa: S603  our own words
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoding:  # noqa: S603  arguments from this module
         pipe: Any = encoding.stdin
         try:
             for number, picture in enumerate(frames_of(film, folder)):

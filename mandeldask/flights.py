@@ -59,7 +59,7 @@ class Flight(Generic[T]):
             return
         try:
             result = self._context.run(self._cancellable)
-        except Exception as error:  # noqa: BLE001  belongs to those who wait
+        except Exception as error:  # noqa: BLE001  passed to the waiting callers
             self.future.set_exception(error)
         except BaseException:  # Ctrl-C concerns this thread only
             self.future.set_exception(Cancelled("the thread that computed it was interrupted"))
@@ -202,7 +202,7 @@ class Flights:
 
     def leave(self, seat: Seat[Any]) -> None:
         """Remove a caller; the last one to leave cancels the computation."""
-        flight, key = seat._flight, seat._key  # noqa: SLF001  its other half
+        flight, key = seat._flight, seat._key  # noqa: SLF001  attributes of a class in this module
         with self._lock:
             if seat._left:  # noqa: SLF001
                 return

@@ -48,6 +48,6 @@ def _origins() -> Iterator[str]:
 
 def _runtime_folder() -> Path:
     """Return the runtime folder of Jupyter, with a file for each server and kernel."""
-    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415  every kernel has it, and others need it not
+    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415  only kernels have it
 
     return Path(os.fspath(jupyter_runtime_dir()))

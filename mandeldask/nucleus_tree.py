@@ -90,7 +90,7 @@ def disc_of(spec: str) -> Disc:
         msg = f"a disc to search for a nucleus must be written as {_FORM}, not {spec[:80]!r}"
         raise ValueError(msg)
     re_, im, radius = (number_of(match[name], name) for name in ("re", "im", "radius"))
-    if not 0 < radius <= 2:  # noqa: PLR2004  the set lies within
+    if not 0 < radius <= 2:  # noqa: PLR2004  the set is inside this radius
         msg = f"radius must be above 0 and at most 2, not {match['radius']}"
         raise ValueError(msg)
     disc = Disc(Point(re_, im), radius)

@@ -151,7 +151,7 @@ def inside_of(array: object, dtype: np.dtype[Any]) -> float:
 
 def _matplotlib_cmap(cmap: str | Colormap) -> Colormap:
     try:
-        import matplotlib as mpl  # noqa: PLC0415  only for its own colormaps
+        import matplotlib as mpl  # noqa: PLC0415  only for matplotlib's colormaps
     except ModuleNotFoundError as error:
         msg = f"cmap {cmap!r} needs matplotlib: pip install 'mandeldask[render]', or use {', '.join(_anchors())}"
         raise ModuleNotFoundError(msg, name=error.name) from error

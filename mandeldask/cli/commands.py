@@ -62,7 +62,7 @@ _USAGE: Any = typer.BadParameter.__base__
 """click's UsageError, from typer: newer releases of typer include their own click."""
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  called by typer
     if wanted:
         typer.echo(f"mandeldask {__version__}")
         raise typer.Exit

@@ -124,7 +124,7 @@ def export(
     chosen: Sequence[int] | None = coarsest_four if only is None else as_levels(only, levels)
     options = {"shards": _as_shards(shards), "part": _as_part(part), **_codecs(compressor, zarr_format)}
     part_of_plane = None if window is None else as_window(window)
-    from mandeldask.exporting import export as export_tree  # noqa: PLC0415  dask and xarray: not for `--help`
+    from mandeldask.exporting import export as export_tree  # noqa: PLC0415  slow imports of dask and xarray, not for `--help`
     from mandeldask.lazy.tree import open_pyramid  # noqa: PLC0415
 
     tree: Any = open_pyramid(pyramid, chunks=None)
@@ -159,7 +159,7 @@ def _of_files(files: FileOptions, coarser: str | None, only: str | None) -> Node
     if only is not None:
         msg = "--only selects levels of the set; files and folders are written completely"
         raise ValueError(msg)
-    from mandeldask.zarrview.imaged import Making, with_levels  # noqa: PLC0415  zarr: not for `--help`
+    from mandeldask.zarrview.imaged import Making, with_levels  # noqa: PLC0415  slow import of zarr, not for `--help`
 
     trees = files.trees()
     if len(trees) == 1:
@@ -201,7 +201,7 @@ def _codecs(name: str, zarr_format: int) -> dict[str, Any]:
         return {}
     if name == "none":
         return {"compressors": None}
-    import numcodecs  # noqa: PLC0415  not for `--help`
+    import numcodecs  # noqa: PLC0415  slow import, not for `--help`
     from zarr.codecs import BloscCodec, ZstdCodec  # noqa: PLC0415
 
     if zarr_format == 2:  # noqa: PLR2004

@@ -35,7 +35,7 @@ def locate(
 
     **Example:** `mandeldask locate "-0.7436438870371587+0.1318259042053119j" --radius 1e-10`
     """
-    from mandeldask.fractal.atlas import nucleus  # noqa: PLC0415  numpy: not for `--help`
+    from mandeldask.fractal.atlas import nucleus  # noqa: PLC0415  slow import of numpy, not for `--help`
 
     spot = as_place(place, allow_huge=allow_huge)
     if spot.julia is not None:

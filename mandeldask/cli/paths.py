@@ -143,7 +143,7 @@ def walked(name: str, node: Node) -> Iterator[tuple[str, Node | None, str]]:
     for each in node.members:
         try:
             below = node.members[each]
-        except Exception as error:  # noqa: BLE001  the list goes on
+        except Exception as error:  # noqa: BLE001  continue the list
             yield f"{name}/{each}", None, str(error)
             continue
         yield from walked(f"{name}/{each}", below)

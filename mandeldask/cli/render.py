@@ -78,7 +78,7 @@ def render(
     _check_size(target, size, oversample)
     grid = Grid.window(place.center, extent, (height, cols), allow_huge=allow_huge)
     most = auto_maxiter(grid.spacing) if maxiter == "auto" else as_count(maxiter)
-    from mandeldask.lazy.progress import reporting  # noqa: PLC0415  dask and xarray: not for `--help`
+    from mandeldask.lazy.progress import reporting  # noqa: PLC0415  slow imports of dask and xarray, not for `--help`
     from mandeldask.scene import Scene  # noqa: PLC0415
 
     point = point_as_text(place.center)

@@ -235,7 +235,7 @@ def serve(
         announce = partial(announce_root, image=image) if own else listed
     announce = partial(announce, guarded=bool(api_key or api_keys_file))
     from mandeldask.app import serve as serve_tree  # noqa: PLC0415  a web server, which is an extra
-    from mandeldask.limits import Limits  # noqa: PLC0415  as slow to import
+    from mandeldask.limits import Limits  # noqa: PLC0415  slow to import
 
     with nullcontext() if trees else prepared(pyramid):
         serve_tree(

@@ -30,7 +30,7 @@ def verify(
 
     **Example:** `mandeldask verify mandelbrot.zarr --full`
     """
-    from mandeldask.verification import verify as verify_store  # noqa: PLC0415  dask and xarray: not for `--help`
+    from mandeldask.verification import verify as verify_store  # noqa: PLC0415  slow imports of dask and xarray, not for `--help`
 
     found = verify_store(
         target,

@@ -70,7 +70,7 @@ def zoom(
     needed = (field, "distance") if edges else (field,)
     c = as_julia(julia or where.julia, needed, allow_huge=allow_huge)
     first, last = positive(start, "--from", allow_huge=allow_huge), positive(extent, "width", allow_huge=allow_huge)
-    from mandeldask import film as films  # noqa: PLC0415  dask and xarray: not for `--help`
+    from mandeldask import film as films  # noqa: PLC0415  slow imports of dask and xarray, not for `--help`
     from mandeldask.lazy.progress import reporting  # noqa: PLC0415
     from mandeldask.scene import Scene  # noqa: PLC0415
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PIPELINE = "zarrs.ZarrsCodecPipeline"
 """Value of ``codec_pipeline.path`` in `zarr.config` that selects zarrs."""
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  in a folder of its own
+_MEMORY = Path("/dev/shm")  # noqa: S108  in a private folder
 """Folder in memory, if the system has one, for files that zarrs writes and that are read back at once."""
 
 

@@ -54,7 +54,7 @@ def shown(dtype: Any, *, nulls: bool) -> Shown:
     raise Unreadable(msg)
 
 
-def _encoded(dtype: Any, nulls: bool) -> Shown:  # noqa: FBT001  all rules look so
+def _encoded(dtype: Any, nulls: bool) -> Shown:  # noqa: FBT001  the signature of all rules
     inner = shown(dtype.value_type, nulls=nulls)
     return Shown(inner.dtype, lambda column: inner.convert(column.cast(dtype.value_type)), inner.attrs, inner.missing)
 

@@ -156,7 +156,7 @@ def opened_folder(path: str, root: str, choice: Choice, above: tuple[str, ...] =
         If it cannot be listed.
     """
     if is_zarr(path):
-        from mandeldask.files.kinds.zarr_stores import opened_directory  # noqa: PLC0415  zarr, for those who have it
+        from mandeldask.files.kinds.zarr_stores import opened_directory  # noqa: PLC0415  zarr is optional here
 
         return opened_directory(path, root)
     os.scandir(path).close()  # raises if it cannot be listed
@@ -176,7 +176,7 @@ def _probed(folder: Folder) -> dict[str, str]:
             folder.probe(name, entry)
         except Changed:
             continue
-        except Exception as error:  # noqa: BLE001  a bad file never takes its folder down
+        except Exception as error:  # noqa: BLE001  a bad file must not affect its folder
             bad[name] = str(error) or type(error).__name__
             skipped.add(os.path.join(folder.path, name), bad[name])  # noqa: PTH118
     return bad

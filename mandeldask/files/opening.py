@@ -61,7 +61,7 @@ def opened_file(path: str, root: str, name: str | None = None) -> Node:
     return replace(tree, version=version, as_of=as_of)
 
 
-def _opened(source: Source, format: Format) -> Node:  # noqa: A002  the field's own word
+def _opened(source: Source, format: Format) -> Node:  # noqa: A002  the standard term
     """Return the tree of a file of a format; raise Unreadable with the reason if it has none."""
     try:
         return as_node(format.open(source))

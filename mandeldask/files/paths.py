@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.nodes import Node
 
 
-def open_path(  # noqa: PLR0913  which files are shown
+def open_path(  # noqa: PLR0913  the options of a folder
     path: str | os.PathLike[str],
     *,
     include: Iterable[str] = (),

@@ -51,6 +51,6 @@ def members_of(make: Mapping[str, Callable[[], Node]]) -> tuple[dict[str, Node],
             members[checked_name(name)] = each()
         except Changed:
             raise
-        except Exception as error:  # noqa: BLE001  one bad member never takes its siblings down
+        except Exception as error:  # noqa: BLE001  one bad member must not affect the others
             bad[name] = str(error) or type(error).__name__
     return members, bad

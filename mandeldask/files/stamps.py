@@ -22,7 +22,7 @@ PATIENCE = 6
 """Number of checks of a file that keeps changing before it is refused."""
 
 
-class Unreadable(ValueError):  # noqa: N818  a reason, given to people
+class Unreadable(ValueError):  # noqa: N818  a reason for users
     """A file cannot be shown; the message gives the reason."""
 
 

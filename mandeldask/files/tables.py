@@ -77,7 +77,7 @@ class Column:
         return shown(column.type, nulls=self.nulls).convert(column)
 
 
-def table(  # noqa: PLR0913  what a file says of its table
+def table(  # noqa: PLR0913  properties of a file's table
     source: Source,
     schema: Any,
     rows: Sequence[int],

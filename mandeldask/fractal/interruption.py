@@ -6,7 +6,7 @@ by Ctrl-C also stops the computations of other threads, such as dask's; otherwis
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # noqa: F401  its own hook must be there before ours: the last one runs first
+import concurrent.futures.thread  # noqa: F401  its hook must be registered before ours: the last one runs first
 import os
 import sys
 import threading
@@ -60,7 +60,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
 
 def _calls() -> SimpleQueue[Callable[[], None]]:
     """Return the queue of the second thread, which runs one call after the other and keeps its scratch memory."""
-    global _queue  # noqa: PLW0603  the main thread's own
+    global _queue  # noqa: PLW0603  used by the main thread only
     if _queue is None:
         _queue = SimpleQueue()
         threading.Thread(target=_serve, args=(_queue,), name="mandeldask", daemon=True).start()
@@ -112,7 +112,7 @@ class _Outcome:
         try:
             with cancellable(cancellation):
                 self.value = self.call()
-        except BaseException as error:  # noqa: BLE001  belongs to the main thread
+        except BaseException as error:  # noqa: BLE001  passed to the main thread
             self.error = error
         finally:
             self.known.set()

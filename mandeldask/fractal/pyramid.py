@@ -187,7 +187,7 @@ def as_julia(julia: CenterLike | None, fields: Iterable[str], *, allow_huge: boo
 
 def checked_julia(c: Point, fields: Iterable[str]) -> Point:
     """Return `c`; raise ValueError if its Julia set is not within |z| <= 2, or does not have the fields."""
-    if c.re * c.re + c.im * c.im > 4:  # noqa: PLR2004  the circle
+    if c.re * c.re + c.im * c.im > 4:  # noqa: PLR2004  the escape radius
         msg = "julia must have a modulus of at most 2: otherwise points of the set exceed |z| = 2, the escape radius"
         raise ValueError(msg)
     if "period" in fields:

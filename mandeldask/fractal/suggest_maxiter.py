@@ -25,7 +25,7 @@ _SETTLED = 0.005
 """Share of the pixels that may still escape when the cap is doubled."""
 
 
-def suggest_maxiter(  # noqa: PLR0913  those of a window
+def suggest_maxiter(  # noqa: PLR0913  the parameters of a window
     center: CenterLike,
     width: RationalLike,
     shape: tuple[int, int] = (512, 512),

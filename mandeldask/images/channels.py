@@ -105,7 +105,7 @@ def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mappin
     least, most = values.min(), values.max()
     start, end = (least, most) if levels.method == "mode" else np.percentile(values, PERCENTILES)
     limits = _plain(start, dtype), _plain(end if end > start else start + 1, dtype)
-    if dtype.itemsize <= 2 and dtype.kind in "ui":  # noqa: PLR2004  a range that people can overlook
+    if dtype.itemsize <= 2 and dtype.kind in "ui":  # noqa: PLR2004  few enough values to see all of them
         info = np.iinfo(dtype)
         return limits, (int(info.min), int(info.max))
     return limits, (min(_plain(least, dtype), limits[0]), max(_plain(most, dtype), limits[1]))

@@ -105,12 +105,12 @@ class Stride:
         """Return the elements themselves."""
         return (block,)
 
-    def halve(self, state: State, level: int) -> State:  # noqa: ARG002  as other methods
+    def halve(self, state: State, level: int) -> State:  # noqa: ARG002  the signature of Method
         """Return every second element."""
         (block,) = state
         return (block[tuple(slice(None, None, 2 if axis in self.axes else 1) for axis in range(block.ndim))],)
 
-    def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002  as other methods
+    def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002  the signature of Method
         """Return the elements themselves."""
         return state[0]
 
@@ -129,7 +129,7 @@ class Mode:
         """Return the elements, and which of them are present."""
         return block, present(block, self.missing)
 
-    def halve(self, state: State, level: int) -> State:  # noqa: ARG002  as other methods
+    def halve(self, state: State, level: int) -> State:  # noqa: ARG002  the signature of Method
         """Return the modes of cells of two along each axis."""
         values, counted = _candidates(state[0], self.axes), _candidates(state[1], self.axes, absent=True)
         best, most = values[0].copy(), np.where(counted[0], 0, -1)
@@ -141,7 +141,7 @@ class Mode:
             best, most = np.where(better, value, best), np.where(better, votes, most)
         return best, most > 0
 
-    def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002  as other methods
+    def finish(self, state: State, cells: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002  the signature of Method
         """Return the modes; if all elements of a cell are missing, one of them."""
         return state[0]
 
@@ -261,7 +261,7 @@ def present(block: NDArray[Any], missing: Any) -> NDArray[np.bool_]:
     there = np.ones(block.shape, bool)
     if block.dtype.kind in "fc":
         there &= ~np.isnan(block)
-    if missing is not None and missing == missing:  # noqa: PLR0124  not NaN
+    if missing is not None and missing == missing:  # noqa: PLR0124  False for NaN
         there &= block != missing
     return there
 

@@ -272,7 +272,7 @@ def regular(positions: NDArray[Any]) -> tuple[float, float] | None:
     >>> regular(np.array([0.5, 1.0, 1.5]))
     (0.5, 0.5)
     """
-    if len(positions) < 2 or positions.dtype.kind not in "uif":  # noqa: PLR2004  no distance
+    if len(positions) < 2 or positions.dtype.kind not in "uif":  # noqa: PLR2004  one position has no distance
         return None
     places = positions.astype(np.float64)
     step = (places[-1] - places[0]) / (len(places) - 1)

@@ -130,4 +130,4 @@ def _number(asked: Any, least: int) -> int:
 def _shown(asked: Any) -> str:
     """Return the repr of `asked`, shortened to a line."""
     text = repr(asked)
-    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  a line's worth
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  the length of a line

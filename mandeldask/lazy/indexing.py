@@ -201,7 +201,7 @@ def _check_bounds(indexer: ExplicitIndexer, shape: tuple[int, ...]) -> None:
 
 
 def _transposed(array: LazyPixels) -> Any:
-    return _Transposed(array) if array.ndim == 2 else array  # noqa: PLR2004  a number or a line has no transpose
+    return _Transposed(array) if array.ndim == 2 else array  # noqa: PLR2004  only two dimensions are transposed
 
 
 def _reversed(indexer: ExplicitIndexer) -> tuple[Any, ...]:

@@ -113,4 +113,4 @@ def _missing(axis: Axis, label: Any) -> str:
 
 def _short(value: Fraction) -> str:
     text = as_text(value)
-    return text if len(text) <= 40 else f"{float(value)!r}"  # noqa: PLR2004  a line's worth
+    return text if len(text) <= 40 else f"{float(value)!r}"  # noqa: PLR2004  the length of a line

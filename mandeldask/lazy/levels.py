@@ -40,7 +40,7 @@ def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[st
         arrays: dict[str, Any] = lazy_arrays(grid, kernel)
         encoding = {"chunks": (division.side, division.side)}
     else:
-        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only for what it divides
+        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only if needed
 
         arrays = dask_arrays(grid, kernel, division.sides, division.tile)
         if division.tile is not None:

@@ -32,7 +32,7 @@ class PixelVariable(xr.Variable):
 
     def chunk(  # type: ignore[override]  # noqa: PLR0913, PLR0917  xarray's signature
         self,
-        chunks: Any = {},  # noqa: B006  likewise, and not changed
+        chunks: Any = {},  # noqa: B006  the same signature; it is not modified
         name: str | None = None,
         lock: bool | None = None,  # noqa: FBT001
         inline_array: bool | None = None,  # noqa: FBT001
@@ -61,7 +61,7 @@ class PixelVariable(xr.Variable):
             )
         if math.prod(sides) > MAX_PIXELS:
             return self._unchunked(sides)
-        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only for what it divides
+        from mandeldask.lazy.dask_blocks import dask_arrays  # noqa: PLC0415  dask only if needed
 
         blocks = dask_arrays(pixels.grid, pixels.kernel, sides)[pixels.field]
         encoding = {name: value for name, value in self.encoding.items() if name != "chunks"}  # the chunks of the level

@@ -90,7 +90,7 @@ class Catalog:
         If a tree has the name that is reserved for places.
     """
 
-    def __init__(  # noqa: PLR0913  what is served, and how
+    def __init__(  # noqa: PLR0913  the options of a server
         self,
         trees: Mapping[str, Node],
         view: Callable[..., ZarrView],

@@ -142,7 +142,7 @@ class Cluster:
                 log.warning("the worker at %s gets no tasks: it has %s", address, wrong)
 
     def _connected(self) -> Any:
-        from distributed import Client  # noqa: PLC0415  an extra, and a second to import
+        from distributed import Client  # noqa: PLC0415  an extra, and slow to import (1 s)
 
         try:
             return Client(self.address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -182,7 +182,7 @@ class _Remote:
         SchedulerAway
             If the scheduler or all workers disappear before the computation ends.
         """
-        from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and a second to import
+        from distributed.client import ClosedClientError  # noqa: PLC0415  an extra, and slow to import (1 s)
 
         client, key = self.cluster.client(), f"chunk-{uuid4().hex}"
         workers = self.cluster.only(client)
@@ -259,7 +259,7 @@ def _wrong(found: object) -> str:
 
 def computed(read: Read, window: tuple[slice, ...], key: str) -> NDArray[Any]:
     """Return the elements of `window`, on a worker; stop when the scheduler cancels the task."""
-    from distributed import get_worker  # noqa: PLC0415  it runs where distributed is
+    from distributed import get_worker  # noqa: PLC0415  workers have distributed
 
     cancellation, finished = Cancellation(), threading.Event()
     watching = threading.Thread(target=_watch, args=(get_worker(), key, cancellation, finished), daemon=True)

@@ -77,7 +77,7 @@ class Reply:
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
-class Refusal(Exception):  # noqa: N818  an answer to the client, not a fault of ours
+class Refusal(Exception):  # noqa: N818  a reply, not an internal error
     """Exception for replies with an error status."""
 
     def __init__(self, status: int, detail: str, *headers: tuple[str, str]) -> None:

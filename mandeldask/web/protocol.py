@@ -136,7 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         super().on_headers_complete()
-        self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment] # all that it needs of one
+        self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment] # it has the methods that are needed
         self._awaited.append(self.cycle)
         self._others.busy(self)
         self.flow.resume_reading()
@@ -158,7 +158,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._request_timer = None
         super().on_message_complete()
 
-    def eof_received(self) -> bool:  # type: ignore[override] # as asyncio.Protocol has it
+    def eof_received(self) -> bool:  # type: ignore[override] # the signature of asyncio.Protocol
         """Return whether to keep the connection: a client that closed only its end still receives its replies."""
         self._end_input()
         if self._awaited and self.scheme == "http":

@@ -245,13 +245,13 @@ def _config(
         app,
         factory=workers > 1,
         workers=workers,
-        http=partial(BoundedProtocol, connections=Connections(connections)),  # type: ignore[arg-type] # made by a call
+        http=partial(BoundedProtocol, connections=Connections(connections)),  # type: ignore[arg-type] # created by a function
         access_log=False,
         log_config=None,
         headers=[("server", f"mandeldask/{version('mandeldask')}")],
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type] # it sleeps so many seconds
+        timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type] # a float is accepted
         ws="none",
         lifespan="on",
     )
@@ -260,7 +260,7 @@ def _config(
     return config
 
 
-class _Stopped(Exception):  # noqa: N818  it is what was asked for
+class _Stopped(Exception):  # noqa: N818  not an error
     """Exception: a signal told the server to stop."""
 
 

@@ -203,7 +203,7 @@ class _Connection:
                 self._close()
                 self._open()
             try:
-                yield self._database  # type: ignore[misc]  # it is open now
+                yield self._database  # type: ignore[misc]  # the connection is open here
             except sqlite3.Error:
                 self._close()
                 self._database, self._close = None, _nothing

@@ -85,7 +85,7 @@ class Folder:
         for last in (False, True):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file = NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115  renamed when whole
+                file = NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115  renamed when complete
                 break
             except FileNotFoundError:  # the folder was empty and has been removed
                 if last:

@@ -45,7 +45,7 @@ def block_chunks(shape: tuple[int, ...], itemsize: int, blocks: Sequence[Sequenc
     ValueError
         If the shape is not known before computing.
     """
-    if any(size != size for size in shape):  # noqa: PLR0124  NaN is the one that is not itself
+    if any(size != size for size in shape):  # noqa: PLR0124  true only for NaN
         msg = f"a dask array of unknown shape {shape} has no Zarr chunks; first call compute_chunk_sizes()"
         raise ValueError(msg)
     return aligned_chunks(shape, itemsize, tuple(max(1, *sizes) if sizes else 1 for sizes in blocks))

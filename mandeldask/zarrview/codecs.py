@@ -215,7 +215,7 @@ class Encoder:
         """Return whether `raw` decodes to a block of the chunk's shape."""
         try:
             return self.decode(raw).shape == self.spec.shape
-        except Exception:  # noqa: BLE001  every codec has errors of its own for damaged bytes
+        except Exception:  # noqa: BLE001  each codec raises other errors for damaged bytes
             return False
 
     @property

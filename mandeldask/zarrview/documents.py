@@ -64,7 +64,7 @@ def _examined(group: Group, form: Format) -> tuple[dict[str, Node], dict[str, st
             checked_name(name)
             node = present(group.members[name])
             check(node, form)
-        except Exception as error:  # noqa: BLE001  one bad member takes no other down
+        except Exception as error:  # noqa: BLE001  one bad member must not affect the others
             skipped[name] = reason(error)
         else:
             members[name] = node

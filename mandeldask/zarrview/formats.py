@@ -111,7 +111,7 @@ class V3:
     number: ClassVar[Literal[3]] = 3
     names: ClassVar[tuple[str, ...]] = ("zarr.json",)
 
-    def document_names(self, node: Node) -> tuple[str, ...]:  # noqa: ARG002  v2's depend on it
+    def document_names(self, node: Node) -> tuple[str, ...]:  # noqa: ARG002  in V2, the names depend on it
         """Return the names of a node's metadata documents."""
         return self.names
 

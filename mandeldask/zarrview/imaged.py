@@ -146,7 +146,7 @@ def made_levels(node: Node, path: str = "") -> Iterator[tuple[str, Halvings]]:
             below = node.members[name]
         except Busy:  # another time
             raise
-        except Exception as error:  # noqa: BLE001  a file that cannot be opened; its group says so
+        except Exception as error:  # noqa: BLE001  a file that cannot be opened; its group reports it
             log.debug("%s/%s has no levels: %s", path, name, error)
             continue
         yield from made_levels(below, f"{path}/{name}" if path else name)

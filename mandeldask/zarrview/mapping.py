@@ -36,7 +36,7 @@ class ZarrViewMapping(Mapping[str, bytes]):
         return sum(1 for _ in self.view.list())
 
 
-def to_mapping(  # noqa: PLR0913  what is shown, where it is kept
+def to_mapping(  # noqa: PLR0913  the options of a view
     tree: Any,
     zarr_format: Literal[2, 3] = 2,
     *,

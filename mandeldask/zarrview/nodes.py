@@ -39,7 +39,7 @@ _UNUSABLE = re.compile(r"[/\\\0\ud800-\udfff]")
 """Path separators (in zarr-python also the backslash), and characters that UTF-8 cannot encode."""
 
 
-class Changed(RuntimeError):  # noqa: N818  what happened, and not a fault
+class Changed(RuntimeError):  # noqa: N818  an event, not an error
     """The source changed while it was read. The result is dropped; a second attempt may succeed."""
 
 
@@ -319,7 +319,7 @@ def group_of(make: Mapping[Any, Callable[[], Node]], attrs: Mapping[str, Any] | 
     for name, each in make.items():
         try:
             members[name] = member(name, each)
-        except Exception as error:  # noqa: BLE001  sources raise what they like
+        except Exception as error:  # noqa: BLE001  sources may raise anything
             errors[str(name)] = error
     if errors and not members:
         raise next(iter(errors.values()))

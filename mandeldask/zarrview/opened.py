@@ -28,7 +28,7 @@ GONE = object()
 """Version of a source whose `version` fails: its file or its disk no longer exists."""
 
 
-class NotAtHand(Exception):  # noqa: N818  an answer
+class NotAtHand(Exception):  # noqa: N818  not an error
     """A node would have to be opened, its documents written, or its version checked."""
 
 
@@ -36,7 +36,7 @@ def asked(version: Version | None) -> Hashable:
     """Return the present version of a source; `GONE` if the source fails."""
     try:
         return None if version is None else version()
-    except Exception:  # noqa: BLE001  the source says what is wrong when it is opened
+    except Exception:  # noqa: BLE001  the source reports the error when it is opened
         return GONE
 
 

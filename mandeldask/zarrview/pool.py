@@ -32,7 +32,7 @@ _REMEMBERED = 0.9
 """Weight of the old mean duration of calls when a new one is added."""
 
 
-class Busy(RuntimeError):  # noqa: N818  what a server says with 503
+class Busy(RuntimeError):  # noqa: N818  a state, not an error
     """The maximum number of chunks is waiting; nothing was started."""
 
     def __init__(self, message: str, wait_s: float = 1.0) -> None:
@@ -246,7 +246,7 @@ class _Threads:
         began, began_cpu = time.monotonic(), time.thread_time()
         try:
             result = call()
-        except BaseException as error:  # noqa: BLE001  belongs to those who wait
+        except BaseException as error:  # noqa: BLE001  passed to the waiting callers
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -267,7 +267,7 @@ class _Threads:
 
 
 def _renewed(lane: _Lane) -> _Lane:
-    lane.__init__(lane.most, lane.queue)  # type: ignore[misc]  # pools hold it
+    lane.__init__(lane.most, lane.queue)  # type: ignore[misc]  # held by pools
     return lane
 
 

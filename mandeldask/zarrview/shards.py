@@ -106,7 +106,7 @@ class Shard:
         """Return whether `raw` is the whole shard at `coords`: index and chunks decode, and none is missing."""
         try:
             chunks = self.split(raw)
-        except Exception:  # noqa: BLE001  every codec has errors of its own for damaged bytes
+        except Exception:  # noqa: BLE001  each codec raises other errors for damaged bytes
             return False
         inside = [chunk for chunk, place in zip(chunks, self.chunks(coords), strict=True) if place is not None]
         return all(chunk is not None and encoder.accepts(chunk) for chunk in inside)

@@ -164,7 +164,7 @@ def zarr_format_of(number: int, codecs: dict[str, Any]) -> Format:
     return V2(codecs.get("compressor", DEFAULT), codecs.get("filters", "auto"))
 
 
-def to_store(  # noqa: PLR0913  what is shown, where it is kept
+def to_store(  # noqa: PLR0913  the options of a view
     tree: Any,
     zarr_format: Literal[2, 3] = 3,
     *,

@@ -73,10 +73,10 @@ class ZarrView:
         If a name in the tree cannot be used in Zarr.
     """
 
-    def __init__(  # noqa: PLR0913  where chunks are kept and computed
+    def __init__(  # noqa: PLR0913  the options of a view
         self,
         root: Any,
-        format: Format,  # noqa: A002  the field's own word
+        format: Format,  # noqa: A002  the standard term
         *,
         cache: TileCache | None = None,
         workers: int | None = None,
@@ -98,7 +98,7 @@ class ZarrView:
         self._finder = Finder(self.root, self._tree, format, self._flights, keeps=self._directory is not None)
         self._unique = unique()
         if self._directory is not None:
-            self._reader  # noqa: B018  refuses another tree's tiles here, not at the first chunk
+            self._reader  # noqa: B018  refuses tiles of another tree now, not at the first chunk
 
     @cached_property
     def pool(self) -> Queue:
@@ -301,5 +301,5 @@ class ZarrView:
 
 def _restored(root: Node, format: Format, options: dict[str, Any], own: str) -> ZarrView:  # noqa: A002
     view = ZarrView(root, format, **options)
-    view._unique = own  # noqa: SLF001  the same tree, if it changes
+    view._unique = own  # noqa: SLF001  a view of the same class
     return view

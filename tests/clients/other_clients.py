@@ -54,7 +54,7 @@ def tried(read, url, coarsest, expected):
     """Return "ok", or what went wrong."""
     try:
         return "ok" if np.array_equal(np.squeeze(read(url, coarsest)), expected) else "other pixels"
-    except Exception as error:  # noqa: BLE001  clients raise what they like
+    except Exception as error:  # noqa: BLE001  clients may raise anything
         return f"{type(error).__name__}: {str(error)[:80]}"
 
 

@@ -64,7 +64,7 @@ class Unreliable(BaseHTTPRequestHandler):
         ]
         self._answer(reply.status_code, kept, reply.content)
 
-    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass_on  # noqa: N815  the names that http.server calls
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass_on  # noqa: N815  names that http.server calls
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response(status)

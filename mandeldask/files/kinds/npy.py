@@ -60,7 +60,7 @@ def of_elements(read: Flat, fingerprint: str, **more: Any) -> Array:
     """Return the Array of elements of a file; `more` are its other fields. Dates are shown as CF numbers."""
     dtype = read.dtype.newbyteorder("=")
     if dtype.kind in "mM":
-        from mandeldask.files.times import of_times  # noqa: PLC0415  for those who have dates
+        from mandeldask.files.times import of_times  # noqa: PLC0415  only for dates
 
         return of_times(read, fingerprint, **more)
     more = {"chunks": plane_chunks(read.shape, max(1, dtype.itemsize)), **more}

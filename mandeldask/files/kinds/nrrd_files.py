@@ -76,7 +76,7 @@ def _some(size: int) -> int:
 
 
 def _dtype(header: Any) -> np.dtype[Any]:
-    kinds = nrrd.reader._TYPEMAP_NRRD2NUMPY  # noqa: SLF001  its table of the format's names
+    kinds = nrrd.reader._TYPEMAP_NRRD2NUMPY  # noqa: SLF001  pynrrd's table of type names
     if header["type"] not in kinds:
         msg = f"its elements are of the type {header['type']}, which Zarr has no type for"
         raise Unreadable(msg)

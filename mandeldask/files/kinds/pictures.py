@@ -53,7 +53,7 @@ class Picture:
     def _read(self, window: tuple[slice, ...]) -> NDArray[Any]:
         raw = bytes(pread(self.source.path, 0, self.source.stamp.size))
         if self.mode == "16":
-            import imagecodecs  # noqa: PLC0415  for the rare
+            import imagecodecs  # noqa: PLC0415  only for 16-bit PNG
 
             return np.asarray(imagecodecs.png_decode(raw))[window]
         with Image.open(BytesIO(raw)) as image:

@@ -158,7 +158,7 @@ class Browser:
         """Return the HTML element for the rows of a table, if all columns have one length."""
         columns = [each for each in items if not each.is_group and len(each.shape) == 1]
         lengths = {each.shape for each in columns}
-        if len(columns) < 2 or len(lengths) != 1 or len(columns) < len(items):  # noqa: PLR2004  a table has columns
+        if len(columns) < 2 or len(lengths) != 1 or len(columns) < len(items):  # noqa: PLR2004  at least two columns
             return ""
         data = {
             "zarr": f"{place.root}zarr/v3/{place.zarr}",

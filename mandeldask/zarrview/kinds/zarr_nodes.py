@@ -38,7 +38,7 @@ def _openers(tree: zarr.Group) -> dict[str, Callable[[], Any]]:
     """Return functions that open each member, by name. zarr-python itself opens all or, after one error, none."""
     try:
         return {name: partial(_same, below) for name, below in tree.members()}
-    except Exception:  # noqa: BLE001  a data type, a codec, a document that it does not know
+    except Exception:  # noqa: BLE001  an unknown data type, codec or document
         plain = zarr.open_group(tree.store_path, mode="r", use_consolidated=False)
         return {name: partial(plain.__getitem__, name) for name in sync(_names(plain))}
 
