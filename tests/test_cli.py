@@ -73,6 +73,7 @@ BAD = {
     "render x.png --cmap nope --size 8x8": r"cmap must be one of ember, .*, not 'nope'",
     "render x.nope --size 8x8": r"a picture cannot be written as '.nope'",
     "render no/such/x.png --size 8x8": r"there is no folder 'no/such' to write to",
+    "render /proc/x.png --size 8x8": r"'/proc/x.png' cannot be written: (No such file or directory|it is not writable)",
     "serve --host 0.0.0.0": r"other machines can reach 0.0.0.0: set an API key, or state .* public",
     "serve --allow-origin nonsense": r"an origin must look like \"https://example.org\" or be \"\*\", not 'nonsense'",
     "info --bogus": r"No such option: --bogus",

@@ -135,6 +135,11 @@ def _check_writable(target: Path) -> None:
     if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
         msg = f"{str(target)!r} cannot be written: it is {'a folder' if target.is_dir() else 'not writable'}"
         raise ValueError(msg)
+    try:
+        TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent).cleanup()
+    except OSError as error:  # root may write everywhere, but not to every file system
+        msg = f"{str(target)!r} cannot be written: {error.strerror}"
+        raise ValueError(msg) from error
 
 
 def save(scene: Scene, target: Path, report: Report = lambda _done, _total: None) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mandeldask.cancellation import Cancellation, cancellable, current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ _WORTHWHILE_S = 0.4
 _PATIENCE_S = 1.0
 """Seconds that Ctrl-C waits for a computation to stop. Compiling a kernel takes longer and continues in its thread."""
 
-_running: set[Cancellation] = set()
+_running: dict[Cancellation, threading.Thread] = {}
 _ending = threading.Event()
 
 
@@ -87,13 +87,20 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def stopped_at_the_end(cancellation: Cancellation) -> Iterator[None]:
     """Cancel `cancellation` if the process ends by Ctrl-C inside the block."""
-    _running.add(cancellation)
+    _running[cancellation] = threading.current_thread()
     try:
         if _ending.is_set():
             cancellation.cancel()
         yield
     finally:
-        _running.discard(cancellation)
+        _running.pop(cancellation, None)
+
+
+def stop_in(threads: Collection[threading.Thread]) -> None:
+    """Cancel all computations that run in some threads."""
+    for cancellation, thread in _running.copy().items():
+        if thread in threads:
+            cancellation.cancel()
 
 
 class _Outcome:

@@ -1,8 +1,12 @@
-"""Threads for dask that run tasks in the caller's context, with its cancellation and its progress listeners."""
+"""Threads for dask that run tasks in the caller's context, with its cancellation and its progress listeners.
+
+Ctrl-C ends dask's `compute` in the main thread, but not the tasks in its threads: importing this module stops these.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +19,8 @@ from dask.callbacks import Callback
 
 from mandeldask.cancellation import Cancellation, cancellable
 from mandeldask.forking import renewed_in_children
-from mandeldask.internals.dask_names import tasks_left
+from mandeldask.fractal.interruption import stop_in
+from mandeldask.internals.dask_names import pool_threads, tasks_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,3 +86,14 @@ class _DaskPools:
 
 _dask_pools = _DaskPools()
 renewed_in_children(_dask_pools)
+
+
+class _StopsTasks(Callback):
+    """Stops the kernels in dask's threads where Ctrl-C ends a computation."""
+
+    def _finish(self, _graph: Any, _state: Any, failed: bool) -> None:  # noqa: FBT001  dask's signature
+        if failed and isinstance(sys.exception(), KeyboardInterrupt):
+            stop_in(pool_threads(threading.current_thread()))
+
+
+_StopsTasks().register()  # type: ignore[no-untyped-call]  for every computation of this process

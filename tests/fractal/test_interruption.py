@@ -11,7 +11,9 @@ import time
 
 import pytest
 
+import mandeldask as md
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.fractal import interruption
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.interruption import interruptible
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -55,6 +57,23 @@ def test_ctrl_c_ends_a_process(how):
         process.wait()
     assert out.startswith("interrupted")
     assert "KeyboardInterrupt" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a thread")
+def test_ctrl_c_leaves_no_task_of_dask_running():
+    slow = md.window("-1.4011551890920506", "1e-6", (256, 256), maxiter=4_000_000_000, chunks=64)  # for hours
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        main = threading.main_thread().ident
+        threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            slow.iterations.compute(scheduler="threads")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    started = time.monotonic()
+    while interruption._running:
+        assert time.monotonic() - started < MOST_S
+        time.sleep(0.005)
 
 
 def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():

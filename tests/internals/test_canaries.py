@@ -10,6 +10,8 @@ import asyncio
 import inspect
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +123,16 @@ def test_dask_says_how_many_tasks_are_left_and_what_blocks_are():
         dask.delayed(sum)([1, 2]).compute(scheduler="synchronous")
     assert counted == [1]
     assert isinstance(dask_names.example_of(da.zeros(3)), np.ndarray)
+
+
+def test_dask_says_which_threads_compute_for_the_main_one():
+    main, used = threading.main_thread(), set()
+    with ThreadPoolExecutor(1) as pool:
+        for options in ({}, {"num_workers": 2}, {"pool": pool}):
+            with dask.config.set(scheduler="threads", **options):
+                used.add(dask.delayed(threading.current_thread)().compute())
+                assert used <= dask_names.pool_threads(main)
+    assert len(used) == 3
 
 
 def test_distributed_says_what_a_worker_knows_of_a_task():
