@@ -96,4 +96,4 @@ class _StopsTasks(Callback):
             stop_in(pool_threads(threading.current_thread()))
 
 
-_StopsTasks().register()  # type: ignore[no-untyped-call]  for every computation of this process
+_StopsTasks().register()  # type: ignore[no-untyped-call]  # for every computation of this process

@@ -113,9 +113,11 @@ class ApiKeys:
         if scope["type"] != "http" or not (self.keys or self.file):
             await self.app({**scope, "auth": PUBLIC} if scope["type"] == "http" else scope, receive, send)
             return
-        inner, grant = self._admit(scope)
+        inner, given = _without_key(scope)
+        grant = self._grant(given)
         if grant is None and not _is_open(inner["path"]):
-            refusal = problem(401, "an API key is needed", ("www-authenticate", 'Bearer realm="mandeldask"'))
+            detail = "the API key is not known to this server" if given else "an API key is needed"
+            refusal = problem(401, detail, ("www-authenticate", 'Bearer realm="mandeldask"'))
             await refusal.send(send, head=scope["method"] == "HEAD")
             return
         prefix = _PREFIX.fullmatch(scope["path"])
@@ -123,16 +125,6 @@ class ApiKeys:
             await Reply(308, (("location", f"{prefix[1]}/"),)).send(send, head=scope["method"] == "HEAD")
             return
         await self.app({**inner, "auth": grant or Grant(frozenset(), private=True)}, receive, send)
-
-    def _admit(self, scope: Scope) -> tuple[Scope, Grant | None]:
-        """Return the scope without the key in its path, and the Grant of the request; None if its key is not valid."""
-        prefix = _PREFIX.fullmatch(scope["path"])
-        if prefix is None:
-            return scope, self._grant(_given(scope))
-        path = prefix[2] or "/"
-        raw_path = scope.get("raw_path") or b""
-        raw_path = b"/" + raw_path.split(b"/", 3)[3] if raw_path.count(b"/") >= 3 else b"/"  # noqa: PLR2004
-        return {**scope, "path": path, "raw_path": raw_path}, self._grant(prefix[1])
 
     def _grant(self, given: str | None) -> Grant | None:
         """Return the Grant of the key `given`.
@@ -218,6 +210,17 @@ def redacted(path: str) -> str:
 
 def _is_open(path: str) -> bool:
     return path in _OPEN or path.startswith("/viewer/")
+
+
+def _without_key(scope: Scope) -> tuple[Scope, str | None]:
+    """Return the scope without the key in its path, and the key that was given, if any."""
+    prefix = _PREFIX.fullmatch(scope["path"])
+    if prefix is None:
+        return scope, _given(scope)
+    path = prefix[2] or "/"
+    raw_path = scope.get("raw_path") or b""
+    raw_path = b"/" + raw_path.split(b"/", 3)[3] if raw_path.count(b"/") >= 3 else b"/"  # noqa: PLR2004
+    return {**scope, "path": path, "raw_path": raw_path}, prefix[1]
 
 
 def _given(scope: Scope) -> str | None:

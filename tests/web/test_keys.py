@@ -74,6 +74,20 @@ def test_whoever_has_no_key_gets_401_before_404(locked, path, headers):
     assert locked.put(path, headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "detail"),
+    [
+        (ZARR, {}, "an API key is needed"),
+        (ZARR, {"x-api-key": ""}, "an API key is needed"),
+        (ZARR, {"authorization": "Bearer wrong"}, "the API key is not known to this server"),
+        (f"{ZARR}?api_key=wrong", {}, "the API key is not known to this server"),
+        (f"/key/wrong{ZARR}", {}, "the API key is not known to this server"),
+    ],
+)
+def test_a_wrong_key_and_no_key_get_different_errors(locked, path, headers, detail):
+    assert locked.get(path, headers=headers).json()["detail"] == detail
+
+
 def test_the_viewer_works_below_a_key(locked):
     for path in ("/viewer/", "/viewer/main.js"):
         assert locked.get(f"/key/{SECRET}{path}").content == locked.get(path).content
