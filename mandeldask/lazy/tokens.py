@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from functools import singledispatch
 from typing import Any
 
 from mandeldask.fractal.rationals import as_key
 
 
+@singledispatch
 def normalize_token(value: Any) -> Any:
     """Return a value that is equal for equal content, as `dask.base.normalize_token` does, for any number of digits.
 
@@ -17,16 +19,6 @@ def normalize_token(value: Any) -> Any:
     >>> normalize_token((slice(2, 8), Fraction(1, 2)))
     ('tuple', ('slice', '2', '8', None), '1/2')
     """
-    if value is None or isinstance(value, (str, bytes, float, bool)):
-        return value
-    if isinstance(value, int):
-        return f"{value:x}"
-    if isinstance(value, Fraction):
-        return as_key(value)
-    if isinstance(value, slice):
-        return "slice", *map(normalize_token, (value.start, value.stop, value.step))
-    if isinstance(value, (tuple, list)):
-        return "tuple", *map(normalize_token, value)
     if hasattr(value, "__dask_tokenize__"):
         return normalize_token(value.__dask_tokenize__())
     if is_dataclass(value) and type(value).__module__.startswith("mandeldask."):
@@ -34,3 +26,33 @@ def normalize_token(value: Any) -> Any:
     from dask.base import normalize_token as token_of  # noqa: PLC0415  as above
 
     return token_of(value)
+
+
+@normalize_token.register(type(None))
+@normalize_token.register(str)
+@normalize_token.register(bytes)
+@normalize_token.register(float)
+@normalize_token.register(bool)
+def _(value: Any) -> Any:
+    return value
+
+
+@normalize_token.register
+def _(value: int) -> str:
+    return f"{value:x}"
+
+
+@normalize_token.register
+def _(value: Fraction) -> str:
+    return as_key(value)
+
+
+@normalize_token.register
+def _(value: slice) -> tuple[Any, ...]:
+    return "slice", *map(normalize_token, (value.start, value.stop, value.step))
+
+
+@normalize_token.register(tuple)
+@normalize_token.register(list)
+def _(value: Any) -> tuple[Any, ...]:
+    return "tuple", *map(normalize_token, value)
