@@ -57,7 +57,7 @@ function follow(hash, { explorer, controls, looks, trail, raised }) {
     return;
   }
   const home = homeOf(explorer.source, canvas);
-  const { view, rest, problems } = fromHash(hash, explorer.source, canvas, home);
+  const { view, rest, problems, outside } = fromHash(hash, explorer.source, canvas, home);
   const { look, problems: others } = looks.read(rest);
   raised.begin();
   controls.set(look);
@@ -65,7 +65,7 @@ function follow(hash, { explorer, controls, looks, trail, raised }) {
   trail.begin(explorer.view);
   const unread = [...problems, ...others];
   if (unread.length > 0) notice(`This page cannot read ${unread.join(", ")} in the link.`, 12);
-  else if (view && !near(view, explorer.view)) notice(OUTSIDE, 12);
+  else if (view && (outside || !near(view, explorer.view))) notice(OUTSIDE, 12);
 }
 
 function near(asked, shown) {

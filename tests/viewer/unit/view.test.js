@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse, rational } from "../../../mandeldask/web/viewer/numbers/rationals.js";
+import { fromHash } from "../../../mandeldask/web/viewer/page/permalink.js";
 import { View } from "../../../mandeldask/web/viewer/numbers/view.js";
 
 const at = (scale) => View.at(parse("7.2563561129628413"), parse("7.8681740957946881"), scale);
@@ -35,4 +36,18 @@ test("distances are told across any depth", () => {
   assert.ok(Math.abs(near) < 1);
   const [far] = at(-3000).distanceTo(View.at(rational(1n), rational(1n), -3000));
   assert.equal(far, -Infinity);
+});
+
+test("a link whose width is beyond the range of the page says so", () => {
+  const source = {
+    kind: "plane",
+    unit: 0,
+    toPlane: ({ x, y }) => ({ re: x, im: y }),
+    fromPlane: ({ re, im }) => ({ x: re, y: im }),
+  };
+  const read = (width) => fromHash(`#re=-0.75&im=0.1&width=${width}`, source, { width: 1000 }, { scale: -8 });
+  assert.equal(read("1e-1000").outside, false);
+  assert.equal(read("1e-1500").outside, true);
+  assert.equal(read("1e9999").outside, true);
+  assert.equal(read("1e-1500").view.scale, read("1e-1400").view.scale);
 });

@@ -66,8 +66,8 @@ export function juliaText(julia) {
 /**
  * Read a hash.
  *
- * @returns {{view: View | null, rest: Record<string, string>, problems: string[]}} view is null if the hash contains
- *   no place; `problems` are parts that cannot be read
+ * @returns {{view: View | null, rest: Record<string, string>, problems: string[], outside: boolean}} view is null if the
+ *   hash contains no place; `problems` are parts that cannot be read; `outside` says that the width is beyond the range
  */
 export function fromHash(hash, source, screen, home) {
   const { re, im, x, y, width, level, julia, ...rest } = Object.fromEntries(
@@ -84,17 +84,19 @@ export function fromHash(hash, source, screen, home) {
     }
   };
   const point = { re: number("re", re), im: number("im", im), x: number("x", x), y: number("y", y) };
-  const scale = scaleOf(number("width", width), number("level", level), source, screen) ?? home.scale;
+  const asked = scaleOf(number("width", width), number("level", level), source, screen) ?? home.scale;
   if (julia !== undefined && !juliaIn(hash)) problems.push(`“julia=${julia.slice(0, 40)}”`);
   if (width !== undefined && !parsedPositive(width)) problems.push(`“width=${width.slice(0, 40)}”`);
   const middle = located(point, source);
-  return { view: middle && View.at(middle.x, middle.y, scale), rest, problems: [...new Set(problems)] };
+  const scale = bounded(asked);
+  const view = middle && View.at(middle.x, middle.y, scale);
+  return { view, rest, problems: [...new Set(problems)], outside: scale !== asked };
 }
 
 /** The view of a place {re, im, width}; width is a rational or null for that of `home`. */
 export function viewOf({ re, im, width }, source, screen, home) {
   const { x, y } = source.fromPlane({ re, im });
-  return View.at(x, y, scaleOf(width ?? undefined, undefined, source, screen) ?? home.scale);
+  return View.at(x, y, bounded(scaleOf(width ?? undefined, undefined, source, screen) ?? home.scale));
 }
 
 function located({ re, im, x, y }, source) {
@@ -110,14 +112,14 @@ function parsedPositive(text) {
   }
 }
 
-/** The scale of a width or an old level; undefined if there is neither, or if it is beyond the range of floats. */
+/** The scale of a width or an old level; undefined if there is neither, or if the level is not a number. */
 function scaleOf(width, level, source, screen) {
   const unit = source.unit ?? 0;
-  if (width && width.p > 0n) return bounded(snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit));
+  if (width && width.p > 0n) return snapped(log2(divide(width, rational(BigInt(screen.width)))) - unit);
   if (!level) return undefined;
   const number = Number(level.p) / Number(level.q);
   if (Number.isNaN(number)) return undefined;
-  return bounded(source.kind === "plane" ? number + OLD_LEVEL_0 : number);
+  return source.kind === "plane" ? number + OLD_LEVEL_0 : number;
 }
 
 const bounded = (scale) => Math.min(Math.max(scale, DEEPEST), WIDEST);
