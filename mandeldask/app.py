@@ -21,7 +21,7 @@ from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.jupyter import notebook_origins
 from mandeldask.limits import PUBLIC_PLACE_S, Limits
 from mandeldask.owned_folder import owned_folder
-from mandeldask.warming import check_warm, warming_beside, while_serving
+from mandeldask.warming import check_warm, warming_with, while_serving
 from mandeldask.web.application import create_app as create_web_app
 from mandeldask.web.catalog import PLACES
 from mandeldask.web.hosts import usual_hosts
@@ -210,13 +210,13 @@ def serve(  # noqa: PLR0913  the options of a server
         options["allow_origins"] = (*((origins,) if isinstance(origins, str) else origins), *notebook_origins())
         app = create_app(tree, **options)
         handle = serve_in_background(app, host, port or 0, drain_s=drain_s, connections=connections)
-        (started or _say_link)(handle.address)
-        return warming_beside(handle, warmed) if warm else handle
+        (started or _print_link)(handle.address)
+        return warming_with(handle, warmed) if warm else handle
     with ExitStack() as stack:
         several = workers > 1
         orbits = stack.enter_context(owned_folder("mandeldask-orbits-")) if several else None
         make: Callable[[], Application] = partial(create_app, tree, orbits=orbits, **options)
-        announce = started or _say_where
+        announce = started or _print_addresses
         if warm:
             make, announce = stack.enter_context(while_serving(make, announce, workers=workers, done=warmed))
         at = PORT if port is None else port
@@ -224,13 +224,13 @@ def serve(  # noqa: PLR0913  the options of a server
     return None
 
 
-def _say_link(address: str) -> None:
+def _print_link(address: str) -> None:
     """Print the address of a server in the background: notebooks and terminals show it as a link."""
     sys.stdout.write(f"{address}/\n")
     sys.stdout.flush()
 
 
-def _say_where(address: str) -> None:
+def _print_addresses(address: str) -> None:
     """Print the addresses of a server in the foreground."""
     sys.stdout.write(f"Page {address}/, Zarr {address}/zarr/v2 and {address}/zarr/v3. Press Ctrl-C to stop.\n")
     sys.stdout.flush()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COMPILE_S = 60.0
 """Tolerance in seconds: the first computation on a machine also compiles its kernels."""
 
-LOOK_S = 0.1
+CHECK_S = 0.1
 """Seconds between two checks of running computations."""
 
 
@@ -196,7 +196,7 @@ class _Watch:
                 over = [meter for meter in self._meters if self._passed(meter)]
             for meter in over:
                 meter.stop()
-            time.sleep(LOOK_S)
+            time.sleep(CHECK_S)
 
     def _passed(self, meter: _Meter) -> bool:
         budget = meter.budget

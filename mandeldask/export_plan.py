@@ -32,7 +32,7 @@ _OF_A_PASS = ("fields", "tolerance")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExportOptions:
     """The options of an export that determine what is written."""
 
     levels: tuple[int | str, ...] | None

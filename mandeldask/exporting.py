@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from mandeldask.export_plan import Asked
+from mandeldask.export_plan import ExportOptions
 from mandeldask.exports.finishing import check_complete, missing_chunks, write_documents
 from mandeldask.exports.jobs import jobs_of
 from mandeldask.exports.present import check_content, check_root, pending_job
@@ -20,7 +20,7 @@ from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kep
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.formats import V2, V3, Format
 from mandeldask.zarrview.imaged import PYRAMIDS, Making
-from mandeldask.zarrview.kept_levels import kept_in_folder
+from mandeldask.zarrview.kept_levels import levels_cache_in_folder
 from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def export(  # noqa: PLR0913  the public names of an export
     began = time.perf_counter()
     form = _format(zarr_format, shards, codecs)
     chosen = None if levels is None else tuple(levels)
-    asked = Asked(chosen, window, form, chunks, _making(pyramid, cache_dir))
+    asked = ExportOptions(chosen, window, form, chunks, _making(pyramid, cache_dir))
     share = _checked_part(part)
     where = open_target(target, storage_options)
     try:
@@ -197,7 +197,7 @@ def _making(method: str, folder: str | os.PathLike[str] | None) -> Making:
     if method not in PYRAMIDS:
         msg = f"pyramid must be one of {', '.join(PYRAMIDS)}, not {method!r}"
         raise ValueError(msg)
-    return Making(method, None if folder is None else kept_in_folder(folder))
+    return Making(method, None if folder is None else levels_cache_in_folder(folder))
 
 
 def _check_reachable(target: Target, executor: Executor | None) -> None:

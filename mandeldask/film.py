@@ -142,16 +142,16 @@ def write_frames(film: Film, folder: Path, report: Report) -> None:
     ValueError
         If the folder contains other files, or the frames of another film.
     """
-    said = folder / MANIFEST
-    if said.exists():
-        if said.read_text("utf-8") != film.describes():
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        if manifest.read_text("utf-8") != film.describes():
             msg = f"{str(folder)!r} contains frames of another film: choose an empty folder"
             raise ValueError(msg)
     elif folder.exists() and any(folder.iterdir()):
         msg = f"{str(folder)!r} contains other files: choose an empty folder"
         raise ValueError(msg)
     (folder / KEYS).mkdir(parents=True, exist_ok=True)
-    said.write_text(film.describes(), "utf-8")
+    manifest.write_text(film.describes(), "utf-8")
     draw_keys(film, folder / KEYS, report)
     there = next((n for n in range(film.frames) if not (folder / frame_name(n)).exists()), film.frames)
     for number, picture in enumerate(frames_of(film, folder / KEYS, there), there):
@@ -211,9 +211,9 @@ def _encode(command: list[str], film: Film, folder: Path, report: Report) -> Non
                 report(film.keys + number + 1, film.keys + film.frames)
         except BrokenPipeError:
             pass  # ffmpeg has printed the reason
-        _, said = encoding.communicate()
+        _, output = encoding.communicate()
     if encoding.returncode:
-        msg = f"ffmpeg could not write the film: {said.decode('utf-8', 'replace').strip().splitlines()[-1:]}"
+        msg = f"ffmpeg could not write the film: {output.decode('utf-8', 'replace').strip().splitlines()[-1:]}"
         raise ValueError(msg)
 
 

@@ -226,7 +226,7 @@ def _short(window: tuple[slice, ...]) -> NDArray[np.int32]:
     return _numbered(window)[:-1]
 
 
-def _torn(_: tuple[slice, ...]) -> NDArray[np.int32]:
+def _changing(_: tuple[slice, ...]) -> NDArray[np.int32]:
     msg = "this array changes whenever it is read, on purpose"
     raise Changed(msg)
 
@@ -240,7 +240,7 @@ FAULTS: Final[Mapping[str, tuple[Callable[[tuple[slice, ...]], NDArray[np.int32]
     "fails": (_failing, "every chunk fails (HTTP 500)"),
     "fails_in_one_chunk": (_failing_in_the_middle, "n; the chunk at (1, 1) fails (HTTP 500)"),
     "short": (_short, "every chunk fails: the source returns one row too few (HTTP 500)"),
-    "changing": (_torn, "every chunk fails: the source changes while it is read (HTTP 503)"),
+    "changing": (_changing, "every chunk fails: the source changes while it is read (HTTP 503)"),
     "slow": (_slow, f"n; every chunk takes {SLOW_S:g} s"),
 }
 """The read function of each array of `faults`, and the expected result."""

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOOK_S = 0.02
+CHECK_S = 0.02
 """Seconds between two checks of the cancellation flag, in a thread that waits for another."""
 
 
 class Flight(Generic[T]):
     """One shared computation, run by the first thread that is free for it."""
 
-    __slots__ = ("_compute", "_context", "_lock", "_pilot", "_queued", "cancellation", "future", "waiters")
+    __slots__ = ("_compute", "_computing_thread", "_context", "_lock", "_queued", "cancellation", "future", "waiters")
 
     def __init__(self, compute: Callable[[], T]) -> None:
         self.future: Future[T] = Future()
@@ -33,13 +33,13 @@ class Flight(Generic[T]):
         self._compute = compute
         self._context = copy_context()
         self._lock = threading.RLock()
-        self._pilot: int | None = None
+        self._computing_thread: int | None = None
         self._queued: Future[None] | None = None
 
     def submit(self, pool: Executor, *, refusable: bool = False) -> None:
         """Run it in `pool`, once. If the pool refuses, all waiting callers get its error, unless `refusable`."""
         with self._lock:
-            if self._pilot is not None or self._queued is not None:
+            if self._computing_thread is not None or self._queued is not None:
                 return
             try:
                 self._queued = pool.submit(self.run)
@@ -70,17 +70,17 @@ class Flight(Generic[T]):
     def _begun(self) -> bool:
         """Return whether this thread is the first to start it."""
         with self._lock:
-            first = self._pilot is None
-            self._pilot = threading.get_ident() if first else self._pilot
+            first = self._computing_thread is None
+            self._computing_thread = threading.get_ident() if first else self._computing_thread
             return first
 
     def within(self) -> bool:
         """Whether the current thread is computing it, interrupted by a signal handler or finalizer."""
-        return self.flown_here() and not self.future.done()
+        return self.computed_here() and not self.future.done()
 
-    def flown_here(self) -> bool:
+    def computed_here(self) -> bool:
         """Whether the current thread runs or ran it."""
-        return self._pilot == threading.get_ident()
+        return self._computing_thread == threading.get_ident()
 
     def again(self) -> T:
         """Compute it again, for a caller that cannot wait."""
@@ -133,7 +133,7 @@ class Seat(Generic[T]):
             self._flight.run()
             while True:
                 try:
-                    return self._flight.future.result(LOOK_S)
+                    return self._flight.future.result(CHECK_S)
                 except TimeoutError:
                     if self._flight.future.done():
                         raise
@@ -143,9 +143,9 @@ class Seat(Generic[T]):
         """Whether the current thread is computing it: then the caller has interrupted its own computation."""
         return self._flight.within()
 
-    def is_pilot(self) -> bool:
+    def computes_here(self) -> bool:
         """Whether the current thread computes or computed it."""
-        return self._flight.flown_here()
+        return self._flight.computed_here()
 
     def offer(self, pool: Executor) -> None:
         """Compute it in a thread of `pool`, if one is free; `read` does not wait for the pool."""

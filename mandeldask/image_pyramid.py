@@ -11,7 +11,7 @@ from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.images import as_data_array, missing_of, tree_of_levels
 from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.identity import identity as identity_of
-from mandeldask.zarrview.kept_levels import keeping, kept_in_folder
+from mandeldask.zarrview.kept_levels import keeping, levels_cache_in_folder
 
 if TYPE_CHECKING:
     import os
@@ -82,18 +82,18 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
     """
     given = as_data_array(array)
     found = image_levels(given.shape, tuple(map(str, given.dims)), axes, method)
-    keep = None if cache_dir is None else partial(keeping, persistent=kept_in_folder(cache_dir))
+    keep = None if cache_dir is None else partial(keeping, persistent=levels_cache_in_folder(cache_dir))
     content = digest(_identity(given, identity, lasting=keep is not None), repr(missing_of(given)), found.order)
     return tree_of_levels(given, found, content, name=name, keeping=keep)
 
 
-def _identity(array: xr.DataArray, said: str | None, *, lasting: bool) -> str:
+def _identity(array: xr.DataArray, given: str | None, *, lasting: bool) -> str:
     """Return the identity of an array's content; if `lasting`, raise ValueError if it is unknown to other processes."""
-    if said is not None:
-        if not isinstance(said, str) or not said:
-            msg = f"identity must be text that names the content of the array, not {said!r}"
+    if given is not None:
+        if not isinstance(given, str) or not given:
+            msg = f"identity must be text that names the content of the array, not {given!r}"
             raise ValueError(msg)
-        return digest("given", said, array.shape, array.dtype)
+        return digest("given", given, array.shape, array.dtype)
     content = content_of(array.variable)
     found = identity_of(content, inf) if lasting else identity_of(content)
     if lasting and not is_lasting(found):

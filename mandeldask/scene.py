@@ -66,8 +66,8 @@ class Scene:
     @property
     def texts(self) -> dict[str, str]:
         """The texts in its PNG file."""
-        said = {name: value for name, value in asdict(self).items() if name != "edges" or value}
-        return {"Software": f"mandeldask {__version__}", TEXT: json.dumps(said)}
+        parameters = {name: value for name, value in asdict(self).items() if name != "edges" or value}
+        return {"Software": f"mandeldask {__version__}", TEXT: json.dumps(parameters)}
 
     @classmethod
     def of_file(cls, path: Path) -> Scene | None:
@@ -79,9 +79,9 @@ class Scene:
             If it cannot be read.
         """
         try:
-            said = json.loads(texts_of(path).get(TEXT, "null"))
+            parameters = json.loads(texts_of(path).get(TEXT, "null"))
             names = {each.name for each in fields(cls)}
-            return cls(**{name: value for name, value in said.items() if name in names})
+            return cls(**{name: value for name, value in parameters.items() if name in names})
         except (AttributeError, TypeError, ValueError):
             return None
 

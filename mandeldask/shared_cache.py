@@ -171,11 +171,11 @@ class SharedCache(Generic[V]):
                 try:
                     value = seat.read()
                 except Exception:
-                    if seat.is_pilot():
+                    if seat.computes_here():
                         raise
                     current().check()
                 else:
-                    if seat.is_pilot() or fits(value):
+                    if seat.computes_here() or fits(value):
                         return value
 
     def _kept(self, key: Hashable, compute: Callable[[], V]) -> Callable[[], V]:

@@ -175,7 +175,7 @@ def check_warm(workers: int, *, pyramid: str = "none", cache_dir: Any = None, **
         raise ValueError(msg)
 
 
-def warming_beside(handle: Handle, done: Callable[[Warmed], object] | None = None) -> Handle:
+def warming_with(handle: Handle, done: Callable[[Warmed], object] | None = None) -> Handle:
     """Make the levels of a server's images until it is stopped by the handle that is returned."""
     warming = _warming(handle.app, done, progress=False)
     warming.begin()

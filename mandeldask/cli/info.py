@@ -87,10 +87,10 @@ def info(
 
 def _show_pictures(paths: Sequence[Path], *, as_json: bool) -> bool:
     """Print the parameters of pictures that `render` wrote; return whether all pictures have them."""
-    scenes = {path: said for path in paths if path.is_file() and (said := texts_of(path).get("mandeldask"))}
+    scenes = {path: parameters for path in paths if path.is_file() and (parameters := texts_of(path).get("mandeldask"))}
     if len(scenes) < len(paths):
         return False
-    shown = {str(path): json.loads(said) for path, said in scenes.items()}
+    shown = {str(path): json.loads(parameters) for path, parameters in scenes.items()}
     if as_json:
         typer.echo(json.dumps(list(shown.values()), indent=2))
         return True

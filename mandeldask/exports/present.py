@@ -87,8 +87,8 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
         return "different elements, chunks or codecs"
     found, wanted = _flat(found), _flat(wanted)
     names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    said = [f"{name} {_short(found.get(name))}, not {_short(wanted.get(name))}" for name in names]
-    return "; ".join(said) or "different elements"
+    differences = [f"{name} {_short(found.get(name))}, not {_short(wanted.get(name))}" for name in names]
+    return "; ".join(differences) or "different elements"
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,17 +103,17 @@ class EscapeTime(ABC):
         return self.select(*(each for each in self.fields if each == field or each in needed))
 
     def _attributes(self, field: str) -> Mapping[str, Any]:
-        said: dict[str, Any] = {"long_name": _LONG_NAMES[field], "units": "iterations"}
+        found: dict[str, Any] = {"long_name": _LONG_NAMES[field], "units": "iterations"}
         if field in {"iterations", "smooth"}:
-            said["maxiter"] = self.maxiter
+            found["maxiter"] = self.maxiter
         if field in dict(self.tolerance):
-            said["tolerance"] = float(dict(self.tolerance)[field])
+            found["tolerance"] = float(dict(self.tolerance)[field])
         if field == "smooth" and self._packing is not None:
-            said |= self._packing.attributes
+            found |= self._packing.attributes
         if field == "distance":
             unit = self.unit or PLANE
-            said |= {"units": unit.name} if unit == PLANE else {"units": unit.name, "exact_unit": as_text(unit.size)}
-        return said
+            found |= {"units": unit.name} if unit == PLANE else {"units": unit.name, "exact_unit": as_text(unit.size)}
+        return found
 
     def _dtype(self, field: str) -> np.dtype[Any]:
         if field == "iterations":

@@ -66,7 +66,7 @@ def as_place(text: str, *, allow_huge: bool = False) -> Place:
     if spec:
         pyramid = from_spec(spec)
         return Place(pyramid.center, pyramid.width, pyramid.julia)
-    words = _words_of(text)
+    words = _parameters_of(text)
     if not words:
         return Place(as_point(text, allow_huge=allow_huge))
     if "re" not in words or "im" not in words:
@@ -99,18 +99,18 @@ def _from_file(path: Path, *, allow_huge: bool) -> Place:
     return Place(center, as_fraction(width, f"width in {path.name}", allow_huge=allow_huge), julia)
 
 
-Words = tuple[str | Fraction, str | Fraction, str | Fraction, Point | None]
+Texts = tuple[str | Fraction, str | Fraction, str | Fraction, Point | None]
 """Real part, imaginary part and width of a place in a file, and the c of its Julia set."""
 
 
-def _of_kfr(content: bytes) -> Words | None:
+def _of_kfr(content: bytes) -> Texts | None:
     """Read ``Re:``, ``Im:`` and ``Zoom:``; at zoom 1 a picture is 4 plane units high."""
     lines = (line.partition(":") for line in content.decode("utf-8", "replace").splitlines())
     words = {name.strip().lower(): value.strip() for name, _, value in lines}
     return _of_zoom(words.get("re"), words.get("im"), words.get("zoom"))
 
 
-def _of_toml(content: bytes) -> Words | None:
+def _of_toml(content: bytes) -> Texts | None:
     """Read ``location.real``, ``.imag`` and ``.zoom``, which are strings in the files of Fraktaler-3."""
     try:
         location = tomllib.loads(content.decode("utf-8", "replace")).get("location", {})
@@ -119,13 +119,13 @@ def _of_toml(content: bytes) -> Words | None:
     return _of_zoom(*(location.get(name) for name in ("real", "imag", "zoom")))
 
 
-def _of_zoom(re: object, im: object, zoom: object) -> Words | None:
+def _of_zoom(re: object, im: object, zoom: object) -> Texts | None:
     if re is None or im is None or zoom is None:
         return None
     return str(re), str(im), 4 / as_fraction(str(zoom), "zoom"), None
 
 
-def _of_png(content: bytes) -> Words | None:
+def _of_png(content: bytes) -> Texts | None:
     """Read the text chunk ``mandeldask``, which `mandeldask render` writes."""
     mark = content.find(b"tEXtmandeldask\0")
     if mark < 0:
@@ -140,7 +140,7 @@ def _of_png(content: bytes) -> Words | None:
         return None
 
 
-_FILES: dict[str, Callable[[bytes], Words | None]] = {".kfr": _of_kfr, ".png": _of_png, ".toml": _of_toml}
+_FILES: dict[str, Callable[[bytes], Texts | None]] = {".kfr": _of_kfr, ".png": _of_png, ".toml": _of_toml}
 """Functions that read location files, by suffix."""
 
 _LONGEST_PATH = 4096
@@ -154,7 +154,7 @@ def _spec_in(text: str) -> str | None:
     return spec if at or (spec.startswith("re") and "_im" in spec) else None
 
 
-def _words_of(text: str) -> dict[str, str]:
+def _parameters_of(text: str) -> dict[str, str]:
     """Return the parameters of a link, from its hash or its query."""
     if "=" not in text:
         return {}

@@ -40,7 +40,7 @@ _HEXADECIMAL = re.compile(r"[0-9A-F]{6}", re.IGNORECASE)
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """The initial limits (black, white), and the smallest and largest limits that a user can choose."""
 
-_LOOKS, _SIDE = 3, 256
+_SAMPLES, _SIDE = 3, 256
 """For large planes: number of samples along each axis, and number of elements along each side of a sample."""
 
 
@@ -49,7 +49,7 @@ def channels_of(
     finest: Source,
     coarsest: Source,
     name: str,
-    said: Mapping[int, Mapping[str, Any]] | None = None,
+    described: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Channel]:
     """Return the display settings of each channel; empty if elements have no order, or if there are too many channels.
 
@@ -61,7 +61,7 @@ def channels_of(
         The first level and the last.
     name : str
         Label of an image without channels.
-    said : mapping, optional
+    described : mapping, optional
         Channel metadata of a file, by channel number: "label", and "color" as six hexadecimal digits.
     """
     axis = next((at for at, dim in enumerate(levels.dims) if axis_type(dim) == "channel"), None)
@@ -70,7 +70,7 @@ def channels_of(
         return []
     if axis is None:
         return [Channel(name, *_limits(levels, finest, coarsest, {}))]
-    known = [(said or {}).get(at, {}) for at in range(count)]
+    known = [(described or {}).get(at, {}) for at in range(count)]
     alpha = _ALPHA if _is_rgba(levels, axis, finest.dtype) and not any(known) else None
     return [
         Channel(
@@ -99,7 +99,7 @@ def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mappin
     if dtype.kind == "b" or dtype == np.uint8:
         most = 1 if dtype.kind == "b" else 255
         return (0, most), (0, most)
-    values = _looked_at(finest, coarsest, fixed)
+    values = _sampled(finest, coarsest, fixed)
     if not values.size:
         return (0, 1), (0, 1)
     least, most = values.min(), values.max()
@@ -111,14 +111,14 @@ def _limits(levels: ImageLevels, finest: Source, coarsest: Source, fixed: Mappin
     return limits, (min(_plain(least, dtype), limits[0]), max(_plain(most, dtype), limits[1]))
 
 
-def _looked_at(finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> NDArray[Any]:
+def _sampled(finest: Source, coarsest: Source, fixed: Mapping[int, int]) -> NDArray[Any]:
     """Return elements of the plane that viewers show first: its coarsest level, or samples of it."""
     height, width = finest.shape[-2:]
     if height * width * finest.dtype.itemsize <= PLANE_BYTES:
         return _finite(coarsest, _plane(coarsest.shape, fixed))
     *before, _, _ = _plane(finest.shape, fixed)
     starts = [
-        [max(0, (2 * n + 1) * size // (2 * _LOOKS) - _SIDE // 2) for n in range(_LOOKS)] for size in (height, width)
+        [max(0, (2 * n + 1) * size // (2 * _SAMPLES) - _SIDE // 2) for n in range(_SAMPLES)] for size in (height, width)
     ]
     looks = [
         _finite(finest, (*before, slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width))))

@@ -17,7 +17,7 @@ from mandeldask.budget import pause
 from mandeldask.cancellation import current
 from mandeldask.flights import Flights
 from mandeldask.images.downsampling import Method, State, cells_along, method
-from mandeldask.images.states import Kept, compact, remembered
+from mandeldask.images.states import StateStorage, compact, remembered
 from mandeldask.images.tiling import tiling, within
 
 if TYPE_CHECKING:
@@ -72,12 +72,16 @@ class Halvings:
         Its levels.
     block : tuple of int, optional
         Elements along each axis of the blocks in which the array is read, if these are not its chunks.
-    kept : Kept, optional
+    kept : StateStorage, optional
         Long-term storage for the states of tiles. It is not pickled: a copy in another process has none.
     """
 
     def __init__(
-        self, source: Source, levels: ImageLevels, block: tuple[int, ...] | None = None, kept: Kept | None = None
+        self,
+        source: Source,
+        levels: ImageLevels,
+        block: tuple[int, ...] | None = None,
+        kept: StateStorage | None = None,
     ) -> None:
         self.source = source
         self.levels = levels
@@ -90,7 +94,7 @@ class Halvings:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.source, self.levels, self._block)
 
-    def kept_by(self, kept: Kept) -> Halvings:
+    def stored_in(self, kept: StateStorage) -> Halvings:
         """Return a copy that also stores the states of tiles in `kept`."""
         return Halvings(self.source, self.levels, self._block, kept)
 

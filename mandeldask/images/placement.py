@@ -58,11 +58,12 @@ def placement_of(attrs: Mapping[str, Any], dims: Sequence[str], shape: Sequence[
     None if there is no placement, if it is for other dimensions or another shape, or if it describes pixel centres.
     """
     transform, code = attrs.get(_TRANSFORM), attrs.get(_CODE, "")
-    said = (attrs.get("spatial:dimensions", dims), attrs.get(_SHAPE, shape))
-    if not isinstance(transform, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in said):
+    described = (attrs.get("spatial:dimensions", dims), attrs.get(_SHAPE, shape))
+    if not isinstance(transform, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in described):
         return None
     numbers = [each for each in transform if isinstance(each, (int, float)) and isfinite(each)]
-    fits = len(transform) == len(numbers) == _NUMBERS and (list(said[0]), list(said[1])) == (list(dims), list(shape))
+    same = (list(described[0]), list(described[1])) == (list(dims), list(shape))
+    fits = same and len(transform) == len(numbers) == _NUMBERS
     affine = attrs.get("spatial:transform_type", "affine") == "affine"
     if not fits or not affine or attrs.get("spatial:registration", "pixel") != "pixel":
         return None

@@ -22,7 +22,7 @@ COARSE_BYTES: Final = 2**25
 """Size in bytes of the cache of each other level."""
 
 
-class Kept(Protocol):
+class StateStorage(Protocol):
     """Storage for states that outlives the process; failures raise no errors."""
 
     def load(self, key: str) -> State | None:

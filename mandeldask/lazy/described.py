@@ -93,7 +93,7 @@ def _cut(
         msg = f"levels need a tree of groups, not a {type(tree).__name__}"
         raise ValueError(msg)
     if isinstance(tree, xr.Dataset):
-        tree = tree.assign({name: _undasked(each, side) for name, each in tree.data_vars.variables.items()})
+        tree = tree.assign({name: _lazily_indexed(each, side) for name, each in tree.data_vars.variables.items()})
     if window is None:
         return tree
     if not isinstance(tree, (xr.Dataset, xr.DataArray)):
@@ -106,7 +106,7 @@ def _cut(
     return tree.isel(dict(window))
 
 
-def _undasked(variable: xr.Variable, side: int | None) -> xr.Variable:
+def _lazily_indexed(variable: xr.Variable, side: int | None) -> xr.Variable:
     """Return pixels of this package as lazily indexed ones, so that one kernel call computes all fields of a chunk."""
     data = content_of(variable)
     if not isinstance(data, GuardedArray) or data.pixels is None:

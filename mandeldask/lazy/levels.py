@@ -45,10 +45,10 @@ def as_dataset(grid: Grid, kernel: Kernel, division: Division, attrs: Mapping[st
         arrays = dask_arrays(grid, kernel, division.sides, division.tile)
         if division.tile is not None:
             encoding = {"chunks": (division.tile, division.tile)}
-    said = {field: dict(kernel.attributes.get(field, {})) for field in arrays}
+    attributes = {field: dict(kernel.attributes.get(field, {})) for field in arrays}
     variables = {
         field: PixelVariable(
-            DIMS, array, said[field], encoding | _unused(kernel.dtypes[field], said[field]), fastpath=True
+            DIMS, array, attributes[field], encoding | _unused(kernel.dtypes[field], attributes[field]), fastpath=True
         )
         for field, array in arrays.items()
     }

@@ -42,7 +42,7 @@ def _to_scale(draw: Any) -> Any:
     def drawn(self: PlotAccessor, *args: Any, **keywords: Any) -> Any:
         array = self._da
         check_read(array.shape)
-        result = draw(DataArrayPlotAccessor(_told_apart(array)), *args, **keywords)
+        result = draw(DataArrayPlotAccessor(_distinguishable(array)), *args, **keywords)
         if _shows_the_plane(array, args, keywords):
             for axes in _axes_of(result):
                 axes.set_aspect("equal")
@@ -139,16 +139,16 @@ def _axes_of(drawn: Any) -> Iterable[Any]:
     ]
 
 
-def _told_apart(array: xr.DataArray) -> xr.DataArray:
+def _distinguishable(array: xr.DataArray) -> xr.DataArray:
     """Return `array`, relative to its middle along axes whose neighbours differ in the last digits only."""
     for name in array.dims:
         index = array.xindexes.get(name)
-        if isinstance(index, PixelIndex) and not _tells_apart(index.axis):
+        if isinstance(index, PixelIndex) and not _distinguishes(index.axis):
             array = _from_the_middle(array, name, index.axis)
     return array
 
 
-def _tells_apart(axis: Axis) -> bool:
+def _distinguishes(axis: Axis) -> bool:
     ends = np.abs([float(axis.start), float(axis.start + axis.size * axis.step)])
     return bool(float(abs(axis.step)) > np.spacing(ends.max()) * 2**DIGITS)
 

@@ -36,7 +36,7 @@ from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.imaged import Making, images_of
-from mandeldask.zarrview.kept_levels import kept_in
+from mandeldask.zarrview.kept_levels import levels_cache_in
 from mandeldask.zarrview.nodes import checked_name, member
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView
@@ -142,7 +142,7 @@ def create_app(
 
     nodes = {checked_name(name): member(name, partial(readable, tree)) for name, tree in trees.items()}
     own = None if root is None else readable(root)
-    known = None if file is None else kept_in(file)
+    known = None if file is None else levels_cache_in(file)
     making = Making(settings.pyramid, known, level_seconds)
 
     def images(node: Node) -> Node:  # workers read, levels are made here: each block is read once for all of them

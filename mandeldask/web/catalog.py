@@ -232,16 +232,16 @@ class Catalog:
         """Return the root tree, or the group of the trees that a key may read."""
         root = self._own_root
         if root is None:
-            return self._view(Group(Escaped(Some(self._trees, allowed))), number)
+            return self._view(Group(Escaped(Readable(self._trees, allowed))), number)
         if allowed is None:
             return self._view(root, number)
         if isinstance(root, Group):
-            return self._view(replace(root, members=Some(root.members, allowed), reopen=None), number)
+            return self._view(replace(root, members=Readable(root.members, allowed), reopen=None), number)
         return self._view(Group(), number)
 
 
 @dataclass(frozen=True, slots=True)
-class Some(Mapping[str, "Node"]):
+class Readable(Mapping[str, "Node"]):
     """The members of a group that a key may read."""
 
     members: Mapping[str, Node]

@@ -73,8 +73,8 @@ class Cluster:
         self._client: Any = None
         self._next_try = 0.0
         self._there: list[str] = []
-        self._next_look = 0.0
-        self._asked: dict[str, str] = {}  # the fault of each worker, by its address; "" if it has none
+        self._next_check = 0.0
+        self._faults: dict[str, str] = {}  # the fault of each worker, by its address; "" if it has none
 
     def over(self, node: Node) -> Node:
         """Return `node` with arrays that the cluster's workers read."""
@@ -101,7 +101,7 @@ class Cluster:
             if client is not None and client.status == "running":
                 return client
             if time.monotonic() < self._next_try:
-                raise SchedulerAway(self._away)
+                raise SchedulerAway(self._fault_message)
             self._close()
             try:
                 self._client = self._connected()
@@ -122,22 +122,22 @@ class Cluster:
             If the scheduler does not answer, or no worker has this version of the package.
         """
         with self._lock:
-            if time.monotonic() > self._next_look:
+            if time.monotonic() > self._next_check:
                 there = _workers(client)
-                self._ask(client, [address for address in there if address not in self._asked])
-                self._there, self._next_look = there, time.monotonic() + RETRY_S
-            there, fitting = self._there, [address for address in self._there if not self._asked[address]]
+                self._ask(client, [address for address in there if address not in self._faults])
+                self._there, self._next_check = there, time.monotonic() + RETRY_S
+            there, fitting = self._there, [address for address in self._there if not self._faults[address]]
         if not there:
             raise SchedulerAway(_EMPTY)
         if not fitting:
-            wrong = self._asked[there[0]]
+            wrong = self._faults[there[0]]
             msg = f"no worker of the cluster has {PACKAGE} {version(PACKAGE)}; the one at {there[0]} has {wrong}"
             raise SchedulerAway(msg)
         return fitting
 
     def _ask(self, client: Any, workers: list[str]) -> None:
-        for address, wrong in _asked(client, workers).items():
-            self._asked[address] = wrong
+        for address, wrong in _faults_of(client, workers).items():
+            self._faults[address] = wrong
             if wrong:
                 log.warning("the worker at %s gets no tasks: it has %s", address, wrong)
 
@@ -147,10 +147,10 @@ class Cluster:
         try:
             return Client(self.address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, TimeoutError) as error:
-            raise SchedulerAway(self._away) from error
+            raise SchedulerAway(self._fault_message) from error
 
     @property
-    def _away(self) -> str:
+    def _fault_message(self) -> str:
         return f"the scheduler at {self.address} does not answer"
 
     def close(self) -> None:
@@ -198,12 +198,12 @@ class _Remote:
                 retries=2,
                 workers=workers,
             )
-            return _awaited(future, client, workers)
+            return _result_of(future, client, workers)
         except (*LOST, ClosedClientError) as error:
             raise SchedulerAway(str(error) or "the scheduler went away") from error
 
 
-def _awaited(future: Any, client: Any, workers: list[str]) -> NDArray[Any]:
+def _result_of(future: Any, client: Any, workers: list[str]) -> NDArray[Any]:
     """Return the result of `future`; stop if all clients disconnect or the cluster disappears."""
     done, cancellation, look = threading.Event(), current(), time.monotonic()
     future.add_done_callback(lambda _: done.set())
@@ -233,7 +233,7 @@ def _workers(client: Any) -> list[str]:
         raise SchedulerAway(str(error)) from error
 
 
-def _asked(client: Any, workers: list[str]) -> dict[str, str]:
+def _faults_of(client: Any, workers: list[str]) -> dict[str, str]:
     """Return the fault of the package on each worker; "" if it has none.
 
     The function that is sent is in the standard library: workers without the package could not unpickle one of this

@@ -157,7 +157,7 @@ class KeyFile:
     """Path of the file."""
     _keys: tuple[ApiKey, ...] = field(init=False, repr=False)
     _seen: tuple[int, int, int] = field(init=False, repr=False)
-    _next_look: float = field(default=0.0, init=False, repr=False)
+    _next_check: float = field(default=0.0, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -170,8 +170,8 @@ class KeyFile:
     def keys(self) -> tuple[ApiKey, ...]:
         """Return the current keys."""
         with self._lock:
-            if time.monotonic() >= self._next_look:
-                self._next_look = time.monotonic() + _LOOK_S
+            if time.monotonic() >= self._next_check:
+                self._next_check = time.monotonic() + _LOOK_S
                 self._look()
             return self._keys
 

@@ -36,7 +36,7 @@ REQUEST_S = 20
 STALLED_S = 30
 """Seconds after which a client that reads nothing of a reply is dropped."""
 
-LOOK_S = 0.05
+CHECK_S = 0.05
 """Seconds between two checks of a client that has closed its end: it may still read, or may have disconnected."""
 
 _FIRST_PROBE, _PROBES = 2, 100
@@ -67,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fed = self._head_bytes = self._body_bytes = self._lines = 0
         self._request_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
-        self._look_timer: asyncio.TimerHandle | None = None
+        self._check_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if another connection is allowed."""
@@ -82,7 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self._awaited.clear()
         self.pipeline.clear()
-        for timer in (self._request_timer, self._stall_timer, self._look_timer):
+        for timer in (self._request_timer, self._stall_timer, self._check_timer):
             if timer is not None:
                 timer.cancel()
         self._unset_keepalive_if_required()
@@ -162,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Return whether to keep the connection: a client that closed only its end still receives its replies."""
         self._end_input()
         if self._awaited and self.scheme == "http":
-            self._look_timer = self.loop.call_later(LOOK_S, self._look, 1)
+            self._check_timer = self.loop.call_later(CHECK_S, self._look, 1)
             return True
         return False
 
@@ -238,7 +238,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if probing:
             self.transport.write(_PROBE)
-        self._look_timer = self.loop.call_later(LOOK_S, self._look, turn + 1)
+        self._check_timer = self.loop.call_later(CHECK_S, self._look, turn + 1)
 
     def _is_reset(self) -> bool:
         if not hasattr(select, "poll"):  # pragma: no cover  on Windows writing the reply fails instead

@@ -69,7 +69,7 @@ class Handle:
     """URL such as ``http://127.0.0.1:8000``, without a slash at the end."""
     _server: uvicorn.Server
     _thread: threading.Thread
-    _beside: Callable[[], object] | None = None
+    _services: Callable[[], object] | None = None
     """Called to stop further services, such as a watcher, after the server."""
 
     def url(self, format: Literal["v2", "v3"] = "v3", name: str | None = None, *, pinned: bool = False) -> str:  # noqa: A002
@@ -102,13 +102,13 @@ class Handle:
     def stop(self) -> None:
         """Stop serving. Running requests finish first, within the drain deadline. Calling it twice does no harm."""
         self._server.should_exit = True
-        if self._beside is not None:
-            self._beside()
+        if self._services is not None:
+            self._services()
         self._thread.join()
 
     def along_with(self, stop: Callable[[], object]) -> Handle:
         """Return a handle that also calls `stop` when the server stops."""
-        return replace(self, _beside=stop)
+        return replace(self, _services=stop)
 
     def __enter__(self) -> Self:
         """Return this handle."""

@@ -133,7 +133,7 @@ class Zarr:
         if not isinstance(body, bytes):
             with body as seat:
                 self._check_share()
-                body = await _computed(request, view.landed(chunk, seat), receive)
+                body = await _computed(request, view.result_of(chunk, seat), receive)
         milliseconds = (time.perf_counter() - began) * 1000
         return shown.reply(request, body, ("server-timing", f"chunk;dur={milliseconds:.1f}"))
 

@@ -9,7 +9,7 @@ from mandeldask.zarrview import documents
 from mandeldask.zarrview.entries import Chunk
 from mandeldask.zarrview.identity import digest, unique
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.opened import NotAtHand, Written
+from mandeldask.zarrview.opened import NotOpened, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Finder:
     def find(self, key: str, *, may_open: bool) -> Entry | None:
         """Return the entry of `key`, or None.
 
-        Unless `may_open`, raise `NotAtHand` instead of opening or writing anything.
+        Unless `may_open`, raise `NotOpened` instead of opening or writing anything.
         """
         path, _, name = key.rpartition("/")
         if name in self.format.names:
@@ -78,7 +78,7 @@ class Finder:
         if kept is not None and not (kept.watched and self.tree.is_due(kept.checked)):
             return kept
         if not may_open:
-            raise NotAtHand
+            raise NotOpened
         return self.flights.read(opened, partial(self._write, opened))
 
     def _write(self, opened: Opened) -> Written:
@@ -98,7 +98,7 @@ class Finder:
 
     def _chunk(self, key: str, opened: Opened, segments: list[str], *, may_open: bool) -> Chunk | None:
         if opened.stored is None and not may_open:
-            raise NotAtHand
+            raise NotOpened
         stored = self._stored(opened)
         coords = None if stored is None else self.format.parse_chunk_key(segments, stored.grid)
         if stored is None or coords is None:

@@ -166,9 +166,9 @@ def _levels(array: Array, how: Making, siblings: Mapping[str, Node]) -> Group:
     scale, origin, units = _placed(found.dims, siblings)
     placed = replace(
         found,
-        scale=_said(array.attrs, "pixel_size", (int, float)) | scale,
+        scale=_by_dimension(array.attrs, "pixel_size", (int, float)) | scale,
         origin=origin,
-        units=_said(array.attrs, "pixel_unit", (str,)) | units,
+        units=_by_dimension(array.attrs, "pixel_unit", (str,)) | units,
         placement=None if origin else placement_of(array.attrs, found.dims[-2:], found.shape[-2:]),
     )
     group = pyramid(array, placed.for_viewers(), NAME, persistent=how.persistent, seconds=how.seconds)
@@ -183,10 +183,12 @@ def method_for(array: Array) -> str:
     return "mean" if array.dtype.kind in "buifc" else "stride"
 
 
-def _said(attrs: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> dict[str, Any]:
+def _by_dimension(attrs: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> dict[str, Any]:
     """Return the values by dimension in the attribute `name` of a file's array; empty if it has none."""
-    said = attrs.get(name)
-    return {dim: value for dim, value in said.items() if isinstance(value, kinds)} if isinstance(said, Mapping) else {}
+    values = attrs.get(name)
+    if not isinstance(values, Mapping):
+        return {}
+    return {dim: value for dim, value in values.items() if isinstance(value, kinds)}
 
 
 def _placed(

@@ -30,17 +30,17 @@ CONTENT = "levels of images, 1"
 """Identifies such a cache; it contains the version of the format."""
 
 
-def kept_in(file: CacheFile) -> PersistentCache:
+def levels_cache_in(file: CacheFile) -> PersistentCache:
     """Return the cache of levels in a file of tiles."""
     return PersistentCache(file.below("levels"), CONTENT, ())
 
 
-def kept_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
+def levels_cache_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
     """Return the cache of levels in a folder, which a server with this cache folder uses too.
 
     It has the default size.
     """
-    return kept_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
+    return levels_cache_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
 
 
 def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
@@ -50,7 +50,7 @@ def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
         return halvings
     made = halvings.levels.method, halvings.tiling
     identity = digest(CONTENT, source.fingerprint, source.dtype, repr(source.missing), *made)
-    return halvings.kept_by(KeptLevels(persistent, identity))
+    return halvings.stored_in(KeptLevels(persistent, identity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ def as_bytes(state: State) -> bytes:
     """
     words = [_one(each) if _is_uniform(each) else np.ascontiguousarray(each) for each in state]
     parts = [bytes(Blosc("zstd", 1, Blosc.SHUFFLE).encode(each)) if each.size > 1 else each.tobytes() for each in words]
-    said = [[each.dtype.str, each.shape, len(part)] for each, part in zip(words, parts, strict=True)]
+    layout = [[each.dtype.str, each.shape, len(part)] for each, part in zip(words, parts, strict=True)]
     body = b"".join(parts)
-    head = {"shape": state[0].shape, "words": said, "crc32": zlib.crc32(body)}
+    head = {"shape": state[0].shape, "words": layout, "crc32": zlib.crc32(body)}
     return json.dumps(head).encode() + b"\n" + body
 
 

@@ -28,7 +28,7 @@ GONE = object()
 """Version of a source whose `version` fails: its file or its disk no longer exists."""
 
 
-class NotAtHand(Exception):  # noqa: N818  not an error
+class NotOpened(Exception):  # noqa: N818  not an error
     """A node would have to be opened, its documents written, or its version checked."""
 
 
@@ -138,7 +138,7 @@ class OpenedTree:
 
         Raises
         ------
-        NotAtHand
+        NotOpened
             Unless `may_open`, if a node would have to be opened or its version checked.
         """
         opened, path = self._current_root(may_open=may_open), ""
@@ -172,7 +172,7 @@ class OpenedTree:
         if not is_name(name):
             return None
         if not may_open:
-            raise NotAtHand
+            raise NotOpened
         return self._opened.flights.read((above, name), partial(self._open, above, name, path, kept))
 
     def _open(self, above: Opened, name: str, path: str, kept: Opened | None) -> Opened | None:
@@ -190,7 +190,7 @@ class OpenedTree:
         if opened.node.version is None or not self.is_due(opened.asked):
             return False
         if not may_open:
-            raise NotAtHand
+            raise NotOpened
         since = time.monotonic()
         value = asked(opened.node.version)
         if value is None or value != opened.version:

@@ -15,7 +15,7 @@ from mandeldask.images.placement import Placement, placement_of
 from mandeldask.multiscales import Axis, Dataset, Image, ome
 from mandeldask.zarrview.described import Described
 from mandeldask.zarrview.nodes import Array, Group
-from mandeldask.zarrview.pyramid import ordered, said_channels
+from mandeldask.zarrview.pyramid import channels_in_file, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def _attributes(
     order = [[axis["name"] for axis in image["axes"]].index(dim) for dim in levels.dims]
     axes = tuple(Axis(each["name"], each.get("type"), each.get("unit")) for each in (image["axes"][at] for at in order))
     datasets = tuple(_dataset(f"{level}/{name}", each, order) for level, each in enumerate(image["datasets"]))
-    channels = channels_of(levels, arrays[0], arrays[-1], name, said_channels(attrs))
+    channels = channels_of(levels, arrays[0], arrays[-1], name, channels_in_file(attrs))
     others = {key: value for key, value in attrs.items() if key != "ome"}
     described = ome([Image(image.get("name", name), axes, datasets)], channels, name)
     return others | {"ome": described, "zarr_v3": _spatial(attrs, levels.dims, datasets, arrays)}

@@ -60,7 +60,7 @@ class PersistentCache:
         self._lock = threading.Lock()
         self._is_ours = not self._location.marked
         self._aside_until = 0.0
-        self._said = False
+        self._failure_logged = False
         self._ready()
 
     def load(self, key: str) -> bytes | None:
@@ -72,7 +72,7 @@ class PersistentCache:
         except Exception as error:  # noqa: BLE001  any store may raise anything
             self._stand_aside(error)
             return None
-        self._said = False
+        self._failure_logged = False
         return found
 
     def save(self, key: str, tile: bytes) -> None:
@@ -84,7 +84,7 @@ class PersistentCache:
         except Exception as error:  # noqa: BLE001  any store may raise anything
             self._stand_aside(error)
             return
-        self._said = False
+        self._failure_logged = False
 
     def _ready(self) -> bool:
         """Whether the location works and is marked as ours; marks it if necessary."""
@@ -125,14 +125,14 @@ class PersistentCache:
 
     def _stand_aside(self, error: Exception) -> None:
         self._aside_until = time.monotonic() + ASIDE_S
-        if not self._said:
+        if not self._failure_logged:
             log.warning(
                 "tiles cannot be cached in %s now and are computed instead: %s: %s",
                 self._location,
                 type(error).__name__,
                 error,
             )
-        self._said = True
+        self._failure_logged = True
 
 
 class ForeignCacheError(ValueError):

@@ -190,13 +190,13 @@ def _planes(chunks: Sequence[int], levels: ImageLevels, itemsize: int) -> tuple[
 
 def _attributes(levels: ImageLevels, finest: Array, coarsest: Array, name: str) -> dict[str, Any]:
     """Return the attributes of the group of levels. This reads some of the data."""
-    said = said_channels(finest.attrs)
+    described = channels_in_file(finest.attrs)
     labels = (finest.attrs.get(each) for each in _LABELS)
     label = next((each for each in labels if isinstance(each, str) and each), name)
-    return levels.attributes(name, channels_of(levels, finest, coarsest, label, said))
+    return levels.attributes(name, channels_of(levels, finest, coarsest, label, described))
 
 
-def said_channels(attrs: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+def channels_in_file(attrs: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     """Return a file's descriptions of its channels, by number."""
     listed = attrs.get("channels")
     return {at: each for at, each in enumerate(listed) if isinstance(each, dict)} if isinstance(listed, list) else {}

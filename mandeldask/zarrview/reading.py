@@ -73,10 +73,10 @@ class Reader:
         found = self.ask(chunk, request)
         if isinstance(found, Seat):
             with found:
-                found = await self.landed(chunk, found)
+                found = await self.result_of(chunk, found)
         return self._part(chunk, found, request)
 
-    async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
+    async def result_of(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
         """Return the result for a seat that `ask` returned for a chunk."""
         if self.persistent is not None and chunk.stored.shard is None:  # not in the pool, which may be busy computing
             key = chunk.identity, chunk.coords

@@ -13,7 +13,7 @@ from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.finding import Finder
 from mandeldask.zarrview.identity import digest, is_lasting, unique
 from mandeldask.zarrview.nodes import Array, Changed, Group, Node, as_tree, with_dims
-from mandeldask.zarrview.opened import REFRESH_S, NotAtHand, OpenedTree
+from mandeldask.zarrview.opened import REFRESH_S, NotOpened, OpenedTree
 from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pool import Pool, Queue
 from mandeldask.zarrview.reading import Reader
@@ -132,14 +132,14 @@ class ZarrView:
         """Return the result of `find`; a thread opens sources and writes documents, once for concurrent callers."""
         try:
             return self._finder.find(key, may_open=False)
-        except NotAtHand:
+        except NotOpened:
             return await self._aside(("find", key), partial(self._finder.find, key, may_open=True))
 
     async def names_at(self, path: str) -> tuple[str, ...] | None:
         """Return the result of `names`, computed in a thread unless it is known."""
         try:
             return self._finder.names(path, may_open=False)
-        except NotAtHand:
+        except NotOpened:
             return await self._aside(("names", path), partial(self._finder.names, path, may_open=True))
 
     def has_member(self, name: str) -> bool:
@@ -160,13 +160,13 @@ class ZarrView:
     def ask(self, chunk: Chunk) -> bytes | Seat[bytes]:
         """Return the encoded bytes of a chunk if they are in memory, otherwise a seat to wait for them.
 
-        Use the seat in a ``with`` block, which leaves it at the end, and wait for the result by `landed`.
+        Use the seat in a ``with`` block, which leaves it at the end, and wait for the result by `result_of`.
         """
         return self._reader.ask(chunk)
 
-    async def landed(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
+    async def result_of(self, chunk: Chunk, seat: Seat[bytes]) -> bytes:
         """Return the result for a seat that `ask` returned."""
-        return await self._reader.landed(chunk, seat)
+        return await self._reader.result_of(chunk, seat)
 
     def read(self, chunk: Chunk, request: ByteRequest | None = None) -> bytes:
         """Return the encoded bytes of a chunk, or the part in `request`, computed in this thread.

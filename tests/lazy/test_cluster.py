@@ -175,7 +175,7 @@ def test_a_killed_worker_loses_nothing():
 
 def test_an_export_runs_on_the_cluster(cluster, tmp_path):
     tree = md.open_pyramid(levels=3, tilesize=32)
-    with pytest.raises(ValueError, match="belongs to this process"):
+    with pytest.raises(ValueError, match="exists only in this process"):
         md.export(tree, MemoryStore(), executor=cluster.get_executor())
     done = md.export(tree, tmp_path / "out.zarr", executor=cluster.get_executor())
     assert done.written == 64 + 16 + 4 + 6  # with coordinates

@@ -58,7 +58,7 @@ def test_a_float_that_several_pixels_share_is_refused(finest):
 
 
 def test_a_label_between_pixels_needs_a_method():
-    with pytest.raises(KeyError, match=r"no pixel at -0\.5: pixels lie from -2 to 2, 1/3 apart"):
+    with pytest.raises(KeyError, match=r"no pixel at -0\.5: pixels are from -2 to 2, 1/3 apart"):
         line(THIRDS).sel(x="-0.5")
 
 

@@ -43,7 +43,7 @@ def test_clients_read_them(codecs, v2, v3):
 def test_other_names_are_refused(codecs):
     with pytest.raises(ValueError, match="codecs must be one of gzip, blosc, zstd, none"):
         Settings(codecs=codecs)
-    with pytest.raises(TypeError, match="v2 is encoded by compressor, filters"):
+    with pytest.raises(TypeError, match="v2 takes the options compressor, filters"):
         Settings(codecs={2: {"compressors": None}})
 
 

@@ -156,9 +156,9 @@ def test_stores_cross_to_other_processes():
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match="zarr_format must be 2 or 3, not 4"):
         to_store({}, 4)
-    with pytest.raises(TypeError, match="v3 is encoded by compressors, filters, serializer, shards, not compressor"):
+    with pytest.raises(TypeError, match=r"v3 takes the options compressors, .*, not compressor"):
         to_store({}, 3, compressor=None)
-    with pytest.raises(TypeError, match="v2 is encoded by compressor, filters, not shards"):
+    with pytest.raises(TypeError, match="v2 takes the options compressor, filters, not shards"):
         to_store({}, 2, shards=(8, 8))
 
 

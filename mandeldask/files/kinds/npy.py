@@ -52,8 +52,8 @@ def _header_3_0(file: IO[bytes]) -> Header:
     if length > _LONGEST:
         msg = f"its header has {length} bytes; at most {_LONGEST} are read"
         raise Unreadable(msg)
-    said = ast.literal_eval(file.read(length).decode("utf-8"))
-    return tuple(said["shape"]), bool(said["fortran_order"]), npy.descr_to_dtype(said["descr"])
+    fields = ast.literal_eval(file.read(length).decode("utf-8"))
+    return tuple(fields["shape"]), bool(fields["fortran_order"]), npy.descr_to_dtype(fields["descr"])
 
 
 def of_elements(read: Flat, fingerprint: str, **more: Any) -> Array:

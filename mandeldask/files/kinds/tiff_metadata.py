@@ -77,10 +77,10 @@ def _ome_channels(xml: str, index: int) -> list[dict[str, str]]:
     found = []
     for channel in [] if pixels is None else [each for each in pixels if each.tag.endswith("}Channel")]:
         name, color = channel.get("Name"), channel.get("Color", "")
-        said = {"label": name} if name else {}
+        entry = {"label": name} if name else {}
         if color.lstrip("-").isdecimal():  # RGBA as a signed 32-bit number
-            said["color"] = f"{int(color) % 2**32 >> 8:06X}"
-        found.append(said)
+            entry["color"] = f"{int(color) % 2**32 >> 8:06X}"
+        found.append(entry)
     return found
 
 

@@ -248,13 +248,13 @@ def _base(request: Request, scope: Scope) -> str:
 
 def _search(wanted: str, count: int, found: Matches | None) -> str:
     """Return the form that searches a group and all groups below it, with the results."""
-    said = f"{count:,} member{'s' * (count != 1)}"
+    summary = f"{count:,} member{'s' * (count != 1)}"
     if found is not None:
-        said = f"{len(found.paths):,} found, here and below"
-        said += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were searched"
+        summary = f"{len(found.paths):,} found, here and below"
+        summary += "" if found.whole else f"; only the first {found.opened:,} arrays and groups were searched"
     return (
         f'<form class="search" role="search"><label for="q">Search names</label> <input id="q" name="q" type="search" '
-        f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet" role="status">{said}</span></form>'
+        f'value="{escape(wanted)}"> <button>Search</button> <span class="quiet" role="status">{summary}</span></form>'
     )
 
 
