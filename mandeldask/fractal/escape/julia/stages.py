@@ -101,7 +101,7 @@ def _slopes(tile: Tile, model: WindowModel, t: NDArray[np.complex128]) -> tuple[
     shift = model.unit + model.height
     terms = [(k + 1) * complex(*(ldexp(part, -shift) for part in term)) for k, term in enumerate(model.terms)]
     g = _polynomial(terms, t)
-    error = _START_ERROR * sum(map(abs, terms)) + 2.0 ** min(900, 3 - 150 - model.height)
+    error = _START_ERROR * sum(map(abs, terms)) + 2.0 ** min(900, 3 + model.error.bit_length() - shift)
     with np.errstate(divide="ignore"):
         return g.real.copy(), g.imag.copy(), error / np.abs(g)
 

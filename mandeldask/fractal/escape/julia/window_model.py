@@ -56,6 +56,8 @@ class WindowModel:
     terms: tuple[tuple[int, int], ...]
     """p_1, p_2, ... in units of 2^-unit."""
     unit: int
+    error: int
+    """Bound on |e| for |t| <= 1, in units of 2^-unit."""
     stays: bool
     """Whether no pixel escapes up to the cap."""
 
@@ -85,7 +87,7 @@ def window_model(grid: Grid, c: Point, maxiter: int, trap: NDArray[Any]) -> Wind
     parts = int(walker.z[0]), int(walker.z[1])
     terms = tuple((int(x), int(y)) for x, y in walker.terms)
     stays = walker.stays or (walker.n >= maxiter and exponent < _SMALLEST)
-    return WindowModel(walker.n, center, exponent, parts, bits, terms, walker.unit, stays)
+    return WindowModel(walker.n, center, exponent, parts, bits, terms, walker.unit, int(walker.error), stays)
 
 
 def fixed_position(axis: Axis, pixel: int, middle: Fraction, exponent: int, bits: int) -> int:
