@@ -20,7 +20,8 @@ from dask.callbacks import Callback
 from mandeldask.cancellation import Cancellation, cancellable
 from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.interruption import stop_in
-from mandeldask.internals.dask_names import pool_threads, tasks_left
+from mandeldask.internals.dask_names import tasks_left
+from mandeldask.internals.dask_pools import pool_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -29,6 +29,7 @@ from zarr.storage import LocalStore, MemoryStore, ZipStore
 import mandeldask
 from mandeldask.internals import (
     dask_names,
+    dask_pools,
     module_names,
     numba_names,
     uvicorn_names,
@@ -43,7 +44,7 @@ PRIVATE = re.compile(
     r"zarr\.(core|codecs\._)|xarray\.(core|conventions|backends\.zarr)|uvicorn\.(protocols|supervisors)"
     r"|numba\.(core|extending)|llvmlite|zarrs\._"
 )
-MODULES = (dask_names, numba_names, uvicorn_names, xarray_names, xarray_zarr_names, zarr_names)
+MODULES = (dask_names, dask_pools, numba_names, uvicorn_names, xarray_names, xarray_zarr_names, zarr_names)
 
 
 def outside():
@@ -131,7 +132,7 @@ def test_dask_says_which_threads_compute_for_the_main_one():
         for options in ({}, {"num_workers": 2}, {"pool": pool}):
             with dask.config.set(scheduler="threads", **options):
                 used.add(dask.delayed(threading.current_thread)().compute())
-                assert used <= dask_names.pool_threads(main)
+                assert used <= dask_pools.pool_threads(main)
     assert len(used) == 3
 
 
@@ -145,8 +146,11 @@ def test_distributed_says_what_a_worker_knows_of_a_task():
 def test_numba_keeps_compiled_kernels(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     compiled = numba.njit(no_cfunc_wrapper=True)(_doubled)
-    numba_names.keep_compiled(compiled, numba_names.FunctionCache(_doubled))
-    assert isinstance(compiled._cache, numba_names.FunctionCache)
+    kept, context = numba_names.FunctionCache(_doubled), compiled.targetctx
+    numba_names.keep_compiled(compiled, kept)
+    assert compiled(3) == 6
+    assert numba_names.load_compiled(kept, compiled.signatures[0], context) is not None
+    assert numba_names.load_compiled(kept, (numba.float32,), context) is None
 
 
 def _doubled(x):
