@@ -121,8 +121,16 @@ def check(page, box=(slice(100, 330), slice(150, 480)), field="smooth", distinct
     shown = values(page, box)
     shown = np.where(shown >= PROVEN, CAPPED, shown)
     assert len(np.unique(shown)) >= distinct
-    np.testing.assert_array_equal(shown, encoded(plane_grid(seen, box), seen["maxiter"], field))
+    expected = encoded(plane_grid(seen, box), seen["maxiter"], field)
+    assert_shows(shown, expected, steps=1 if field == "smooth" else 0)
     return seen
+
+
+def assert_shows(shown, expected, steps):
+    """Compare encoded values, whose escape times may differ by `steps` of 1/256; the page asks for `smooth` within one."""
+    escaped = expected < PROVEN
+    np.testing.assert_array_equal(shown[~escaped], expected[~escaped])
+    assert np.abs(shown[escaped].astype(np.int64) - expected[escaped]).max(initial=0) <= steps
 
 
 def _round_up(value):

@@ -68,15 +68,26 @@ def test_keys_and_buttons(page, server):
     settle(page)
     before = state(page)
     page.keyboard.press("Escape")
-    page.focus("#view")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # the button that was clicked has the focus
     settle(page)
     assert pixels(before, state(page)) == [96, 0]
     page.keyboard.press("0")
     settle(page)
     assert 640 * 2 ** state(page)["scale"] == pytest.approx(2.8 / 420 * 640, rel=1e-6)
+    button = page.get_by_role("button", name="Full screen")
+    for toggle, full in (
+        (lambda: page.keyboard.press("f"), "true"),
+        (lambda: page.keyboard.press("f"), "false"),
+        (button.click, "true"),
+        (button.click, "false"),
+    ):
+        toggle()
+        until(page, f"String(document.fullscreenElement === document.documentElement) === '{full}'")
+        assert button.get_attribute("aria-pressed") == full
     page.keyboard.press("?")
     assert page.locator("#help").is_visible()
+    assert "full screen" in page.inner_text("#help")
+    assert page.failures == []
 
 
 def test_a_dive_goes_on_until_it_is_stopped(browser, server):

@@ -20,6 +20,7 @@ from viewing import (
     READY,
     check,
     corner,
+    assert_shows,
     encoded,
     place,
     plane_grid,
@@ -120,7 +121,7 @@ def test_sketches_come_first_and_are_every_sixteenth_pixel(page, server):
     every = tuple(slice(start, None, 16) for start in first)
     known = shown[every] < 0xF0000000
     expected = encoded(plane_grid(seen, box)[every], seen["maxiter"], "smooth")
-    np.testing.assert_array_equal(shown[every][known], expected[known])
+    assert_shows(shown[every][known], expected[known], steps=1)
     assert len(np.unique(expected[known])) > 100
     page.unroute_all(behavior="ignoreErrors")
 
@@ -191,7 +192,7 @@ def test_the_julia_set_of_the_point_under_the_pointer(page, server):
     seen = np.array(page.evaluate(PREVIEWED), np.int64).reshape(192, 192)
     smooth = expected.smooth.to_numpy()
     np.testing.assert_array_equal(seen >= PROVEN, np.isnan(smooth))
-    np.testing.assert_array_equal(seen[seen < PROVEN], np.floor((smooth[seen < PROVEN] + 4) * 256))
+    assert_shows(seen[seen < PROVEN], np.floor((smooth[seen < PROVEN] + 4) * 256), steps=1)
     page.mouse.move(330, 210)
     until(page, "document.getElementById('julia-c').textContent.startsWith('c = −0.747')")
     with page.expect_popup() as opened:
@@ -208,7 +209,7 @@ def test_the_julia_set_of_the_point_under_the_pointer(page, server):
     expected = Julia(seen["maxiter"], ("iterations", "smooth"), c=as_point(c))(plane_grid(seen, box))
     shown = values(tab, box)
     escaped = expected["iterations"] < seen["maxiter"]
-    np.testing.assert_array_equal(shown[escaped], np.floor((expected["smooth"][escaped] + 4) * 256))
+    assert_shows(shown[escaped], np.floor((expected["smooth"][escaped] + 4) * 256), steps=1)
     assert escaped.any()
     tab.keyboard.press("s")
     tab.click("#python")

@@ -9,7 +9,6 @@ import {
   PROVEN,
   prove,
   UNKNOWN,
-  unpacked,
 } from "../../../mandeldask/web/viewer/data/encoding.js";
 
 test("escape times keep 1/256", () => {
@@ -45,7 +44,10 @@ test("pixels past an array's end are none", () => {
 
 test("packed values are unpacked as CF says", () => {
   const packing = { scale_factor: 1 / 64, add_offset: -2, _FillValue: 0xffffffff };
-  assert.deepEqual([...unpacked(Uint32Array.of(0, 192, 0xffffffff), packing)], [-2, 1, Number.NaN]);
-  const plain = Uint8Array.of(1, 2);
-  assert.equal(unpacked(plain, {}), plain);
+  const raw = Uint32Array.of(0, 192, 0xffffffff);
+  const { fixed, capped } = encode(raw, { kind: "escape", cap: 255 }, packing);
+  assert.deepEqual([...fixed].map(escapeTime), [-2, 1, Number.NaN]);
+  assert.equal(capped, 1);
+  const { fixed: other } = encode(raw, { kind: "linear", low: -2, high: 2 }, packing);
+  assert.deepEqual([...other], [0, 3 * 2 ** 22, NONE]);
 });

@@ -13,37 +13,33 @@ export const PROVEN = 0xf0000000; // inside; the low 24 bits are the period
 export const LINEAR_STEPS = 2 ** 24; // encoded units from the lower to the upper limit, for values of other images
 
 /**
- * Values of an array packed by CF conventions: raw · scale_factor + add_offset, NaN for _FillValue.
- *
- * @param {ArrayLike<number>} raw
- * @param {{scale_factor?: number, add_offset?: number, _FillValue?: number}} attributes of the array
- * @returns {ArrayLike<number>}
- */
-export function unpacked(raw, { scale_factor: scale, add_offset: offset, _FillValue: missing }) {
-  if (scale === undefined && offset === undefined) return raw;
-  return Float64Array.from(raw, (value) => (value === missing ? Number.NaN : value * (scale ?? 1) + (offset ?? 0)));
-}
-
-/**
  * Encode the values of a tile.
  *
- * @param {ArrayLike<number>} values
- * @param {{kind: string, cap?: number, counts?: boolean, low?: number, high?: number}} rule
+ * @param {ArrayLike<number>} raw
+ * @param {any} rule {kind: "period"}, {kind: "escape", cap, counts?} or {kind: "linear", low, high}
+ * @param {{scale_factor?: number, add_offset?: number, _FillValue?: number}} attributes of the array, which may be packed
+ *   as CF says: raw · scale_factor + add_offset, NaN for _FillValue
  * @returns {{fixed: Uint32Array, capped: number}} `capped` pixels have no escape
  */
-export function encode(values, rule) {
-  if (rule.kind === "escape") return escapes(values, rule.cap, rule.counts ? 0.5 : 0);
-  if (rule.kind === "period") return { fixed: Uint32Array.from(values), capped: 0 };
-  return linear(values, rule.low, rule.high);
+export function encode(raw, rule, attributes = {}) {
+  if (rule.kind === "period") return { fixed: new Uint32Array(raw), capped: 0 };
+  const { scale_factor: scale, add_offset: offset, _FillValue: fill } = attributes;
+  const isPacked = scale !== undefined || offset !== undefined;
+  const packing = { scale: scale ?? 1, offset: offset ?? 0, missing: isPacked ? fill : undefined };
+  return rule.kind === "escape" ? escapes(raw, rule, packing) : linear(raw, rule, packing);
 }
 
-function escapes(values, cap, middle) {
-  const fixed = new Uint32Array(values.length);
+function escapes(raw, { cap, counts }, { scale, offset, missing }) {
+  const fixed = new Uint32Array(raw.length);
+  const end = counts ? (cap - offset) / scale : Number.POSITIVE_INFINITY;
+  const step = scale * UNIT;
+  const first = (offset + (counts ? 0.5 : 0) + SHIFT) * UNIT;
   let capped = 0;
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at];
-    if (value < cap || (middle === 0 && value >= cap)) {
-      fixed[at] = Math.min(PROVEN - 1, Math.max(0, Math.floor((value + middle + SHIFT) * UNIT)));
+  for (let at = 0; at < raw.length; at++) {
+    const value = raw[at];
+    if (value < end && value !== missing) {
+      const steps = value * step + first;
+      fixed[at] = steps > 0 ? (steps < PROVEN ? steps : PROVEN - 1) : 0; // its fraction is dropped
     } else {
       fixed[at] = UNKNOWN; // NaN too
       capped += 1;
@@ -52,11 +48,11 @@ function escapes(values, cap, middle) {
   return { fixed, capped };
 }
 
-function linear(values, low, high) {
-  const fixed = new Uint32Array(values.length);
+function linear(raw, { low, high }, { scale, offset, missing }) {
+  const fixed = new Uint32Array(raw.length);
   const steps = LINEAR_STEPS / (high - low || 1);
-  for (let at = 0; at < values.length; at++) {
-    const value = (values[at] - low) * steps;
+  for (let at = 0; at < raw.length; at++) {
+    const value = raw[at] === missing ? Number.NaN : (raw[at] * scale + offset - low) * steps;
     fixed[at] = Number.isNaN(value) ? NONE : Math.min(LINEAR_STEPS, Math.max(0, Math.floor(value)));
   }
   return { fixed, capped: 0 };

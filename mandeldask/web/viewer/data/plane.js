@@ -9,6 +9,7 @@
  */
 
 import { add, dyadicText, rational, round, subtract } from "../numbers/rationals.js";
+import { bandOf, LEVELS, levelsAbove } from "./bands.js";
 import { openArray } from "./chunks.js";
 import { openGroup, Refusal } from "./server.js";
 
@@ -16,13 +17,17 @@ export const TILE = 256;
 const TILE_BITS = 8;
 const SKETCH_BITS = 6; // log2 of the side of a sketch, which loads quickly
 const WIDTH_BITS = 4; // log2 of the width of the lattice in plane units
-const LEVELS = 16; // levels per pyramid
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
-const AHEAD = 3; // the next pyramid is opened this many levels before the last one
+const AHEAD = 2; // the next pyramid is opened this many levels before the last one
+const SHARED_LEVELS = 16; // levels of the pyramids whose URLs are given to other clients
 const LEAST_DIGITS = 10; // least number of binary digits of c of a Julia set
 const MOST_OPEN = 128; // largest number of open pyramids
 const DISC_BITS = 6; // bits of the centre of a disc beyond those of its radius
 const CORNER = rational(8);
+
+/** Fields as the page requests them: `smooth` in steps of 1/256, which is all that it draws, has short chunks. */
+const TOLERATED = new Map([["smooth", "smooth0.00390625"]]);
+const MOST_TOLERATED = 1 << 23; // iterations: 32 bits hold their steps
 
 /** Fields that are computed; Julia sets have no period. */
 const FIELDS = ["iterations", "smooth", "period"];
@@ -107,8 +112,8 @@ export class Plane {
    * @param {string} field "iterations", "smooth" or "period"
    */
   async locate({ level, row, col }, field) {
-    const band = Math.floor((level.n - 1) / LEVELS);
-    const depth = level.n - band * LEVELS; // 1 is the coarsest level of the pyramid
+    const band = bandOf(level.n);
+    const depth = level.n - levelsAbove(band); // 1 is the coarsest level of the pyramid
     const [p, q] = [col >> BigInt(depth), row >> BigInt(depth)];
     const pyramid = await this.#opened(band, p, q, depth, { bits: level.bits, field });
     const number = pyramid.levels - depth;
@@ -135,16 +140,15 @@ export class Plane {
   /** Open, once, the pyramid that a view may need next for a field; if that fails, the tiles report the error. */
   prepare(view, field) {
     const { n } = this.level(view);
-    const band = Math.floor((n - 1) / LEVELS);
-    if (n - band * LEVELS <= LEVELS - AHEAD) return;
-    const depth = (band + 1) * LEVELS;
-    const extent = { m: 1n, e: WIDTH_BITS - depth };
+    const band = bandOf(n + AHEAD);
+    if (band === bandOf(n)) return;
+    const extent = { m: 1n, e: WIDTH_BITS - levelsAbove(band) };
     const [p, q] = view.cell(0, 0, extent, extent);
     const key = [band, p, q, field, this.#boost].join();
     if (key === this.#prepared) return;
     this.#prepared = key;
     for (const bits of [SKETCH_BITS, TILE_BITS]) {
-      this.#opened(band + 1, p, q, 1, { bits, field }).catch(() => {});
+      this.#opened(band, p, q, 1, { bits, field }).catch(() => {});
     }
   }
 
@@ -161,10 +165,10 @@ export class Plane {
   /** URL of the pyramid that contains the middle of a view, for other clients. */
   zarrUrl(view) {
     const level = this.level(view);
-    const band = Math.floor((level.n - 1) / LEVELS);
+    const band = bandOf(level.n);
     const [col, row] = view.cell(0, 0, ...level.extent);
-    const depth = BigInt(level.n - band * LEVELS);
-    const levels = this.#levels(band, TILE_BITS);
+    const depth = BigInt(level.n - levelsAbove(band));
+    const levels = this.#levels(band, TILE_BITS, SHARED_LEVELS);
     const fields = this.provable ? FIELDS : this.fields;
     const spec = this.#spec(band, col >> depth, row >> depth, levels, { bits: TILE_BITS, field: fields.join("-") });
     return { url: this.#url(spec).href, path: `${levels - Number(depth)}` };
@@ -196,8 +200,8 @@ export class Plane {
   }
 
   /** Levels of the pyramids of a band: fewer if the server's limits end inside it. */
-  #levels(band, bits) {
-    return Math.max(0, Math.min(LEVELS, this.#deepest(bits) - band * LEVELS));
+  #levels(band, bits, most = LEVELS) {
+    return Math.max(0, Math.min(most, this.#deepest(bits) - levelsAbove(band)));
   }
 
   /** The finest level that the server opens for a kind of tiles, as far as it is known. */
@@ -229,13 +233,13 @@ export class Plane {
 
   /** Search the levels above a refused one by bisection. */
   async #tried({ band, p, q, levels }, kind) {
-    let [open, closed] = [0, band * LEVELS + levels];
+    let [open, closed] = [0, levelsAbove(band) + levels];
     while (closed - open > 1) {
       const n = (open + closed) >> 1;
-      const above = Math.floor((n - 1) / LEVELS);
-      const up = BigInt((band - above) * LEVELS);
+      const coarser = bandOf(n);
+      const up = BigInt(levelsAbove(band) - levelsAbove(coarser));
       try {
-        await this.#pyramid(above, p >> up, q >> up, n - above * LEVELS, kind);
+        await this.#pyramid(coarser, p >> up, q >> up, n - levelsAbove(coarser), kind);
         open = n;
       } catch (error) {
         if (error.status !== 403) throw error;
@@ -272,8 +276,10 @@ export class Plane {
   }
 
   #spec(band, p, q, levels, { bits, field }) {
-    const a = band * LEVELS; // the pyramid is 2^(4 - a) wide
-    const pyramid = { levels, tilesize: 1 << bits, maxiter: this.#maxiter(a, levels, bits), fields: [field] };
+    const a = levelsAbove(band); // the pyramid is 2^(4 - a) wide
+    const most = autoMaxiter(WIDTH_BITS - bits - a - levels) * 4 ** this.#boost;
+    const fields = [most > MOST_TOLERATED ? field : (TOLERATED.get(field) ?? field)];
+    const pyramid = { levels, tilesize: 1 << bits, maxiter: this.#maxiter(a, levels, bits), fields };
     return this.spelled(p, q, WIDTH_BITS - a, pyramid);
   }
 

@@ -1,7 +1,7 @@
 /** Fetches and decodes chunks off the main thread: {id, job} in, {id, fixed, capped} or {id, error} out. */
 
 import { chunkShape, openArray } from "./chunks.js";
-import { crop, encode, unpacked } from "./encoding.js";
+import { crop, encode } from "./encoding.js";
 
 const arrays = new Map(); // url -> promise of an opened array
 const running = new Map(); // id -> AbortController
@@ -15,8 +15,7 @@ self.onmessage = async ({ data: { id, job, cancel } }) => {
   running.set(id, controller);
   try {
     const raw = await (await open(job)).read(job.row, job.col, controller.signal);
-    const values = unpacked(raw, job.metadata.attributes ?? {});
-    const { fixed, capped } = encode(values, job.rule);
+    const { fixed, capped } = encode(raw, job.rule, job.metadata.attributes);
     if (job.valid) crop(fixed, chunkShape(job.metadata)[1], job.valid);
     self.postMessage({ id, fixed, capped }, { transfer: [fixed.buffer] });
   } catch (error) {

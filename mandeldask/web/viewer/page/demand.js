@@ -39,8 +39,8 @@ export class Demand {
     this.sketches = first;
     if (sketched) return first;
     if (moving) return [...first, ...own];
-    this.source.prepare(view, this.field);
     if (!own.every(({ key }) => tiles.get(key))) return [...first, ...own];
+    this.source.prepare(view, this.field);
     const finer = this.#finer(view, screen, at);
     return [...own, ...this.#proofs(own, tiles), ...finer, ...this.#proofs(finer, tiles)];
   }

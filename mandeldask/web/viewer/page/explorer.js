@@ -193,7 +193,7 @@ export class Explorer {
     }
     const fine = this.#motion ? null : demand.fineLevel(view, canvas);
     const better = fine && drawing(fine.view, fine.level, fine.screen, source, tiles);
-    const whole = better?.every(({ tile }) => tile.proved && tile.level.key === fine.level.key);
+    const whole = better?.length > 0 && better.every(({ tile }) => tile.proved && tile.level.key === fine.level.key);
     if (!whole) painter.draw(drawn, 1, style);
     else if (!painter.refine(better, style, REFINE_MS)) this.refresh();
   }
@@ -212,8 +212,16 @@ export class Explorer {
 
   /** Whether no better picture can be drawn soon. */
   #ready(drawn, now) {
-    if (now - this.#changed >= SETTLE_MS) return true;
-    return now - this.#moved >= HOLD_MS && drawn.some(({ tile }) => tile.level.key === this.level.key);
+    if (now - this.#changed >= (this.tiles.missing === 0 ? SETTLE_MS : HOLD_MS)) return true;
+    return !this.#waits(now) && drawn.some(({ tile }) => tile.level.key === this.level.key);
+  }
+
+  /** Whether a sketch may wait for all tiles: for a while after a move, and twice as long once most are here. */
+  #waits(now) {
+    const waited = now - this.#moved;
+    if (waited < HOLD_MS) return true;
+    const { done, all } = this.progress;
+    return waited < 2 * HOLD_MS && this.painter.fine < 1 && 2 * done > all;
   }
 
   /** Whether only tiles of the view's own level are drawn. */
@@ -233,7 +241,7 @@ export class Explorer {
   /** Whether the canvas shows a sketch of the view that all its tiles may soon replace together. */
   #holds(now) {
     const sketched = this.#sketched === this.view && this.painter.fine < 1;
-    return sketched && now - this.#moved < HOLD_MS && this.tiles.missing > 0;
+    return sketched && this.tiles.missing > 0 && this.#waits(now);
   }
 
   #later(milliseconds) {

@@ -1,11 +1,14 @@
 /** Convert mouse, touch, pen, wheel and keys to moves of an explorer, in screen pixels from the middle. */
 
+import { startFullscreen, toggleFullscreen } from "./fullscreen.js";
 import { element } from "./panel.js";
 
 const NOTCH = 0.5; // levels per notch of the wheel: two notches lead exactly to the next level
 const KEY_STEP = 96; // CSS pixels per press of an arrow key
 const DIVE = 1.6; // levels per second
 const HOLD_MS = 350;
+const TYPED = "input, select, textarea, [popover]"; // what has keys of its own
+const PRESSED = `${TYPED}, button`;
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -33,6 +36,7 @@ export function startGestures(canvas, explorer, julia, home) {
   startKeys(explorer, julia, home, () => KEY_STEP * ratio());
   holdable("closer", explorer, -1);
   holdable("farther", explorer, 1);
+  startFullscreen();
 }
 
 /** One finger drags, and the motion continues with its speed; two fingers pinch. */
@@ -127,7 +131,7 @@ function startKeys(explorer, julia, home, step) {
     " ": toggleDive,
     Escape: () => explorer.stop(),
     "?": () => element("help").togglePopover(),
-    f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+    f: toggleFullscreen,
     j: () => julia.toggle(),
     J: () => julia.open(),
     n: () => element("nucleus").click(),
@@ -138,7 +142,7 @@ function startKeys(explorer, julia, home, step) {
   window.addEventListener("keydown", (event) => {
     const act = keys[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target instanceof Element && event.target.closest("input, select, textarea, button, [popover]")) return;
+    if (event.target instanceof Element && event.target.closest(event.key === " " ? PRESSED : TYPED)) return;
     event.preventDefault();
     act();
   });

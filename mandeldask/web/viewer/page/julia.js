@@ -10,6 +10,7 @@ import { coordinate } from "./words.js";
 
 const TILE = 96; // pixels; the picture is two tiles wide
 const MAXITER = 500;
+const SMOOTH = "smooth0.00390625"; // in steps of 1/256
 const WIDTH = 4; // plane units: in every Julia set, |z| <= 2
 const DIGITS = 6; // digits of c that are displayed
 const REST_MS = 40; // a moving pointer requests only some of the points that it passes
@@ -82,7 +83,7 @@ export class JuliaPreview {
   async #show(julia) {
     if (julia === this.#shown) return;
     const { root, headers } = this.explorer.source;
-    const name = `re0_im0_width${WIDTH}_levels1_tilesize${TILE}_maxiter${MAXITER}_iterations-smooth_julia${julia}`;
+    const name = `re0_im0_width${WIDTH}_levels1_tilesize${TILE}_maxiter${MAXITER}_${SMOOTH}_julia${julia}`;
     const group = await openGroup(new URL(`at/${name}.zarr/`, root), headers);
     const url = new URL("0/smooth/", group.url).href;
     const job = { url, metadata: group.nodes.get("0/smooth"), headers, rule: { kind: "escape", cap: MAXITER } };

@@ -1,5 +1,6 @@
 /** Code for a view: Python that computes it, and code that reads it from the server. */
 
+import { bandOf, levelsAbove } from "../data/bands.js";
 import { dyadicText } from "../numbers/rationals.js";
 import { juliaText } from "./permalink.js";
 
@@ -65,7 +66,7 @@ function clipped({ left, top, cols, rows }, level) {
 
 /** Column and row in the pyramid that contains the middle; parts in other pyramids are cut off. */
 function inPyramid(left, top, level) {
-  const depth = ((level.n - 1) % 16) + 1;
+  const depth = level.n - levelsAbove(bandOf(level.n));
   const size = 1n << BigInt(depth + 8);
   return [left % size, top % size];
 }

@@ -195,6 +195,7 @@ export class WebGL {
     this.#bindTables(style, colours);
     const { low, knee, span } = style.contrast;
     const whole = Math.floor(low);
+    gl.uniform2i(colours.at("last"), this.#buffer.width - 1, this.#buffer.height - 1);
     gl.uniform1f(colours.at("reach"), 1 / fine);
     gl.uniform1i(colours.at("height"), height);
     gl.uniform1ui(colours.at("whole"), whole);
