@@ -127,7 +127,7 @@ def check(page, box=(slice(100, 330), slice(150, 480)), field="smooth", distinct
 
 
 def assert_shows(shown, expected, steps):
-    """Compare encoded values, whose escape times may differ by `steps` of 1/256; the page asks for `smooth` within one."""
+    """Compare encoded values; escape times may differ by `steps` of 1/256, as the page asks for `smooth`."""
     escaped = expected < PROVEN
     np.testing.assert_array_equal(shown[~escaped], expected[~escaped])
     assert np.abs(shown[escaped].astype(np.int64) - expected[escaped]).max(initial=0) <= steps

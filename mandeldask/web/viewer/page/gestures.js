@@ -143,7 +143,7 @@ function startKeys(explorer, julia, home, step) {
     const act = keys[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target instanceof Element && event.target.closest(event.key === " " ? PRESSED : TYPED)) return;
-    event.preventDefault();
+    if (event.key !== "Escape") event.preventDefault(); // it closes panels too
     act();
   });
 }
