@@ -17,15 +17,19 @@ from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
 
-_FITS = 2.0**-46
+FITS = 2.0**-46
 """Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
+FITS_DOUBLED = 2.0**-80
+"""The same for pixels that begin in double-double there."""
 _DOUBLED_ERROR: ErrorBound = 2.0**-98
 """Bound on the error of a double-double step, as in `delta_doubledouble`: of the middle, per (2 |2 Z + dz| + |Z|) |b_0|
 and |dc|; of all coefficients, per (2 |Z + dz| + |Z|) R, R^2 and rho, where R is the sum of their moduli."""
-SHIFT_ERROR: ErrorBound = 2.0**-46
-"""Bound on the rounding error of evaluating a polynomial or moving its middle, per sum of the coefficients."""
+VALUE_ERROR: ErrorBound = 2.0**-46
+"""Bound on the rounding error of evaluating a polynomial in float64, per sum of the coefficients."""
+SHIFT_ERROR: ErrorBound = 2.0**-93
+"""Bound on the rounding error of evaluating it, or moving its middle, in double-double."""
 _REBASE_ERROR: ErrorBound = 2.0**-100
-"""Bound on the error of Z and of adding dz to it in double-double, per sum of the moduli."""
+"""Bound on the error of adding to dz in double-double, that of Z included, per sum of the moduli."""
 _CIRCLE = 2.0 - 2.0**-30
 """All pixels of a block stay below this."""
 _OUT = 2.0 + 2.0**-30
@@ -166,14 +170,17 @@ def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_mos
 
 
 @inner
-def look(w, active, z_x, z_y, scale, at_end, left):
-    """Write the verdict on each lane at Z, `left` iterations before maxiter, to WHAT; return how many go on."""
+def look(w, active, z_x, z_y, scale, at_end, left, most):
+    """Write the verdict on each lane at Z, `left` iterations before maxiter, to WHAT; return how many go on.
+
+    A step may drop `most` per sum of the coefficients.
+    """
     going = 0
     for i in range(active):
         x, y, spread = scale * w[X + i], scale * w[Y + i], w[SPREAD + i]
         modulus = np.sqrt((z_x + x) * (z_x + x) + (z_y + y) * (z_y + y))
         reach = scale * (spread + w[E + i])
-        fits = (w[DROPPED + i] <= _FITS * spread) & (modulus + reach < _CIRCLE)
+        fits = (w[DROPPED + i] <= most * spread) & (modulus + reach < _CIRCLE)
         stays = (modulus * modulus >= x * x + y * y) & (not at_end)
         lasts = w[N0 + i] >= left
         inside = LASTS if lasts else (GOES_ON if stays else REBASES)
@@ -235,27 +242,42 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 
 
 @inner
-def shift(w, i, tx, ty, shrink):
+def shift(w, i, tx, tx_low, ty, ty_low, shrink):
     """Set lane `i` to the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
-    w[E + i] = w[E + i] * (1.0 + 2.0**-40) + SHIFT_ERROR * w[SPREAD + i]
-    for row in range(L1X, A1X, _ROW):
-        w[row + i] = 0.0
-    x, y = value(w, A1X, i, tx, ty)
-    w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, 0.0)
-    w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, 0.0)
+    lost = SHIFT_ERROR * w[SPREAD + i] + _REBASE_ERROR * (norm(w[X + i], w[Y + i]) + w[SPREAD + i])
+    w[E + i] = (w[E + i] + lost) * (1.0 + 2.0**-40)
+    x, x_low, y, y_low = doubled_value(w, 0, i, tx, tx_low, ty, ty_low)
+    w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, x_low)
+    w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, y_low)
     for derivative in range(5):  # by Horner's scheme, which gives one after another
         for k in range(4, max(derivative, 1) - 1, -1):
-            row = A1X + (k - 1) * 2 * _ROW + i
-            x, y = w[row + 2 * _ROW], w[row + 3 * _ROW]
-            w[row] += tx * x - ty * y
-            w[row + _ROW] += tx * y + ty * x
+            at = (k - 1) * 2 * _ROW + i
+            high, low, next_high, next_low = A1X + at, L1X + at, A1X + at + 2 * _ROW, L1X + at + 2 * _ROW
+            w[high], w[low], w[high + _ROW], w[low + _ROW] = dd.multiply_add(
+                tx, tx_low, ty, ty_low,
+                w[next_high], w[next_low], w[next_high + _ROW], w[next_low + _ROW],
+                w[high], w[low], w[high + _ROW], w[low + _ROW],
+            )  # fmt: skip
     factor, spread = shrink, 0.0
-    for row in range(A1X, OLD, 2 * _ROW):
-        w[row + i] *= factor
-        w[row + _ROW + i] *= factor
-        spread += norm(w[row + i], w[row + _ROW + i])
+    for at in range(i, OLD - A1X, 2 * _ROW):
+        for row in (A1X + at, A1X + at + _ROW, L1X + at, L1X + at + _ROW):
+            w[row] *= factor
+        spread += norm(w[A1X + at], w[A1X + at + _ROW])
         factor *= shrink
     w[SPREAD + i] = spread
+
+
+@inner
+def doubled_value(w, before, i, tx, tx_low, ty, ty_low):
+    """Return ``a_1 t + ... + a_5 t^5`` of lane `i` in double-double; `before` is `OLD` for the model before a step."""
+    last = before + 8 * _ROW + i
+    x, x_low, y, y_low = w[A1X + last], w[L1X + last], w[A1X + last + _ROW], w[L1X + last + _ROW]
+    for k in range(3, -1, -1):
+        at = before + k * 2 * _ROW + i
+        x, x_low, y, y_low = dd.multiply_add(
+            tx, tx_low, ty, ty_low, x, x_low, y, y_low, w[A1X + at], w[L1X + at], w[A1X + at + _ROW], w[L1X + at + _ROW]
+        )
+    return dd.multiply_add(tx, tx_low, ty, ty_low, x, x_low, y, y_low, 0.0, 0.0, 0.0, 0.0)
 
 
 @inner

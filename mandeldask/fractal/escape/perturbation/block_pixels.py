@@ -16,11 +16,13 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     OLD,
     ROW,
     SHIFT_ERROR,
+    VALUE_ERROR,
     X_LOW,
     Y_LOW,
     E,
     X,
     Y,
+    doubled_value,
     norm,
     slope,
     spread_before,
@@ -49,6 +51,16 @@ def radius(frame, side):
 
 
 @inner
+def pixels_by_t(frame, rho):
+    """Return the distances of columns and of rows in units of `rho`, each as two float64."""
+    over = 1.0 / rho
+    over_low = dd.fma(-over, rho, 1.0) * over
+    x, x_low = dd.multiply(frame.step_x, frame.step_x_low, over, over_low)
+    y, y_low = dd.multiply(frame.step_y, frame.step_y_low, over, over_low)
+    return x, x_low, y, y_low
+
+
+@inner
 def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool, size):
     """Append the pixels of lane `i`, rolled back by one step, to `pool` as Z + dz at m; return the new size.
 
@@ -62,16 +74,20 @@ def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool,
     x, y = z_x + scale * w[OLD + X + i], z_y + scale * w[OLD + Y + i]
     x_low, y_low = w[OLD + X_LOW + i], w[OLD + Y_LOW + i]
     sizes = norm(x, y) + norm(z_x, z_y)
-    lost = SHIFT_ERROR * spread * scale + (_DOUBLED_ROUNDING * (sizes + spread) if doubled else _ROUNDING * sizes)
+    lost = VALUE_ERROR * spread * scale + _ROUNDING * sizes
+    if doubled:
+        lost = SHIFT_ERROR * spread + _DOUBLED_ROUNDING * (sizes + spread)
     r = (scale * w[OLD + E + i] + lost) * _OUTWARD
     s = u * (r * r * _OUTWARD + FLOOR)
-    row, col, step_x, step_y = int(w[ROW + i]), int(w[COL + i]), frame.step_x / rho, frame.step_y / rho
+    row, col = int(w[ROW + i]), int(w[COL + i])
+    step_x, step_x_low, step_y, step_y_low = pixels_by_t(frame, rho)
     per_t = abs(step_x) * scale
     q = (_SLOPE_ERROR * w[OLD + E + i] + _SLOPE_ROUNDING * spread) * per_t * _OUTWARD
     for k in range(row, min(row + side, wanted.shape[0])):
         for j in range(col, min(col + side, wanted.shape[1])):
             if wanted[k, j]:
-                t_x, t_y = (j - col - side // 2) * step_x, (k - row - side // 2) * step_y
+                off_x, off_y = float(j - col - side // 2), float(k - row - side // 2)
+                t_x, t_y = off_x * step_x, off_y * step_y
                 d_x, d_y = value(w, OLD + A1X, i, t_x, t_y)
                 pool[size, pixel_pool.X], pool[size, pixel_pool.Y] = x + scale * d_x, y + scale * d_y
                 pool[size, pixel_pool.S], pool[size, pixel_pool.APART] = s, APART
@@ -82,7 +98,10 @@ def write_pixels(w, i, m, exponent, side, rho, z_x, z_y, frame, wanted, u, pool,
                     pool[size, pixel_pool.GX], pool[size, pixel_pool.GY] = g_x * per_t, g_y * per_t
                     pool[size, pixel_pool.Q] = q * q * _OUTWARD + FLOOR
                 if doubled:
-                    pool[size, pixel_pool.X], pool[size, pixel_pool.X_LOW] = dd.add(x, x_low, d_x, 0.0)
-                    pool[size, pixel_pool.Y], pool[size, pixel_pool.Y_LOW] = dd.add(y, y_low, d_y, 0.0)
+                    t_x, t_x_low = dd.multiply(off_x, 0.0, step_x, step_x_low)
+                    t_y, t_y_low = dd.multiply(off_y, 0.0, step_y, step_y_low)
+                    d_x, d_x_low, d_y, d_y_low = doubled_value(w, OLD, i, t_x, t_x_low, t_y, t_y_low)
+                    pool[size, pixel_pool.X], pool[size, pixel_pool.X_LOW] = dd.add(x, x_low, d_x, d_x_low)
+                    pool[size, pixel_pool.Y], pool[size, pixel_pool.Y_LOW] = dd.add(y, y_low, d_y, d_y_low)
                 size += 1
     return size

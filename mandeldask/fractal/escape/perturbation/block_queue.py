@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
@@ -50,7 +51,7 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     restore,
     shift,
 )
-from mandeldask.fractal.escape.perturbation.block_pixels import radius, write_pixels
+from mandeldask.fractal.escape.perturbation.block_pixels import pixels_by_t, radius, write_pixels
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 if TYPE_CHECKING:
@@ -82,8 +83,13 @@ class Frame(NamedTuple):
     """Distance between columns."""
     step_y: float
     """Distance between rows."""
+    step_x_low: float
+    """What rounding left of the distances."""
+    step_y_low: float
     stretch: float
     """Radius of the disc of a block, per distance from its middle to its corners: `block_pixels.SLOPED` for slopes."""
+    fits: float
+    """What a step may drop: `block_model.FITS` or `block_model.FITS_DOUBLED`."""
 
 
 def hand_over(
@@ -203,7 +209,9 @@ def _advance_all(
                     w[WHAT + i] = ENDS
             else:
                 advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
-                going = look(w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1))
+                going = look(
+                    w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1), frame.fits
+                )
             if going < active:
                 for i in range(active - 1, -1, -1):
                     what = w[WHAT + i]
@@ -262,14 +270,17 @@ def _load_rebased(w, waiting, size, exponent, side, frame):
 def _load_parts(w, parent, side, rho, wanted, frame):
     """Divide `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
     active = 0
+    unit_x, unit_x_low, unit_y, unit_y_low = pixels_by_t(frame, rho)
     for part in range(_PARTS**2):
         row = int(parent[BROW]) + part // _PARTS * side
         col = int(parent[BCOL]) + part % _PARTS * side
         if not _is_wanted(wanted, row, col, side):
             continue
         restore(w, active, parent, 1.0)
-        off_x, off_y = part % _PARTS - 0.5 * (_PARTS - 1), part // _PARTS - 0.5 * (_PARTS - 1)
-        shift(w, active, off_x * side * frame.step_x / rho, off_y * side * frame.step_y / rho, 1.0 / _PARTS)
+        off_x, off_y = side * (part % _PARTS - 0.5 * (_PARTS - 1)), side * (part // _PARTS - 0.5 * (_PARTS - 1))
+        t_x, t_x_low = dd.multiply(off_x, 0.0, unit_x, unit_x_low)
+        t_y, t_y_low = dd.multiply(off_y, 0.0, unit_y, unit_y_low)
+        shift(w, active, t_x, t_x_low, t_y, t_y_low, 1.0 / _PARTS)
         _place(w, active, row, col, side, parent[BN0], frame)
         active += 1
     return active

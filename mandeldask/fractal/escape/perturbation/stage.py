@@ -16,6 +16,7 @@ from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
 from mandeldask.fractal.escape.limits import FEWEST_FOR_REFERENCE, REFINED_STEP_S
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
+from mandeldask.fractal.escape.perturbation.block_model import FITS, FITS_DOUBLED
 from mandeldask.fractal.escape.perturbation.block_pixels import SLOPED
 from mandeldask.fractal.escape.perturbation.block_queue import Frame, hand_over, side_for
 from mandeldask.fractal.escape.perturbation.delta_doubledouble import follow_refined
@@ -94,7 +95,7 @@ def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], la
     plain lanes.
     """
     grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
-    frame = _framed(tile, near)
+    frame = _framed(tile, near, FITS)
     place = _place(tile, near, frame)
     flag, slopes = tile.cancellation.flag, None if tile.distance is None else answers.fields
     w = workspace(delta_step.SIZE)
@@ -146,27 +147,30 @@ def _wanted(tile: Tile) -> NDArray[np.bool_]:
     return wanted.reshape(tile.grid.shape)
 
 
-def _framed(tile: Tile, near: PreparedReference) -> Frame:
-    """Return the positions of the blocks of `tile`."""
+def _framed(tile: Tile, near: PreparedReference, fits: float) -> Frame:
+    """Return the positions of the blocks of `tile`, whose steps may drop `fits`."""
     grid, stretch = tile.grid, 1.0 if tile.distance is None else SLOPED
     side = side_for(grid.shape)
     height, width = (-(-size // side) * side for size in grid.shape)
     re = positions(replace(grid.re, size=width), near.reference.center.re, near.exponent)
     im = positions(replace(grid.im, size=height), near.reference.center.im, near.exponent)
     most = float(np.hypot(np.abs(re[0]).max(), np.abs(im[0]).max())) * (1 + 2.0**-40)
-    return Frame(re, im, near.exponent, most, _spacing(grid.re, near), _spacing(grid.im, near), stretch)
+    (step_x, step_x_low), (step_y, step_y_low) = (_spacing(axis, near) for axis in (grid.re, grid.im))
+    return Frame(re, im, near.exponent, most, step_x, step_y, step_x_low, step_y_low, stretch, fits)
 
 
 def _place(tile: Tile, near: PreparedReference, frame: Frame) -> Place:
     """Return the positions of the pixels."""
     height, width = tile.grid.shape
     dc_x, dc_y = frame.re[0, :width].copy(), frame.im[0, :height].copy()
-    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(tile.grid.re, near)), *tile.worst)
+    return Place(dc_x, dc_y, near.exponent, frame.most, abs(_spacing(tile.grid.re, near)[0]), *tile.worst)
 
 
-def _spacing(axis: Axis, near: PreparedReference) -> float:
-    """Return the step of `axis` in the units of `near`."""
-    return float(axis.step / Fraction(2) ** near.exponent)
+def _spacing(axis: Axis, near: PreparedReference) -> tuple[float, float]:
+    """Return the step of `axis` in the units of `near`, as two float64."""
+    step = axis.step / Fraction(2) ** near.exponent
+    high = float(step)
+    return high, float(step - Fraction(high))
 
 
 def _blank_answers(tile: Tile, size: int) -> Answers:
@@ -196,7 +200,7 @@ def _refine(tile: Tile, near: PreparedReference) -> None:
     """
     bound, blocks = bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
     pool = doubled_pool(tile.open.size)
-    size, _ = _handed_over(tile, near, _framed(tile, near), bound.u, blocks, pool, pool)
+    size, _ = _handed_over(tile, near, _framed(tile, near, FITS_DOUBLED), bound.u, blocks, pool, pool)
     tile.cancellation.check()
     pool[:size, PIXEL] = np.searchsorted(tile.open, pool[:size, PIXEL])
     answers = _at(blocks, tile.open)
@@ -216,7 +220,7 @@ def _follow_refined(tile: Tile, near: PreparedReference, starts: NDArray[np.floa
         each_position(tile.grid.re, reference.center.re, exponent, cols),
         each_position(tile.grid.im, reference.center.im, exponent, rows),
         exponent,
-        abs(_spacing(tile.grid.re, near)),
+        abs(_spacing(tile.grid.re, near)[0]),
         *tile.worst,
     )
     follow_refined(

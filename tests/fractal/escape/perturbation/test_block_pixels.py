@@ -14,7 +14,8 @@ from mandeldask.fractal.escape.perturbation.block_queue import Frame
 write, radius = numba.njit(block_pixels.write_pixels), numba.njit(block_pixels.radius)
 A = [(bm.A1X, bm.A1Y), (bm.A2X, bm.A2Y), (bm.A3X, bm.A3Y), (bm.A4X, bm.A4Y), (bm.A5X, bm.A5Y)]
 SIDE, U, NOTHING, ONE = 16, 512.0, Complex(rational(0), rational(0)), Complex(rational(1), rational(0))
-STEPS = (2.0**-20 * 1.1, -(2.0**-20) * 0.9)
+STEPS, LOST = (2.0**-20 * 1.1, -(2.0**-20) * 0.9), (2.0**-74 * 0.7, 2.0**-74 * 0.3)
+DISTANCES = [exact(step) + exact(lost) for step, lost in zip(STEPS, LOST, strict=True)]
 
 
 def block(rng, spread):
@@ -46,13 +47,13 @@ def at(polynomial, t):
 def written(w, error, width, exponent=0, z=(0.0, 0.0)):
     """Return a row of a pool for each pixel, and t there."""
     w[bm.OLD + bm.E] = error
-    frame = Frame(np.zeros((2, 1)), np.zeros((2, 1)), 0, 1.0, *STEPS, block_pixels.SLOPED)
+    frame = Frame(np.zeros((2, 1)), np.zeros((2, 1)), 0, 1.0, *STEPS, *LOST, block_pixels.SLOPED, bm.FITS)
     rho, pool = radius(frame, SIDE), np.zeros((SIDE * SIDE, width))
     assert write(w, 0, 5, exponent, SIDE, rho, *z, frame, np.ones((SIDE, SIDE), bool), U, pool, 0) == SIDE * SIDE
     ts = []
     for pixel in pool[:, pixel_pool.PIXEL].astype(int):
         row, col = divmod(int(pixel), SIDE)
-        parts = [exact(step) * (k - SIDE // 2) / exact(rho) for step, k in zip(STEPS, (col, row), strict=True)]
+        parts = [step * (k - SIDE // 2) / exact(rho) for step, k in zip(DISTANCES, (col, row), strict=True)]
         ts.append(Complex(*parts))
     return pool, ts, rho
 
@@ -88,6 +89,6 @@ def test_derivatives_are_as_near_as_they_say_for_any_error_that_the_disc_allows(
         for pixel, t in zip(pool[::5], ts[::5], strict=True):
             assert t.square() <= rational(4, 9)
             extra = Complex(exact(error) / (1 - t.square()), rational(0))
-            true = (at(derivative, t) + extra) * (exact(STEPS[0]) / exact(rho)) * unit
+            true = (at(derivative, t) + extra) * (DISTANCES[0] / exact(rho)) * unit
             lost = true - Complex.of(pixel[pixel_pool.GX], pixel[pixel_pool.GY])
             assert lost.square() <= exact(pixel[pixel_pool.Q])
