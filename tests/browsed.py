@@ -1,4 +1,4 @@
-"""An array of every kind that the pages of arrays draw."""
+"""One array of each kind that the pages can draw."""
 
 from __future__ import annotations
 

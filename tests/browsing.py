@@ -1,4 +1,4 @@
-"""What the pages of arrays draw, and what numpy says that they should."""
+"""The pixels that the pages of arrays draw, and the expected pixels, computed with numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels that are compiled before the tests begin, and the order of the test files."""
+"""Compile kernels before the tests begin, and set the order of the test files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small files of every format that mandeldask opens, each with what its own library reads in it."""
+"""Small files of every format that mandeldask opens, each with the values that its own library reads."""
 
 from __future__ import annotations
 

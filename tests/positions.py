@@ -1,4 +1,4 @@
-"""A trivial kernel: the value of a pixel is its row, or column, in the whole level. It counts what it computes."""
+"""A trivial kernel: the value of a pixel is its row, or column, in the whole level. It counts the computed pixels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The command `mandeldask serve` as a process of its own: the server that a user gets.
+"""The command `mandeldask serve` in a separate process, as for users.
 
-In the same process a client that holds the GIL while it waits, as zarrs does, would wait for ever.
+In the same process, a client that holds the GIL while it waits, as zarrs does, would wait forever.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `mandeldask serve` does once it serves."""
+"""The output of `mandeldask serve` after its start."""
 
 import webbrowser
 

@@ -1,4 +1,4 @@
-"""What can be served, and under which names."""
+"""Trees that can be served, and their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The atlas as tables: what clients read is what the atlas says."""
+"""The atlas as tables: clients read the same values as in the atlas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a computation may cost: the limit is the context's, and kernels state it before they begin."""
+"""The cost limit of computations: it belongs to the context, and kernels state their estimates before they begin."""
 
 from __future__ import annotations
 

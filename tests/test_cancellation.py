@@ -1,4 +1,4 @@
-"""Giving up a computation: the flag is the context's, and kernels see it within milliseconds."""
+"""Cancelling a computation: the flag belongs to the context, and kernels see it within milliseconds."""
 
 from __future__ import annotations
 

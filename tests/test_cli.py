@@ -1,4 +1,4 @@
-"""The command line as people run it: processes, exit codes, one line for what is wrong."""
+"""The command line as users run it: processes, exit codes, errors of one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mandeldask serve` as people run it: what it prints, opens and refuses, and how it stops."""
+"""`mandeldask serve` as users run it: its output, the opened page, refused input, and how it stops."""
 
 from __future__ import annotations
 

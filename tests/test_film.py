@@ -1,4 +1,4 @@
-"""Films: keyframes are exact, nothing jumps where one takes over, and what was killed goes on."""
+"""Films: keyframes are exact, transitions between them are smooth, and a killed film continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test data for clients: what two independent clients read is what each array's rule says."""
+"""The test data for clients: two independent clients read the values of each array's rule."""
 
 import httpx
 import numpy as np

@@ -1,4 +1,4 @@
-"""Children that a process forks after it has computed: they compute too, and wait for no thread of their parent."""
+"""Children that are forked after a computation can compute, and do not wait for threads of their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels of arrays in Python: kept from one process to the next, named as viewers want, and lazy."""
+"""Levels of arrays in Python: stored between processes, with the names that viewers need, and lazy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `import mandeldask` may load, in modules: seconds depend on the machine (`benchmarks/lazy.py` measures them)."""
+"""The modules that `import mandeldask` may load; the time is measured by `benchmarks/lazy.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notebooks show, without one: the widget's questions and answers, links, and what cells say of values."""
+"""Display in notebooks, without a notebook: requests and replies of the widget, links, and HTML of values."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A real JupyterLab in Chromium: what `view` shows there is numpy's, to the pixel, and comes by no port of ours."""
+"""A real JupyterLab in Chromium: the pixels of `view` equal numpy's, and no port of ours is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A nucleus by URL: what the atlas finds, within the bounds of every chunk."""
+"""A nucleus by URL: the same result as from the atlas, with the limits of every chunk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""md.render: colours, the inside, and what it refuses."""
+"""md.render: colours, the inside, and refused input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels compiled while a server starts, and what is said of it."""
+"""Kernels are compiled while a server starts, and this is displayed."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""How far long work is: reported to the context's listener, shown in rows of a bar."""
+"""The progress of long work: reported to the context's listener, shown in rows of a bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public surface: what other people's code imports."""
+"""The public names, which users' code imports."""
 
 import pkgutil
 import re

@@ -1,4 +1,4 @@
-"""Tiles that are computed while another is computed in the same thread: in a signal handler, as in a finalizer."""
+"""Tiles that are computed during another computation in the same thread, by a signal handler or a finalizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the viewer page share: how to open a view, and what it must show."""
+"""Common parts of the tests of the viewer page: open a view, and the expected pixels."""
 
 from __future__ import annotations
 

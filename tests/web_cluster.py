@@ -1,4 +1,4 @@
-"""A dask scheduler and its workers as processes of their own, and a tree for them to compute."""
+"""A dask scheduler and its workers in separate processes, and a tree for them to compute."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Dask:
         self.scheduler = self._run("scheduler", *options)
 
     def start_worker(self, first=""):
-        """Start a worker; what it imports is looked for in the folder `first` before all else."""
+        """Start a worker; it imports modules from the folder `first` before all others."""
         options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
         self.workers.append(self._run("worker", self.address, *options, first=first))
 

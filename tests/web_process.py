@@ -1,4 +1,4 @@
-"""A server in a process of its own: `python web_process.py '{"port": 0, ...}'`, options of `mandeldask.app.serve`."""
+"""A server in a separate process: `python web_process.py '{"port": 0, ...}'`, options of `mandeldask.app.serve`."""
 
 from __future__ import annotations
 

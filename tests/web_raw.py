@@ -1,4 +1,4 @@
-"""A client that sends whatever bytes it is given, and random requests for it to send."""
+"""A client that sends any bytes, and random requests for it."""
 
 from __future__ import annotations
 

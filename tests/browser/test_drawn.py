@@ -1,4 +1,4 @@
-"""The pages of arrays in a real browser: what they draw is numpy's, to the pixel."""
+"""The pages of arrays in a real browser: drawn pixels equal those computed with numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each client reads windows of one array: functions (url, path, windows as (rows, cols)) -> list of ndarrays."""
+"""Read windows of one array with each client: functions (url, path, windows as (rows, cols)) -> list of ndarrays."""
 
 from __future__ import annotations
 

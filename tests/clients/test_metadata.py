@@ -1,4 +1,4 @@
-"""What the served documents say, judged by OME-Zarr's models and by what viewers ask for, in their order."""
+"""The served documents are valid by OME-Zarr's models, and by the requests of viewers, in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real clients read both formats over HTTP at the ends and in the middle of the pyramid, just as the kernel counts."""
+"""Real clients read both formats over HTTP at the ends and in the middle of the pyramid, with the kernel's counts."""
 
 from __future__ import annotations
 

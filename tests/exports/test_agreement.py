@@ -1,4 +1,4 @@
-"""Levels, fields and windows added to a target later where they agree; what differs is refused and named."""
+"""Levels, fields and windows can be added to a target later; different content is refused with its differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks that zarrs encodes: the same elements for every reader, whole or not at all, and ours where it cannot."""
+"""Chunks encoded by zarrs have the same elements for every reader; other arrays are encoded by our encoder."""
 
 from __future__ import annotations
 

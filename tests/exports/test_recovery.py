@@ -1,4 +1,4 @@
-"""Exports that are stopped, damaged, doubled or shared: what is there at the end is whole and equal, or refused."""
+"""Exports that are stopped, damaged, repeated or shared: the result is complete and equal, or the export is refused."""
 
 from __future__ import annotations
 

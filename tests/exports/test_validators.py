@@ -1,4 +1,4 @@
-"""What exports write, by the validators of the formats, and as a server shows it again."""
+"""Exports are valid by the validators of the formats, also when a server shows them."""
 
 from __future__ import annotations
 

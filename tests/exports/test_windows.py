@@ -1,4 +1,4 @@
-"""Exports of a window: as a box of pixels, and as a place that is a multiscale image where it lies."""
+"""Exports of a window: as a range of pixels, and as a place, which is a multiscale image with its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that cannot be read: left out and named, and the others stay."""
+"""Files that cannot be read are left out and named, and do not affect the others."""
 
 import gzip
 import logging

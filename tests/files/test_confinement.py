@@ -1,4 +1,4 @@
-"""Nothing outside the folder is read, whatever names, links and files say."""
+"""Nothing outside the folder is read, whatever names, links and files contain."""
 
 import os
 

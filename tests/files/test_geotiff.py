@@ -1,4 +1,7 @@
-"""Where GeoTIFFs lie, as levels say it. The numbers are those of rasterio 1.4.4 (GDAL 3.10) for the same files."""
+"""The positions of GeoTIFFs in the metadata of levels.
+
+The numbers are those of rasterio 1.4.4 (GDAL 3.10) for the same files.
+"""
 
 import numpy as np
 import pytest

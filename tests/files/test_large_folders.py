@@ -1,4 +1,4 @@
-"""Folders of very many files: listed and opened as lazily as can be."""
+"""Folders of very many files are listed and opened lazily."""
 
 import os
 import time

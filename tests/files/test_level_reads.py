@@ -1,4 +1,4 @@
-"""How often levels read what files and packages hold, counted where it is read."""
+"""Levels read each block of files and arrays only once; reads are counted in the readers."""
 
 from typing import ClassVar
 

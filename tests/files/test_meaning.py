@@ -1,4 +1,4 @@
-"""What values mean reaches clients: CF's conventions, gaps and times in tables, levels and sizes of pixels."""
+"""The meaning of values reaches clients: CF conventions, nulls and times in tables, levels and pixel sizes."""
 
 import datetime as dt
 import decimal

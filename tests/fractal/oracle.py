@@ -1,4 +1,4 @@
-"""The judge of every kernel: the exact escape count of one rational point, by flint's ball arithmetic.
+"""The oracle for every kernel: the exact escape count of one rational point, by flint's ball arithmetic.
 
 Nothing here is shared with mandeldask. An orbit is a disc, an exact middle and a radius that bounds its distance from
 the true orbit, so that it loses digits only as fast as the dynamics does (real and imaginary intervals would wrap);

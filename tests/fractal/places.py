@@ -1,4 +1,4 @@
-"""Boundary points of many kinds, exact or to 30 digits and more: where kernels err first."""
+"""Boundary points of many kinds, exact or to 30 digits and more: the most difficult points for kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deep places that others have published, with all their digits."""
+"""Published deep places, with all their digits."""
 
 W22 = ("-1.768667862837488812627419470", "0.001645580546820209430325900")
 """fractalshades' gallery, batch mode, example 08."""

@@ -1,4 +1,4 @@
-"""Adversarial points, found by search: |z_n| as near to 2 as the grid allows, and c within ulps of an edge."""
+"""Adversarial points, found by search: |z_n| as close to 2 as the grid allows, and c within ulps of an edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Axis against `range`, windows against pixels, and what is refused."""
+"""Axis against `range`, windows against pixels, and refused input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, sent to processes that compute for minutes: each ends at once."""
+"""Ctrl-C ends processes immediately that would compute for minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Julia sets: counts and fields against flint, at every depth; ties and orbits that never settle; what is refused."""
+"""Julia sets: counts and fields against flint, at every depth; ties and orbits that never settle; refused input."""
 
 from __future__ import annotations
 

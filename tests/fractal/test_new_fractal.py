@@ -1,4 +1,4 @@
-"""The recipe of docs/how-to/new-fractal.md: its code is run, and its counts are judged by flint."""
+"""The recipe of docs/how-to/new-fractal.md: run its code, and compare its counts with flint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places as people pass them on: what a link says is what is read, digit for digit."""
+"""Places in links and files are read digit for digit."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Counts, sums and areas that others have published.
+"""Published counts, sums and areas.
 
-OEIS counts the iterate that escapes; we count those before it, so that our count is one less.
+OEIS counts the iterate that escapes; we count those before it, so our count is one less.
 """
 
 from __future__ import annotations

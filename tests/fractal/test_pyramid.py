@@ -1,4 +1,4 @@
-"""Levels are one another decimated, values survive a round trip, and nonsense is named."""
+"""Each level is the next finer one decimated, values survive a round trip, and invalid input is named in the error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact numbers from text and back: every digit is kept, and nonsense is named."""
+"""Exact numbers from text and back: every digit is kept, and invalid input is named in the error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields with a tolerance, against flint: within one step of what they are, with the same exact counts."""
+"""Fields with a tolerance, against flint: within one step of the true value, with the same exact counts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Canaries: names of other packages that these do not promise to keep are still there, and mean what they meant.
+"""Canaries: private names of other packages still exist, with the same meaning.
 
-If one fails, read what the package changed and mend its module in `mandeldask/internals`, which alone uses the name.
+If one fails, read what the package changed and fix its module in `mandeldask/internals`, which alone uses the name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`chunks` as dask means it: judged by dask's own normalize_chunks."""
+"""`chunks` has the same meaning as in dask: compared with dask's own normalize_chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet of what the page shows: known places at several depths, to be looked at as a designer would.
+"""A contact sheet of the page: pictures of known places at several depths, for a visual check.
 
 python tests/viewer/contact_sheet.py sheet.png [views]
 """

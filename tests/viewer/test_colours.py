@@ -1,4 +1,4 @@
-"""Colours: WebGL says what the plain JavaScript says, and nothing is asked for again when they change."""
+"""Colours: WebGL and plain JavaScript give the same pixels, and a change of colours sends no requests."""
 
 from __future__ import annotations
 

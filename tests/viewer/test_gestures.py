@@ -1,4 +1,4 @@
-"""Mouse, touch, keys and buttons; a phone; what assistive technology needs."""
+"""Mouse, touch, keys and buttons; a phone; accessibility."""
 
 from __future__ import annotations
 

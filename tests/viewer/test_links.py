@@ -1,4 +1,4 @@
-"""Links: every view has one that comes back to it exactly, and what cannot be read is said."""
+"""Links: every view has a link that restores it exactly, and unreadable parts are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set at any depth: every pixel on the screen is the kernel's."""
+"""The set at any depth: every pixel on the screen equals the kernel's."""
 
 from __future__ import annotations
 

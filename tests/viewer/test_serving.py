@@ -1,4 +1,4 @@
-"""What the page asks of its server: nothing of another, nothing twice, nothing that left the view, and patience."""
+"""The requests of the page: only to its own server, none twice, none for tiles outside the view, with pauses."""
 
 from __future__ import annotations
 

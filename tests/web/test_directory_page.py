@@ -1,4 +1,4 @@
-"""Browsing the server as fsspec, zarr and people do."""
+"""Browsing the server like fsspec, zarr and users."""
 
 from __future__ import annotations
 

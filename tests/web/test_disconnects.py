@@ -1,4 +1,4 @@
-"""Many clients at once, impatient ones among them."""
+"""Many concurrent clients, some of which disconnect early."""
 
 from __future__ import annotations
 

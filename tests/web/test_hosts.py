@@ -1,4 +1,4 @@
-"""Names under which a server answers: over real sockets, with whatever Host header a page elsewhere would send."""
+"""Host names that a server accepts: over real sockets, with the Host headers that pages of other sites would send."""
 
 from __future__ import annotations
 

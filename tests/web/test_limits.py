@@ -1,4 +1,4 @@
-"""Chunks that could take too long are refused before they are computed, in whatever tree they are."""
+"""Chunks that could take too long are refused before they are computed, in every tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application below a prefix: in another application, with a root path, behind a proxy that takes it off."""
+"""The application below a prefix: in another application, with a root path, behind a proxy that removes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of trees and of what is in them, as clients ask for them."""
+"""Names of trees and of their members, as clients request them."""
 
 from __future__ import annotations
 

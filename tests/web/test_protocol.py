@@ -1,4 +1,4 @@
-"""What one connection may cost, and when it is given up: raw bytes over real sockets."""
+"""Limits of one connection, and when it is closed: raw bytes over real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of requests, as clients send them, and what must come back."""
+"""A table of requests, as clients send them, and the expected replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nginx lines and the systemd unit of docs/how-to/run-for-others.md, as far as a machine of tests can run them."""
+"""The nginx lines and the systemd unit of docs/how-to/run-for-others.md, as far as tests can run them."""
 
 from __future__ import annotations
 

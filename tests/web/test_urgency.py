@@ -1,4 +1,4 @@
-"""What a request says of its urgency."""
+"""The urgency in the headers of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How clients open a tree that is shown as a store."""
+"""Functions that open a tree through a store with each client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays whose elements say where they are, and nodes that count and delay what is read of them."""
+"""Arrays whose elements contain their positions, and nodes that count and delay reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any tree, in both formats, read back by independent clients, is what its sources hold."""
+"""Any tree, in both formats, read back by independent clients, equals its sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays read in blocks of their own."""
+"""Arrays that are read in blocks that differ from their chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source returns becomes what was declared, element by element, or an error."""
+"""The blocks of a source are converted to the declared type, element by element, or cause an error."""
 
 from __future__ import annotations
 

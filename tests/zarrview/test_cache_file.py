@@ -1,4 +1,4 @@
-"""Tiles in one file: within its bound, whole after a kill, and no request fails for what happens to the file."""
+"""Tiles in one file: within its size limit, undamaged after a kill, and no request fails because of the file."""
 
 from __future__ import annotations
 

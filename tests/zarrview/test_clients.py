@@ -1,4 +1,4 @@
-"""Other readers of Zarr: tensorstore on what a persistent cache holds, the Rust codec pipeline on the store itself."""
+"""Other readers of Zarr: tensorstore on a persistent cache, the Rust codec pipeline on the store itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A canary for what we use of zarr below its public functions, and encoding with any codec."""
+"""A canary for the private functions of zarr that we use, and encoding with any codec."""
 
 from __future__ import annotations
 

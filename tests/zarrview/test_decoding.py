@@ -1,4 +1,4 @@
-"""What xarray reads of times, gaps and packed numbers is what the source holds, or an error that names it."""
+"""xarray reads times, missing values and packed numbers as they are in the source, or an error names them."""
 
 from __future__ import annotations
 

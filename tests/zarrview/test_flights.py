@@ -1,4 +1,4 @@
-"""One computation for all who wait, in every kind of caller; errors and cancellation."""
+"""One computation for all waiting callers, of every kind; errors and cancellation."""
 
 from __future__ import annotations
 

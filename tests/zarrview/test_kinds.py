@@ -1,4 +1,4 @@
-"""Every kind of tree: what a client reads from the store is what the object holds."""
+"""Every kind of tree: a client reads the values of the object from the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store shows is what `DataTree.to_zarr` writes."""
+"""A store shows the same content that `DataTree.to_zarr` writes."""
 
 from __future__ import annotations
 

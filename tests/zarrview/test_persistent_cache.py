@@ -1,4 +1,4 @@
-"""Where the location of a persistent cache fails, tiles are computed and the log says so once."""
+"""If the location of a persistent cache fails, tiles are computed, and this is logged once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs of public bug reports of the neighbours, each with its right value. Names and mounting: tests/web."""
+"""Inputs from public bug reports of similar projects, each with its right value. Names and mounting: tests/web."""
 
 from __future__ import annotations
 

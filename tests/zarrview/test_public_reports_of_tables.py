@@ -1,4 +1,4 @@
-"""Inputs of public bug reports of the neighbours: columns of tables, each with its right values."""
+"""Inputs from public bug reports of similar projects: columns of tables, each with its right values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of pyramids are valid to the models that others wrote of OME-Zarr and zarr-conventions."""
+"""Documents of pyramids are valid by independent models of OME-Zarr and zarr-conventions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Sparse arrays of pydata and scipy are made dense window by window, in bounded memory."""
+"""Sparse arrays of pydata and scipy are converted to dense arrays window by window, in bounded memory."""
 
 from __future__ import annotations
 

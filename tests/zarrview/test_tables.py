@@ -1,4 +1,4 @@
-"""Tables of pandas, pyarrow and polars: what a client reads from the store is what their columns hold."""
+"""Tables of pandas, pyarrow and polars: a client reads the values of their columns from the store."""
 
 from __future__ import annotations
 

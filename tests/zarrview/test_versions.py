@@ -1,4 +1,4 @@
-"""Trees that change, and trees whose members are opened when they are asked for."""
+"""Trees that change, and trees whose members are opened on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keys name, and that naming computes nothing."""
+"""The entries of keys; finding them computes nothing."""
 
 from __future__ import annotations
 

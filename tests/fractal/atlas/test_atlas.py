@@ -1,4 +1,4 @@
-"""The atlas against published counts, known angles, and all roots as FLINT isolates them."""
+"""The atlas against published counts, known angles, and all roots isolated by FLINT."""
 
 from __future__ import annotations
 
