@@ -94,10 +94,12 @@ def test_fields_are_those_of_the_potential(digits):
         np.testing.assert_allclose(stored[~inside], got["smooth"][~inside], atol=1 / 64)
 
 
-@pytest.mark.parametrize("width", ["1e-36", "1e-45", "1e-300"])
-def test_distances_of_deep_windows_far_from_the_set_need_no_integers(width):
-    kernel, grid = Julia(255, ("distance",), c=as_point("0.285+0.01j")), Grid.window("0.4+0.5j", width, (4, 4))
-    assert kernel.report(grid) == {"float64": 16}
+@pytest.mark.parametrize("width", ["1e-36", "1e-45", "1e-60", "1e-300"])
+@pytest.mark.parametrize(("c", "center"), [("0.285+0.01j", "0.4+0.5j"), ("0.4", "0")])
+def test_distances_of_deep_windows_far_from_the_set_need_no_integers(c, center, width):
+    """Also at 0, where slopes are so small that a window knows bounds of them only."""
+    kernel, grid = Julia(255, ("distance",), c=as_point(c)), Grid.window(center, width, (5, 5))
+    assert kernel.report(grid) == {"float64": 25}
     exact = float(min(Fraction(julia_fields(grid.point(1, 2), kernel.c)[1]) / grid.spacing, Fraction(2**129)))
     given = float(kernel(grid)["distance"][1, 2])
     assert given == pytest.approx(min(exact, float(np.finfo(np.float32).max)), rel=2e-4)

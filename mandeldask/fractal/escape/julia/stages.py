@@ -23,6 +23,7 @@ from mandeldask.fractal.escape.julia.float64_lanes import Beginnings
 from mandeldask.fractal.escape.julia.trap import trap_of
 from mandeldask.fractal.escape.julia.window_model import fixed_position, value_at, window_model
 from mandeldask.fractal.escape.plan import reach_of
+from mandeldask.fractal.escape.units import as_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,8 @@ _FAR_OUT_EXPONENT = 18
 """log2|z_0| beyond which z_0 is far out itself, as |c| <= 2."""
 _START_ERROR = 2.0**-44
 """Bound on the rounding error of the polynomial, or its slope, in float64, relative to the moduli of its terms."""
+_LOOSE = 2.0**-30
+"""Relative error of a slope from which only its upper bound is used."""
 _BITS = 200
 """Bits after the point of starts in several float64."""
 _PART_ERRORS = {2: 2.0**-100, 3: 2.0**-148}
@@ -68,15 +71,16 @@ def _answer_in_float64(tile: Tile, c: Point, model: WindowModel, trap: NDArray[A
     """Answer the pixels that float64 lanes prove."""
     known = np.zeros(tile.open.size, np.bool_)
     distances = None if tile.distance is None else np.zeros(tile.counts.size)
+    begin, loose = _beginnings(tile, model)
     float64_lanes.follow(
-        workspace(float64_lanes.SIZE), _beginnings(tile, model), (float(c.re), float(c.im)), trap, tile.maxiter,
+        workspace(float64_lanes.SIZE), begin, (float(c.re), float(c.im)), trap, tile.maxiter,
         tile.open, tile.counts, tile.smooth, distances, tile.worst, known, tile.cancellation.flag,
     )  # fmt: skip
-    _close(tile, model, known, distances, 0)
+    _close(tile, model, known, distances, loose, 0)
 
 
-def _beginnings(tile: Tile, model: WindowModel) -> Beginnings:
-    """Return the starts of the open pixels."""
+def _beginnings(tile: Tile, model: WindowModel) -> tuple[Beginnings, NDArray[np.bool_]]:
+    """Return the starts of the open pixels, and which slopes are upper bounds."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     tx, ty = (
         positions(axis, middle, model.exponent)[0]
@@ -90,20 +94,28 @@ def _beginnings(tile: Tile, model: WindowModel) -> Beginnings:
         z = _polynomial([complex(*(ldexp(part, -model.unit) for part in term)) for term in model.terms], t) * t
         (x_high, x_low), (y_high, y_low) = (as_pair(Fraction(part, 1 << model.bits)) for part in model.z)
         x, y = x_high + (x_low + z.real), y_high + (y_low + z.imag)
-    gx, gy, f = _slopes(tile, model, t)
-    return Beginnings(x, y, gx, gy, f, model.n)
-
-
-def _slopes(tile: Tile, model: WindowModel, t: NDArray[np.complex128]) -> tuple[NDArray[np.float64], ...]:
-    """Return dz_n/dt at t, scaled to about 1, as two parts and a bound on the relative error."""
     if tile.distance is None:
-        return (np.empty(0),) * 3
+        nothing = np.empty(0)
+        return Beginnings(x, y, nothing, nothing, nothing, model.n), np.zeros(t.size, np.bool_)
+    gx, gy, f, loose = _slopes(model, t)
+    return Beginnings(x, y, gx, gy, f, model.n), loose
+
+
+def _slopes(
+    model: WindowModel, t: NDArray[np.complex128]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return dz_n/dt at t, scaled to about 1, as two parts and a bound on the relative error.
+
+    Where that error is large, the slope is an upper bound on its modulus, and its entry in the last array is true.
+    """
     shift = model.unit + model.height
     terms = [(k + 1) * complex(*(ldexp(part, -shift) for part in term)) for k, term in enumerate(model.terms)]
     g = _polynomial(terms, t)
     error = _START_ERROR * sum(map(abs, terms)) + 2.0 ** min(900, 3 + model.error.bit_length() - shift)
-    with np.errstate(divide="ignore"):
-        return g.real.copy(), g.imag.copy(), error / np.abs(g)
+    modulus = np.abs(g)
+    loose = error > _LOOSE * modulus
+    g = np.where(loose, modulus + 2 * error, g)
+    return g.real.copy(), g.imag.copy(), error / np.where(loose, np.inf, modulus), loose
 
 
 def _polynomial(terms: list[complex], t: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -118,10 +130,10 @@ def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[
     """Answer the pixels that double-double, or triple-double, proves."""
     parts = 3 if tripled else 2
     x, y = _starts(tile, model, parts)
+    begin, loose = _beginnings(tile, model)
     slopes = np.zeros((3, tile.open.size))
     if tile.distance is not None:
-        gx, gy, f = _beginnings(tile, model)[2:5]
-        slopes[:] = gx, gy, f * np.hypot(gx, gy)
+        slopes[:] = begin.gx, begin.gy, begin.f * np.hypot(begin.gx, begin.gy)
     distances, known_distance = tile.distance, None
     if distances is not None:
         known_distance = tile.distance = np.zeros(tile.counts.size, np.float32)
@@ -129,7 +141,7 @@ def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[
     begun = Begun(c_x, c_y, _PART_ERRORS[parts], slopes)
     known = proven(tile, x, y, begun, tripled, tile.maxiter - model.n)
     tile.distance = distances
-    _close(tile, model, known, known_distance, model.n)
+    _close(tile, model, known, known_distance, loose, model.n)
 
 
 def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -158,18 +170,30 @@ def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.floa
 
 
 def _close(
-    tile: Tile, model: WindowModel, known: NDArray[np.bool_], distances: NDArray[Any] | None, before: int
+    tile: Tile,
+    model: WindowModel,
+    known: NDArray[np.bool_],
+    distances: NDArray[Any] | None,
+    loose: NDArray[np.bool_],
+    before: int,
 ) -> None:
-    """Close the proven pixels; counts lack the first `before` iterations, and distances are in the model's unit."""
+    """Close the proven pixels; counts lack the first `before` iterations, and distances are in the model's unit.
+
+    A distance from a `loose` slope is a lower bound: it is proven if it exceeds the largest float32.
+    """
+    unit = Fraction(2) ** (model.exponent - model.height) / tile.unit
+    if distances is not None and loose.any():
+        with np.errstate(over="ignore"):
+            largest = distances[tile.open] * as_factor(unit) >= np.finfo(np.float32).max
+        known &= ~loose | largest | (tile.counts[tile.open] + before >= tile.maxiter)
     pixels = tile.open[known]
     if before:
         tile.counts[pixels] += np.uint32(before)
         if tile.smooth is not None:
             tile.smooth[pixels] += before
     if distances is not None:
-        unit = Fraction(2) ** (model.exponent - model.height)
         escaped = pixels[tile.counts[pixels] < tile.maxiter]
-        tile.put_distances(escaped, distances[escaped], unit / tile.unit)
+        tile.put_distances(escaped, distances[escaped], unit)
     tile.close(known)
 
 
