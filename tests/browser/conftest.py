@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from browsed import TREES
 from browsing import SIZE
+from viewing import PATIENCE_MS
 from web_server import serving
 
 
@@ -30,14 +31,28 @@ def chromium():
         started.close()
 
 
-@pytest.fixture
-def tab(chromium, server):
+@pytest.fixture(scope="module")
+def tab_of_all(chromium):
+    """One for all tests of a module: to start one for each takes longer than most tests of it."""
     page = chromium.new_page(viewport=SIZE)
-    problems, page.requests = [], []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.set_default_timeout(PATIENCE_MS)
+    page.problems, page.requests = [], []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: page.requests.append(request.url))
+    return page
+
+
+@pytest.fixture
+def tab(tab_of_all, server):
+    """The module's page, as if it were new; it notes its requests and errors."""
+    page = tab_of_all
+    page.bring_to_front()
+    page.problems.clear()
+    page.requests.clear()
     yield page
-    page.close()
+    problems, requests = [*page.problems], [*page.requests]
+    page.emulate_media(color_scheme="null")
+    page.goto("about:blank")
     assert not problems
-    assert all(url.startswith((server, "data:", "blob:")) for url in page.requests)
+    assert all(url.startswith((server, "data:", "blob:")) for url in requests)

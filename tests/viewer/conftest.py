@@ -59,12 +59,19 @@ def window_of_all(browser):
         yield context
 
 
+@pytest.fixture(scope="module")
+def page_of_all(window_of_all):
+    """One page for all tests of a module: to start one for each takes longer than most tests of it."""
+    return noting_page(window_of_all)
+
+
 @pytest.fixture
-def context(window_of_all):
+def context(window_of_all, page_of_all):
     """The module's window, without the pages of other tests; its cache is warm."""
     yield window_of_all
     for page in window_of_all.pages:
-        page.close()
+        if page is not page_of_all:
+            page.close()
 
 
 @pytest.fixture
@@ -75,9 +82,17 @@ def empty_context(browser):
 
 
 @pytest.fixture
-def page(context):
-    """A page that notes its requests and errors."""
-    return noting_page(context)
+def page(context, page_of_all):
+    """The module's page, as if it were new; it notes its requests and errors."""
+    page = page_of_all
+    page.bring_to_front()
+    page.set_viewport_size(SIZE)
+    page.requested.clear()
+    page.failures.clear()
+    yield page
+    page.unroute_all(behavior="ignoreErrors")
+    page.emulate_media(color_scheme="null")
+    page.goto("about:blank")
 
 
 @pytest.fixture

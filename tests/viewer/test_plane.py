@@ -106,7 +106,6 @@ def test_whatever_is_missing_shows_something_coarser(page, server):
     page.wait_for_selector("canvas[data-state=loading]")
     seen = values(page, (slice(0, 420), slice(0, 640)))
     assert (seen != 0xFFFFFFFF).all()
-    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_sketches_come_first_and_are_every_sixteenth_pixel(page, server):
@@ -123,7 +122,6 @@ def test_sketches_come_first_and_are_every_sixteenth_pixel(page, server):
     expected = encoded(plane_grid(seen, box)[every], seen["maxiter"], "smooth")
     assert_shows(shown[every][known], expected[known], steps=1)
     assert len(np.unique(expected[known])) > 100
-    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_pixels_at_the_cap_are_told_from_proven_ones(page, server):
