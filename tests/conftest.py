@@ -1,7 +1,8 @@
-"""Compile kernels before the tests begin, and set the order of the test files."""
+"""Kernels that are compiled before the tests begin, and the order of the test files."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ compute(DEPTH + FIRST_VIEW)  # the second process, which a missing kernel starts
 def pytest_configure(config):
     """Compile the kernels before several processes need all of them at once; that takes seconds if they are kept."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process that a test starts would compile all sources
         subprocess.run([sys.executable, "-c", COMPILING], check=True)
 
 
