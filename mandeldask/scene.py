@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mandeldask import __version__
+from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.kernels import kernel_for
+from mandeldask.fractal.pyramid import as_julia
 from mandeldask.lazy.blocks import TILESIZE, task_side
-from mandeldask.lazy.threads import stoppable_threads
-from mandeldask.lazy.variable import MOST_BLOCKS
-from mandeldask.lazy.window import window
+from mandeldask.lazy.tile_threads import compute_tiles
 from mandeldask.picture import lookup_table, paint, pillow, unpacked
 from mandeldask.png import texts_of
 
@@ -96,32 +97,33 @@ class Scene:
             self.center, self.width, (height, width), allow_huge=True
         )  # the numbers were checked when the scene was made
         names = (self.field, "distance") if self.edges and self.field != "distance" else (self.field,)
-        seen = window(
-            self.center, self.width, (height, width),
-            maxiter=self.maxiter, fields=names, julia=self.julia, chunks=None, allow_huge=True,
-        )  # fmt: skip
+        c = as_julia(self.julia, names, allow_huge=True)
+        kernel = kernel_for(c, self.maxiter, names, unit_for(grid.spacing))
         colours = lookup_table(self.cmap)
         step = max(1, BAND // (width * many)) * many
         starts = range(0, height, step)
-        side = max(task_side(TILESIZE, self.maxiter), -(-width // MOST_BLOCKS))
+        side = task_side(TILESIZE, self.maxiter)
         for place, start in enumerate(starts):
-            part = seen.isel(y=slice(start, start + step)).chunk(side)
 
             def tell(done: int, total: int, place: int = place) -> None:
                 report(place * total + done, len(starts) * total)
 
-            with stoppable_threads(tell):
-                computed = part.compute()
-            yield _reduced(self._painted(computed, grid.spacing, colours), many)
+            computed = compute_tiles(kernel, grid[start : start + step, :], side, tell)
+            yield _reduced(self._painted(computed, kernel.attributes, grid.spacing, colours), many)
 
-    def _painted(self, part: Any, spacing: Fraction, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the colours of computed points."""
+    def _painted(
+        self,
+        part: Mapping[str, NDArray[Any]],
+        attrs: Mapping[str, Mapping[str, Any]],
+        spacing: Fraction,
+        colours: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """Return the colours of computed points, from the fields and their attributes."""
         inside = float(self.maxiter) if self.field in {"iterations", "smooth"} else np.inf
-        shown = part[self.field]
-        unit = _pixel(shown.attrs, spacing) if self.field == "distance" else 1.0
-        picture = paint(unpacked(shown.values, shown.attrs), colours, inside=inside, unit=unit)
+        unit = _pixel(attrs[self.field], spacing) if self.field == "distance" else 1.0
+        picture = paint(unpacked(part[self.field], attrs[self.field]), colours, inside=inside, unit=unit)
         if self.edges:
-            pixels = part["distance"].values / _pixel(part["distance"].attrs, spacing)
+            pixels = part["distance"] / _pixel(attrs["distance"], spacing)
             light = 1.0 - self.edges * np.exp(-0.5 * np.nan_to_num(pixels))
             picture = (picture * light[..., None] + 0.5).astype(np.uint8)
         return picture

@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -22,9 +20,10 @@ from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.interruption import stop_in
 from mandeldask.internals.dask_names import tasks_left
 from mandeldask.internals.dask_pools import pool_threads
+from mandeldask.lazy.tile_threads import ContextThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mandeldask.lazy.progress import Report
 
@@ -50,14 +49,6 @@ def stoppable_threads(report: Report) -> Iterator[None]:
         except BaseException:
             cancellation.cancel()
             raise
-
-
-class ContextThreads(ThreadPoolExecutor):
-    """A thread pool that runs each task in the context of its submitter."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit a call, which runs in a copy of the current context."""
-        return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 class _Counted:
