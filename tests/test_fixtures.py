@@ -110,7 +110,7 @@ def test_one_tree_at_a_time(capfd):
     from mandeldask.cli.commands import run
 
     assert run(["serve", "--fixtures", "--demo"]) == 2
-    assert "--demo serves a tree of its own, without --fixtures" in " ".join(capfd.readouterr().err.split())
+    assert "--demo serves its own tree; do not combine it with --fixtures" in " ".join(capfd.readouterr().err.split())
 
 
 def test_the_tree_is_a_store_too():
