@@ -45,7 +45,10 @@ def locate(
     around = half if radius is None and half else as_fraction(radius or DEFAULT_RADIUS, "radius")
     found = nucleus(spot.center, around, most=most, allow_huge=allow_huge)
     if found is None:
-        typer.echo(f"there is no nucleus of a period up to {most} within {scientific(around)} of {place}", err=True)
+        typer.echo(
+            f"no nucleus of a period up to {most} was found within {scientific(around)} of {place}: try another --radius",
+            err=True,
+        )
         raise typer.Exit(1)
     facts = described(found)
     if as_json:

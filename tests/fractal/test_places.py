@@ -118,4 +118,4 @@ def test_locate_finds_a_minibrot(capsys):
     assert (found["period"], found["kind"], found["angles"]) == (3, "cardioid", "3/7, 4/7")
     assert found["re"].startswith("-1.7548776662")
     assert commands.run(["locate", "http://x/#re=2&im=2&width=0.01"]) == 1
-    assert "there is no nucleus" in capsys.readouterr().err
+    assert "no nucleus of a period up to" in capsys.readouterr().err

@@ -22,6 +22,9 @@ SPARE_BITS = 64
 _MOST_STEPS = 60
 """Greatest number of Newton steps."""
 
+_FAR_OUT_BITS = 16
+"""log2 of |z| from which an orbit cannot come back."""
+
 _LOOK = 64
 """Iterates between two checks of the cancellation flag."""
 
@@ -39,7 +42,11 @@ class Root(NamedTuple):
 
 
 def orbit_end(c: Ball, count: int, bits: int) -> tuple[Ball, Ball]:
-    """Return z_count and its derivative by c, for all points of a ball."""
+    """Return z_count and its derivative by c, for all points of a ball.
+
+    If an iterate is far out, the result is that iterate and a derivative of 0, so that Newton's method ends: the
+    numbers of the iterates after it would double their length at each step.
+    """
     z = slope = number(0, bits)
     one = number(1, bits)
     for n in range(count):
@@ -47,6 +54,8 @@ def orbit_end(c: Ball, count: int, bits: int) -> tuple[Ball, Ball]:
             current().check()
         slope = z.times(slope, bits).doubled().plus(one)
         z = z.squared(bits).plus(c)
+        if (abs(z.x) + abs(z.y) + z.radius) >> (bits + _FAR_OUT_BITS):
+            return z, number(0, bits)
     return z, slope
 
 

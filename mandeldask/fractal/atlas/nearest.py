@@ -31,11 +31,12 @@ _ANGLES_UP_TO = 10
 def nucleus(
     center: CenterLike, radius: RationalLike, *, most: int = MOST_PERIOD, allow_huge: bool = False
 ) -> Nucleus | None:
-    """Return the nucleus of least period in a disc; None if there is none up to `most`.
+    """Return the nucleus of least period in a disc; None if none is found up to `most`.
 
     z_n is bounded over the whole disc, from its value and derivative in the middle and a bound on the rest. For the
     first n at which 0 is possible, Newton's method finds a root, which interval arithmetic proves. So no nucleus of a
-    smaller period lies in the disc.
+    smaller period lies in the disc. In a disc that is large beside its minibrots, the bounds may become useless before
+    a nucleus is found: a smaller disc finds it.
 
     Parameters
     ----------

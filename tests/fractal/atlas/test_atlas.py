@@ -135,6 +135,15 @@ def test_where_there_is_no_nucleus_there_is_none():
     assert md.atlas.nucleus("-0.1+0.1j", "1e-6", most=1000) is None
 
 
+def test_newtons_method_ends_where_an_orbit_escapes():
+    """Its numbers would double their length at each of hundreds of steps."""
+    center = "-0.7436438870371587+0.1318259042053119j"
+    for radius, period in (("5e-10", 998), ("1e-9", None), ("2e-9", 973)):
+        found = md.atlas.nucleus(center, radius, most=2000)
+        assert (found and found.period) == period
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
