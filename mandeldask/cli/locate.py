@@ -45,10 +45,8 @@ def locate(
     around = half if radius is None and half else as_fraction(radius or DEFAULT_RADIUS, "radius")
     found = nucleus(spot.center, around, most=most, allow_huge=allow_huge)
     if found is None:
-        typer.echo(
-            f"no nucleus of a period up to {most} was found within {scientific(around)} of {place}: try another --radius",
-            err=True,
-        )
+        disc = f"within {scientific(around)} of {place}"
+        typer.echo(f"no nucleus of a period up to {most} was found {disc}: try another --radius", err=True)
         raise typer.Exit(1)
     facts = described(found)
     if as_json:

@@ -141,7 +141,6 @@ def test_newtons_method_ends_where_an_orbit_escapes():
     for radius, period in (("5e-10", 998), ("1e-9", None), ("2e-9", 973)):
         found = md.atlas.nucleus(center, radius, most=2000)
         assert (found and found.period) == period
-    )
 
 
 @pytest.mark.parametrize(
