@@ -25,7 +25,8 @@ def normalize_token(value: Any) -> Any:
         return type(value).__qualname__, *(normalize_token(getattr(value, each.name)) for each in fields(value))
     from dask.base import normalize_token as token_of  # noqa: PLC0415  as above
 
-    return token_of(value)
+    token = token_of(value)
+    return normalize_token(token) if isinstance(token, (tuple, list)) else token  # as if an object had given it
 
 
 @normalize_token.register(type(None))
