@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mandeldask.files.paths import open_path as open_path
     from mandeldask.fixtures import fixture_tree as fixture_tree
     from mandeldask.fractal import atlas as atlas
+    from mandeldask.fractal.atlas import nucleus as nucleus
     from mandeldask.fractal.pyramid import Pyramid as Pyramid
     from mandeldask.fractal.suggest_maxiter import suggest_maxiter as suggest_maxiter
     from mandeldask.image_pyramid import pyramid as pyramid
@@ -47,6 +48,7 @@ _MODULES = {
     "export": "mandeldask.exporting",
     "fixture_tree": "mandeldask.fixtures",
     "limit_caches": "mandeldask.cache_control",
+    "nucleus": "mandeldask.fractal.atlas",
     "open_path": "mandeldask.files.paths",
     "open_pyramid": "mandeldask.lazy.tree",
     "pyramid": "mandeldask.image_pyramid",
@@ -75,6 +77,7 @@ __all__ = [
     "export",
     "fixture_tree",
     "limit_caches",
+    "nucleus",
     "open_path",
     "open_pyramid",
     "pyramid",

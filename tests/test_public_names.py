@@ -16,6 +16,7 @@ PUBLIC = [
     "export",
     "fixture_tree",
     "limit_caches",
+    "nucleus",
     "open_path",
     "open_pyramid",
     "pyramid",

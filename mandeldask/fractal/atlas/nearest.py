@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.atlas.ball import Ball, ball_of, number
@@ -24,8 +25,25 @@ MOST_PERIOD = 100_000
 _LOOK = 64
 """Iterates between two checks of the cancellation flag."""
 
+_MOST_ITERATES = 300_000
+"""Iterates of squares after which the search is given up."""
+
+_CIRCUMSCRIBED = Fraction(1415, 1000)
+"""At least the radius of the circle around a square, as a multiple of half its side."""
+
 _ANGLES_UP_TO = 10
 """Greatest period for which external angles are returned."""
+
+
+class _Cell(NamedTuple):
+    """A part of the disc, ordered by the least period that is possible in it, then by its distance from the middle."""
+
+    period: int
+    away: Fraction
+    """Square of the distance of its nearest point from the disc's middle."""
+    center: Point
+    half: Fraction
+    """Half its side."""
 
 
 def nucleus(
@@ -34,9 +52,9 @@ def nucleus(
     """Return the nucleus of least period in a disc; None if none is found up to `most`.
 
     z_n is bounded over the whole disc, from its value and derivative in the middle and a bound on the rest. For the
-    first n at which 0 is possible, Newton's method finds a root, which interval arithmetic proves. So no nucleus of a
-    smaller period lies in the disc. In a disc that is large beside its minibrots, the bounds may become useless before
-    a nucleus is found: a smaller disc finds it.
+    first n at which 0 is possible, Newton's method finds a root, which interval arithmetic proves. If it finds none,
+    the disc is divided into squares, and the square with the least possible period is next. So no nucleus of a smaller
+    period lies in the disc. The search is given up after 300,000 iterates in squares: a smaller disc needs less.
 
     Parameters
     ----------
@@ -60,19 +78,27 @@ def nucleus(
     3
     """
     point, around = as_point(center, allow_huge=allow_huge), positive(radius, "radius", allow_huge=allow_huge)
-    bits = max(64, 64 - 2 * exponent_of(around))
-    for period in _possible(point, around, positive_int(most, "most"), bits):
-        root = root_near(nucleus_function(period), point, bits)
-        if root is None:
-            continue
-        distance = (root.center.re - point.re) ** 2 + (root.center.im - point.im) ** 2
-        if distance <= around**2 and not _has_shorter_period(root.center, root.radius, period, bits):
-            return _with_angles(nucleus_at(root, period))
+    most, bits = positive_int(most, "most"), max(64, 64 - 2 * exponent_of(around))
+    first = _first_possible(point, around, most, bits)
+    cells = [] if first is None else [_Cell(first, Fraction(0), point, around)]
+    iterates = 0
+    while cells and iterates < _MOST_ITERATES:
+        cell = heappop(cells)
+        found = _nucleus_near(cell.center, cell.period, bits)
+        if found and _square(found.center, point) <= around**2:
+            return _with_angles(found)
+        for part, half in _quarters(cell):
+            away = _square_from(point, part, half)
+            if away <= around**2:
+                period = _first_possible(part, half * _CIRCUMSCRIBED, most, bits)
+                iterates += period or cell.period
+                if period is not None:
+                    heappush(cells, _Cell(period, away, part, half))
     return None
 
 
-def _possible(center: Point, radius: Fraction, most: int, bits: int) -> Iterator[int]:
-    """Yield every n up to `most` at which z_n can be 0 for some c in the disc; stop when the bounds become useless.
+def _first_possible(center: Point, radius: Fraction, most: int, bits: int) -> int | None:
+    """Return the least n at which z_n can be 0 for some c in the disc; None if there is none up to `most`.
 
     ``z_n(c) = z_n + z'_n d + e`` with |d| <= radius; e_{n+1} = 2 |z_n| e_n + (|z'_n| radius + e_n)^2 bounds the rest.
     """
@@ -87,10 +113,38 @@ def _possible(center: Point, radius: Fraction, most: int, bits: int) -> Iterator
         slope = z.times(slope, bits).doubled().plus(one)
         z = z.squared(bits).plus(c)
         spread = ((slope.farthest * around) >> bits) + 1
-        if z.nearest <= spread + rest:
-            yield n
-        if spread + rest > 4 << bits or z.nearest > (4 << bits) + spread + rest:
-            return
+        if z.nearest > (4 << bits) + spread + rest:
+            return None
+        if z.nearest <= spread + rest or spread + rest > 4 << bits:
+            return n
+    return None
+
+
+def _nucleus_near(start: Point, period: int, bits: int) -> Nucleus | None:
+    """Return the nucleus of that period to which Newton's method leads."""
+    root = root_near(nucleus_function(period), start, bits)
+    if root is None or _has_shorter_period(root.center, root.radius, period, bits):
+        return None
+    return nucleus_at(root, period)
+
+
+def _quarters(cell: _Cell) -> Iterator[tuple[Point, Fraction]]:
+    """Yield centre and half side of the four quarters of a square."""
+    half = cell.half / 2
+    for re in (-half, half):
+        for im in (-half, half):
+            yield Point(cell.center.re + re, cell.center.im + im), half
+
+
+def _square(a: Point, b: Point) -> Fraction:
+    """Return the square of the distance of two points."""
+    return (a.re - b.re) ** 2 + (a.im - b.im) ** 2
+
+
+def _square_from(point: Point, center: Point, half: Fraction) -> Fraction:
+    """Return the square of the distance of `point` from a square."""
+    apart = (abs(a - b) - half for a, b in zip(point, center, strict=True))
+    return sum((max(gap, Fraction(0)) ** 2 for gap in apart), Fraction(0))
 
 
 def _has_shorter_period(center: Point, error: Fraction, period: int, bits: int) -> bool:
