@@ -120,7 +120,7 @@ def test_the_command_warms_up_for_several_processes(tmp_path):
     tifffile.imwrite(tmp_path / "scan.tif", SCAN, tile=(256, 256), compression="zlib")
     options = ["--workers", "2", "--warm", "--cache-dir", str(tmp_path / "cache")]
     with serving(str(tmp_path / "scan.tif"), *options) as server:
-        assert any(line.startswith("The levels of 1 image are made") for line in server.process.stdout)
+        assert any(line.startswith("Made the levels of 1 image in") for line in server.process.stdout)
         database = sqlite3.connect(tmp_path / "cache" / NAME)
         [(kept,)] = database.execute("SELECT count(*) FROM tiles WHERE key LIKE 'levels/%'")
         database.close()
