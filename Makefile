@@ -83,12 +83,14 @@ places: setup  ## write the page's list of places again, from the atlas
 VIEWS ?= 40
 sheet: setup browser  ## pictures of the page at its known places, in build/contact-sheet.png
 	mkdir -p build
-	$(BIN)/python tests/viewer/contact_sheet.py build/contact-sheet.png $(VIEWS)
+	PYTHONPATH=tests $(BIN)/python tests/viewer/contact_sheet.py build/contact-sheet.png $(VIEWS)
 
 # Browser and Node are only for the tests of real clients.
 .PHONY: browser
 browser: tests/clients/node_modules/.installed tests/viewer/node_modules/.installed
-	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+	@command -v chromium-headless-shell >/dev/null \
+	    || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium-headless-shell; } \
+	    || command -v chromium >/dev/null || $(SUDO) apt-get install -y -qq chromium
 
 # Clients that need packages of their own and are no part of the tests; Python 3.12 for the newest GDAL.
 .PHONY: other-clients

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from urllib.request import urlopen
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from browsers import CHROMIUM
 from browsing import expected, mapped, pixels
 from web_server import until
 
@@ -67,7 +67,7 @@ def lab(tmp_path, monkeypatch):
 def test_a_view_in_jupyterlab(lab):
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         page = browser.new_page(viewport={"width": 1400, "height": 2400})
         page.set_default_timeout(90_000)
         asked, problems = [], []

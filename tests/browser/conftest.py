@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from browsed import TREES
+from browsers import CHROMIUM
 from browsing import SIZE
 from viewing import PATIENCE_MS
 from web_server import serving
@@ -26,7 +26,7 @@ def server():
 def chromium():
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
         yield started
         started.close()
 

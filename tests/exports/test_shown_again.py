@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 import mandeldask as md
 import servers
+from browsers import CHROMIUM
 from browsing import expected, mapped, pixels
 from clients import readers
 
@@ -43,7 +43,7 @@ def test_readers_and_the_page_show_an_export_that_is_served(tmp_path):
                 np.testing.assert_array_equal(seen, counts, read.__name__)
         with sync_playwright() as playwright:
             quiet = ["--no-sandbox", "--disable-gpu"]
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
             tab = browser.new_page(viewport={"width": 1000, "height": 700})
             tab.goto(f"{address}/browse/out.zarr#x=1024&y=1024&scale=1&as=map&ch0=0_255_viridis")
             tab.wait_for_selector("#view[data-state=idle]")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 import servers
+from browsers import CHROMIUM
 from viewing import PATIENCE_MS, SIZE
 
 NOTES_WHAT_IS_SAID = """
@@ -37,7 +37,7 @@ def browser():
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet + software)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet + software)
         yield chromium
         chromium.close()
 

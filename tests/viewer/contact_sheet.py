@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import mandeldask as md
+from browsers import CHROMIUM
 
 SIZE = (480, 300)
 COLUMNS = 5
@@ -34,7 +34,7 @@ def pictures(address, views):
     """Return a picture of every view, without what lies over it."""
     software = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=software)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=software)
         page = chromium.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, reduced_motion="reduce")
         for view in places(views):
             page.goto("about:blank")
