@@ -36,21 +36,20 @@ class Situation(NamedTuple):
     fields: bool
     """Whether `smooth` or `distance` is wanted."""
     reach: int = 0
-    """Every |re| and |im| of a pixel is below 2^this."""
+    """Every |re| and |im| of a pixel is below 2^this; 0 for counts, where no stage needs to know."""
     has_reference: bool = False
     """Whether an earlier stage has loaded a reference orbit."""
 
     @classmethod
     def of(cls, tile: Tile) -> Situation:
         """Return the situation of a tile between two stages."""
-        spacing, extent = spacing_of(tile.grid)
-        return cls(
-            spacing, extent, tile.maxiter, tile.open.size, tile.wants_orbits, reach_of(tile.grid), tile.has_reference
-        )
+        reach = reach_of(tile.grid) if tile.wants_orbits else 0
+        return cls(*spacing_of(tile.grid), tile.maxiter, tile.open.size, tile.wants_orbits, reach, tile.has_reference)
 
     def now(self, tile: Tile) -> Situation:
         """Return the situation of the same tile after another stage, without measuring the grid again."""
-        return self._replace(open=tile.open.size, fields=tile.wants_orbits, has_reference=tile.has_reference)
+        spacing, extent, maxiter, _, fields, reach, _ = self
+        return Situation(spacing, extent, maxiter, tile.open.size, fields, reach, tile.has_reference)
 
 
 def spacing_of(grid: Grid) -> tuple[float, float]:
@@ -61,7 +60,7 @@ def spacing_of(grid: Grid) -> tuple[float, float]:
 
 def reach_of(grid: Grid) -> int:
     """Return e such that every |re| and |im| of a pixel is below 2^e."""
-    ends = (abs(end) for axis in (grid.re, grid.im) for end in (axis[0], axis[-1]))
+    ends = (abs(end) for axis in (grid.re, grid.im) for end in (axis.start, axis[-1]))
     return max(exponent_of(end) if end else 0 for end in ends)
 
 

@@ -49,11 +49,14 @@ class Space(NamedTuple):
     """Space for the pixels that the first stage leaves open."""
     rest: NDArray[np.int64]
     """Space for a list of a stage."""
+    smooth: NDArray[np.float64]
+    """Space for continuous escape times, which are converted when they are returned."""
 
     @classmethod
     def fresh(cls, size: int) -> Self:
         """Return new space."""
-        return cls(np.empty(size, np.uint32), np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64))
+        counts, smooth = np.empty(size, np.uint32), np.empty(size)
+        return cls(counts, np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64), smooth)
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def lent_space(size: int) -> Iterator[Space]:
         yield Space.fresh(size)
         return
     with _spaces.lent(lambda space: space.counts.size >= size, lambda: Space.fresh(size)) as space:
-        yield Space(space.counts[:size], space.pixels[:size], space.open[:size], space.rest[:size])
+        yield Space._make(part[:size] for part in space)
 
 
 _spaces: Scratch[Space] = Scratch()
@@ -101,10 +104,10 @@ class Tile:
     """Pixels for which float64 orbits are not accurate enough, ascending."""
     stage: str = ""
     """Name of the running stage."""
-    has_reference: bool = False
-    """Whether a stage has loaded a reference orbit for the tile."""
     prepared: Any = None
     """The frame, positions and series that the stages in `direct` compute once (`direct.prepared_tile`)."""
+    near: Any = None
+    """The reference that stages at depth look up once (`perturbation.prepared_reference`)."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)
@@ -127,12 +130,14 @@ class Tile:
         size = grid.im.size * grid.re.size
         space = space or Space.fresh(size)
         space.counts.fill(maxiter)
+        if "smooth" in fields:
+            space.smooth.fill(np.nan)
         return cls(
             grid=grid,
             maxiter=maxiter,
             space=space,
             counts=space.counts,
-            smooth=np.full(size, np.nan) if "smooth" in fields else None,
+            smooth=space.smooth if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
             worst=worst_for(fields, tolerance or {}),
@@ -144,6 +149,11 @@ class Tile:
     def wants_orbits(self) -> bool:
         """Whether a pixel that escapes needs more than its count."""
         return self.smooth is not None or self.distance is not None
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a stage has loaded a reference orbit for the tile."""
+        return self.near is not None
 
     def saving_time(self) -> AbstractContextManager[None]:
         """Return a block that ends early where a kernel in it is not compiled yet and the tile is cheap without it.

@@ -118,6 +118,33 @@ def lent_pools(size: int, *, slopes: bool) -> Iterator[tuple[NDArray[np.float64]
 _pools: Scratch[NDArray[np.float64]] = Scratch()
 
 
+@contextmanager
+def lent_answers(size: int, *, fields: bool) -> Iterator[Answers]:
+    """Lend the block blank answers for `size` pixels, with or without `fields`; the thread keeps them likewise."""
+    if size > _KEPT:
+        yield blank_answers(size, fields=fields)
+        return
+    with _answers.lent(lambda kept: kept.shape[1] >= 2 * size, lambda: np.empty((2, 2 * size))) as kept:
+        counts, values = kept[:, : 2 * size].reshape(2, 2, size)
+        yield _blank(Answers(counts.view(np.int64), values if fields else None))
+
+
+_answers: Scratch[NDArray[np.float64]] = Scratch()
+
+
+def blank_answers(size: int, *, fields: bool) -> Answers:
+    """Return blank answers for `size` pixels."""
+    return _blank(Answers(np.empty((2, size), np.int64), np.empty((2, size)) if fields else None))
+
+
+def _blank(answers: Answers) -> Answers:
+    """Return `answers` after blanking them: nothing is proven, no iterations are done, fields are NaN."""
+    answers.count_and_proven.fill(0)
+    if answers.fields is not None:
+        answers.fields.fill(np.nan)
+    return answers
+
+
 def doubled_pool(size: int) -> NDArray[np.float64]:
     """Return a pool for `size` pixels at z_0 = 0, with the numbers that double-double needs."""
     pool = np.zeros((size, DOUBLED.size))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit, Scaled, Tiny
+    from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Grid
 
 _FAR = 2**40
@@ -93,6 +94,13 @@ def prepared_reference_for(grid: Grid, maxiter: int) -> PreparedReference:
     finest = finest_of(grid)
     center, reach = reference_point(grid, finest, maxiter)
     return prepared_reference_of(center, reach, finest, maxiter)
+
+
+def nearest_to(tile: Tile) -> PreparedReference:
+    """Return the PreparedReference of the grid of `tile`, looked up by the first stage that needs it."""
+    found: PreparedReference = tile.near or prepared_reference_for(tile.grid, tile.maxiter)
+    tile.near = found
+    return found
 
 
 def reference_point(grid: Grid, finest: int, maxiter: int) -> tuple[Point, int]:

@@ -27,13 +27,15 @@ from mandeldask.fractal.escape.perturbation.pixel_pool import (
     Answers,
     DoubledPlace,
     Place,
+    blank_answers,
     doubled_pool,
+    lent_answers,
     lent_pools,
 )
 from mandeldask.fractal.escape.perturbation.plain_lanes import follow_plain
 from mandeldask.fractal.escape.perturbation.prepared_reference import (
     PreparedReference,
-    prepared_reference_for,
+    nearest_to,
     prepared_reference_of,
 )
 from mandeldask.fractal.escape.perturbation.reference_orbit import finest_of, iteration_seconds
@@ -54,8 +56,7 @@ _REFINED = ", double-double"
 
 def answer_by_perturbation(tile: Tile) -> None:
     """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels with longer orbits."""
-    near = prepared_reference_for(tile.grid, tile.maxiter)
-    tile.has_reference = True
+    near = nearest_to(tile)
     lived, refined = _answer_around(tile, near), False
     for _ in range(_MOST_REFERENCES):
         before = tile.open
@@ -84,17 +85,22 @@ def _survivor(tile: Tile, lived: NDArray[np.int64]) -> Point:
 
 def _answer_around(tile: Tile, near: PreparedReference) -> NDArray[np.int64]:
     """Answer what can be proven around one reference; return the iterations done for each pixel that stays open."""
-    with lent_pools(tile.open.size, slopes=tile.distance is not None) as pools:
-        return _close(tile, _followed(tile, near, *pools))
+    with (
+        lent_pools(tile.open.size, slopes=tile.distance is not None) as pools,
+        lent_answers(tile.counts.size, fields=tile.wants_orbits) as answers,
+    ):
+        return _close(tile, _followed(tile, near, answers, *pools))
 
 
-def _followed(tile: Tile, near: PreparedReference, pool: NDArray[np.float64], later: NDArray[np.float64]) -> Answers:
-    """Return what can be proven for the open pixels around one reference.
+def _followed(
+    tile: Tile, near: PreparedReference, answers: Answers, pool: NDArray[np.float64], later: NDArray[np.float64]
+) -> Answers:
+    """Return what can be proven for the open pixels around one reference; `answers` are blank, for all pixels.
 
     Pixels start where the polynomials of their blocks end, are iterated around the reference in groups, and finish in
     plain lanes.
     """
-    grid, bound, answers = tile.grid, bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
+    grid, bound = tile.grid, bound_for(tile.maxiter)
     frame = _framed(tile, near, FITS)
     place = _place(tile, near, frame)
     flag, slopes = tile.cancellation.flag, None if tile.distance is None else answers.fields
@@ -173,15 +179,11 @@ def _spacing(axis: Axis, near: PreparedReference) -> tuple[float, float]:
     return high, float(step - Fraction(high))
 
 
-def _blank_answers(tile: Tile, size: int) -> Answers:
-    return Answers(np.zeros((2, size), np.int64), np.full((2, size), np.nan) if tile.wants_orbits else None)
-
-
 def _close(tile: Tile, answers: Answers, part: str = "") -> NDArray[np.int64]:
     """Write what is proven to `tile`; return the iterations done for each of the other pixels."""
     counts, proven = answers.count_and_proven[0], answers.count_and_proven[1] != 0
     which = slice(None) if proven.all() else proven
-    pixels = tile.open[which]
+    pixels = which if proven.size == tile.counts.size else tile.open[which]
     tile.counts[pixels] = counts[which]
     if answers.fields is not None:
         smooth, distance = answers.fields[:, which]
@@ -198,7 +200,7 @@ def _refine(tile: Tile, near: PreparedReference) -> None:
 
     They start where the polynomials of their blocks end, and those that are still not proven at z_0 = 0.
     """
-    bound, blocks = bound_for(tile.maxiter), _blank_answers(tile, tile.counts.size)
+    bound, blocks = bound_for(tile.maxiter), blank_answers(tile.counts.size, fields=tile.wants_orbits)
     pool = doubled_pool(tile.open.size)
     size, _ = _handed_over(tile, near, _framed(tile, near, FITS_DOUBLED), bound.u, blocks, pool, pool)
     tile.cancellation.check()
@@ -207,7 +209,7 @@ def _refine(tile: Tile, near: PreparedReference) -> None:
     _follow_refined(tile, near, pool[:size], answers)
     _close(tile, answers, _REFINED)
     if tile.open.size:
-        answers = _blank_answers(tile, tile.open.size)
+        answers = blank_answers(tile.open.size, fields=tile.wants_orbits)
         _follow_refined(tile, near, doubled_pool(tile.open.size), answers)
         _close(tile, answers, _REFINED)
 

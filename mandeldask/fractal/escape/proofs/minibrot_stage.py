@@ -20,7 +20,7 @@ from mandeldask.fractal.escape.arithmetic.positions import FAR, positions
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
-from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_for
+from mandeldask.fractal.escape.perturbation.prepared_reference import nearest_to
 from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_alone
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
 
     Its nucleus is the end of `reference` or a near return of it; by default that is the orbit that tiles here share.
     """
-    reference = reference or prepared_reference_for(tile.grid, tile.maxiter).reference
-    tile.has_reference = True
-    orbit = _nucleus_orbit(reference, tile.maxiter)
+    orbit = _nucleus_orbit(reference or nearest_to(tile).reference, tile.maxiter)
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
         return
