@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.geometry import Axis
 
-MAX_LABELS = 2**24
-"""Greatest number of coordinates that are listed as floats (128 MiB). Longer axes list those of windows only."""
+MAX_LABELS = 2**22
+"""Greatest number of coordinates that are listed as floats, within a tenth of a second.
+
+Longer axes list those of windows only.
+"""
 
 
 class PixelTransform(CoordinateTransform):
@@ -43,10 +46,10 @@ class PixelTransform(CoordinateTransform):
         """Return whether all pixels have the same exact positions."""
         return isinstance(other, PixelTransform) and self.axis == other.axis and self.dims == other.dims
 
-    def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:
+    def generate_coords(self, dims: tuple[str, ...] | None = None) -> dict[Hashable, Any]:  # noqa: ARG002  one dimension
         """Return all coordinates; raise MemoryError if there are too many to list."""
         check_read((self.axis.size,), limit=MAX_LABELS)
-        return super().generate_coords(dims)
+        return self.forward({self.dims[0]: np.arange(self.axis.size)})
 
 
 def coordinates(axis: Axis, pixels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -56,11 +59,9 @@ def coordinates(axis: Axis, pixels: NDArray[np.integer[Any]]) -> NDArray[np.floa
     furthest = max(abs(int(pixels.min())), abs(int(pixels.max()))) if pixels.size else 0
     greatest = abs(start) + abs(step) * furthest
     if _rounds_once(greatest, below):
-        above = pixels.astype(np.int64)
-        above *= step
+        above = np.multiply(pixels, step, dtype=np.int64)
         above += start
-        places = above.astype(np.float64)
-        places /= float(below)
+        places: NDArray[np.float64] = above / float(below)
         return places
     # int / int rounds correctly
     return np.array([(start + pixel * step) / below for pixel in pixels.ravel().tolist()]).reshape(pixels.shape)
