@@ -53,9 +53,9 @@ def each_position(axis: Axis, origin: Fraction, exponent: int, pixels: NDArray[n
 
 def as_pair(value: Fraction, exponent: int = 0) -> tuple[float, float]:
     """Return `value` in units of 2^exponent, clipped to `FAR`, as the nearest float64 and the rest, rounded once."""
-    if _is_far(value, exponent):
-        return (float(FAR) if value > 0 else -float(FAR)), 0.0
     numerator, denominator = _scaled(value, exponent)
+    if abs(numerator) > FAR * denominator:
+        return (float(FAR) if numerator > 0 else -float(FAR)), 0.0
     high = numerator / denominator
     p, q = high.as_integer_ratio()
     return high, (numerator * q - p * denominator) / (denominator * q)
@@ -69,7 +69,8 @@ def _is_far(value: Fraction, exponent: int) -> bool:
 
 def _scaled(value: Fraction, exponent: int) -> tuple[int, int]:
     """Return numerator and denominator of ``value / 2**exponent``, not reduced, which would be slow."""
-    return value.numerator << max(0, -exponent), value.denominator << max(0, exponent)
+    numerator, denominator = value.as_integer_ratio()
+    return (numerator, denominator << exponent) if exponent > 0 else (numerator << -exponent, denominator)
 
 
 def clipped(value: Fraction) -> Fraction:
