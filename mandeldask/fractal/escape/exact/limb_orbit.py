@@ -7,7 +7,7 @@ digit, ``error 2^exponent``. docs/explanation/exactness.md derives the bounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2, sqrt
+from math import hypot, inf, log2, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,6 +42,8 @@ _CLEAR = 2.0**-20
 """At this distance from the circle and more, |z|^2 is compared with 4 in float64."""
 _NOTHING = 2.0**-900
 """Bound on the error of a modulus by underflow."""
+_SMALL = 2.0**-200
+"""Below this modulus, a step makes an error so much smaller that it gets another exponent."""
 _LEAST = 2.0**-1000
 """Replaces a power of two that underflows, where bounds are scaled."""
 
@@ -142,7 +144,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
         square(y, yy)
         add(xx, 0, yy, 0, zz)
         z_x, z_y = _plain(x, x_sign, size), _plain(y, y_sign, size)
-        modulus = sqrt(z_x * z_x + z_y * z_y) * _OUTWARD + _NOTHING
+        modulus = hypot(z_x, z_y) * _OUTWARD + _NOTHING  # a square would underflow near 0
         radius = error * max(power(exponent - per_unit), _LEAST) + _NOTHING
         unit = max(power(-exponent), _LEAST)
         if count < 0:
@@ -175,6 +177,9 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
             if abs(dx) + abs(dy) > 2.0**_RENORM:
                 dx, dy, slope_error = dx * 2.0**-_RENORM, dy * 2.0**-_RENORM, slope_error * 2.0**-_RENORM
                 shift += _RENORM
+        if modulus < _SMALL:
+            exponent, modulus, radius = _near_zero(x, y, error, exponent, per_unit)
+            unit = max(power(-exponent), _LEAST)
         error = ((2.0 * modulus + radius) * error + rounding * unit) * _OUTWARD
         if error > 2.0**_RENORM:
             error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
@@ -186,6 +191,19 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
         x_sign = add(x, x_sign, c[0], c_signs[0], x)
         n += 1
     results[0], results[1], results[2] = n, count, np.log2(error) + exponent - per_unit
+
+
+@inner
+def _near_zero(x, y, error, exponent, per_unit):
+    """Return a lower exponent for the error, and the modulus and the error of an iterate, both larger by as much."""
+    (a, limb_of_x), (b, limb_of_y) = leading(x), leading(y)
+    limb = max(limb_of_x, limb_of_y)
+    lower = min(exponent, per_unit - _WORD * limb)
+    scale = power(_WORD * limb - per_unit + lower)  # at most 1
+    a, b = a * power(_WORD * (limb_of_x - limb)), b * power(_WORD * (limb_of_y - limb))
+    larger = exponent + lower - per_unit
+    radius = error * max(power(larger), _LEAST) + _NOTHING if larger < _RENORM else inf
+    return exponent - lower, hypot(a, b) * scale * _OUTWARD + _NOTHING, radius
 
 
 @inner

@@ -57,12 +57,19 @@ class _Slope(NamedTuple):
     y: float
     exponent: int
 
-    def after(self, z_x: float, z_y: float) -> _Slope:
-        """Return dZ_{n+1}/dC = 2 Z_n dZ_n/dC + 1."""
-        one = ldexp(1.0, -self.exponent) if self.exponent < 1000 else 0.0
-        x, y = 2.0 * (z_x * self.x - z_y * self.y) + one, 2.0 * (z_x * self.y + z_y * self.x)
+    def after(self, z_x: float, z_y: float, z_exponent: int = 0) -> _Slope:
+        """Return dZ_{n+1}/dC = 2 Z_n dZ_n/dC + 1, for ``Z_n = (z_x + i z_y) * 2**z_exponent``."""
+        product = self.exponent + z_exponent
+        exponent = max(product, -1000)
+        factor, one = ldexp(2.0, product - exponent), ldexp(1.0, -exponent)
+        x, y = factor * (z_x * self.x - z_y * self.y) + one, factor * (z_x * self.y + z_y * self.x)
         shift = frexp(max(abs(x), abs(y)))[1]
-        return _Slope(ldexp(x, -shift), ldexp(y, -shift), self.exponent + shift)
+        return _Slope(ldexp(x, -shift), ldexp(y, -shift), exponent + shift)
+
+    def step_is_shorter(self, z_x: float, z_y: float, z_exponent: int, reach: int) -> bool:
+        """Whether Newton's step to a zero of Z_n, given as in `after`, is shorter than 2^reach."""
+        exponent = max(-1000, min(1000, self.exponent + reach - z_exponent))
+        return hypot(z_x, z_y) < ldexp(hypot(self.x, self.y), exponent)
 
 
 def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | None:
@@ -90,8 +97,10 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
     return nuclei.extended((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
 
 
-def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
+def nucleus_of_period(start: Point, period: int, bits: int, reach: int | None = None) -> Point | None:
     """Return the nucleus of a period that Newton's method finds from `start`, or None if it finds none.
+
+    With `reach`, that is also None if the first step is longer than 2^reach.
 
     Parameters
     ----------
@@ -102,37 +111,42 @@ def nucleus_of_period(start: Point, period: int, bits: int) -> Point | None:
     bits : int
         Fractional bits of the result.
     """
-    key = start, period, bits
-    return nuclei.extended(key, lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits))).nucleus
+    key = start, period, bits, reach
+    return nuclei.extended(key, lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits, reach))).nucleus
 
 
 def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
     """Return the first n up to `most` such that Newton's step to a zero of Z_n is shorter than 2^reach."""
     slope, cancellation = _Slope(0.0, 0.0, 0).after(0.0, 0.0), current()
-    for n, (x, y) in enumerate(_points(center, bits, most), 1):
-        if hypot(x, y) < ldexp(hypot(slope.x, slope.y), max(-1000, min(1000, slope.exponent + reach))):
+    for n, point in enumerate(_points(center, bits, most), 1):
+        if slope.step_is_shorter(*point, reach):
             return n
         if n % _LOOK == 0:
             cancellation.check()
-        slope = slope.after(x, y)
+        slope = slope.after(*point)
     return None
 
 
-def _points(center: Point, bits: int, most: int) -> Iterator[tuple[float, float]]:
-    """Yield Z_1, ..., Z_most; at most twice the iterates taken are computed."""
+def _points(center: Point, bits: int, most: int) -> Iterator[tuple[float, float, int]]:
+    """Yield Z_1, ..., Z_most with exponents; at most twice the iterates taken are computed."""
     begin, length = 1, 256
     while begin <= most:
         orbit = orbit_of(center, bits, min(length, most))
-        yield from zip(orbit.x[begin:].tolist(), orbit.y[begin:].tolist(), strict=True)
+        tiny = {point.m: point.scaled for point in orbit.tiny}
+        for m, (x, y) in enumerate(zip(orbit.x[begin:].tolist(), orbit.y[begin:].tolist(), strict=True), begin):
+            yield tiny.get(m, (x, y, 0))
         if orbit.ended:
             return
         begin, length = len(orbit) + 1, 2 * length
 
 
-def _nucleus(start: Point, period: int, bits: int) -> Point | None:
-    """Return the nucleus that Newton's method finds from `start`, or None if it does not converge."""
+def _nucleus(start: Point, period: int, bits: int, reach: int | None = None) -> Point | None:
+    """Return the nucleus that Newton's method finds from `start`, or None if it does not converge.
+
+    A first step longer than 2^reach is not followed.
+    """
     c_x, c_y = (fixed_point(part, bits) for part in start)
-    last = None
+    last = None if reach is None else reach + bits
     for _ in range(_MOST_STEPS):
         step = _newton_step(c_x, c_y, period, bits)
         if step is None:

@@ -51,6 +51,9 @@ _LONG_S = 1.0
 _ENTRIES = 16
 """Most points near 0 or the circle that are stored between two checks: each takes as long as about twenty others."""
 
+_LEAST = 2.0**-1000
+"""Replaces a bound that underflows."""
+
 _RENORM = 500
 """Powers of two by which the error bound is rescaled before it overflows."""
 
@@ -71,6 +74,13 @@ class Tiny(NamedTuple):
     x_low: Scaled
     """Rounding error of `x`."""
     y_low: Scaled
+
+    @property
+    def scaled(self) -> tuple[float, float, int]:
+        """Real part, imaginary part and their common exponent: that of the larger one."""
+        exponent = max((part.exponent for part in (self.x, self.y) if part.mantissa), default=0)
+        x, y = (ldexp(part.mantissa, max(part.exponent - exponent, -1000)) for part in (self.x, self.y))
+        return x, y, exponent
 
 
 class Edge(NamedTuple):
@@ -199,6 +209,12 @@ class _Walker:
         drop = max(0, bits - 900)  # smaller parts change a float by less than 2^-900
         unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
         modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
+        if modulus < TINY:  # its square may underflow: the error gets the exponent that it has after the step
+            size = _scaled(abs(x) + abs(y), -bits)
+            lower = min(exponent, -size.exponent)
+            error = error and max(ldexp(error * size.mantissa, size.exponent + lower), _LEAST)
+            modulus, exponent = 1.0000000000001, exponent - lower
+            lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
         entries, crowded = len(self.tiny) + len(self.edge) + _ENTRIES, False
         rows: tuple[list[float], ...] = [], [], [], []
         put_x, put_y, put_x_low, put_y_low = (row.append for row in rows)
@@ -220,7 +236,7 @@ class _Walker:
             if modulus < TINY:
                 self.tiny.append(_tiny(m, x, y, -bits))
                 self.ended = not _is_trusted(Scaled(error, exponent), abs(x) + abs(y))
-                crowded = len(self.tiny) + len(self.edge) >= entries
+                crowded = True  # the next step begins anew
             elif abs(square - 4.0) < EDGE:
                 excess = _scaled(x * x + y * y - (4 << 2 * bits), -2 * bits)
                 self.edge.append(Edge(m, excess, Scaled(error, exponent - bits)))

@@ -22,6 +22,7 @@ from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.prepared_reference import nearest_to
 from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_alone
+from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,10 @@ _POSITION: ErrorBound = 2.0**-46
 """Bound on the rounding error of c', of at most `_MOST_C`."""
 _GOOD = 2.0**-8
 """The largest error with which a proof is tried."""
-_LEAST_Z = 2.0**-900
-"""Points of the orbit below this have too large a rounding error."""
+_MARGIN = 4
+"""log2 of how much longer than the distance of the pixels Newton's first step may be."""
+_LEAST_Z = 2.0**-840
+"""Points of the orbit below half of this have too large a rounding error: up to 2^-900."""
 _FLOOR = 2.0**-900
 _LARGE = 400
 """An exponent that makes any error too large."""
@@ -76,7 +79,7 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
 
     Its nucleus is the end of `reference` or a near return of it; by default that is the orbit that tiles here share.
     """
-    orbit = _nucleus_orbit(reference or nearest_to(tile).reference, tile.maxiter)
+    orbit = _nucleus_orbit(reference or nearest_to(tile).reference, tile)
     found = None if orbit is None else _renormalization(orbit)
     if found is None:
         return
@@ -140,17 +143,30 @@ def _least(values: NDArray[np.float64]) -> float:
     return abs(float(np.clip(0.0, values.min(), values.max())))
 
 
-def _nucleus_orbit(reference: ReferenceOrbit, maxiter: int) -> ReferenceOrbit | None:
-    """Return the orbit of a nucleus up to its return to 0: `reference`, or that of its nearest return to 0."""
+def _nucleus_orbit(reference: ReferenceOrbit, tile: Tile) -> ReferenceOrbit | None:
+    """Return the orbit of a nucleus up to its return to 0: `reference`, or that of its nearest return to 0.
+
+    None if Newton's first step says that the nucleus is much farther from `reference` than all pixels.
+    """
     moduli = np.hypot(reference.x, reference.y)
     if reference.ended and moduli[-1] < _RETURNED:
         return reference
-    most = min(len(reference), maxiter // _SHARE)
+    most = min(len(reference), tile.maxiter // _SHARE)
     if most < 1:
         return None
-    period = 1 + int(np.argmin(moduli[1 : most + 1]))
-    nucleus = nucleus_of_period(reference.center, period, reference.bits)
+    period = _nearest_return(reference, moduli[: most + 1])
+    axes = (tile.grid.re, reference.center.re), (tile.grid.im, reference.center.im)
+    reach = exponent_of(max(abs(end - part) for axis, part in axes for end in (axis[0], axis[-1]))) + _MARGIN
+    nucleus = nucleus_of_period(reference.center, period, reference.bits, reach)
     return None if nucleus is None else orbit_of(nucleus, reference.bits, period)
+
+
+def _nearest_return(reference: ReferenceOrbit, moduli: NDArray[np.float64]) -> int:
+    """Return the index of the point nearest to 0, the first one left out."""
+    tiny = [(point.scaled, point.m) for point in reference.tiny if 0 < point.m < moduli.size]
+    if not tiny:
+        return 1 + int(np.argmin(moduli[1:]))
+    return min(tiny, key=lambda found: (found[0][2], math.hypot(*found[0][:2])))[1]
 
 
 def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:

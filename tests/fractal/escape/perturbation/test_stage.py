@@ -11,8 +11,10 @@ from flint import acb, arb, ctx, fmpq
 import mandeldask as md
 from fractal.oracle import escape_count, wrong_pixels
 from fractal.places import around
+from mandeldask.fractal.escape.exact.bigint_ball import escape_count as counted
 from mandeldask.fractal.escape.perturbation import prepared_reference
 from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_for, prepared_reference_of
+from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
 from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine, answer_by_perturbation
 from mandeldask.fractal.escape.proofs.minibrot_stage import answer_by_minibrot
 from mandeldask.fractal.escape.tile import Tile
@@ -301,6 +303,35 @@ def test_a_million_iterations_at_depth(period, beyond, width, shape):
     assert wrong_pixels(grid, counts, 1_000_000, pixels) == []
     assert (counts[middle] == 1_000_000).all()
     np.testing.assert_allclose(np.delete(counts, middle, axis=0), period * np.pi / np.sqrt(float(beyond)), rtol=0.03)
+
+
+def test_returns_to_0_whose_squares_underflow():
+    """On the antenna of a minibrot every return doubles the error, also where |z| is 2^-570: bounds must say so."""
+    nucleus, scale = minibrot_near_the_tip(285)
+    c = Point(nucleus + Fraction(-19, 10) * scale, scale / 10**40)
+    count = counted(c, 100_000)
+    assert count < 100_000
+    assert count == escape_count(*c, 100_000)
+    few, many = (ReferenceOrbit.start(c, bits).extended(count) for bits in (1344, 2688))
+    assert few.ended == (len(few) < len(many))
+    exact = ReferenceOrbit.start(c, 2688).extended(len(few))
+    pairs = zip(few.state, exact.state, strict=True)
+    off = max(abs(Fraction(one, 1 << 1344) - Fraction(other, 1 << 2688)) for one, other in pairs)
+    assert off <= Fraction(few.error.mantissa) * Fraction(2) ** few.error.exponent
+
+
+def test_a_minibrot_whose_returns_are_below_the_fixed_point_of_floats():
+    """It is found as a reference, and its inside is answered at once: 1e-554 wide, it returns to within 1e-277 of 0."""
+    nucleus, scale = minibrot_near_the_tip(460)
+    grid = Grid.window((nucleus, scale / 7), 4 * abs(scale), (32, 32))
+    kernel = Mandelbrot(40_000)
+    report = kernel.report(grid)
+    assert report["minibrot"] > 10
+    assert "exact" not in report
+    counts = kernel(grid)["iterations"]
+    escaped = np.flatnonzero(counts < kernel.maxiter)
+    slowest = escaped[np.argsort(counts.ravel()[escaped])[[0, -2, -1]]].tolist()
+    assert wrong_pixels(grid, counts, kernel.maxiter, [divmod(pixel, 32) for pixel in slowest]) == []
 
 
 def minibrot_near_the_tip(period):
