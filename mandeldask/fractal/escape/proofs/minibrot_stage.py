@@ -54,6 +54,8 @@ _GOOD = 2.0**-8
 """The largest error with which a proof is tried."""
 _MARGIN = 4
 """log2 of how much longer than the distance of the pixels Newton's first step may be."""
+_CONTAINED = 4
+"""log2 of the |c'| of a reference, estimated, up to which it may lie in the minibrot: this is |A Z_p|."""
 _LEAST_Z = 2.0**-840
 """Points of the orbit below half of this have too large a rounding error: up to 2^-900."""
 _FLOOR = 2.0**-900
@@ -146,27 +148,36 @@ def _least(values: NDArray[np.float64]) -> float:
 def _nucleus_orbit(reference: ReferenceOrbit, tile: Tile) -> ReferenceOrbit | None:
     """Return the orbit of a nucleus up to its return to 0: `reference`, or that of its nearest return to 0.
 
-    None if Newton's first step says that the nucleus is much farther from `reference` than all pixels.
+    None if Newton's first step leads out of the tile, and the minibrot there is too small to reach back.
     """
-    moduli = np.hypot(reference.x, reference.y)
-    if reference.ended and moduli[-1] < _RETURNED:
+    if reference.ended and math.hypot(reference.x[-1], reference.y[-1]) < _RETURNED:
         return reference
     most = min(len(reference), tile.maxiter // _SHARE)
     if most < 1:
         return None
-    period = _nearest_return(reference, moduli[: most + 1])
-    axes = (tile.grid.re, reference.center.re), (tile.grid.im, reference.center.im)
-    reach = exponent_of(max(abs(end - part) for axis, part in axes for end in (axis[0], axis[-1]))) + _MARGIN
+    moduli = _log2_moduli(reference, most)
+    period = 1 + int(np.argmin(moduli))
+    contained = float(moduli[:period].sum()) + period - 1 < _CONTAINED
+    reach = None if contained else _reach(tile, reference.center) + _MARGIN
     nucleus = nucleus_of_period(reference.center, period, reference.bits, reach)
     return None if nucleus is None else orbit_of(nucleus, reference.bits, period)
 
 
-def _nearest_return(reference: ReferenceOrbit, moduli: NDArray[np.float64]) -> int:
-    """Return the index of the point nearest to 0, the first one left out."""
-    tiny = [(point.scaled, point.m) for point in reference.tiny if 0 < point.m < moduli.size]
-    if not tiny:
-        return 1 + int(np.argmin(moduli[1:]))
-    return min(tiny, key=lambda found: (found[0][2], math.hypot(*found[0][:2])))[1]
+def _log2_moduli(reference: ReferenceOrbit, most: int) -> NDArray[np.float64]:
+    """Return log2 |Z_m| for m = 1 ... `most`, roughly."""
+    moduli = np.hypot(reference.x[1 : most + 1], reference.y[1 : most + 1])
+    logarithms = np.log2(np.maximum(moduli, _FLOOR))
+    for point in reference.tiny:
+        x, y, exponent = point.scaled
+        if 0 < point.m <= most and (modulus := math.hypot(x, y)):
+            logarithms[point.m - 1] = math.log2(modulus) + exponent
+    return logarithms
+
+
+def _reach(tile: Tile, center: Point) -> int:
+    """Return the exponent of the largest distance of a pixel from `center` along an axis."""
+    axes = (tile.grid.re, center.re), (tile.grid.im, center.im)
+    return exponent_of(max(abs(end - part) for axis, part in axes for end in (axis[0], axis[-1])))
 
 
 def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:
