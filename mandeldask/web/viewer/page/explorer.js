@@ -216,12 +216,12 @@ export class Explorer {
     return !this.#waits(now) && drawn.some(({ tile }) => tile.level.key === this.level.key);
   }
 
-  /** Whether a sketch may wait for all tiles: for a while after a move, and twice as long once most are here. */
+  /** Whether a sketch may wait for the visible tiles: for a while after a move, and twice as long once most are here. */
   #waits(now) {
-    const waited = now - this.#moved;
-    if (waited < HOLD_MS) return true;
     const { done, all } = this.progress;
-    return waited < 2 * HOLD_MS && this.painter.fine < 1 && 2 * done > all;
+    if (done === all) return false;
+    const waited = now - this.#moved;
+    return waited < HOLD_MS || (waited < 2 * HOLD_MS && this.painter.fine < 1 && 2 * done > all);
   }
 
   /** Whether only tiles of the view's own level are drawn. */
@@ -241,7 +241,7 @@ export class Explorer {
   /** Whether the canvas shows a sketch of the view that all its tiles may soon replace together. */
   #holds(now) {
     const sketched = this.#sketched === this.view && this.painter.fine < 1;
-    return sketched && this.tiles.missing > 0 && this.#waits(now);
+    return sketched && this.#waits(now);
   }
 
   #later(milliseconds) {
