@@ -6,7 +6,7 @@ and the cancellation flag is checked between two.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
 
@@ -78,7 +78,15 @@ def quotient(a: int, b: int) -> int:
     return digits
 
 
-def scaled(value: Fraction, bits: int) -> int:
+class Quotient(NamedTuple):
+    """A rational that is not reduced, as `Fraction` would at the cost of a greatest common divisor."""
+
+    numerator: int
+    denominator: int
+    """Above 0."""
+
+
+def scaled(value: Fraction | Quotient, bits: int) -> int:
     """Return `value` in units of 2^-bits, to less than two units: only the needed digits of long fractions are read.
 
     Examples

@@ -12,7 +12,7 @@ from math import isqrt, log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product, scaled
+from mandeldask.fractal.escape.arithmetic.whole_numbers import Quotient, integer, product, scaled
 from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, SLOPELESS, Followed, Slope, follow
 from mandeldask.fractal.escape.exact.ties import is_proven_tie
 from mandeldask.fractal.escape.proofs.closed_form import known_period
@@ -58,13 +58,19 @@ class Orbit(NamedTuple):
         """Which of its numbers the pixel is."""
         return self.c if self.by_c else self.start
 
-    @property
-    def first(self) -> Point:
-        """z_1."""
+    def first(self) -> tuple[Fraction | Quotient, Fraction | Quotient]:
+        """Return real and imaginary part of z_1."""
         if self.start == _ORIGIN:
             return self.c
-        (x, y), c = self.start, self.c
-        return Point(x * x - y * y + c.re, 2 * x * y + c.im)
+        (x, y), (c_x, c_y) = self.start, self.c
+        below, a, b = x.denominator, x.numerator, y.numerator
+        if below != y.denominator:
+            below, a, b = product(below, y.denominator), product(a, y.denominator), product(b, below)
+        square = product(below, below)
+        return (
+            _sum(Quotient(product(a - b, a + b), square), c_x),
+            _sum(Quotient(2 * product(a, b), square), c_y),
+        )
 
     @property
     def slope(self) -> Slope:
@@ -166,9 +172,10 @@ def _more(bits: int) -> int:
 
 
 def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:  # noqa: FBT001  private
-    near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*orbit.first, *orbit.c))
+    z_1 = orbit.first()
+    near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*z_1, *orbit.c))
     if near and bits <= MOST_BITS:
-        first, c = ((scaled(point.re, bits), scaled(point.im, bits)) for point in (orbit.first, orbit.c))
+        first, c = ((scaled(re, bits), scaled(im, bits)) for re, im in (z_1, orbit.c))
         return follow(first, c, bits, maxiter, inside, orbit.slope if fields else None)
     followed = _counted(orbit, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
     if not fields or followed.count is None or followed.count == maxiter:
@@ -179,7 +186,7 @@ def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) 
 
 def _counted(orbit: Orbit, maxiter: int, bits: int, inside: int) -> Followed:
     """Count with `bits` fractional bits, until they no longer decide."""
-    (x, y), (cx, cy) = _parts(orbit.first, bits), _parts(orbit.c, bits)
+    (x, y), (cx, cy) = _parts(orbit.first(), bits), _parts(orbit.c, bits)
     four, error, modulus = 4 << bits, 4, 0
     cancellation, look = current(), steps_between_looks(bits)
     for n in range(1, maxiter + 1):
@@ -229,8 +236,15 @@ def _potential(orbit: Orbit, bits: int) -> tuple[int, float, float] | None:
     return n, log2(int(square)) - 2 * bits, log2(int(slope_square)) - 2 * bits
 
 
-def _parts(point: Point, bits: int) -> tuple[Any, Any]:
-    return integer(scaled(point.re, bits)), integer(scaled(point.im, bits))
+def _sum(a: Quotient, b: Fraction) -> Quotient:
+    """Return a + b."""
+    above = product(a.numerator, b.denominator) + product(b.numerator, a.denominator)
+    return Quotient(above, product(a.denominator, b.denominator))
+
+
+def _parts(point: tuple[Fraction | Quotient, Fraction | Quotient], bits: int) -> tuple[Any, Any]:
+    re, im = point
+    return integer(scaled(re, bits)), integer(scaled(im, bits))
 
 
 def _root(square: Any) -> Any:
