@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_WORTHWHILE_S = 0.6
-"""Computations that are estimated to take at least this many seconds run in another thread.
-
-A tile of 512 x 512 pixels with fields to maxiter 255 does not: it takes some ten milliseconds, and another thread
-would take a tenth more.
-"""
+_WORTHWHILE_S = 0.4
+"""Computations that are estimated to take at least this many seconds run in another thread."""
 
 _PATIENCE_S = 1.0
 """Seconds that Ctrl-C waits for a computation to stop. Compiling a kernel takes longer and continues in its thread."""
