@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.threaded
 from dask.callbacks import Callback
 
-from mandeldask.cancellation import Cancellation, cancellable
+from mandeldask.cancellation import Cancellation, cancellable, current
 from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.interruption import stop_in
 from mandeldask.internals.dask_names import tasks_left
@@ -81,11 +81,30 @@ renewed_in_children(_dask_pools)
 
 
 class _StopsTasks(Callback):
-    """Stops the kernels in dask's threads where Ctrl-C ends a computation."""
+    """Stops the tasks in dask's threads where Ctrl-C ends a computation, also tasks that have not reached a kernel.
 
-    def _finish(self, _graph: Any, _state: Any, failed: bool) -> None:  # noqa: FBT001  dask's signature
-        if failed and isinstance(sys.exception(), KeyboardInterrupt):
-            stop_in(pool_threads(threading.current_thread()))
+    dask's own pools run tasks in the caller's context, so tasks have a `Cancellation` of their computation. In a pool
+    of another kind, only kernels that already run stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._computations: dict[int, tuple[Cancellation, ExitStack]] = {}
+
+    def _start_state(self, _graph: Any, state: Any) -> None:
+        within, outer = ExitStack(), current()
+        cancellation = within.enter_context(cancellable(Cancellation()))
+        within.enter_context(outer.calling(cancellation.cancel))
+        self._computations[id(state)] = cancellation, within
+
+    def _finish(self, _graph: Any, state: Any, failed: bool) -> None:  # noqa: FBT001  dask's signature
+        if id(state) not in self._computations:
+            return
+        cancellation, within = self._computations.pop(id(state))
+        with within:
+            if failed and isinstance(sys.exception(), KeyboardInterrupt):
+                cancellation.cancel()
+                stop_in(pool_threads(threading.current_thread()))
 
 
-_StopsTasks().register()  # type: ignore[no-untyped-call]  # for every computation of this process
+_StopsTasks().register()  # for every computation of this process

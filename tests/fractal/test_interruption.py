@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 
+import dask
 import pytest
 
 import mandeldask as md
@@ -29,8 +30,16 @@ COMPUTE = {
     "synchronous": ("64", "slow.iterations.compute(scheduler='synchronous')"),
     "threads": ("64", "slow.iterations.compute(scheduler='threads')"),
 }
-MOST_S = 10.0
+MOST_S = 60.0
 """Seconds after which a process counts as not stopped; it would go on for hours."""
+
+
+@pytest.fixture
+def nothing_runs_on():
+    """Stop what a failed test leaves running: it would take a thread of dask from every later test."""
+    yield
+    for cancellation in tuple(interruption._running):
+        cancellation.cancel()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT between processes")
@@ -60,6 +69,7 @@ def test_ctrl_c_ends_a_process(how):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a thread")
+@pytest.mark.usefixtures("nothing_runs_on")
 def test_ctrl_c_leaves_no_task_of_dask_running():
     slow = md.window("-1.4011551890920506", "1e-6", (256, 256), maxiter=4_000_000_000, chunks=64)  # for hours
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -74,6 +84,38 @@ def test_ctrl_c_leaves_no_task_of_dask_running():
     while interruption._running:
         assert time.monotonic() - started < MOST_S
         time.sleep(0.005)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a thread")
+@pytest.mark.usefixtures("nothing_runs_on")
+def test_ctrl_c_stops_a_task_of_dask_that_has_not_reached_its_kernel():
+    begun, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+    raised = []
+
+    def task():
+        begun.set()
+        assert goes_on.wait(MOST_S)
+        try:
+            Mandelbrot(4_000_000_000)(Grid.window("-1.4011551890920506", "1e-6", (64, 64)))  # for hours
+        except Cancelled as error:
+            raised.append(error)
+        finally:
+            ended.set()
+
+    def interrupt(main):
+        assert begun.wait(MOST_S)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt, args=(threading.main_thread().ident,)).start()
+        with pytest.raises(KeyboardInterrupt):
+            dask.delayed(task, pure=False)().compute(scheduler="threads")
+    finally:
+        signal.signal(signal.SIGINT, before)
+        goes_on.set()
+    assert ended.wait(MOST_S)
+    assert raised
 
 
 def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():
