@@ -15,6 +15,7 @@ from mandeldask.lazy import threads as _registered  # noqa: F401  dask's threads
 from mandeldask.lazy.blocks import blocks_of
 from mandeldask.lazy.calls import run_in_calls
 from mandeldask.lazy.guarded import GuardedArray
+from mandeldask.lazy.memory import check_left
 from mandeldask.lazy.pixels import Pixels, content_token
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Blocks:
 
     def __call__(self, block_id: tuple[int, ...]) -> Any:
         """Return the pixels of a block."""
+        check_left()
         rows, cols = (_span(side, i) for i, side in zip(block_id, self.sides, strict=True))
         pixels = run_in_calls(self.kernel, self.grid[rows, cols])
         return pixels if self.field is None else pixels[self.field]

@@ -58,6 +58,16 @@ class GuardedArray(da.Array):
         """Return the same array, which is immutable; dask's own method would return one that is not guarded."""
         return self
 
+    def __array__(self, *args: Any, **keywords: Any) -> Any:
+        """Return the pixels. The size is checked before dask imports distributed, which takes 0.2 s."""
+        self._check()
+        return super().__array__(*args, **keywords)  # type: ignore[no-untyped-call]
+
+    def compute(self, **keywords: Any) -> Any:
+        """Return the pixels, as `__array__` does."""
+        self._check()
+        return super().compute(**keywords)  # type: ignore[no-untyped-call]
+
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return the function that joins the blocks. dask calls this before it computes anything.
 
@@ -66,6 +76,9 @@ class GuardedArray(da.Array):
         MemoryError
             If the array is too large.
         """
-        check_read(self.shape, np.dtype(self.dtype).itemsize, copies=COPIES)
+        self._check()
         finalize: tuple[Callable[..., Any], tuple[Any, ...]] = super().__dask_postcompute__()  # type: ignore[no-untyped-call]
         return finalize
+
+    def _check(self) -> None:
+        check_read(self.shape, np.dtype(self.dtype).itemsize, copies=COPIES)

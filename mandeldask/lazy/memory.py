@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_PIXELS = 2**31
 """Greatest number of pixels in one read. A larger read is most likely a mistake, even if it fits into memory."""
@@ -12,11 +17,22 @@ MAX_PIXELS = 2**31
 _SMALL = 2**26
 """Reads below this number of bytes skip the check of free memory, which takes 30 microseconds."""
 
-_LIMITS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)
-"""Files with the limit and the use of this process's control group (v2, v1), in bytes."""
+_RESERVE = 2**28
+"""Computations in blocks stop if fewer bytes than this are free, or than an eighth of a smaller memory."""
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
+
+_V2 = ("memory.max", "memory.current", "inactive_file")
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+"""Files of a control group with its limit and its use in bytes, and the entry of `memory.stat` for cached files."""
+
+
+class Room(NamedTuple):
+    """The memory of the system or of a control group, in bytes."""
+
+    free: float
+    total: float
 
 
 def check_read(shape: tuple[int, ...], itemsize: int = 1, *, copies: int = 1, limit: int = MAX_PIXELS) -> None:
@@ -46,28 +62,83 @@ def check_read(shape: tuple[int, ...], itemsize: int = 1, *, copies: int = 1, li
         raise MemoryError(_message(shape, f"they take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free"))
 
 
+def check_left() -> None:
+    """Raise MemoryError if the memory is nearly full; called before each block.
+
+    Arrays derived from a level, such as `level + 1`, are dask's own: their size is not checked in advance.
+
+    Raises
+    ------
+    MemoryError
+        If less than 256 MiB is free, or less than an eighth of a memory below 2 GiB.
+    """
+    for free, total in _rooms():
+        if free < min(_RESERVE, total / 8):
+            msg = (
+                f"the memory is nearly full ({free / 2**20:.0f} MiB are free), so the computation was stopped: compute "
+                f"a window, with .isel(), .sel() or tree.mandel.window(), or a coarser level"
+            )
+            raise MemoryError(msg)
+
+
 def free_bytes() -> float:
     """Return the bytes that this process can still allocate; infinity if the system does not report them."""
-    return min(_free_of_system(), *(_free_of_group(limit, used) for limit, used in _LIMITS))
+    return min(room.free for room in _rooms())
 
 
-def _free_of_system() -> float:
+def _rooms() -> Iterator[Room]:
+    """Return the memory of the system, and of this process's control groups that have a limit."""
+    yield _system()
+    for folder, names in _groups(_CGROUPS, _OWN_GROUPS):
+        if room := _room(folder, *names):
+            yield room
+
+
+def _system() -> Room:
     try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
+        entries = _entries(Path("/proc/meminfo").read_text("ascii"))
+        return Room(entries["MemAvailable:"] * 1024, entries["MemTotal:"] * 1024)
+    except (OSError, KeyError):
         pass
     try:  # without /proc: all memory, since the free memory is unknown
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
-        return math.inf
+        return Room(math.inf, math.inf)
+    return Room(size, size)
 
 
-def _free_of_group(limit: Path, used: Path) -> float:
+@cache
+def _groups(mounted: Path, own: Path) -> tuple[tuple[Path, tuple[str, str, str]], ...]:
+    """Return the folders of this process's control groups and of their parents (v2, v1), with the names in them."""
     try:
-        return int(limit.read_text("ascii")) - int(used.read_text("ascii"))
+        lines = [line.split(":", 2) for line in own.read_text("utf-8").splitlines()]
+    except OSError:
+        return ()
+    v2 = [mounted / path.lstrip("/") for number, _, path in lines if number == "0"]
+    v1 = [mounted / "memory" / path.lstrip("/") for _, kinds, path in lines if "memory" in kinds.split(",")]
+    return (*((folder, _V2) for folder in _upwards(v2, mounted)), *((folder, _V1) for folder in _upwards(v1, mounted)))
+
+
+def _upwards(folders: list[Path], top: Path) -> Iterator[Path]:
+    """Return each folder and its parents below `top`, and `top` itself."""
+    for folder in folders:
+        yield from (one for one in (folder, *folder.parents) if one.is_relative_to(top))
+
+
+def _room(folder: Path, limit: str, used: str, cached: str) -> Room | None:
+    """Return the memory of a control group; None if it has no limit. The system frees cached files when needed."""
+    try:
+        total = int((folder / limit).read_text("ascii"))
+        taken = int((folder / used).read_text("ascii"))
+        freed = _entries((folder / "memory.stat").read_text("ascii")).get(cached, 0)
     except (OSError, ValueError):  # no such group, or "max"
-        return math.inf
+        return None
+    return Room(total - taken + freed, total)
+
+
+def _entries(text: str) -> dict[str, int]:
+    """Return the numbers of a file with a name and a number in each line."""
+    return {name: int(number) for name, number, *_ in map(str.split, text.splitlines())}
 
 
 def _message(shape: tuple[int, ...], reason: str) -> str:

@@ -82,10 +82,34 @@ def test_the_free_memory_is_what_the_system_says():
     assert 2**20 < free < 2**50 or free == math.inf
 
 
-def test_a_control_group_bounds_it(tmp_path, monkeypatch):
-    (tmp_path / "max").write_text("1000000\n")
-    (tmp_path / "current").write_text("400000\n")
-    monkeypatch.setattr(memory, "_LIMITS", ((tmp_path / "max", tmp_path / "current"),))
-    assert free_bytes() == 600_000
-    (tmp_path / "max").write_text("max\n")
-    assert free_bytes() > 600_000
+def _group(folder, **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text)
+
+
+@pytest.fixture
+def groups(tmp_path, monkeypatch):
+    """Return the folder where control groups would be mounted, with this process in /a/b of both versions."""
+    (tmp_path / "own").write_text("5:cpu,memory:/a/b\n0::/a/b\n")
+    monkeypatch.setattr(memory, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
+    return tmp_path
+
+
+def test_control_groups_and_their_parents_bound_it(groups):
+    stat = "anon 1\ninactive_file 50000\ntotal_inactive_file 7\n"
+    _group(groups / "a/b", memory_max="max\n", memory_current="300000\n", memory_stat=stat)
+    assert free_bytes() > 2**20
+    _group(groups / "a", memory_max="1000000\n", memory_current="400000\n", memory_stat=stat)
+    assert free_bytes() == 650_000  # cached files are freed when needed
+    _group(groups / "memory", memory_limit_in_bytes="900000\n", memory_usage_in_bytes="400000\n", memory_stat=stat)
+    assert free_bytes() == 500_007
+
+
+def test_arrays_of_dask_stop_when_the_memory_is_nearly_full(groups, tree):
+    whole = tree["49/iterations"] + 1
+    assert whole[:2, :2].values.shape == (2, 2)
+    _group(groups, memory_max=f"{2**30}\n", memory_current=f"{2**30 - 2**26}\n", memory_stat="anon 1\n")
+    with pytest.raises(MemoryError, match="64 MiB are free"):
+        (tree["42/iterations"] + 1).compute()
