@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.fractal.place_url import from_spec
 from mandeldask.fractal.pyramid import Pyramid
-from mandeldask.lazy.tree import open_pyramid
 from mandeldask.nucleus_tree import disc_of, is_nucleus, nucleus_tree
+from mandeldask.pyramid_tree import pyramid_tree
 from mandeldask.zarrview.bounded import Bounded
 from mandeldask.zarrview.nodes import as_node, as_tree, with_reads
 
@@ -68,7 +68,7 @@ class Limits:
         except (ValueError, TypeError) as error:
             raise LookupError(str(error)) from error
         self._check(pyramid)
-        return self._bounded(_opened(pyramid), self.place_seconds)
+        return self._bounded(pyramid_tree(pyramid), self.place_seconds)
 
     def named(self, tree: Any) -> Node:
         """Return a tree prepared for serving by name.
@@ -108,5 +108,5 @@ def _check_limit(what: str, value: int, limit: int) -> None:
 def _opened(tree: Any) -> Any:
     """Return `tree`; for a Pyramid the tree of its levels, read window by window without dask."""
     if tree is None or isinstance(tree, Pyramid):
-        return open_pyramid(tree or Pyramid(), chunks=None)
+        return pyramid_tree(tree or Pyramid())
     return tree

@@ -82,6 +82,11 @@ def as_pyramid(pyramid: Pyramid | int = 50, **keywords: Any) -> Pyramid:
     return pyramid
 
 
+def open_level(pyramid: Pyramid, level: int) -> xr.Dataset:
+    """Return one level of a pyramid, lazily indexed: the same as that of `open_pyramid` with ``chunks=None``."""
+    return _level(pyramid, level, None, kernel_of(pyramid, level))
+
+
 def _level(pyramid: Pyramid, level: int, chunks: ChunksLike, kernel: Kernel) -> xr.Dataset:
     grid = pyramid.grid(level)
     division = Division.of(chunks, grid.shape, pyramid.tilesize, pyramid.maxiter_at(level))

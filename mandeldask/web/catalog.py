@@ -141,7 +141,8 @@ class Catalog:
         if first == PLACES and self._places is not None and not (self._own_root and root.has_member(PLACES)):
             spec, _, key = key.partition("/")
             _check(grant, PLACES)
-            return Found(await self._places.open(spec.removesuffix(SUFFIX), number, receive), key, Lifetime.IMMUTABLE)
+            view = await self._places.open(spec.removesuffix(SUFFIX), number, key, receive)
+            return Found(view, key, Lifetime.IMMUTABLE)
         if first == IMAGES and self.has_images and not root.has_member(IMAGES):
             return self._image(number, key, grant)
         named = None if self._own_root else self._named(first, grant.trees)

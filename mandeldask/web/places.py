@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mandeldask.zarrview.view import ZarrView
 
 OPENERS = 2
-"""Threads that open places. Opening takes a tenth of a second and blocks other Python threads for most of it."""
+"""Threads that open places. Writing all documents takes some milliseconds a level and blocks other Python threads."""
 
 MAX_OPENING = 256
 """Greatest number of places waiting to be opened; clients take turns."""
@@ -49,8 +49,10 @@ class OpenPlaces:
         self.views: SharedCache[ZarrView] = SharedCache(most_bytes, lambda view: max(least, view.held_bytes()))
         self._openers = Pool(OPENERS, MAX_OPENING)
 
-    async def open(self, spec: str, number: int, receive: Receive | None = None) -> ZarrView:
+    async def open(self, spec: str, number: int, key: str, receive: Receive | None = None) -> ZarrView:
         """Return the view of a place; opening stops when the last client that waits for it disconnects.
+
+        A view that is opened now has `key`'s document, or array, ready.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class OpenPlaces:
         Refusal
             404 or 403 if `places` raises LookupError or PermissionError; 503 if too many are being opened.
         """
-        found = self.views.ask((spec, number), partial(self._open, spec, number))
+        found = self.views.ask((spec, number), partial(self._open, spec, number, key))
         if not isinstance(found, Seat):
             return found
         try:
@@ -74,8 +76,8 @@ class OpenPlaces:
         except PermissionError as error:
             raise Refusal(403, str(error)) from error
 
-    def _open(self, spec: str, number: int) -> ZarrView:
+    def _open(self, spec: str, number: int, key: str) -> ZarrView:
         view: ZarrView = self._view(self._make(spec), number)
         current().check()  # all clients may have disconnected
-        view.names()  # prepares the root's documents: about 50 ms for 50 levels, too long for the event loop
+        view.find(key)  # opens the level and writes the document: too long for the event loop
         return view

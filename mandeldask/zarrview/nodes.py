@@ -129,6 +129,8 @@ class Group:
     """Identity of the whole group, if it is not `consolidate`; by default made from those of its members."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Names of members that could not be made, with the reasons; shown as the attribute `skipped`."""
+    held_bytes: int | None = None
+    """Estimate of the memory of the group and everything below it, once all of it was requested; None if unknown."""
 
     def __post_init__(self) -> None:
         if isinstance(self.members, dict):  # names in other mappings are checked on access

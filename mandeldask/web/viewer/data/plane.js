@@ -5,23 +5,24 @@
  * at `/zarr/v3/at/<spec>.zarr`, which together cover the plane. The position of a tile determines its pyramid, so
  * that all visitors request the same URLs. Each field has its own pyramids, because a server computes all fields of a
  * pyramid at once. Sketches, too, have their own pyramids: they are the same tiles with every fourth pixel along each
- * side.
+ * side. Of each pyramid, only the document of the array that is shown is read: a server writes it much faster than the
+ * document of the whole group.
  */
 
 import { add, dyadicText, rational, round, subtract } from "../numbers/rationals.js";
 import { bandOf, LEVELS, levelsAbove } from "./bands.js";
 import { openArray } from "./chunks.js";
-import { openGroup, Refusal } from "./server.js";
+import { openGroup, openNode, Refusal } from "./server.js";
 
 export const TILE = 256;
 const TILE_BITS = 8;
 const SKETCH_BITS = 6; // log2 of the side of a sketch, which loads quickly
 const WIDTH_BITS = 4; // log2 of the width of the lattice in plane units
 const FINER = 0.25; // a level is shown from 1.19 times its size down to 0.59
-const AHEAD = 2; // the next pyramid is opened this many levels before the last one
+const AHEAD = 2; // this many finer levels are opened in advance
 const SHARED_LEVELS = 16; // levels of the pyramids whose URLs are given to other clients
 const LEAST_DIGITS = 10; // least number of binary digits of c of a Julia set
-const MOST_OPEN = 128; // largest number of open pyramids
+const MOST_OPEN = 512; // largest number of open arrays
 const DISC_BITS = 6; // bits of the centre of a disc beyond those of its radius
 const CORNER = rational(8);
 
@@ -43,8 +44,7 @@ export class Plane {
   ends = ""; // the server's message at that limit
 
   #boost = 0;
-  #pyramids = new Map(); // spec -> promise of an opened pyramid
-  #prepared = ""; // the pyramid that was opened in advance most recently
+  #arrays = new Map(); // URL -> promise of an array's document
   #reach = new Map(); // bits of a tile -> the finest level that the server opens, after it has refused one
   #search = null; // promise of the search for that level
 
@@ -59,9 +59,9 @@ export class Plane {
     this.julia = julia;
   }
 
-  /** Open the topmost pyramid; throws a Refusal if the server has no places. */
+  /** Open a level of the topmost pyramid; throws a Refusal if the server has no places. */
   async open() {
-    await this.#pyramid(0, 0n, 0n, LEVELS, { bits: TILE_BITS, field: "smooth" });
+    await this.#array(0, 0n, 0n, { levels: LEVELS, depth: 1 }, { bits: TILE_BITS, field: "smooth" });
     return this;
   }
 
@@ -115,16 +115,14 @@ export class Plane {
     const band = bandOf(level.n);
     const depth = level.n - levelsAbove(band); // 1 is the coarsest level of the pyramid
     const [p, q] = [col >> BigInt(depth), row >> BigInt(depth)];
-    const pyramid = await this.#opened(band, p, q, depth, { bits: level.bits, field });
-    const number = pyramid.levels - depth;
-    const path = `${number}/${field}`;
+    const { url, metadata } = await this.#opened(band, p, q, depth, { bits: level.bits, field });
     const part = (1n << BigInt(depth)) - 1n;
-    const maxiter = pyramid.group.nodes.get(String(number)).attributes.maxiter;
+    const { maxiter } = metadata.attributes;
     const rule =
       field === "period" ? { kind: "period" } : { kind: "escape", cap: maxiter, counts: field === "iterations" };
     return {
-      url: new URL(`${path}/`, pyramid.group.url).href,
-      metadata: pyramid.group.nodes.get(path),
+      url: url.href,
+      metadata,
       headers: this.headers,
       row: row & part,
       col: col & part,
@@ -137,19 +135,21 @@ export class Plane {
     return this.julia === "";
   }
 
-  /** Open, once, the pyramid that a view may need next for a field; if that fails, the tiles report the error. */
+  /** Open, once, what the next finer levels need for a field; if that fails, the tiles report the error. */
   prepare(view, field) {
     const { n } = this.level(view);
-    const band = bandOf(n + AHEAD);
-    if (band === bandOf(n)) return;
+    for (let finer = n + 1; finer <= n + AHEAD; finer++) {
+      this.#prepare(view, finer, { bits: TILE_BITS, field });
+      this.#prepare(view, finer - TILE_BITS + SKETCH_BITS, { bits: SKETCH_BITS, field });
+    }
+  }
+
+  #prepare(view, n, kind) {
+    if (n < 1 || n > this.#deepest(kind.bits)) return;
+    const band = bandOf(n);
     const extent = { m: 1n, e: WIDTH_BITS - levelsAbove(band) };
     const [p, q] = view.cell(0, 0, extent, extent);
-    const key = [band, p, q, field, this.#boost].join();
-    if (key === this.#prepared) return;
-    this.#prepared = key;
-    for (const bits of [SKETCH_BITS, TILE_BITS]) {
-      this.#opened(band, p, q, 1, { bits, field }).catch(() => {});
-    }
+    this.#opened(band, p, q, n - levelsAbove(band), kind).catch(() => {});
   }
 
   /** The exact plane point of source coordinates. */
@@ -209,13 +209,13 @@ export class Plane {
     return this.#reach.get(bits) ?? Infinity;
   }
 
-  /** The pyramid of a band at (p, q) with a level at a depth. */
+  /** The array at a depth of the pyramid of a band at (p, q). */
   async #opened(band, p, q, depth, kind) {
     for (;;) {
       const levels = this.#levels(band, kind.bits);
       if (levels < depth) throw new Refusal(this.ends, 403);
       try {
-        return await this.#pyramid(band, p, q, levels, kind);
+        return await this.#array(band, p, q, { levels, depth }, kind);
       } catch (error) {
         if (error.status !== 403 || this.#boost > 0) throw error;
         if (levels === this.#levels(band, kind.bits)) await this.#end({ band, p, q, levels }, kind, error.message);
@@ -239,7 +239,8 @@ export class Plane {
       const coarser = bandOf(n);
       const up = BigInt(levelsAbove(band) - levelsAbove(coarser));
       try {
-        await this.#pyramid(coarser, p >> up, q >> up, n - levelsAbove(coarser), kind);
+        const levels = n - levelsAbove(coarser);
+        await this.#array(coarser, p >> up, q >> up, { levels, depth: levels }, kind);
         open = n;
       } catch (error) {
         if (error.status !== 403) throw error;
@@ -260,15 +261,16 @@ export class Plane {
     this.#reach.clear();
   }
 
-  async #pyramid(band, p, q, levels, kind) {
-    const spec = this.#spec(band, p, q, levels, kind);
-    if (!this.#pyramids.has(spec)) {
-      const opening = openGroup(this.#url(spec), this.headers).then((group) => ({ group, levels }));
-      this.#pyramids.set(spec, opening);
-      opening.catch(() => this.#pyramids.delete(spec));
-      if (this.#pyramids.size > MOST_OPEN) this.#pyramids.delete(this.#pyramids.keys().next().value);
+  /** The document and URL of the array at a depth of a pyramid with this many levels. */
+  async #array(band, p, q, { levels, depth }, kind) {
+    const url = new URL(`${levels - depth}/${kind.field}/`, this.#url(this.#spec(band, p, q, levels, kind)));
+    if (!this.#arrays.has(url.href)) {
+      const opening = openNode(url, this.headers).then((metadata) => ({ url, metadata }));
+      this.#arrays.set(url.href, opening);
+      opening.catch(() => this.#arrays.delete(url.href));
+      if (this.#arrays.size > MOST_OPEN) this.#arrays.delete(this.#arrays.keys().next().value);
     }
-    return await this.#pyramids.get(spec);
+    return await this.#arrays.get(url.href);
   }
 
   #url(spec) {

@@ -29,14 +29,23 @@ export async function ask(url, options) {
 }
 
 /**
+ * Read the document of a node.
+ *
+ * @param {URL} url of the node, ending in "/"
+ */
+export async function openNode(url, headers = {}) {
+  const response = await ask(new URL("zarr.json", url), { headers });
+  return await response.json();
+}
+
+/**
  * Read a group and everything below it from one document.
  *
  * @param {URL} url of the group, ending in "/"
  * @returns {Promise<{url: URL, attributes: object, nodes: Map<string, object>}>} nodes by path, e.g. "49/iterations"
  */
 export async function openGroup(url, headers = {}) {
-  const response = await ask(new URL("zarr.json", url), { headers });
-  const group = await response.json();
+  const group = await openNode(url, headers);
   if (group.node_type !== "group") throw new Error(`${url.pathname} is not a Zarr v3 group`);
   const nodes = new Map(Object.entries(group.consolidated_metadata?.metadata ?? {}));
   return { url, attributes: group.attributes ?? {}, nodes };
