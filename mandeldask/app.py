@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from mandeldask.files.skipped import skipped
-from mandeldask.fractal.escape.perturbation.orbit_files import Exchange
-from mandeldask.fractal.escape.perturbation.orbit_source import coming_from
+from mandeldask.fractal.escape.perturbation.orbit_files import OrbitFolder
+from mandeldask.fractal.escape.perturbation.orbit_source import orbits_from
 from mandeldask.fractal.kernels import kernel_of
 from mandeldask.fractal.pyramid import Pyramid
 from mandeldask.jupyter import notebook_origins
@@ -50,12 +50,12 @@ class Exchanging:
 
     read: Read
     """Reads the windows."""
-    exchange: Exchange
+    exchange: OrbitFolder
     """Source of the orbits."""
 
     def __call__(self, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of `window`."""
-        with coming_from(self.exchange):
+        with orbits_from(self.exchange):
             return self.read(window)
 
 
@@ -250,7 +250,7 @@ def _shared_through(folder: str | Path | None) -> Callable[[Node], Node]:
     """Return a function that makes the reads of a tree share orbits through `folder`, if one is given."""
     if folder is None:
         return as_node
-    return partial(with_reads, wrap=partial(Exchanging, exchange=Exchange(Path(folder))))
+    return partial(with_reads, wrap=partial(Exchanging, exchange=OrbitFolder(Path(folder))))
 
 
 def _named(tree: Any, name: str | None, root: Any) -> Mapping[str, Any]:

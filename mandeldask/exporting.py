@@ -15,8 +15,8 @@ from mandeldask.exports.present import check_content, check_root, pending_job
 from mandeldask.exports.record import MARK, Mark, Record
 from mandeldask.exports.running import Estimate, write_all
 from mandeldask.exports.targets import is_of_this_process, open_target
-from mandeldask.fractal.escape.perturbation.orbit_files import shared_orbits
-from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
+from mandeldask.fractal.escape.perturbation.orbit_files import orbit_folder
+from mandeldask.fractal.escape.perturbation.orbit_source import cached_orbit, orbits_from
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.formats import V2, V3, Format
 from mandeldask.zarrview.imaged import PYRAMIDS, Making
@@ -169,7 +169,7 @@ def export(  # noqa: PLR0913  the public names of an export
         _check_target(where, view, arrays, overwrite=overwrite, resume=resume)
         jobs = jobs_of(where, arrays)
         _claim(where, view, arrays)
-        with coming_from(kept_orbit if orbits is None else shared_orbits(orbits)):
+        with orbits_from(cached_orbit if orbits is None else orbit_folder(orbits)):
             written, size = _write(jobs, share, executor, progress, announce)
         complete = _finish(view, where, jobs, share)
     except BaseException:

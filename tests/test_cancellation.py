@@ -11,7 +11,7 @@ import pytest
 
 from fractal.places import PLACES
 from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
-from mandeldask.fractal.escape.perturbation.orbit_source import coming_from, kept_orbit
+from mandeldask.fractal.escape.perturbation.orbit_source import cached_orbit, orbits_from
 from mandeldask.fractal.escape.plan import PLAN
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
@@ -102,10 +102,10 @@ def test_nothing_is_answered_around_a_reference_that_came_too_late(field):
     cancellation = Cancellation()
 
     def late(*what):
-        orbit = kept_orbit(*what)
+        orbit = cached_orbit(*what)
         cancellation.cancel()
         return orbit
 
     grid = Grid.window(PLACES["tip -2"], "1e-35", (48, 48))
-    with cancellable(cancellation), coming_from(late), pytest.raises(Cancelled):
+    with cancellable(cancellation), orbits_from(late), pytest.raises(Cancelled):
         Mandelbrot(3000, (field,))(grid)

@@ -14,7 +14,7 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 
-from mandeldask.fractal.escape.arithmetic.turns import Busy, Turn, hasty
+from mandeldask.fractal.escape.arithmetic.kernel_lock import Busy, KernelLock, without_waiting
 from mandeldask.fractal.escape.first_run import compile_first
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
@@ -47,8 +47,8 @@ def main(folder: str, what: str) -> None:
     """Compile all kernels, those that are needed first before the others."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
-        with hasty():
-            Turn(Path(folder) / "second-process.lock").take()
+        with without_waiting():
+            KernelLock(Path(folder) / "second-process.lock").acquire()
     except Busy:
         return
     for with_fields in (what == "fields", what != "fields"):

@@ -12,7 +12,7 @@ import numpy as np
 from mandeldask.budget import metered, spend
 from mandeldask.cancellation import cancellable, current
 from mandeldask.forking import check_child
-from mandeldask.fractal.escape.first_run import on_the_way_to
+from mandeldask.fractal.escape.first_run import computing
 from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.interruption import interruptible, stopped_at_the_end
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
@@ -140,10 +140,10 @@ class EscapeTime(ABC):
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
         """Return the number of pixels of `grid` that each stage answered, by its name, in order of execution."""
-        from mandeldask.fractal.escape.arithmetic.accelerators import none_left_out  # noqa: PLC0415  as below
+        from mandeldask.fractal.escape.arithmetic.optional_kernels import with_all_kernels  # noqa: PLC0415  as below
 
         check_child()
-        with none_left_out(), self._answered(grid, self.seconds(grid)) as tile:
+        with with_all_kernels(), self._answered(grid, self.seconds(grid)) as tile:
             return tile.answered
 
     def _values(self, tile: Tile, field: str) -> NDArray[Any]:
@@ -158,7 +158,7 @@ class EscapeTime(ABC):
     @contextmanager
     def _answered(self, grid: Grid, seconds: float) -> Iterator[Tile]:
         """Yield a tile with every pixel answered; its counts are valid only inside the block."""
-        from mandeldask.fractal.escape.tile import Tile, lent_space  # noqa: PLC0415  numba only when it computes
+        from mandeldask.fractal.escape.tile import Tile, lent_buffers  # noqa: PLC0415  numba only when it computes
 
         height, width = grid.shape
         tolerance = {field: float(value) for field, value in self.tolerance}
@@ -168,9 +168,9 @@ class EscapeTime(ABC):
             cancellable(current()) as cancellation,
             stopped_at_the_end(cancellation),
             metered(what, cancellation.cancel),
-            on_the_way_to(self.fields),
-            lent_space(grid.im.size * grid.re.size) as space,
+            computing(self.fields),
+            lent_buffers(grid.im.size * grid.re.size) as buffers,
         ):
-            tile = Tile.blank(grid, self.maxiter, self.fields, space, self.unit, tolerance)
+            tile = Tile.blank(grid, self.maxiter, self.fields, buffers, self.unit, tolerance)
             self.answer(tile)
             yield tile

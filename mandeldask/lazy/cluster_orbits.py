@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, coming_from, kept_orbit
+from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, cached_orbit, orbits_from
 from mandeldask.fractal.escape.perturbation.reference_orbit import iteration_seconds
 from mandeldask.fractal.rationals import as_key
 
@@ -42,7 +42,7 @@ def run_kernel(kernel: Kernel, grid: Grid) -> Mapping[str, NDArray[Any]]:
 
 def _shared_orbits() -> AbstractContextManager[None]:
     worker = _worker()
-    return nullcontext() if worker is None else coming_from(partial(_orbit_of_cluster, worker))
+    return nullcontext() if worker is None else orbits_from(partial(_orbit_of_cluster, worker))
 
 
 def _worker() -> Any:
@@ -59,13 +59,13 @@ def _worker() -> Any:
 def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> ReferenceOrbit:
     """Return an orbit from its owning worker; compute it here if it is short or if the owner has left."""
     if length * iteration_seconds(bits) < WORTH_SHARING_S:
-        return kept_orbit(center, bits, length)
+        return cached_orbit(center, bits, length)
     from distributed import get_client  # noqa: PLC0415  an extra
 
     client: Any = get_client()
     cancellation = current()
     if client.asynchronous:  # in the worker's event loop, where waiting would deadlock
-        return kept_orbit(center, bits, length)
+        return cached_orbit(center, bits, length)
     owner: str | None = None
     orbit: ReferenceOrbit | None = None
     while orbit is None:
@@ -74,11 +74,11 @@ def _orbit_of_cluster(worker: Any, center: Point, bits: int, length: int) -> Ref
         if owner not in there:  # a request to a worker that has left would take half a minute
             owner = _owner(there, center, bits)
         if owner == worker.address:
-            return kept_orbit(center, bits, length)
+            return cached_orbit(center, bits, length)
         try:
             orbit = client.run(_advanced_in_thread, center, bits, length, workers=[owner])[owner]
         except OSError:  # the owner has just left
-            return kept_orbit(center, bits, length)
+            return cached_orbit(center, bits, length)
     return orbit
 
 
@@ -96,5 +96,5 @@ async def _advanced_in_thread(center: Point, bits: int, length: int) -> Referenc
 def _advanced(center: Point, bits: int, length: int) -> ReferenceOrbit | None:
     """Extend the orbit that this process keeps by one piece; return it when it is long enough, else None."""
     piece = int(PIECE_S / iteration_seconds(bits)) + 1
-    orbit = kept_orbit(center, bits, min(length, len(kept_orbit(center, bits, 0)) + piece))
+    orbit = cached_orbit(center, bits, min(length, len(cached_orbit(center, bits, 0)) + piece))
     return orbit if orbit.ended or len(orbit) >= length else None

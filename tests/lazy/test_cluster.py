@@ -96,7 +96,7 @@ def count_steps(pause_s=0.0):
     """Have a worker count the iterations of reference orbits that it computes, with a pause after every piece."""
     from mandeldask.fractal.escape.perturbation import reference_orbit
 
-    walk = reference_orbit._Walker.walk
+    walk = reference_orbit._OrbitExtension.iterate
     reference_orbit.walked = 0
 
     def counted(walker, steps):
@@ -105,7 +105,7 @@ def count_steps(pause_s=0.0):
         reference_orbit.walked += walker.m - before
         time.sleep(pause_s)
 
-    reference_orbit._Walker.walk = counted
+    reference_orbit._OrbitExtension.iterate = counted
 
 
 def test_workers_share_long_reference_orbits(cluster):

@@ -25,7 +25,7 @@ def blocks(fields: tuple[str, ...]) -> None:
     """Compile the series of blocks."""
     tile = _closed(fields)
     frame = prepared(tile)
-    frame.series(tile, frame.blocks(tile, tile.open), block_series.TOLERANCE, block_counts.NOWHERE)
+    frame.series(tile, frame.blocks(tile, tile.open), block_series.TOLERANCE, block_counts.NO_ANSWERS)
 
 
 def lanes(fields: tuple[str, ...]) -> None:
@@ -39,7 +39,7 @@ def exterior(fields: tuple[str, ...]) -> None:
     answer_exterior_fields(_with_series(fields))
 
 
-def squares(fields: tuple[str, ...]) -> None:
+def quadtree(fields: tuple[str, ...]) -> None:
     """Compile the quad-tree."""
     answer_by_quadtree(Tile.blank(Grid.window("20", "1", (8, 8)), _MAXITER, fields))
 

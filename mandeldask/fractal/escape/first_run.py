@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mandeldask.fractal.escape.arithmetic import turns
+from mandeldask.fractal.escape.arithmetic import kernel_lock
 from mandeldask.jupyter import in_notebook
 from mandeldask.progress import is_heard
 
@@ -45,10 +45,10 @@ The process that needs the tile begins with the last one.
 """
 
 _JOBS = {
-    False: [*_FIRST_TILE[:-1], ("blocks", _COUNTS), ("squares", _COUNTS), _FIRST_TILE[-1]],
+    False: [*_FIRST_TILE[:-1], ("blocks", _COUNTS), ("quadtree", _COUNTS), _FIRST_TILE[-1]],
     True: [
         *((name, _SMOOTH) for name in ("blocks", "lanes", "exterior", "double_double")),
-        *((name, _COUNTS) for name in ("squares", "cycles")),
+        *((name, _COUNTS) for name in ("quadtree", "cycles")),
     ],
 }
 """By whether fields are wanted: what the first pictures need, likewise."""
@@ -60,7 +60,7 @@ _with_fields: ContextVar[bool] = ContextVar("mandeldask_with_fields", default=Fa
 
 
 @contextmanager
-def on_the_way_to(fields: Collection[str]) -> Iterator[None]:
+def computing(fields: Collection[str]) -> Iterator[None]:
     """Say which fields are computed inside the block: what is compiled there is what they need."""
     token = _with_fields.set(not {"smooth", "distance"}.isdisjoint(fields))
     try:
@@ -71,41 +71,41 @@ def on_the_way_to(fields: Collection[str]) -> Iterator[None]:
 
 def compile_first(*, with_fields: bool) -> None:
     """Compile the kernels of the first pictures that no other process is compiling."""
-    jobs = Jobs(_JOBS)
-    while jobs.go_on(with_fields=with_fields):
+    jobs = KernelJobs(_JOBS)
+    while jobs.do_other_work(with_fields=with_fields):
         time.sleep(_REST_S)
 
 
-class Jobs:
+class KernelJobs:
     """What is left to compile of some jobs, by whether fields are wanted."""
 
     def __init__(self, jobs: Mapping[bool, Sequence[tuple[str, tuple[str, ...]]]]) -> None:
         self._left = {with_fields: list(those) for with_fields, those in jobs.items()}
 
-    def go_on(self, *, with_fields: bool) -> bool:
+    def do_other_work(self, *, with_fields: bool) -> bool:
         """Compile, or load, the first kernel that no other process is compiling; return whether there was one."""
         left = self._left[with_fields]
         kernels = import_module("mandeldask.fractal.escape.first_kernels")
         for job in tuple(left):
             name, fields = job
             try:
-                with turns.hasty():
+                with kernel_lock.without_waiting():
                     getattr(kernels, name)(fields)
-            except turns.Busy:
+            except kernel_lock.Busy:
                 continue
             left.remove(job)
             return True
         return False
 
 
-class _Helping:
+class _Sharing:
     """Starts the second process, and does its share while the other has its turn."""
 
     def __init__(self) -> None:
-        self._jobs = Jobs({**_JOBS, False: _FIRST_TILE})
+        self._jobs = KernelJobs({**_JOBS, False: _FIRST_TILE})
         self._begun = not _may_start()
 
-    def begin(self, folder: Path) -> None:
+    def note_missing_kernel(self, folder: Path) -> None:
         """Start the second process if this is the first kernel that is missing."""
         if self._begun:
             return
@@ -114,9 +114,9 @@ class _Helping:
             sys.stderr.write("mandeldask compiles its kernels, once on this machine: some ten seconds\n")
         _start(folder, with_fields=_with_fields.get())
 
-    def go_on(self) -> bool:
+    def do_other_work(self) -> bool:
         """Compile a kernel that the other process is not compiling; return whether there was one."""
-        return self._jobs.go_on(with_fields=_with_fields.get())
+        return self._jobs.do_other_work(with_fields=_with_fields.get())
 
 
 def _may_start() -> bool:
@@ -124,7 +124,7 @@ def _may_start() -> bool:
     if os.environ.get(ALONE):
         return False
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cpus > 1 and turns.CAN_LOCK and Path(sys.executable or "").name.startswith("python")
+    return cpus > 1 and kernel_lock.CAN_LOCK and Path(sys.executable or "").name.startswith("python")
 
 
 def command(folder: Path, *, with_fields: bool) -> list[str]:
@@ -156,4 +156,4 @@ def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
             process.stdin.close()
 
 
-turns.on_first_run(_Helping())
+kernel_lock.on_first_run(_Sharing())

@@ -50,7 +50,7 @@ FARTHEST_CYCLE = 8
 FLOAT64_ENOUGH = 2.0**-45
 """Spacing down to which float64 answers nearly all pixels; `cost` expects a reference orbit below."""
 
-REFINED_STEP_S = 12e-9
+DOUBLE_DOUBLE_STEP_S = 12e-9
 """Seconds of a step around a reference in double-double: decides between that and a further reference orbit."""
 
 WORST = 2.0**-30
@@ -58,7 +58,7 @@ WORST = 2.0**-30
 WORST_SLOPE = 2.0**-28
 """The same for dz/dc: together they allow `distance` an error of a ten-thousandth."""
 
-_SMOOTH_SHARE, _CLOSEST = 1.0, 2.0**-6
+_SMOOTH_SHARE, _LARGEST_ERROR = 1.0, 2.0**-6
 _DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
 """Relative errors of z and dz/dc for a tolerance of 1, and the greatest that are allowed."""
 
@@ -71,9 +71,9 @@ def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[
     """
     worst, worst_slope = [], inf
     if "smooth" in fields:
-        worst.append(max(WORST, min(_SMOOTH_SHARE * tolerance.get("smooth", 0.0), _CLOSEST) ** 2))
+        worst.append(max(WORST, min(_SMOOTH_SHARE * tolerance.get("smooth", 0.0), _LARGEST_ERROR) ** 2))
     if "distance" in fields:
         share = tolerance.get("distance", 0.0)
-        worst.append(max(WORST, min(_DISTANCE_SHARE * share, _CLOSEST) ** 2))
-        worst_slope = max(WORST_SLOPE, min(_SLOPE_SHARE * share, _CLOSEST) ** 2)
+        worst.append(max(WORST, min(_DISTANCE_SHARE * share, _LARGEST_ERROR) ** 2))
+        worst_slope = max(WORST_SLOPE, min(_SLOPE_SHARE * share, _LARGEST_ERROR) ** 2)
     return min(worst, default=inf), worst_slope

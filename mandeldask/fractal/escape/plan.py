@@ -278,7 +278,7 @@ _STAGES = (
         _REFERENCE_PAYS | HAS_REFERENCE,
         "the differences that float64 leaves open, in 106 bits",
         "exactness.md#lemma-24",
-        (limits.REFINED_STEP_S, limits.REFINED_STEP_S),
+        (limits.DOUBLE_DOUBLE_STEP_S, limits.DOUBLE_DOUBLE_STEP_S),
         within="perturbation",
         takes_unit=True,
     ),

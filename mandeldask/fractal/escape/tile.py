@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mandeldask.cancellation import Cancellation, current
-from mandeldask.fractal.escape.arithmetic.accelerators import saves_time
 from mandeldask.fractal.escape.arithmetic.jit import kernel
+from mandeldask.fractal.escape.arithmetic.optional_kernels import without_missing_kernels
 from mandeldask.fractal.escape.limits import worst_for
 from mandeldask.fractal.escape.scratch import Scratch
 from mandeldask.fractal.escape.units import as_factor, unit_for
@@ -31,45 +31,45 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Grid
 
 
-_KEPT = 1 << 20
+_MOST_KEPT = 1 << 20
 """Pixels of the largest tile whose memory is kept for the next."""
 
 _ALL_MARKED = 0x0101010101010101
 """Bit pattern of eight consecutive True bytes: one comparison tests eight marks."""
 
 
-class Space(NamedTuple):
-    """The memory that every tile of `size` pixels needs, used by one tile at a time."""
+class TileBuffers(NamedTuple):
+    """The arrays that every tile of `size` pixels needs, used by one tile at a time."""
 
     counts: NDArray[np.uint32]
-    """Space for the counts, shape (size,)."""
+    """The counts, shape (size,)."""
     pixels: NDArray[np.int64]
     """All pixels, 0 to size - 1."""
     open: NDArray[np.int64]
-    """Space for the pixels that the first stage leaves open."""
+    """For the pixels that the first stage leaves open."""
     rest: NDArray[np.int64]
-    """Space for a list of a stage."""
+    """For a list of pixels within a stage."""
     smooth: NDArray[np.float64]
-    """Space for continuous escape times, which are converted when they are returned."""
+    """For continuous escape times, which are converted when they are returned."""
 
     @classmethod
     def fresh(cls, size: int) -> Self:
-        """Return new space."""
+        """Return new arrays."""
         counts, smooth = np.empty(size, np.uint32), np.empty(size)
         return cls(counts, np.arange(size), np.empty(size, np.int64), np.empty(size, np.int64), smooth)
 
 
 @contextmanager
-def lent_space(size: int) -> Iterator[Space]:
-    """Lend the block this thread's own space for `size` pixels."""
-    if size > _KEPT:
-        yield Space.fresh(size)
+def lent_buffers(size: int) -> Iterator[TileBuffers]:
+    """Lend the block this thread's own arrays for `size` pixels."""
+    if size > _MOST_KEPT:
+        yield TileBuffers.fresh(size)
         return
-    with _spaces.lent(lambda space: space.counts.size >= size, lambda: Space.fresh(size)) as space:
-        yield Space._make(part[:size] for part in space)
+    with _buffers.lent(lambda kept: kept.counts.size >= size, lambda: TileBuffers.fresh(size)) as kept:
+        yield TileBuffers._make(part[:size] for part in kept)
 
 
-_spaces: Scratch[Space] = Scratch()
+_buffers: Scratch[TileBuffers] = Scratch()
 
 
 @dataclass(slots=True, eq=False)
@@ -84,8 +84,8 @@ class Tile:
     """Where the pixels are."""
     maxiter: int
     """Greatest escape count."""
-    space: Space
-    """Memory that is kept for the next tile."""
+    buffers: TileBuffers
+    """Arrays that the thread keeps for its next tile."""
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
     smooth: NDArray[np.float64] | None
@@ -119,30 +119,30 @@ class Tile:
         grid: Grid,
         maxiter: int,
         fields: tuple[str, ...] = ("iterations",),
-        space: Space | None = None,
+        buffers: TileBuffers | None = None,
         unit: Unit | None = None,
         tolerance: Mapping[str, float] | None = None,
     ) -> Self:
-        """Return a Tile with every pixel open, in `space` of its size if that is given.
+        """Return a Tile with every pixel open, in `buffers` of its size if these are given.
 
         `unit` is that of distances, by default the grid's own. `tolerance` bounds the error of fields.
         """
         size = grid.im.size * grid.re.size
-        space = space or Space.fresh(size)
-        space.counts.fill(maxiter)
+        buffers = buffers or TileBuffers.fresh(size)
+        buffers.counts.fill(maxiter)
         if "smooth" in fields:
-            space.smooth.fill(np.nan)
+            buffers.smooth.fill(np.nan)
         return cls(
             grid=grid,
             maxiter=maxiter,
-            space=space,
-            counts=space.counts,
-            smooth=space.smooth if "smooth" in fields else None,
+            buffers=buffers,
+            counts=buffers.counts,
+            smooth=buffers.smooth if "smooth" in fields else None,
             distance=np.full(size, np.nan, np.float32) if "distance" in fields else None,
             period=np.zeros(size, np.uint32) if "period" in fields else None,
             worst=worst_for(fields, tolerance or {}),
             unit=(unit or unit_for(grid.spacing)).size,
-            open=space.pixels,
+            open=buffers.pixels,
         )
 
     @property
@@ -155,14 +155,14 @@ class Tile:
         """Whether a stage has loaded a reference orbit for the tile."""
         return self.near is not None
 
-    def saving_time(self) -> AbstractContextManager[None]:
+    def without_missing_kernels(self) -> AbstractContextManager[None]:
         """Return a block that ends early where a kernel in it is not compiled yet and the tile is cheap without it.
 
         With fields it does not: what a stage writes for a pixel may differ from another's in the last digit.
         """
         if self.wants_orbits or self.period is not None:
             return nullcontext()
-        return saves_time(self.open.size * self.maxiter)
+        return without_missing_kernels(self.open.size * self.maxiter)
 
     def take_unit(self) -> None:
         """Convert the distances written so far from plane units to `unit`."""
@@ -186,21 +186,21 @@ class Tile:
         """
         self.cancellation.check()
         before = self.open.size
-        first = self.open is self.space.pixels
-        self.open = unmarked(self.open, proven, self.space.open if first else np.empty(before, np.int64))
+        first = self.open is self.buffers.pixels
+        self.open = unmarked(self.open, proven, self.buffers.open if first else np.empty(before, np.int64))
         stage = self.stage + part
         self.answered[stage] = self.answered.get(stage, 0) + before - self.open.size
 
 
-def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], room: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return those of `pixels` that are not marked, in `room` of their size; `pixels` itself if none is marked."""
+def unmarked(pixels: NDArray[np.int64], marks: NDArray[np.bool_], out: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of `pixels` that are not marked, in `out` of their size; `pixels` itself if none is marked."""
     words = marks[: marks.size // 8 * 8].view(np.int64)
-    left: NDArray[np.int64] = room[: _leave(pixels, marks, words, room)] if marks.any() else pixels
+    left: NDArray[np.int64] = out[: _copy_unmarked(pixels, marks, words, out)] if marks.any() else pixels
     return left
 
 
 @kernel
-def _leave(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
+def _copy_unmarked(pixels: Any, marks: Any, words: Any, left: Any) -> Any:
     """Write the pixels that are not marked to `left`; return how many. Eight marks are tested at a time."""
     size = 0
     for word in range(words.size):

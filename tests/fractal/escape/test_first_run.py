@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mandeldask.fractal.escape import first_run
-from mandeldask.fractal.escape.arithmetic.turns import Turn
+from mandeldask.fractal.escape.arithmetic.kernel_lock import KernelLock
 
 LOADED = """
 import json, sys
@@ -16,11 +16,11 @@ from mandeldask.fractal.escape.arithmetic import jit
 from mandeldask.fractal.escape.first_run import compile_first
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
-loaded, load = [], jit._Kept.load_overload
+loaded, load = [], jit._KernelCache.load_overload
 def loading(kept, signature, context):
     loaded.append(f"{kept._py_func.__module__.rpartition('.')[2]}.{kept._py_func.__name__}")
     return load(kept, signature, context)
-jit._Kept.load_overload = loading
+jit._KernelCache.load_overload = loading
 found = {}
 for fields in ("iterations", "smooth"):
     loaded.clear()
@@ -45,7 +45,7 @@ def found():
 def test_what_is_shared_out_is_what_the_first_picture_needs(found, fields):
     shared, later = found[fields]
     assert "float64_stage._run" in shared
-    assert set(later) <= {"tile._leave", "block_series._mark"}  # both together compile in a third of a second
+    assert set(later) <= {"tile._copy_unmarked", "block_series._mark"}  # both together compile in a third of a second
 
 
 def second_process(folder, cache):
@@ -68,11 +68,11 @@ def test_the_second_process_ends_with_the_first(tmp_path):
 
 
 def test_there_is_one_second_process_for_a_cache(tmp_path):
-    turn = Turn(tmp_path / "second-process.lock")
-    turn.take()
+    turn = KernelLock(tmp_path / "second-process.lock")
+    turn.acquire()
     with second_process(tmp_path, tmp_path / "empty") as helper:
         assert helper.wait(15) == 0
-    turn.end()
+    turn.release()
 
 
 def test_a_program_that_is_no_python_is_not_started_again(monkeypatch):

@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 WAIT_S = 120.0
 """Longest time, in seconds, that a fork waits for compilers; the largest kernel takes a minute on a slow machine."""
 
-_held: list[threading.RLock] = []
+_held_locks: list[threading.RLock] = []
 
 
-def _wait() -> None:
+def _acquire_locks() -> None:
     for lock in compiler_locks():
         if not lock.acquire(timeout=WAIT_S):
             return
-        _held.append(lock)
+        _held_locks.append(lock)
 
 
-def _let_go() -> None:
-    while _held:
-        _held.pop().release()
+def _release_locks() -> None:
+    while _held_locks:
+        _held_locks.pop().release()
 
 
-def _begin() -> None:
-    if len(_held) < len(compiler_locks()):
+def _start_child() -> None:
+    if len(_held_locks) < len(compiler_locks()):
         cannot_compute("this process was forked while kernels were compiled, so it cannot compute; start it by spawn")
-    _let_go()
+    _release_locks()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait, after_in_parent=_let_go, after_in_child=_begin)
+    os.register_at_fork(before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_start_child)

@@ -18,11 +18,11 @@ STEPS = 8
 """Number of steps after which S is multiplied by `GROWTH` again."""
 GROWTH: ErrorBound = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """Factor on S before `STEPS` steps, in place of a smaller factor at each of them."""
-_NOISE: ErrorBound = SCALE * 1025.0 * GROWTH * 2.0**-106
+_SQUARED_ROUNDING: ErrorBound = SCALE * 1025.0 * GROWTH * 2.0**-106
 """256 (1 + 1/kappa) u^2, growth included."""
-ROUNDING: ErrorBound = 300.0 * _NOISE
+ROUNDING: ErrorBound = 300.0 * _SQUARED_ROUNDING
 """Added to S at every step, and so the least S; times |2z|^2 it bounds the rounding error inside |z| = 2."""
-FAR_ROUNDING: ErrorBound = 4.0 * _NOISE
+FAR_ROUNDING: ErrorBound = 4.0 * _SQUARED_ROUNDING
 """Added to S, times |2z|^4, after a step from outside."""
 DERIVATIVE_GROWTH: ErrorBound = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 """The same for the derivative's bound, with kappa = 2^-6."""
@@ -31,7 +31,7 @@ DERIVATIVE_SHARE: ErrorBound = 0.525 * DERIVATIVE_GROWTH
 used for two steps, and a sixtieth more for rounding."""
 _LEAST_SLOPE: ErrorBound = 2.0**-6
 """Added to |dz/dc|^2: it covers the part of the rounding error that does not grow with dz/dc."""
-_ADDED: ErrorBound = 66.0
+_ADDED_ONE: ErrorBound = 66.0
 """Above 1 + 1/kappa: the share of the added 1 in the bound on the square of dz/dc."""
 
 
@@ -56,15 +56,15 @@ def differentiate_in_units(x, y, dx, dy, one):
 
 @inlined
 def slope_square(dx, dy):
-    """Return P, a bound on |dz/dc|^2, for `amplify` to use twice."""
+    """Return P, a bound on |dz/dc|^2, for `next_slope_bound` to use twice."""
     return fma(dy, dy, fma(dx, dx, _LEAST_SLOPE))
 
 
 @inlined
-def amplify(x, y, s, q, p):
+def next_slope_bound(x, y, s, q, p):
     """Return Q and P of the next dz/dc: DERIVATIVE_SHARE Q bounds the square of its distance from the exact one."""
     t = _square(x, y) + s
-    return fma(t, q, s * p), fma(t, p, _ADDED)
+    return fma(t, q, s * p), fma(t, p, _ADDED_ONE)
 
 
 @inlined
@@ -74,6 +74,6 @@ def _square(x, y):
 
 
 @inlined
-def unsure(m, s):
+def is_undecided(m, s):
     """Whether the exact iterate may be on the other side of |z| = 2 from the computed one, for which ``|2z|^2 = m``."""
     return not ((m - 16.0) * (m - 16.0) * 100.0 > (m + 16.0) * s)

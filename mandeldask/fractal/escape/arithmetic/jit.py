@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 
-from mandeldask.fractal.escape.arithmetic import accelerators, turns
 from mandeldask.fractal.escape.arithmetic import compiler_at_fork as _registered  # noqa: F401  forks wait for kernels
+from mandeldask.fractal.escape.arithmetic import kernel_lock, optional_kernels
 from mandeldask.fractal.escape.arithmetic.compilers import KernelCompiler, LinkedCompiler
 from mandeldask.internals.numba_names import (
     FunctionCache,
@@ -48,13 +48,13 @@ inlined = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, f
 """Inlines a function into the loops of the kernels that call it; a call would prevent vectorisation."""
 
 
-class _Kept(FunctionCache):
+class _KernelCache(FunctionCache):
     """numba's files of compiled code. If they cannot be read or written, kernels are compiled again."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         folder, module = Path(self.cache_path), function.__module__.rpartition(".")[2]
-        self._turn = turns.Turn(folder / f"{module}.{function.__name__}.lock")
+        self._lock = kernel_lock.KernelLock(folder / f"{module}.{function.__name__}.lock")
         self._label = f"compiling {module.replace('_', ' ')}, once on this machine"
         self._work: Work | None = None
 
@@ -62,10 +62,10 @@ class _Kept(FunctionCache):
         """Return the compiled code for a signature; None if it is for the caller to compile, who then has the turn."""
         found = self._load(sig, target_context)
         if found is None:
-            turns.begin(Path(self.cache_path))
-            if accelerators.is_optional():
-                raise accelerators.Missing
-            self._turn.take()
+            kernel_lock.note_missing_kernel(Path(self.cache_path))
+            if optional_kernels.is_optional():
+                raise optional_kernels.KernelMissing
+            self._lock.acquire()
             found = self._load(sig, target_context)  # another process may have compiled it
         if found is None:
             self._work = Work(self._label, "", 1)
@@ -77,11 +77,11 @@ class _Kept(FunctionCache):
         try:
             super().save_overload(sig, data)
         except Exception as error:  # noqa: BLE001  as below
-            _say(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
+            _warn_once(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Let another process compile."""
-        self._turn.end()
+        self._lock.release()
         if self._work is not None:
             announce(self._work, 1)
             self._work = None
@@ -90,7 +90,7 @@ class _Kept(FunctionCache):
         try:
             return load_compiled(self, sig, target_context)
         except Exception as error:  # noqa: BLE001  pickle raises almost anything for damaged files
-            _say(f"compiled kernels in {self.cache_path} cannot be read ({type(error).__name__}: {error})")
+            _warn_once(f"compiled kernels in {self.cache_path} cannot be read ({type(error).__name__}: {error})")
             with suppress(Exception):
                 self.flush()  # an index that cannot be read could not be added to
             return None
@@ -101,38 +101,38 @@ def kernel(function: Callable[..., Any]) -> Any:
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one
     try:
-        kept = _Kept(function)
+        cache = _KernelCache(function)
     except (RuntimeError, OSError) as error:
-        _say(f"compiled kernels can be kept nowhere ({error}); NUMBA_CACHE_DIR may name a folder")
+        _warn_once(f"compiled kernels can be kept nowhere ({error}); NUMBA_CACHE_DIR may name a folder")
         return compiled
-    keep_compiled(compiled, kept)
-    compiled.compile = partial(_compiled, compiled.compile, kept)
+    keep_compiled(compiled, cache)
+    compiled.compile = partial(_compile_locked, compiled.compile, cache)
     return compiled
 
 
-def _compiled(compile_: Callable[[Any], Any], kept: _Kept, signature: Any) -> Any:
+def _compile_locked(compile_: Callable[[Any], Any], cache: _KernelCache, signature: Any) -> Any:
     """Load or compile the code for a signature, one thread at a time.
 
     Raises
     ------
-    mandeldask.fractal.escape.arithmetic.accelerators.Missing
+    mandeldask.fractal.escape.arithmetic.optional_kernels.KernelMissing
         If it is not compiled yet, or another thread is compiling, and the caller can do without.
     """
-    lock, longest = compiler_locks()[0], accelerators.WAIT_S if accelerators.is_optional() else -1
+    lock, longest = compiler_locks()[0], optional_kernels.WAIT_S if optional_kernels.is_optional() else -1
     if not lock.acquire(timeout=longest):
-        raise accelerators.Missing
+        raise optional_kernels.KernelMissing
     try:
         return compile_(signature)
     finally:
-        kept.end()
+        cache.release()
         lock.release()
 
 
-def _say(what: str) -> None:
+def _warn_once(what: str) -> None:
     """Warn once about cached kernels that cannot be read or written."""
-    if not _said:
+    if not _warned:
         log.warning("%s: they are compiled now, which may take a minute", what)
-    _said.add(what)
+    _warned.add(what)
 
 
-_said: set[str] = set()
+_warned: set[str] = set()

@@ -31,19 +31,20 @@ ROWS = STATE.then(" ".join(f"NEXT_{name}" for name in STATE.names)).then("_CX _C
 _CX, _CX_LOW, _CY, _CY_LOW = ROWS.rows("_CX _CX_LOW _CY _CY_LOW")
 SIZE = ROWS.size
 """Numbers in a workspace."""
-OUT = 2
-"""Verdict of `judge` on a disc that may not be within |z| <= 2."""
+MAY_ESCAPE = 2
+"""Verdict of `classify` on a disc that may not be within |z| <= 2."""
 
 _COEFFICIENT_ERROR: ErrorBound = 2.0**-48
-"""Each coefficient is a sum of at most 5 complex products, rounded 10 times in a part, each time by 2^-53 of it."""
+"""Bound on the rounding error of all coefficients, relative to the moduli of their terms: each coefficient is a sum of
+at most 5 complex products, and each of its parts is rounded at most 10 times."""
 _CENTER_ERROR: ErrorBound = 2.0**-95
 """Bound on the error of a double-double step with |z| <= 4, the error of c0 included."""
 _SHIFT_ERROR: ErrorBound = 2.0**-47
 """Bound on the rounding error of the polynomial of a part, per SPREAD of the whole."""
-_HANDOVER_ERROR: ErrorBound = 2.0**-47
+_EVALUATION_ERROR: ErrorBound = 2.0**-47
 """Bound on the rounding error of an evaluation, per SPREAD."""
-_HANDOVER_MIDDLE: ErrorBound = 2.0**-51
-"""Bound on the error of adding b_0 without its low part."""
+_EVALUATION_MIDDLE: ErrorBound = 2.0**-51
+"""Bound on the error of dropping the low part of b_0, and of the last sum."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound."""
 
@@ -57,17 +58,17 @@ def begin(w, k, center):
 
 
 @inner
-def shift(whole, j, w, k, dx, dy, shrink, center):
-    """Set disc `k` to the part of disc `j` of `whole` with its middle at ``t = dx + i dy``, `shrink` times as large."""
+def shift(source, j, w, k, dx, dy, shrink, center):
+    """Set disc `k` to the part of disc `j` of `source` with middle ``t = dx + i dy``, `shrink` times as large."""
     begin(w, k, center)
     re, im = w[RE[0] + k : IM[0] : DISCS], w[IM[0] + k : LOW_X : DISCS]  # b_0 begins at 0
     for i in range(1, DEGREE + 1):
-        re[i], im[i] = coefficient(whole, j, i)
+        re[i], im[i] = coefficient(source, j, i)
     for i in range(DEGREE):
         for m in range(DEGREE - 1, i - 1, -1):
             re[m] += dx * re[m + 1] - dy * im[m + 1]
             im[m] += dx * im[m + 1] + dy * re[m + 1]
-    x, y, low_x, low_y = whole[RE[0] + j], whole[IM[0] + j], whole[LOW_X + j], whole[LOW_Y + j]
+    x, y, low_x, low_y = source[RE[0] + j], source[IM[0] + j], source[LOW_X + j], source[LOW_Y + j]
     w[RE[0] + k], w[LOW_X + k] = dd.add(x, low_x, re[0], 0.0)
     w[IM[0] + k], w[LOW_Y + k] = dd.add(y, low_y, im[0], 0.0)
     factor, spread = 1.0, 0.0
@@ -78,14 +79,14 @@ def shift(whole, j, w, k, dx, dy, shrink, center):
         spread += _norm(re[i], im[i])
     x, y = w[RE[0] + k], w[IM[0] + k]
     w[SPREAD + k], w[REACH + k] = spread * _OUTWARD, (sqrt(x * x + y * y) + spread) * _OUTWARD
-    w[ERROR + k] = whole[ERROR + j] + _SHIFT_ERROR * whole[SPREAD + j]
+    w[ERROR + k] = source[ERROR + j] + _SHIFT_ERROR * source[SPREAD + j]
 
 
 @inner
-def keep(w, k, ends):
-    """Copy disc `k` to `ends`."""
+def copy(w, k, target):
+    """Copy disc `k` to `target`."""
     for row in range(0, _STATE, DISCS):
-        ends[row + k] = w[row + k]
+        target[row + k] = w[row + k]
 
 
 @inner
@@ -95,7 +96,7 @@ def coefficient(w, k, i):
 
 
 @inner
-def numbers(w, k):
+def polynomial(w, k):
     """Return the polynomial of disc `k` as `coefficients` does."""
     return (
         *(w[RE[0] + k], w[RE[1] + k], w[RE[2] + k], w[RE[3] + k], w[RE[4] + k]),
@@ -106,9 +107,9 @@ def numbers(w, k):
 
 
 @inner
-def handed_over(w, k):
+def error_at_pixels(w, k):
     """Return a bound on the error of an evaluation of disc `k` at a pixel, rounding included."""
-    return w[ERROR + k] + _HANDOVER_ERROR * w[SPREAD + k] + _HANDOVER_MIDDLE
+    return w[ERROR + k] + _EVALUATION_ERROR * w[SPREAD + k] + _EVALUATION_MIDDLE
 
 
 @inner
@@ -120,7 +121,7 @@ def advance(w, rho):
         r5, r6, r7, r8 = w[RE[5] + k], w[RE[6] + k], w[RE[7] + k], w[RE[8] + k]
         i1, i2, i3, i4 = w[IM[1] + k], w[IM[2] + k], w[IM[3] + k], w[IM[4] + k]
         i5, i6, i7, i8 = w[IM[5] + k], w[IM[6] + k], w[IM[7] + k], w[IM[8] + k]
-        # what squaring puts past degree 8, from above
+        # a bound on the terms of the square beyond degree 8
         m1, m2, m3, m4 = _norm(r1, i1), _norm(r2, i2), _norm(r3, i3), _norm(r4, i4)
         m5, m6, m7, m8 = _norm(r5, i5), _norm(r6, i6), _norm(r7, i7), _norm(r8, i8)
         t7 = m8 + m7
@@ -168,8 +169,8 @@ def advance(w, rho):
 
 
 @inner
-def judge(w, used, tolerance, events):
-    """Write for each of `used` discs why it stops before the next iterate: its error is too large (1), or OUT.
+def classify(w, used, tolerance, events):
+    """Write for each of `used` discs why it stops before the next iterate: its error is too large (1), or MAY_ESCAPE.
 
     Returns the number of discs that stop.
     """
@@ -177,14 +178,14 @@ def judge(w, used, tolerance, events):
     for k in range(used):
         error, reach = w[_STATE + ERROR + k], w[_STATE + REACH + k]
         event = 0 if error < tolerance else 1
-        events[k] = event if reach + error < 2.0 - 2.0**-40 else OUT
+        events[k] = event if reach + error < 2.0 - 2.0**-40 else MAY_ESCAPE
         count += 1 if events[k] else 0
     return count
 
 
 @inner
-def go_on(w):
-    """Replace the present iterate of all discs by the next."""
+def accept_step(w):
+    """Replace the current iterate of all discs by the next one."""
     for k in range(_STATE):
         w[k] = w[_STATE + k]
 
@@ -213,7 +214,7 @@ def evaluate(b, tx, ty):
 
 
 @inlined
-def bend(b, size):
+def second_derivative_bound(b, size):
     """Return a bound on the second derivative of the polynomial `b` for ``|t| <= size``."""
     _, _, r2, r3, r4, r5, r6, r7, r8, _, _, i2, i3, i4, i5, i6, i7, i8 = b
     second = 42.0 * _norm(r7, i7) + size * 56.0 * _norm(r8, i8)

@@ -22,13 +22,13 @@ except ImportError:  # pragma: no cover  the environment of the tests has it
 else:
     integer = mpz
 
-_PIECE = 1 << (16 if integer is int else 18)
+_PIECE_BITS = 1 << (16 if integer is int else 18)
 """Bits of the factors that are multiplied at once: about a millisecond."""
 
-_AREA = 1 << 30
+_QUOTIENT_AREA = 1 << 30
 """Bits of a divisor times those of a quotient that are divided at once: about a millisecond of Python's division."""
 
-_SPARE = 64
+_SPARE_BITS = 64
 """Bits of a denominator past those of the quotient that are read."""
 
 
@@ -45,8 +45,8 @@ def product(a: Any, b: Any) -> Any:
     >>> product(-(3**100_000), 5**100_000) == -(15**100_000)
     True
     """
-    if min(a.bit_length(), b.bit_length()) <= _PIECE:
-        return _by_pieces(a, b) if max(a.bit_length(), b.bit_length()) > 8 * _PIECE else a * b
+    if min(a.bit_length(), b.bit_length()) <= _PIECE_BITS:
+        return _by_pieces(a, b) if max(a.bit_length(), b.bit_length()) > 8 * _PIECE_BITS else a * b
     sign = -1 if (a < 0) != (b < 0) else 1
     return sign * _multiplied(abs(a), abs(b))
 
@@ -65,7 +65,7 @@ def quotient(a: int, b: int) -> int:
     True
     """
     length = b.bit_length()
-    step = max(1 << 10, _AREA // (length + 1))
+    step = max(1 << 10, _QUOTIENT_AREA // (length + 1))
     if a.bit_length() - length <= step:
         return a // b
     cancellation, shift = current(), (a.bit_length() - length) // step * step
@@ -97,14 +97,14 @@ def scaled(value: Fraction | Quotient, bits: int) -> int:
     """
     numerator, denominator = value.numerator, value.denominator
     length = denominator.bit_length()
-    excess = max(0, length - bits - _SPARE - max(0, numerator.bit_length() - length))
+    excess = max(0, length - bits - _SPARE_BITS - max(0, numerator.bit_length() - length))
     return quotient((numerator >> excess) << bits, denominator >> excess)
 
 
 def _multiplied(a: Any, b: Any) -> Any:
     """Return ``a * b`` of numbers that are not negative, by Karatsuba's three products of halves."""
-    if min(a.bit_length(), b.bit_length()) <= _PIECE:
-        return _by_pieces(a, b) if max(a.bit_length(), b.bit_length()) > 8 * _PIECE else a * b
+    if min(a.bit_length(), b.bit_length()) <= _PIECE_BITS:
+        return _by_pieces(a, b) if max(a.bit_length(), b.bit_length()) > 8 * _PIECE_BITS else a * b
     current().check()
     half = max(a.bit_length(), b.bit_length()) // 2
     mask = (1 << half) - 1
@@ -118,7 +118,7 @@ def _by_pieces(a: Any, b: Any) -> Any:
     """Return ``a * b`` of a long and a short number, the long one cut into pieces."""
     long, short = (a, b) if a.bit_length() > b.bit_length() else (b, a)
     cancellation, magnitude, total = current(), abs(long), 0
-    for shift in range((magnitude.bit_length() - 1) // _PIECE * _PIECE, -1, -_PIECE):
+    for shift in range((magnitude.bit_length() - 1) // _PIECE_BITS * _PIECE_BITS, -1, -_PIECE_BITS):
         cancellation.check()
-        total = (total << _PIECE) + (magnitude >> shift & (1 << _PIECE) - 1) * short
+        total = (total << _PIECE_BITS) + (magnitude >> shift & (1 << _PIECE_BITS) - 1) * short
     return -total if long < 0 else total

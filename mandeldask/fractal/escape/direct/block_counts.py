@@ -1,8 +1,7 @@
 """Counts of the pixels of a block, decided by the block's polynomial while its iterates are on both sides of |z| = 2.
 
 A block is 4 by 4 cells of 4 by 4 pixels. A cell is tested by the polynomial in its middle and a bound on how far its
-iterates reach from there. If that does not decide its side, the polynomial is evaluated at each of its pixels. Bounds:
-docs/explanation/exactness.md.
+iterates reach from there. If that does not decide its side, the polynomial is evaluated at each of its pixels: Lemma 9.
 """
 
 from __future__ import annotations
@@ -24,27 +23,27 @@ SIDE = 4
 """Pixels along a cell, and cells along a block."""
 BLOCK = SIDE * SIDE
 CELLS = SIDE * SIDE
-_WHOLE, _APART, _DONE = range(3)
+_AS_DISC, _BY_PIXEL, _DECIDED = range(3)
 """State of a cell: test it as one disc, test each pixel, or nothing is left to test."""
-_HOPELESS = 2.0**-4
+_LARGEST_ERROR = 2.0**-4
 """Give up on the block above this error bound: few pixels can be decided."""
-_REACH = 4.0
+_LARGEST_MIDDLE = 4.0
 """Polynomials are iterated while |b_0| is at most this."""
 _TAU = 0.7072
 """Bound on |t| in a block."""
 _ROUNDING: ErrorBound = 2.0**-44
 """Bound on the rounding error of polynomial and slope, per SPREAD + 1."""
-ROWS = Layout.of("_TX _TY _X _Y _DX _DY _NEAREST _FARTHEST _AX _AY _LEAVES", CELLS)
-_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _LEAVES = ROWS.offsets
-"""Rows of the workspace of `look`. For cells: t of the middle, iterate and slope there, bounds on |z| in the cell. For
-the pixels of one cell: t from its middle, and which leave now."""
+ROWS = Layout.of("_TX _TY _X _Y _DX _DY _NEAREST _FARTHEST _AX _AY _ESCAPES", CELLS)
+_TX, _TY, _X, _Y, _DX, _DY, _NEAREST, _FARTHEST, _AX, _AY, _ESCAPES = ROWS.offsets
+"""Rows of the workspace of `classify`. For each cell: t of its middle, iterate and slope there, bounds on |z| in the
+cell. For each pixel of one cell: t relative to its middle, and whether it escapes now."""
 
 
-class Room(NamedTuple):
-    """The workspace of `look`, for as many blocks as there are discs."""
+class Buffers(NamedTuple):
+    """The workspace of `classify`, for as many blocks as there are discs."""
 
     cells: NDArray[np.float64]
-    """Positions of cells in a block and results of the last look, in rows."""
+    """Positions of the cells in a block, and results of the last call of `classify`, in rows."""
     states: NDArray[np.int64]
     """States of the cells of each block, shape (blocks, cells)."""
     pending: NDArray[np.float64]
@@ -64,11 +63,11 @@ class Answers(NamedTuple):
     """Rows and columns of the frame before the tile's first."""
 
 
-NOWHERE = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
+NO_ANSWERS = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 0))
 """For callers that need no counts."""
 
 
-def room(dtx: float, dty: float) -> Room:
+def new_buffers(dtx: float, dty: float) -> Buffers:
     """Return a new workspace, for blocks whose pixels are `dtx` and `dty` apart in t."""
     cells = np.zeros(ROWS.size)
     row, col = np.divmod(np.arange(CELLS), SIDE)
@@ -76,33 +75,33 @@ def room(dtx: float, dty: float) -> Room:
         cells[first : first + CELLS] = (pixels * col + shift) * dtx
         cells[first + CELLS : first + 2 * CELLS] = (pixels * row + shift) * dty
     discs = taylor_model.DISCS
-    return Room(cells, np.zeros((discs, CELLS), np.int64), np.zeros((discs, CELLS, CELLS)))
+    return Buffers(cells, np.zeros((discs, CELLS), np.int64), np.zeros((discs, CELLS, CELLS)))
 
 
 @inner
-def begin(room, k):
+def mark_inside(buffers, k):
     """Mark all of block `k` as inside."""
     for i in range(CELLS):
-        room.states[k, i] = _WHOLE
+        buffers.states[k, i] = _AS_DISC
         for j in range(CELLS):
-            room.pending[k, i, j] = 1.0
+            buffers.pending[k, i, j] = 1.0
 
 
 @inner
-def look(w, k, n, room, corners, answers):
-    """Look at pixels that were inside before, now that disc `k` is at iterate n; return whether some still are.
+def classify(w, k, n, buffers, corners, answers):
+    """Classify the pixels of block `k` that were inside before, at iterate n; return whether some still are inside.
 
-    Writes the counts of those that left, n - 1. `corners` has the row and column of the frame where each block begins.
+    Writes the counts of those that escaped, n - 1. `corners` has the first row and column of each block in the frame.
     """
-    r, states, top, left = room.cells, room.states, corners[k, 0], corners[k, 1]
+    r, states, top, left = buffers.cells, buffers.states, corners[k, 0], corners[k, 1]
     error, spread, reach = w[taylor_model.ERROR + k], w[taylor_model.SPREAD + k], w[taylor_model.REACH + k]
     if reach + error < 2.0 - 2.0**-40:
         return True
-    if not (error < _HOPELESS and reach - spread < _REACH):
+    if not (error < _LARGEST_ERROR and reach - spread < _LARGEST_MIDDLE):
         return False
-    b = taylor_model.numbers(w, k)
+    b = taylor_model.polynomial(w, k)
     size = sqrt(r[_AX] ** 2 + r[_AY] ** 2) * (1.0 + 2.0**-40)
-    error += _ROUNDING * (spread + 1.0) + 0.5 * taylor_model.bend(b, _TAU) * size * size
+    error += _ROUNDING * (spread + 1.0) + 0.5 * taylor_model.second_derivative_bound(b, _TAU) * size * size
     for i in range(CELLS):
         x, y = taylor_model.evaluate(b, r[_TX + i], r[_TY + i])
         dx, dy = taylor_model.slope(b, r[_TX + i], r[_TY + i])
@@ -112,42 +111,42 @@ def look(w, k, n, room, corners, answers):
     inside = False
     for i in range(CELLS):
         row, col = top + i // SIDE * SIDE, left + i % SIDE * SIDE
-        if states[k, i] == _WHOLE:
+        if states[k, i] == _AS_DISC:
             if r[_NEAREST + i] > 2.0 + 2.0**-40:
-                _write_all(answers, row, col, n - 1)
-                states[k, i] = _DONE
+                _write_cell(answers, row, col, n - 1)
+                states[k, i] = _DECIDED
             elif not r[_FARTHEST + i] < 2.0 - 2.0**-40:
-                states[k, i] = _APART
-        if states[k, i] == _APART:
-            leave, stay = _look_at_pixels(r, i, room.pending[k, i], error)
-            if leave > 0.0:
-                _write(answers, row, col, r, n - 1)
-            states[k, i] = _APART if stay > 0.0 else _DONE
-        inside |= states[k, i] != _DONE
+                states[k, i] = _BY_PIXEL
+        if states[k, i] == _BY_PIXEL:
+            escaped, remaining = _classify_pixels(r, i, buffers.pending[k, i], error)
+            if escaped > 0.0:
+                _write_escaped(answers, row, col, r, n - 1)
+            states[k, i] = _BY_PIXEL if remaining > 0.0 else _DECIDED
+        inside |= states[k, i] != _DECIDED
     return inside
 
 
 @inner
-def _look_at_pixels(r, i, pending, error):
-    """Look at those pixels of cell `i` that are `pending`; return how many leave and how many stay."""
+def _classify_pixels(r, i, pending, error):
+    """Classify the `pending` pixels of cell `i`; return how many escape and how many stay inside."""
     x, y, dx, dy = r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i]
     far, near = (2.0 + error) ** 2 * (1.0 + 2.0**-40), max(2.0 - error, 0.0) ** 2 * (1.0 - 2.0**-40)
-    leave = stay = 0.0
+    escaped = remaining = 0.0
     for j in range(CELLS):
         ax, ay = r[_AX + j], r[_AY + j]
         px, py = x + (dx * ax - dy * ay), y + (dx * ay + dy * ax)
         m, was = px * px + py * py, pending[j]
-        leaves, stays = was if m > far else 0.0, was if m < near else 0.0
-        r[_LEAVES + j] = leaves
+        escapes, stays = was if m > far else 0.0, was if m < near else 0.0
+        r[_ESCAPES + j] = escapes
         pending[j] = stays
-        leave += leaves
-        stay += stays
-    return leave, stay
+        escaped += escapes
+        remaining += stays
+    return escaped, remaining
 
 
 @inner
-def _write_all(answers, top, left, count):
-    """Write the count of all pixels of a cell, where they are in the tile: most counts are written here."""
+def _write_cell(answers, top, left, count):
+    """Write the count of all pixels of a cell that lie in the tile: most counts are written here."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
@@ -163,23 +162,23 @@ def _write_all(answers, top, left, count):
 
 
 @inner
-def _write(answers, top, left, r, count):
-    """Write the count of the pixels of a cell that leave, where they are in the tile."""
+def _write_escaped(answers, top, left, r, count):
+    """Write the count of the pixels of a cell that escape now and lie in the tile."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
     for row in range(max(top, 0), min(top + SIDE, height)):
         for col in range(max(left, 0), min(left + SIDE, width)):
-            if r[_LEAVES + (row - top) * SIDE + col - left] > 0.0:
+            if r[_ESCAPES + (row - top) * SIDE + col - left] > 0.0:
                 answers.counts[row * width + col] = count
                 answers.known[row * width + col] = True
 
 
 @inner
-def finish(room, k, corners, count, answers):
+def write_inside(buffers, k, corners, count, answers):
     """Write `count` for the pixels of block `k` that are still inside."""
     for i in range(CELLS):
-        if room.states[k, i] != _DONE:
+        if buffers.states[k, i] != _DECIDED:
             for j in range(CELLS):
-                room.cells[_LEAVES + j] = room.pending[k, i, j]
+                buffers.cells[_ESCAPES + j] = buffers.pending[k, i, j]
             row, col = corners[k, 0] + i // SIDE * SIDE, corners[k, 1] + i % SIDE * SIDE
-            _write(answers, row, col, room.cells, count)
+            _write_escaped(answers, row, col, buffers.cells, count)

@@ -2,7 +2,7 @@
 
 A block's disc is iterated until the error exceeds a tolerance or a pixel may leave |z| <= 2. Pixels start from there:
 they need fewer iterations, and their orbits are as accurate as from an exact start. If only counts are wanted, the disc
-is iterated further, which decides whole cells of the block. Bounds: Lemmas 6 to 8.
+is iterated further, which decides whole cells of the block. Bounds: Lemmas 6 to 9.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _PARENT = _RATIO * BLOCK
 """Pixels along a parent."""
 TOLERANCE = 2.0**-40
 """The error E at which a block stops: about what the first steps of the lanes add to their bound."""
-COARSE = 2.0**-36
+TOLERANCE_FOR_COUNTS = 2.0**-36
 """The same if only counts are wanted: double-double answers the pixels that this leaves open."""
-SHORT = 2.0**-32
+TOLERANCE_FOR_SHORT_ORBITS = 2.0**-32
 """The same for orbits so short that these pixels are few."""
 _PARENT_SHARE = 2.0**-4
 """Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
-_SOON = 8
+_LOOK_AHEAD = 8
 """Look-ahead: a block is `escaping` if, at its growth rate so far, most pixels leave within this many iterations."""
-_LOOK = 64
-"""Iterates between two looks at the cancellation flag."""
+_CANCEL_INTERVAL = 64
+"""Iterates between two checks of the cancellation flag."""
 
 
 class Series(NamedTuple):
@@ -55,7 +55,7 @@ class Series(NamedTuple):
     error: NDArray[np.float64]
     """Bound on the distance of a pixel's iterate from the evaluated polynomial, rounding included."""
     escaping: NDArray[np.bool_]
-    """Whether most pixels are likely to leave |z| <= 2 within `_SOON` iterations."""
+    """Whether most pixels are likely to leave |z| <= 2 within `_LOOK_AHEAD` iterations."""
 
     @classmethod
     def blank(cls, count: int) -> Self:
@@ -76,37 +76,37 @@ class _Task(NamedTuple):
     flag: NDArray[np.uint8]
 
 
-class _Ends(NamedTuple):
+class _Stopped(NamedTuple):
     """The state of discs when they stop."""
 
     discs: NDArray[np.float64]
     """As `taylor_model` has them."""
     n: NDArray[np.int64]
     """Indices of their iterates."""
-    full: NDArray[np.bool_]
+    may_escape: NDArray[np.bool_]
     """Whether they stop because a pixel may leave |z| <= 2."""
 
 
-class _Room(NamedTuple):
+class _Buffers(NamedTuple):
     """The workspace in which the blocks of a tile are iterated, sixteen at a time."""
 
     discs: NDArray[np.float64]
     """As `taylor_model` has them."""
-    going: NDArray[np.bool_]
+    active: NDArray[np.bool_]
     """Which of them have not stopped."""
-    unsettled: NDArray[np.bool_]
+    undecided: NDArray[np.bool_]
     """Which of them have open pixels."""
     events: NDArray[np.int64]
-    """Space for verdicts on them."""
-    wholes: _Ends
-    """Where parents stop."""
-    ends: _Ends
-    """Where the blocks of a parent stop."""
+    """Verdicts of `taylor_model.classify` on them."""
+    stopped_parents: _Stopped
+    """The states in which parents stop."""
+    stopped: _Stopped
+    """The states in which the blocks of a parent stop."""
     blocks: NDArray[np.int64]
     """Flat indices of these."""
     corners: NDArray[np.int64]
     """First row and first column of each."""
-    cells: block_counts.Room
+    cells: block_counts.Buffers
     """The states of their cells."""
 
 
@@ -154,37 +154,37 @@ def start(
     wanted : bool, shape (blocks,)
         Blocks to iterate; the others stay at z_0 = 0.
     tolerance : float
-        Error at which a block stops, `TOLERANCE`, `COARSE` or `SHORT`.
+        Error at which a block stops, `TOLERANCE`, `TOLERANCE_FOR_COUNTS` or `TOLERANCE_FOR_SHORT_ORBITS`.
     answers : block_counts.Answers
-        Where counts go that the polynomials decide, or `block_counts.NOWHERE`.
+        Where counts go that the polynomials decide, or `block_counts.NO_ANSWERS`.
     flag : bool, shape (1,)
         Set to cancel.
     """
     starts = Series.blank(wanted.size)
     task = _Task(re, im, steps, maxiter, tolerance, answers, flag)
-    _start(task, _room(steps), _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
+    _start(task, _new_buffers(steps), _parents(wanted, re.shape[1] // BLOCK), wanted, starts)
     return starts
 
 
-def _room(steps: tuple[float, float]) -> _Room:
+def _new_buffers(steps: tuple[float, float]) -> _Buffers:
     """Return a new workspace for blocks with these distances of pixels."""
     discs, rho = taylor_model.DISCS, radius(*steps)
-    return _Room(
+    return _Buffers(
         workspace(taylor_model.SIZE),
         np.empty(discs, np.bool_),
         np.empty(discs, np.bool_),
         np.empty(discs, np.int64),
-        _no_ends(),
-        _no_ends(),
+        _none_stopped(),
+        _none_stopped(),
         np.empty(discs, np.int64),
         np.empty((discs, 2), np.int64),
-        block_counts.room(steps[0] / rho, steps[1] / rho),
+        block_counts.new_buffers(steps[0] / rho, steps[1] / rho),
     )
 
 
-def _no_ends() -> _Ends:
-    """Return an empty `_Ends`."""
-    return _Ends(
+def _none_stopped() -> _Stopped:
+    """Return an empty `_Stopped`."""
+    return _Stopped(
         workspace(taylor_model.SIZE), np.zeros(taylor_model.DISCS, np.int64), np.zeros(taylor_model.DISCS, np.bool_)
     )
 
@@ -195,33 +195,51 @@ def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
 
 
 @kernel
-def _start(task, room, parents, wanted, starts):
+def _start(task, buffers, parents, wanted, starts):
     """Iterate parents together, then the wanted blocks of each."""
     rho, counts = radius(*task.steps), task.answers.known.size > 0
     for first in range(0, parents.size, taylor_model.DISCS):
         if task.flag[0]:
             break
         some = parents[first : first + taylor_model.DISCS]
-        _begin_parents(task, room, some)
-        _follow(task, room, room.wholes, some.size, 0, rho * _RATIO, task.tolerance * _PARENT_SHARE, settles=False)
+        _load_parents(task, buffers, some)
+        _iterate_discs(
+            task,
+            buffers,
+            buffers.stopped_parents,
+            some.size,
+            0,
+            rho * _RATIO,
+            task.tolerance * _PARENT_SHARE,
+            decides_counts=False,
+        )
         for k in range(some.size):
-            used = _begin_blocks(task, room, k, some[k], wanted)
-            _follow(task, room, room.ends, used, room.wholes.n[k], rho, task.tolerance, settles=counts)
+            used = _load_blocks(task, buffers, k, some[k], wanted)
+            _iterate_discs(
+                task,
+                buffers,
+                buffers.stopped,
+                used,
+                buffers.stopped_parents.n[k],
+                rho,
+                task.tolerance,
+                decides_counts=counts,
+            )
             for i in range(used):
-                _write(starts, room.blocks[i], room.ends, i, rho)
+                _write(starts, buffers.blocks[i], buffers.stopped, i, rho)
 
 
 @inner
-def _begin_parents(task, room, parents):
+def _load_parents(task, buffers, parents):
     """Set the discs to `parents`, at z_0."""
     cols = task.re.shape[1] // _PARENT
     for k in range(parents.size):
         row, col = parents[k] // cols * _PARENT, parents[k] % cols * _PARENT
-        taylor_model.begin(room.discs, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
+        taylor_model.begin(buffers.discs, k, _center(task, row + _PARENT // 2, col + _PARENT // 2))
 
 
 @inner
-def _begin_blocks(task, room, whole, parent, wanted):
+def _load_blocks(task, buffers, parent_disc, parent, wanted):
     """Set the discs to the wanted blocks of a parent, at its last iterate; return their number."""
     cols = task.re.shape[1] // BLOCK
     rho, used = radius(*task.steps), 0
@@ -232,9 +250,11 @@ def _begin_blocks(task, room, whole, parent, wanted):
                 dx = (j + 0.5 - 0.5 * _RATIO) * BLOCK * task.steps[0] / (rho * _RATIO)
                 dy = (i + 0.5 - 0.5 * _RATIO) * BLOCK * task.steps[1] / (rho * _RATIO)
                 center = _center(task, row * BLOCK + BLOCK // 2, col * BLOCK + BLOCK // 2)
-                taylor_model.shift(room.wholes.discs, whole, room.discs, used, dx, dy, 1.0 / _RATIO, center)
-                room.blocks[used] = row * cols + col
-                room.corners[used, 0], room.corners[used, 1] = row * BLOCK, col * BLOCK
+                taylor_model.shift(
+                    buffers.stopped_parents.discs, parent_disc, buffers.discs, used, dx, dy, 1.0 / _RATIO, center
+                )
+                buffers.blocks[used] = row * cols + col
+                buffers.corners[used, 0], buffers.corners[used, 1] = row * BLOCK, col * BLOCK
                 used += 1
     return used
 
@@ -246,64 +266,64 @@ def _center(task, row, col):
 
 
 @inner
-def _follow(task, room, ends, used, n, rho, tolerance, settles):
-    """Iterate the discs from iterate n, each as far as possible, and write to `ends` their states when they stop.
+def _iterate_discs(task, buffers, stopped, used, n, rho, tolerance, decides_counts):
+    """Iterate the discs from iterate n, each as far as possible; write the states in which they stop to `stopped`.
 
-    With `settles`, they are blocks, and are iterated further until their pixels are answered.
+    With `decides_counts` the discs are blocks, and are iterated further until their pixels are answered.
     """
-    w, going, unsettled, cells = room.discs, room.going, room.unsettled, room.cells
+    w, active, undecided, cells = buffers.discs, buffers.active, buffers.undecided, buffers.cells
     for k in range(used):
-        going[k], unsettled[k] = True, settles
-        block_counts.begin(cells, k)
-    on = used
-    while on > 0 and n < task.maxiter and not (n % _LOOK == 0 and task.flag[0]):
+        active[k], undecided[k] = True, decides_counts
+        block_counts.mark_inside(cells, k)
+    remaining = used
+    while remaining > 0 and n < task.maxiter and not (n % _CANCEL_INTERVAL == 0 and task.flag[0]):
         taylor_model.advance(w, rho)
-        if taylor_model.judge(w, used, tolerance, room.events) > 0:
+        if taylor_model.classify(w, used, tolerance, buffers.events) > 0:
             for k in range(used):
-                if going[k] and room.events[k]:
-                    _end(w, ends, k, n, room.events[k] == taylor_model.OUT)
-                    going[k] = False
-                    on -= not unsettled[k]
-        taylor_model.go_on(w)
+                if active[k] and buffers.events[k]:
+                    _record_stop(w, stopped, k, n, buffers.events[k] == taylor_model.MAY_ESCAPE)
+                    active[k] = False
+                    remaining -= not undecided[k]
+        taylor_model.accept_step(w)
         n += 1
         for k in range(used):
-            if unsettled[k] and not going[k]:
-                unsettled[k] = block_counts.look(w, k, n, cells, room.corners, task.answers)
-                on -= not unsettled[k]
+            if undecided[k] and not active[k]:
+                undecided[k] = block_counts.classify(w, k, n, cells, buffers.corners, task.answers)
+                remaining -= not undecided[k]
     for k in range(used):
-        if unsettled[k] and n == task.maxiter:
-            block_counts.finish(cells, k, room.corners, n, task.answers)
-        if going[k]:
-            _end(w, ends, k, n, full=False)
+        if undecided[k] and n == task.maxiter:
+            block_counts.write_inside(cells, k, buffers.corners, n, task.answers)
+        if active[k]:
+            _record_stop(w, stopped, k, n, may_escape=False)
 
 
 @inner
-def _end(w, ends, k, n, full):
-    """Record that disc `k` stops at iterate n."""
-    taylor_model.keep(w, k, ends.discs)
-    ends.n[k], ends.full[k] = n, full
+def _record_stop(w, stopped, k, n, may_escape):
+    """Record that disc `k` stops at iterate n, and why."""
+    taylor_model.copy(w, k, stopped.discs)
+    stopped.n[k], stopped.may_escape[k] = n, may_escape
 
 
 @inner
-def _write(starts, block, ends, k, rho):
+def _write(starts, block, stopped, k, rho):
     """Write the series of a block that stopped."""
-    n = ends.n[k]
+    n = stopped.n[k]
     for i in range(taylor_model.DEGREE + 1):
-        starts.real[block, i], starts.imag[block, i] = taylor_model.coefficient(ends.discs, k, i)
+        starts.real[block, i], starts.imag[block, i] = taylor_model.coefficient(stopped.discs, k, i)
     slope = abs(starts.real[block, 1]) + abs(starts.imag[block, 1])
     starts.n[block] = n
-    starts.escaping[block] = ends.full[k] or log2(slope) * (n + _SOON) > log2(rho) * _SOON
-    starts.error[block] = taylor_model.handed_over(ends.discs, k) if n else 0.0
+    starts.escaping[block] = stopped.may_escape[k] or log2(slope) * (n + _LOOK_AHEAD) > log2(rho) * _LOOK_AHEAD
+    starts.error[block] = taylor_model.error_at_pixels(stopped.discs, k) if n else 0.0
 
 
 def blocks(
-    pixels: NDArray[np.int64], shape: tuple[int, int], before: tuple[int, int], whole: tuple[int, int]
+    pixels: NDArray[np.int64], shape: tuple[int, int], before: tuple[int, int], frame_shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Return for every block of a frame of the shape `whole` whether it holds one of `pixels`, shape (rows, columns).
+    """Return for every block of a frame of shape `frame_shape` whether it holds one of `pixels`, shape (rows, columns).
 
     These are flat indices, ascending, into a tile of that `shape`, which has so many rows and columns `before` it.
     """
-    wanted = np.zeros((whole[0] // BLOCK, whole[1] // BLOCK), np.bool_)
+    wanted = np.zeros((frame_shape[0] // BLOCK, frame_shape[1] // BLOCK), np.bool_)
     if pixels.size < shape[0] * shape[1]:
         _mark(pixels, shape[1], before, wanted)
     else:

@@ -27,24 +27,25 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 2.0**-32
 """Error at which a block's series stops: every step outside doubles it, relatively."""
-_SQUARE = 4
+_SAMPLE_SIDE = 4
 """Side of a square of blocks of which one is tried first: near the set's edge, few succeed."""
-_WATCHED = 8
+_MOST_CHECKED_STEPS = 8
 """Iterations in which all pixels of a block have to leave."""
-_APART = 2.0**20
+_LARGEST_CHECKED = 2.0**20
 """Modulus at which a pixel is too far ahead of those that are still inside."""
-_LARGEST = 2.0**200
+_LARGEST_MODULUS = 2.0**200
 """Bound on the modulus of every iterate."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound itself."""
 
 LANES = block_series.BLOCK**2
-ROWS = Layout.of("X Y CX CY DX DY SURELY MAYBE TX TY", LANES + 8)
-X, Y, CX, CY, DX, DY, SURELY, MAYBE, TX, TY = ROWS.offsets
-"""SURELY and MAYBE count the iterates surely and possibly within |z| <= 2; TX and TY are places in a block."""
+ROWS = Layout.of("X Y CX CY DX DY INSIDE_LEAST INSIDE_MOST TX TY", LANES + 8)
+X, Y, CX, CY, DX, DY, INSIDE_LEAST, INSIDE_MOST, TX, TY = ROWS.offsets
+"""INSIDE_LEAST and INSIDE_MOST count the iterates certainly and possibly within |z| <= 2; TX and TY are the position in
+the block."""
 _SIZE = ROWS.size
-ENDED = ROWS.renamed(X="SMOOTH", DX="DISTANCE")
-_SMOOTH, _DISTANCE = ENDED.rows("SMOOTH DISTANCE")
+FAR_OUT_ROWS = ROWS.renamed(X="SMOOTH", DX="DISTANCE")
+_SMOOTH, _DISTANCE = FAR_OUT_ROWS.rows("SMOOTH DISTANCE")
 """The fields of lanes that are far out."""
 
 
@@ -52,12 +53,14 @@ def answer_exterior_fields(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose blocks escape together; fields must be wanted."""
     frame = prepared(tile)
     wanted = frame.blocks(tile, tile.open)
-    squares = wanted.reshape(wanted.shape[0] // _SQUARE, _SQUARE, wanted.shape[1] // _SQUARE, _SQUARE)
+    squares = wanted.reshape(
+        wanted.shape[0] // _SAMPLE_SIDE, _SAMPLE_SIDE, wanted.shape[1] // _SAMPLE_SIDE, _SAMPLE_SIDE
+    )
     sample = np.zeros(wanted.shape, np.bool_)
-    sample[1::_SQUARE, 1::_SQUARE] = squares.any((1, 3))
-    starts = frame.series(tile, sample, _TOLERANCE, block_counts.NOWHERE)
+    sample[1::_SAMPLE_SIDE, 1::_SAMPLE_SIDE] = squares.any((1, 3))
+    starts = frame.series(tile, sample, _TOLERANCE, block_counts.NO_ANSWERS)
     squares &= starts.escaping.reshape(squares.shape).any((1, 3), keepdims=True)
-    starts = frame.series(tile, wanted, _TOLERANCE, block_counts.NOWHERE)
+    starts = frame.series(tile, wanted, _TOLERANCE, block_counts.NO_ANSWERS)
     answers = block_counts.Answers(tile.counts, np.zeros(tile.counts.size, np.bool_), tile.grid.shape, frame.before)
     orbits, fields = (starts, frame.re[0], frame.im[0], frame.steps), (tile.smooth, tile.distance, tile.worst)
     _run(*orbits, tile.maxiter, answers, *fields, tile.cancellation.flag)
@@ -68,24 +71,24 @@ def answer_exterior_fields(tile: Tile) -> None:
 def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, flag):
     """Answer those blocks whose pixels escape together."""
     w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
-    _spread(w, steps[0] / rho, steps[1] / rho)
+    _write_positions(w, steps[0] / rho, steps[1] / rho)
     for block in range(starts.n.size):
         top, left = block // cols * block_series.BLOCK, block % cols * block_series.BLOCK
         c = abs(re[left + block_series.BLOCK // 2]) + abs(im[top + block_series.BLOCK // 2]) + rho
         if flag[0] or not starts.escaping[block] or c > FARTHEST_EXTERIOR:
             continue
-        _enter(
+        _load_block(
             w, taylor_model.coefficients(starts.real[block], starts.imag[block]), rho, re[left:], im[top:], distances
         )
-        n = _leave(w, starts.n[block], starts.error[block], rho, c, maxiter, distances, worst)
+        n = _advance_to_far_out(w, starts.n[block], starts.error[block], rho, c, maxiter, distances, worst)
         if n > 0:
-            _measure(w, float(n), smooths, distances)
+            _compute_fields(w, float(n), smooths, distances)
             corner = top - answers.before[0], left - answers.before[1]
             _write(w, starts.n[block], corner, answers, smooths, distances)
 
 
 @inner
-def _spread(w, dtx, dty):
+def _write_positions(w, dtx, dty):
     """Write the positions of lanes in a block to TX and TY, row by row, in units of its radius."""
     for i in range(LANES):
         w[TX + i] = (i % block_series.BLOCK - block_series.BLOCK // 2) * dtx
@@ -93,12 +96,12 @@ def _spread(w, dtx, dty):
 
 
 @inner
-def _enter(w, b, rho, re, im, derivative):
+def _load_block(w, b, rho, re, im, derivative):
     """Evaluate the polynomial `b` of a block whose first column and row are at re[0] and im[0]."""
     for i in range(LANES):
         x, y = taylor_model.evaluate(b, w[TX + i], w[TY + i])
         w[X + i], w[Y + i] = 2.0 * x, 2.0 * y
-        w[SURELY + i] = w[MAYBE + i] = 0.0
+        w[INSIDE_LEAST + i] = w[INSIDE_MOST + i] = 0.0
     if derivative is not None:
         over = 1.0 / rho
         for i in range(LANES):
@@ -111,25 +114,25 @@ def _enter(w, b, rho, re, im, derivative):
 
 
 @inner
-def _leave(w, n, error, rho, c, maxiter, derivative, worst):
+def _advance_to_far_out(w, n, error, rho, c, maxiter, derivative, worst):
     """Advance lanes from iterate n until all are far out; return the index of that iterate, 0 if nothing is proven.
 
     r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
     """
     r, q, z, p, size = error, 8.0 * error / rho, 2.0, 0.0, LANES
     if derivative is not None:
-        p = _extremes(w, DX, DY)[1]
-    last = min(n + _WATCHED, maxiter)
+        p = _modulus_bounds(w, DX, DY)[1]
+    last = min(n + _MOST_CHECKED_STEPS, maxiter)
     while size > 0:
-        if n == last or z > _APART:
+        if n == last or z > _LARGEST_CHECKED:
             return 0
         r, q, p = _bounds_after(z, c, p, r, q)
-        size = _watch(w, (16.0 + 4.0 * r) * r * _OUTWARD + 2.0**-46, derivative)
-        z = 0.5 * _extremes(w, X, Y)[1]
+        size = _advance_and_count(w, (16.0 + 4.0 * r) * r * _OUTWARD + 2.0**-46, derivative)
+        z = 0.5 * _modulus_bounds(w, X, Y)[1]
         n += 1
-    t, p = 0.5 * _extremes(w, X, Y)[0], 1.0
+    t, p = 0.5 * _modulus_bounds(w, X, Y)[0], 1.0
     if derivative is not None:
-        p = _extremes(w, DX, DY)[0]
+        p = _modulus_bounds(w, DX, DY)[0]
     steps = _steps_to_far_out(n, z, t, r / t, p, q / p, c, derivative, worst)
     if steps < 0:
         return 0
@@ -159,7 +162,7 @@ def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
     For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.
     """
     far, steps = sqrt(FAR_OUT * (1.0 + c * c)) * _OUTWARD, 0
-    while t <= far and z < _LARGEST:
+    while t <= far and z < _LARGEST_MODULUS:
         if not (t * t > 1.01 * c and t * p > 1.0):
             return -1
         e, f = _relative_after(t, c, p, e, f)
@@ -168,11 +171,11 @@ def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
     known = e * e < worst[0] and f * f < worst[1]
     if derivative is None:
         known = e * e < max(worst[0], tolerated(n + steps))
-    return steps if known and z < _LARGEST else -1
+    return steps if known and z < _LARGEST_MODULUS else -1
 
 
 @inner
-def _watch(w, margin, derivative):
+def _advance_and_count(w, margin, derivative):
     """Advance lanes by an iteration, count it for lanes inside, and return how many may not have left."""
     low, high, size = 16.0 - margin, 16.0 + margin, 0
     if derivative is not None:
@@ -181,8 +184,8 @@ def _watch(w, margin, derivative):
         x, y, _ = iterate(w[X + i], w[Y + i], 0.0, w[CX + i], w[CY + i])
         m = x * x + y * y
         w[X + i], w[Y + i] = x, y
-        w[SURELY + i] += 1.0 if m < low else 0.0
-        w[MAYBE + i] += 1.0 if m <= high else 0.0
+        w[INSIDE_LEAST + i] += 1.0 if m < low else 0.0
+        w[INSIDE_MOST + i] += 1.0 if m <= high else 0.0
         size += 1 if m <= high else 0
     return size
 
@@ -205,7 +208,7 @@ def _differentiate(w):
 
 
 @inner
-def _extremes(w, x, y):
+def _modulus_bounds(w, x, y):
     """Return bounds on the least and the greatest modulus of the numbers in the rows x and y."""
     least = greatest = w[x] * w[x] + w[y] * w[y]
     for i in range(1, LANES):
@@ -215,7 +218,7 @@ def _extremes(w, x, y):
 
 
 @inner
-def _measure(w, n, smooths, distances):
+def _compute_fields(w, n, smooths, distances):
     """Write the fields of lanes far out, over their orbits."""
     if distances is not None:
         for i in range(LANES):
@@ -233,14 +236,14 @@ def _write(w, n, corner, answers, smooths, distances):
     first, size = max(0, -left), min(block_series.BLOCK, width - left) - max(0, -left)
     for row in range(max(0, -top), min(block_series.BLOCK, height - top)):
         lanes, pixel = w[row * block_series.BLOCK + first :], (top + row) * width + left + first
-        doubts = 0
+        undecided = 0
         for i in range(size):
-            doubts += 1 if lanes[SURELY + i] != lanes[MAYBE + i] else 0
-        if doubts == 0:
+            undecided += 1 if lanes[INSIDE_LEAST + i] != lanes[INSIDE_MOST + i] else 0
+        if undecided == 0:
             _write_row(lanes, n, pixel, size, answers, smooths, distances)
-        elif doubts < size:
+        elif undecided < size:
             for i in range(size):
-                if lanes[SURELY + i] == lanes[MAYBE + i]:
+                if lanes[INSIDE_LEAST + i] == lanes[INSIDE_MOST + i]:
                     _write_row(lanes[i:], n, pixel + i, 1, answers, smooths, distances)
 
 
@@ -249,7 +252,7 @@ def _write_row(lanes, n, pixel, size, answers, smooths, distances):
     """Write that many pixels of a row, in vectorised loops: indices are never negative."""
     counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
     for i in range(size):
-        counts[i] = np.uint32(np.int32(n + lanes[SURELY + i]))
+        counts[i] = np.uint32(np.int32(n + lanes[INSIDE_LEAST + i]))
     for i in range(size):
         known[i] = True
     if smooths is not None:

@@ -26,15 +26,15 @@ _ESCAPE_SHARE = 2.0**-4
 """Share of the allowed relative error that may be used up at the escape radius; the last steps add the rest."""
 _DISTANCE = lanes.WATCHED.renamed(DX="DISTANCE")["DISTANCE"]
 """For lanes that are far out, the row of a derivative holds the distance."""
-_PROVEN, _LONGER, _UNSURE = range(3)
-"""Verdicts on a pixel; LONGER means that it takes more iterations."""
+_PROVEN, _NEEDS_MORE_ITERATIONS, _NEEDS_MORE_PRECISION = range(3)
+"""Verdicts on a pixel; _NEEDS_MORE_ITERATIONS: it has not escaped yet."""
 _LONG_BATCHES = 4
-"""Batches of steps between two checks of long orbits; with fewer, too many steps would be watched ones."""
-_BATCH = 64
-"""Refill when this many lanes are free: fewer would cost more for each pixel, more would leave lanes idle."""
+"""Batches of unchecked steps between two checks of long orbits; with fewer, checks would take longer than steps."""
+_REFILL_SIZE = 64
+"""Lanes are refilled when this many are free: fewer would cost more for each pixel, more would leave lanes idle."""
 
 
-class _Places(NamedTuple):
+class _Positions(NamedTuple):
     """Positions of pixels in the form that kernels need."""
 
     re: NDArray[np.float64]
@@ -54,7 +54,7 @@ class _Places(NamedTuple):
 def answer_early_in_float64(tile: Tile) -> None:
     """Answer the open pixels of `tile` that escape within `EARLY_ITERATIONS`."""
     verdicts = _verdicts(tile, tile.open, min(EARLY_ITERATIONS, tile.maxiter))
-    tile.needs_more_precision = tile.open[verdicts == _UNSURE]
+    tile.needs_more_precision = tile.open[verdicts == _NEEDS_MORE_PRECISION]
     tile.close(verdicts == _PROVEN)
 
 
@@ -69,51 +69,55 @@ def answer_in_float64(tile: Tile) -> None:
 def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.int8]:
     """Iterate `pixels` up to `limit` times, write the proven results, and return a verdict for each pixel."""
     frame = prepared(tile)
-    rest = pixels if frame.starts is not None else _start(tile, frame, pixels)
-    places = _Places(
+    rest = pixels if frame.starts is not None else _start_series(tile, frame, pixels)
+    positions = _Positions(
         frame.re[0], frame.im[0], *frame.steps, block_series.radius(*frame.steps), tile.grid.re.size, frame.before
     )
     verdicts, fields = np.zeros(tile.counts.size, np.int8), (tile.smooth, tile.distance)
-    orbits = lanes.room(), frame.starts, places, tile.maxiter, limit, rest
+    orbits = lanes.new_buffers(), frame.starts, positions, tile.maxiter, limit, rest
     _run(*orbits, tile.counts, *fields, tile.worst, verdicts, tile.cancellation.flag)
     return verdicts if pixels.size == verdicts.size else verdicts[pixels]
 
 
-def _start(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _start_series(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Compute the series of the blocks of `pixels`; return the pixels that these do not answer."""
-    tolerance = block_series.SHORT if tile.maxiter <= EARLY_ITERATIONS else block_series.COARSE
+    tolerance = (
+        block_series.TOLERANCE_FOR_SHORT_ORBITS
+        if tile.maxiter <= EARLY_ITERATIONS
+        else block_series.TOLERANCE_FOR_COUNTS
+    )
     if tile.wants_orbits:
         tolerance = block_series.TOLERANCE
     known = np.zeros(0 if tile.wants_orbits else tile.counts.size, np.bool_)
     answers = block_counts.Answers(tile.counts, known, tile.grid.shape, frame.before)
-    with tile.saving_time():
+    with tile.without_missing_kernels():
         frame.starts = frame.series(tile, frame.blocks(tile, pixels), tolerance, answers)
     if frame.starts is None:
         frame.starts = frame.no_series()
     if not known.size:
         return pixels
-    return unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.space.rest)
+    return unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.buffers.rest)
 
 
 @kernel
-def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
-    """Send `pixels` through the lanes: new ones are watched for a batch, like those that leave."""
-    w, watched, vacancies, order, done, flags = room
+def _run(buffers, starts, positions, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
+    """Iterate `pixels` in lanes: new ones, and lanes that are not certainly inside, are watched for a batch."""
+    w, watched, free_slots, order, done, flags = buffers
     batches = 1 if limit <= EARLY_ITERATIONS else _LONG_BATCHES
     active = alive = following = clock = size = 0
     while not flag[0]:
-        if alive <= lanes.LANES - _BATCH:
+        if alive <= lanes.LANES - _REFILL_SIZE:
             while following < pixels.size and alive + size + block_series.BLOCK <= lanes.LANES:
-                run, block = _enter(starts, places, pixels, following, watched, size, distances)
+                run, block = _append_run(starts, positions, pixels, following, watched, size, distances)
                 following += run
                 if starts.n[block] >= maxiter:
-                    continue  # all of it stays, which is what a tile begins with
+                    continue  # the whole block stays inside, as every tile assumes at first
                 if starts.escaping[block]:
                     size += run
                 else:
                     for k in range(run):
                         order[k] = size + k
-                    end = lanes.join(w, order, run, clock, watched, vacancies, alive, distances)
+                    end = lanes.move_to_free_slots(w, order, run, clock, watched, free_slots, alive, distances)
                     active, alive = max(active, end), alive + run
             if alive + size == 0:
                 break
@@ -121,31 +125,31 @@ def _run(room, starts, places, maxiter, limit, pixels, counts, smooths, distance
                 lanes.watch(watched, size)
             else:
                 lanes.watch_to_escape_radius(watched, size, distances)
-            going = lanes.separate(watched, size, limit, order, flags, done)
-            end = lanes.join(w, order, going, clock - STEPS, watched, vacancies, alive, distances)
+            going = lanes.split_watched(watched, size, limit, order, flags, done)
+            end = lanes.move_to_free_slots(w, order, going, clock - STEPS, watched, free_slots, alive, distances)
             if smooths is not None or distances is not None:
-                lanes.gather(watched, done, size - going, distances)
-                _measure(watched, size - going, maxiter, smooths, distances, worst)
+                lanes.move_to_front(watched, done, size - going, distances)
+                _compute_fields(watched, size - going, maxiter, smooths, distances, worst)
             _write(watched, done, size - going, maxiter, counts, verdicts)
             active, alive, size = max(active, end), alive + going, 0
         lanes.advance(w, active, batches, distances)
-        leaving = lanes.look(w, active, limit - clock - batches * STEPS, order, flags)
-        lanes.leave(w, order, leaving, clock, watched, size, vacancies, alive, distances)
+        leaving = lanes.find_leaving(w, active, limit - clock - batches * STEPS, order, flags)
+        lanes.move_to_watched(w, order, leaving, clock, watched, size, free_slots, alive, distances)
         alive, size = alive - leaving, size + leaving
         clock += batches * STEPS
         if following == pixels.size and 4 * alive <= 3 * active:
-            lanes.close(w, active, order, vacancies, alive, distances)
+            lanes.close_gaps(w, active, order, free_slots, alive, distances)
             active = alive
 
 
 @inner
-def _enter(starts, places, pixels, i, w, size, derivative):
-    """Append pixel `i` and those after it in its row and block, at the end of the block's series.
+def _append_run(starts, positions, pixels, i, w, size, derivative):
+    """Append pixel `i` and the pixels after it in its row and block, where the block's series ends.
 
     Returns their number, and the block.
     """
-    re, im, width, rho = places.re, places.im, places.width, places.rho
-    above, left = places.before
+    re, im, width, rho = positions.re, positions.im, positions.width, positions.rho
+    above, left = positions.before
     row = pixels[i] // width
     col = pixels[i] - row * width
     along = (col + left) % block_series.BLOCK
@@ -153,15 +157,15 @@ def _enter(starts, places, pixels, i, w, size, derivative):
     row, col = row + above, col + left
     block = row // block_series.BLOCK * (re.size // block_series.BLOCK) + col // block_series.BLOCK
     entry, cxs, b = w[size:], re[col : col + run], taylor_model.coefficients(starts.real[block], starts.imag[block])
-    dtx, tx = places.dre / rho, float(along - block_series.BLOCK // 2)
-    ty = (row % block_series.BLOCK - block_series.BLOCK // 2) * (places.dim / rho)
+    dtx, tx = positions.dre / rho, float(along - block_series.BLOCK // 2)
+    ty = (row % block_series.BLOCK - block_series.BLOCK // 2) * (positions.dim / rho)
     s = 4.0 * SCALE * starts.error[block] ** 2 * (1.0 + 2.0**-40) + ROUNDING
     cy, n, pixel = 2.0 * im[row], float(starts.n[block]), float(pixels[i])
-    for j in range(block_series.BLOCK):  # those past the run are overwritten by the next
+    for j in range(block_series.BLOCK):  # the next run overwrites entries past this one
         x, y = taylor_model.evaluate(b, (tx + j) * dtx, ty)
         entry[lanes.X + j], entry[lanes.Y + j] = 2.0 * x, 2.0 * y
         entry[lanes.S + j], entry[lanes.CY + j] = s, cy
-        entry[lanes.BORN + j], entry[lanes.PIXEL + j] = n, pixel + j
+        entry[lanes.START + j], entry[lanes.PIXEL + j] = n, pixel + j
     for j in range(run):
         entry[lanes.CX + j] = 2.0 * cxs[j]
     if derivative is not None:
@@ -185,14 +189,14 @@ def _run_length(pixels, i, most):
 
 
 @inner
-def _measure(w, size, maxiter, smooths, distances, worst):
-    """Iterate lanes until far out and write their fields; mark as unsure those whose orbit is not accurate enough."""
+def _compute_fields(w, size, maxiter, smooths, distances, worst):
+    """Iterate lanes until far out and write their fields; mark as UNDECIDED those with too large an error."""
     lanes.to_escape_radius(w, size, distances)
     for i in range(size):
         m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
         limit = worst[0]
         if distances is None:
-            limit = max(limit, tolerated(w[lanes.BORN + i] + w[lanes.ESCAPE_STEPS + i]))
+            limit = max(limit, tolerated(w[lanes.START + i] + w[lanes.ESCAPE_STEPS + i]))
         known = (m > lanes.ESCAPE_SQUARE) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
         known &= w[lanes.S + i] < SCALE * _ESCAPE_SHARE * limit * m
         if distances is not None:
@@ -206,14 +210,14 @@ def _measure(w, size, maxiter, smooths, distances, worst):
             w[_DISTANCE + i] = distance(0.25 * m, dm)
     if smooths is not None:
         for i in range(size):
-            n = w[lanes.BORN + i] + w[lanes.ESCAPE_STEPS + i] + lanes.REMAINING
+            n = w[lanes.START + i] + w[lanes.ESCAPE_STEPS + i] + lanes.REMAINING
             w[lanes.SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
     for i in range(size):
-        escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.BORN + i] + w[lanes.INSIDE + i] < maxiter
-        if not escapes or w[lanes.UNSURE + i] > 0.0:
+        escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.START + i] + w[lanes.INSIDE + i] < maxiter
+        if not escapes or w[lanes.UNDECIDED + i] > 0.0:
             continue
         if w[lanes.KNOWN + i] == 0.0:
-            w[lanes.UNSURE + i] = 1.0
+            w[lanes.UNDECIDED + i] = 1.0
             continue
         pixel = lanes.index(w[lanes.PIXEL + i])
         if smooths is not None:
@@ -228,9 +232,9 @@ def _write(w, order, size, maxiter, counts, verdicts):
     for k in range(size):
         i = lanes.index(order[k])
         pixel, inside = lanes.index(w[lanes.PIXEL + i]), w[lanes.INSIDE + i]
-        count = min(int(w[lanes.BORN + i] + inside), maxiter)
+        count = min(int(w[lanes.START + i] + inside), maxiter)
         ends = (inside < STEPS) | (count == maxiter)
-        if ends & (w[lanes.UNSURE + i] == 0.0):
+        if ends & (w[lanes.UNDECIDED + i] == 0.0):
             counts[pixel] = count
         else:
-            verdicts[pixel] = _UNSURE if ends else _LONGER
+            verdicts[pixel] = _NEEDS_MORE_PRECISION if ends else _NEEDS_MORE_ITERATIONS

@@ -1,8 +1,9 @@
 """Many pixels in lockstep (struct of arrays): loops over the lanes of a workspace that the compiler vectorises.
 
-Lanes advance STEPS iterations unchecked, since an orbit past |z| = 2 never returns. A lane that is not certainly inside
-afterwards is rolled back and moved to `watched`, where every step is checked. Its old slot keeps iterating until it is
-reused; an overflow there is harmless. No branch depends on a single lane. Where `derivative` is None, lanes have none.
+Lanes advance STEPS iterations unchecked, since an orbit past |z| = 2 never returns: Lemma 5. A lane that is not
+certainly inside afterwards is rolled back and moved to `watched`, where every step is checked. Its old slot continues
+to iterate until it is reused; an overflow there is harmless. No branch depends on a single lane. Where `derivative` is
+None, lanes have none.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from mandeldask.fractal.escape.arithmetic.float64_step import (
     FAR_ROUNDING,
     GROWTH,
     STEPS,
-    amplify,
     differentiate,
+    is_undecided,
     iterate,
+    next_slope_bound,
     slope_square,
-    unsure,
 )
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
@@ -34,35 +35,38 @@ LANES = 512
 MOST_ESCAPE_STEPS = 48
 """Most steps from |z| = 2 to the escape radius: near c = -2 orbits move slowly at first."""
 ESCAPE_SQUARE = 64.0
-"""Squared escape radius, of 2z: past it relative errors no longer grow, and error bounds are not carried."""
-REMAINING = 3  # steps from there take any lane far out
+"""Squared escape radius, of 2z: beyond it relative errors no longer grow, and error bounds are no longer computed."""
+REMAINING = 3
+"""Steps from the escape radius after which every lane is far out."""
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
 """Factor on S before half a batch of steps."""
 _SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
 """Factor on S before two steps outside, whose number is not known in advance."""
 VACANT = -1e18
-"""BORN of a free slot."""
+"""START of a free slot."""
 
-_ROWS = Layout.of("X Y S CX CY BORN PIXEL DX DY Q", LANES + 16)
-X, Y, S, CX, CY, BORN, PIXEL, DX, DY, Q = _ROWS.offsets
-"""BORN is the clock at z_0; for watched lanes, the count before the batch."""
-FLYING = _ROWS.then("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
-OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = FLYING.offsets[10:]  # of unchecked lanes: as before the batch
-WATCHED = _ROWS.then("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
-INSIDE, NEAREST, UNSURE, ESCAPE_STEPS, KNOWN, SMOOTH = WATCHED.rows("INSIDE NEAREST UNSURE ESCAPE_STEPS KNOWN SMOOTH")
+_ROWS = Layout.of("X Y S CX CY START PIXEL DX DY Q", LANES + 16)
+X, Y, S, CX, CY, START, PIXEL, DX, DY, Q = _ROWS.offsets
+"""START is the clock at z_0; for watched lanes, the count before the batch."""
+UNCHECKED = _ROWS.then("OLD_X OLD_Y OLD_S OLD_DX OLD_DY OLD_Q")
+OLD_X, OLD_Y, OLD_S, OLD_DX, OLD_DY, OLD_Q = UNCHECKED.offsets[10:]  # of unchecked lanes: as before the batch
+WATCHED = _ROWS.then("INSIDE NEAREST UNDECIDED ESCAPE_STEPS KNOWN SMOOTH")
+INSIDE, NEAREST, UNDECIDED, ESCAPE_STEPS, KNOWN, SMOOTH = WATCHED.rows(
+    "INSIDE NEAREST UNDECIDED ESCAPE_STEPS KNOWN SMOOTH"
+)
 """For watched lanes: number of iterates of the batch within |z| <= 2, least distance of |z|^2 from 4, whether an
-iterate may be on either side, steps up to the escape radius; far out: whether the error is small enough, and smooth.
+iterate is undecided, steps up to the escape radius; far out: whether the error is small enough, and smooth.
 """
 _INDEX = 2**40 - 1  # a mask that an index passes unchanged
 
 
-class Room(NamedTuple):
+class Buffers(NamedTuple):
     """The workspace of one computation."""
 
     lanes: NDArray[np.float64]
     watched: NDArray[np.float64]
     """Lanes that are watched step by step."""
-    vacancies: NDArray[np.int64]
+    free_slots: NDArray[np.int64]
     """Free slots: if some lanes are alive, ``LANES - alive``."""
     order: NDArray[np.int64]
     done: NDArray[np.int64]
@@ -70,11 +74,11 @@ class Room(NamedTuple):
     """Space for lists of lanes."""
 
 
-def room() -> Room:
+def new_buffers() -> Buffers:
     """Return a new workspace with all slots free."""
-    vacancies, order, done, flags = np.empty((4, LANES + 16), np.int64)
-    vacancies[:LANES] = np.arange(LANES - 1, -1, -1)
-    return Room(workspace(FLYING.size), workspace(WATCHED.size), vacancies, order, done, flags)
+    free_slots, order, done, flags = np.empty((4, LANES + 16), np.int64)
+    free_slots[:LANES] = np.arange(LANES - 1, -1, -1)
+    return Buffers(workspace(UNCHECKED.size), workspace(WATCHED.size), free_slots, order, done, flags)
 
 
 @inlined
@@ -118,25 +122,25 @@ def _advance_slopes(w, active, batches):
             x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i] * _HALF_GROWTH, w[CX + i], w[CY + i]
             dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _HALF_SLOPES_GROWTH
             for _ in range(STEPS // 4):
-                q, p = amplify(x, y, s, q, slope_square(dx, dy))
+                q, p = next_slope_bound(x, y, s, q, slope_square(dx, dy))
                 dx, dy = differentiate(x, y, dx, dy)
                 x, y, s = iterate(x, y, s, cx, cy)
-                q, _ = amplify(x, y, s, q, p)
+                q, _ = next_slope_bound(x, y, s, q, p)
                 dx, dy = differentiate(x, y, dx, dy)
                 x, y, s = iterate(x, y, s, cx, cy)
             w[X + i], w[Y + i], w[S + i], w[DX + i], w[DY + i], w[Q + i] = x, y, s, dx, dy, q
 
 
 @inner
-def look(w, active, last, order, flags):
-    """Write to `order` the lanes that are not surely inside or have reached the cap; return their number.
+def find_leaving(w, active, last, order, flags):
+    """Write to `order` the lanes that are not certainly inside or have reached maxiter; return their number.
 
-    `order` and `flags` are of `Room`.
+    `order` and `flags` are of `Buffers`.
     """
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-        born = w[BORN + i]
-        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (born < last) | (born == VACANT)
+        start = w[START + i]
+        stays = (m < 16.0) & (not is_undecided(m, w[S + i])) & (start < last) | (start == VACANT)
         flags[i] = 0 if stays else 1
     leaving = 0
     for i in range(active):
@@ -146,15 +150,15 @@ def look(w, active, last, order, flags):
 
 
 @inner
-def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative):
+def move_to_watched(w, order, leaving, clock, watched, size, free_slots, alive, derivative):
     """Append the lanes listed in `order`, rolled back to before the batch, to `watched`; their slots become free."""
     for k in range(leaving):
         i, j = index(order[k]), size + k
-        vacancies[LANES - alive + k] = i
+        free_slots[LANES - alive + k] = i
         watched[X + j], watched[Y + j], watched[S + j] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
         watched[CX + j], watched[CY + j] = w[CX + i], w[CY + i]
-        watched[BORN + j], watched[PIXEL + j] = w[BORN + i] + clock, w[PIXEL + i]
-        w[BORN + i] = VACANT
+        watched[START + j], watched[PIXEL + j] = w[START + i] + clock, w[PIXEL + i]
+        w[START + i] = VACANT
     if derivative is not None:
         for k in range(leaving):
             i, j = index(order[k]), size + k
@@ -165,7 +169,7 @@ def leave(w, order, leaving, clock, watched, size, vacancies, alive, derivative)
 def watch(w, size):
     """Advance lanes by STEPS iterations, check every iterate, and count those within |z| <= 2.
 
-    S stays that of the first iterate outside: no later one needs to be proven outside.
+    S remains that of the first iterate outside: no later one needs to be proven outside.
     """
     for i in range(size):
         w[INSIDE + i], w[NEAREST + i] = -1.0, 16.0
@@ -174,40 +178,40 @@ def watch(w, size):
         for i in range(size):
             x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
             inside, nearest = w[INSIDE + i], w[NEAREST + i]
-            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
-            x, y, s, inside, nearest = _watched(x, y, s, cx, cy, inside, nearest)
+            x, y, s, inside, nearest = _watched_step(x, y, s, cx, cy, inside, nearest)
+            x, y, s, inside, nearest = _watched_step(x, y, s, cx, cy, inside, nearest)
             w[X + i], w[Y + i], w[S + i], w[INSIDE + i], w[NEAREST + i] = x, y, s, inside, nearest
-    _conclude(w, size)
+    _check_last(w, size)
 
 
 @inlined
-def _watched(x, y, s, cx, cy, inside, nearest):
+def _watched_step(x, y, s, cx, cy, inside, nearest):
     """Check an iterate and return the next, with the results so far."""
-    inside, nearest = _seen(x, y, inside, nearest)
+    inside, nearest = _count_inside(x, y, inside, nearest)
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     return next_x, next_y, next_s if x * x + y * y <= 16.0 else s, inside, nearest
 
 
 @inner
-def _conclude(w, size):
+def _check_last(w, size):
     """Check the last iterate of watched lanes."""
     for i in range(size):
-        w[INSIDE + i], nearest = _seen(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
-        w[UNSURE + i] = 1.0 if unsure(16.0 + nearest, w[S + i]) else 0.0
+        w[INSIDE + i], nearest = _count_inside(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
+        w[UNDECIDED + i] = 1.0 if is_undecided(16.0 + nearest, w[S + i]) else 0.0
 
 
 @inlined
-def _seen(x, y, inside, nearest):
+def _count_inside(x, y, inside, nearest):
     """Check an iterate: return how many were within |z| <= 2 so far, and the least distance from the circle."""
     m = x * x + y * y
     return inside + (1.0 if m <= 16.0 else 0.0), min(nearest, abs(m - 16.0))
 
 
 @inner
-def separate(w, size, limit, order, flags, done):
-    """List in `order` the watched lanes that go on, and in `done` the others; return how many go on."""
+def split_watched(w, size, limit, order, flags, done):
+    """List in `order` the watched lanes that continue, and in `done` the others; return how many continue."""
     for i in range(size):
-        goes = (w[INSIDE + i] == STEPS) & (w[UNSURE + i] == 0.0) & (w[BORN + i] + STEPS < limit)
+        goes = (w[INSIDE + i] == STEPS) & (w[UNDECIDED + i] == 0.0) & (w[START + i] + STEPS < limit)
         flags[i] = 1 if goes else 0
     going = 0
     for i in range(size):
@@ -217,49 +221,49 @@ def separate(w, size, limit, order, flags, done):
 
 
 @inner
-def join(w, order, going, clock, watched, vacancies, alive, derivative):
+def move_to_free_slots(w, order, going, clock, watched, free_slots, alive, derivative):
     """Move the watched lanes listed in `order` to free slots, as of `clock`; return the end of the slots used."""
     end = 0
     for k in range(going):
-        i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+        i, j = index(order[k]), index(free_slots[LANES - 1 - alive - k])
         end = max(end, j + 1)
         w[X + j], w[Y + j], w[S + j] = watched[X + i], watched[Y + i], watched[S + i]
         w[CX + j], w[CY + j], w[PIXEL + j] = watched[CX + i], watched[CY + i], watched[PIXEL + i]
-        w[BORN + j] = watched[BORN + i] - clock
+        w[START + j] = watched[START + i] - clock
     if derivative is not None:
         for k in range(going):
-            i, j = index(order[k]), index(vacancies[LANES - 1 - alive - k])
+            i, j = index(order[k]), index(free_slots[LANES - 1 - alive - k])
             w[DX + j], w[DY + j], w[Q + j] = watched[DX + i], watched[DY + i], watched[Q + i]
     return end
 
 
 @inner
-def close(w, active, order, vacancies, alive, derivative):
+def close_gaps(w, active, order, free_slots, alive, derivative):
     """Move lanes from the end to free slots, so that the first `alive` slots are used."""
     free = 0
     for i in range(alive):
         order[index(free)] = i
-        free += w[BORN + i] == VACANT
+        free += w[START + i] == VACANT
     moving = 0
     for i in range(alive, active):
-        vacancies[index(moving)] = i
-        moving += w[BORN + i] != VACANT
+        free_slots[index(moving)] = i
+        moving += w[START + i] != VACANT
     for k in range(free):
-        i, j = index(order[k]), index(vacancies[k])
+        i, j = index(order[k]), index(free_slots[k])
         w[X + i], w[Y + i], w[S + i] = w[X + j], w[Y + j], w[S + j]
-        w[CX + i], w[CY + i], w[BORN + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[BORN + j], w[PIXEL + j]
+        w[CX + i], w[CY + i], w[START + i], w[PIXEL + i] = w[CX + j], w[CY + j], w[START + j], w[PIXEL + j]
         if derivative is not None:
             w[DX + i], w[DY + i], w[Q + i] = w[DX + j], w[DY + j], w[Q + j]
     for k in range(LANES - alive):
-        vacancies[k] = LANES - 1 - k
+        free_slots[k] = LANES - 1 - k
 
 
 @inner
-def gather(w, order, size, derivative):
+def move_to_front(w, order, size, derivative):
     """Move the watched lanes listed in `order`, ascending, to the front."""
     for k in range(size):
         i = index(order[k])
-        for row in (X, Y, S, CX, CY, BORN, PIXEL, INSIDE, UNSURE, ESCAPE_STEPS):
+        for row in (X, Y, S, CX, CY, START, PIXEL, INSIDE, UNDECIDED, ESCAPE_STEPS):
             w[row + k] = w[row + i]
         if derivative is not None:
             w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
@@ -276,21 +280,21 @@ def watch_to_escape_radius(w, size, derivative):
         if derivative is None:
             for i in range(size):
                 x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
-                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
-                x, y, s, steps = _onward(x, y, s, cx, cy, steps)
-                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
-                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
+                inside, nearest = _count_inside(x, y, w[INSIDE + i], w[NEAREST + i])
+                x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
+                w[INSIDE + i], w[NEAREST + i] = _count_inside(x, y, inside, nearest)
+                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
         else:
             for i in range(size):
                 x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
                 dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
-                inside, nearest = _seen(x, y, w[INSIDE + i], w[NEAREST + i])
-                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
-                x, y, s, steps = _onward(x, y, s, cx, cy, steps)
-                w[INSIDE + i], w[NEAREST + i] = _seen(x, y, inside, nearest)
-                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
-                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
-    _conclude(w, size)
+                inside, nearest = _count_inside(x, y, w[INSIDE + i], w[NEAREST + i])
+                dx, dy, q, p = _slope_step_to_escape_radius(x, y, s, dx, dy, q, slope_square(dx, dy))
+                x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
+                w[INSIDE + i], w[NEAREST + i] = _count_inside(x, y, inside, nearest)
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_step_to_escape_radius(x, y, s, dx, dy, q, p)
+                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
+    _check_last(w, size)
 
 
 @inner
@@ -309,11 +313,11 @@ def to_escape_radius(w, size, derivative):
             x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
             if derivative is not None:
                 dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
-                dx, dy, q, p = _slope_onward(x, y, s, dx, dy, q, slope_square(dx, dy))
-            x, y, s, steps = _onward(x, y, s, cx, cy, steps)
+                dx, dy, q, p = _slope_step_to_escape_radius(x, y, s, dx, dy, q, slope_square(dx, dy))
+            x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
             if derivative is not None:
-                w[DX + i], w[DY + i], w[Q + i], _ = _slope_onward(x, y, s, dx, dy, q, p)
-            w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _onward(x, y, s, cx, cy, steps)
+                w[DX + i], w[DY + i], w[Q + i], _ = _slope_step_to_escape_radius(x, y, s, dx, dy, q, p)
+            w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
 
 
 @inner
@@ -333,7 +337,7 @@ def to_far_out(w, size, derivative):
 
 
 @inlined
-def _onward(x, y, s, cx, cy, steps):
+def _step_to_escape_radius(x, y, s, cx, cy, steps):
     """Return the next iterate, its S and the steps done; past the escape radius, all unchanged."""
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     m = x * x + y * y
@@ -342,9 +346,9 @@ def _onward(x, y, s, cx, cy, steps):
 
 
 @inlined
-def _slope_onward(x, y, s, dx, dy, q, p):
-    """Do for dz/dc what `_onward` does."""
-    next_q, next_p = amplify(x, y, s, q, p)
+def _slope_step_to_escape_radius(x, y, s, dx, dy, q, p):
+    """Do for dz/dc what `_step_to_escape_radius` does."""
+    next_q, next_p = next_slope_bound(x, y, s, q, p)
     next_dx, next_dy = differentiate(x, y, dx, dy)
     on = x * x + y * y <= ESCAPE_SQUARE
     return next_dx if on else dx, next_dy if on else dy, next_q if on else q, next_p

@@ -1,8 +1,7 @@
 """The stages for pixels that float64 could not decide: double-double and triple-double orbits in lockstep lanes.
 
-Like `lanes`, with 106 and 159 bits: a batch of steps runs unchecked. A lane that is not surely inside afterwards
-is rolled back and leaves; those that left are iterated together, with a check after every step. Bounds: Lemmas 10 to
-12.
+As in `lanes`, with 106 and 159 bits: a batch of steps runs unchecked. A lane that is not certainly inside afterwards is
+rolled back. Such lanes are then iterated together, with a check after every step. Bounds: Lemmas 10 to 12.
 """
 
 from __future__ import annotations
@@ -26,39 +25,39 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
 
-_DOUBLED: ErrorBound = 2.0**-97
+_DOUBLE_DOUBLE_ERROR: ErrorBound = 2.0**-97
 """Bound on the error of a double-double step with |z| <= 2.1, the error of c included."""
-_TRIPLED: ErrorBound = 2.0**-145
+_TRIPLE_DOUBLE_ERROR: ErrorBound = 2.0**-145
 """The same for a triple-double step."""
-_SLOPE: ErrorBound = 2.0**-49
+_SLOPE_ERROR: ErrorBound = 2.0**-49
 """Bound on the rounding error of a float64 step of dz/dc, per |z dz/dc| + 1."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound itself."""
-_MOST = 2.0**-10
-"""An error bound that decides nothing."""
+_LARGEST_BOUND = 2.0**-10
+"""Error bound from which nothing is decided."""
 LANES = 64
 """Pixels iterated at a time."""
 STEPS = 16
 """Iterations of a batch."""
 
 _ROW = 2 * LANES + 8
-"""A row has room for lanes that left, until they are enough for a loop."""
+"""A row has space for lanes that were rolled back, until they fill a loop."""
 _STATE = Layout.of("X X_LOW X_LOWEST Y Y_LOW Y_LOWEST R DX DY Q", _ROW)
 X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = _STATE.offsets
 """Rows that a step changes."""
 _OLD = _STATE.size
 """Offset from a row to its backup from before the batch."""
 ROWS = _STATE.then(" ".join(f"OLD_{name}" for name in _STATE.names)).then(
-    "CX CX_LOW CX_LOWEST CY CY_LOW CY_LOWEST BORN PIXEL GOING COUNT"
+    "CX CX_LOW CX_LOWEST CY CY_LOW CY_LOWEST START PIXEL GOING COUNT"
 )
-CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, BORN, PIXEL, GOING, COUNT = ROWS.offsets[20:]
+CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, START, PIXEL, GOING, COUNT = ROWS.offsets[20:]
 _SIZE = ROWS.size
-LEFT = ROWS.renamed(BORN="N")
-N = LEFT["N"]
-"""For lanes that left: the iterations done."""
+ROLLED_BACK = ROWS.renamed(START="N")
+N = ROLLED_BACK["N"]
+"""For lanes that were rolled back: the iterations done."""
 
 
-class Begun(NamedTuple):
+class OrbitStarts(NamedTuple):
     """Orbits of one c that begin at z_0, or at a later iterate; `positions` are the starts, one for each pixel."""
 
     c_x: NDArray[np.float64]
@@ -72,13 +71,13 @@ class Begun(NamedTuple):
 
 def answer_in_double_double(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields double-double can prove."""
-    _answer(tile, positions(tile.grid.re), positions(tile.grid.im), tripled=None)
+    _answer(tile, positions(tile.grid.re), positions(tile.grid.im), triple_double=None)
 
 
 def answer_in_triple_double(tile: Tile) -> None:
     """Answer the open pixels of `tile` whose counts and fields triple-double can prove."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
-    _answer(tile, _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), tripled=True)
+    _answer(tile, _triples(tile.grid.re, cols), _triples(tile.grid.im, rows), triple_double=True)
 
 
 def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -89,84 +88,88 @@ def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     return triples
 
 
-def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], tripled: Literal[True] | None) -> None:
-    """Answer by double-double if `tripled` is None, otherwise by triple-double: `re` and `im` have as many rows."""
-    tile.close(proven(tile, re, im, None, tripled, tile.maxiter))
+def _answer(tile: Tile, re: NDArray[np.float64], im: NDArray[np.float64], triple_double: Literal[True] | None) -> None:
+    """Answer by double-double if `triple_double` is None, otherwise by triple-double; positions have 2 or 3 parts."""
+    tile.close(proven(tile, re, im, None, triple_double, tile.maxiter))
 
 
 def proven(
     tile: Tile,
     re: NDArray[np.float64],
     im: NDArray[np.float64],
-    begun: Begun | None,
-    tripled: Literal[True] | None,
+    starts: OrbitStarts | None,
+    triple_double: Literal[True] | None,
     maxiter: int,
 ) -> NDArray[np.bool_]:
     """Write what can be proven for the open pixels by up to `maxiter` iterations; return which of them are done.
 
-    Without `begun` orbits begin at 0, and `re` and `im` are the positions of columns and rows.
+    Without `starts` orbits begin at 0, and `re` and `im` are the positions of columns and rows.
     """
     known = np.zeros(tile.open.size, np.bool_)
-    w, gone, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
+    w, rolled_back, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
     _run(
-        w, gone, re, im, begun, tripled, maxiter,
+        w, rolled_back, re, im, starts, triple_double, maxiter,
         tile.open, tile.counts, tile.smooth, tile.distance, tile.worst, known, flag,
     )  # fmt: skip
     return known
 
 
 @kernel
-def _run(w, gone, re, im, begun, tripled, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
-    """Send `pixels` through the lanes of `w`; those that left gather in `gone`."""
+def _run(
+    w, rolled_back, re, im, starts, triple_double, maxiter, pixels, counts, smooths, distances, worst, proven, flag
+):
+    """Iterate `pixels` in the lanes of `w`; lanes that are not certainly inside are moved to `rolled_back`."""
     active = following = clock = size = 0
-    added = 1.0 if begun is None else 0.0
+    added = 1.0 if starts is None else 0.0
     while not flag[0]:
         if active <= LANES // 2:
-            active, following = _enter(re, im, begun, pixels, following, clock, w, active)
+            active, following = _enter(re, im, starts, pixels, following, clock, w, active)
         if active == 0 or size > LANES:
-            _finish(gone, size, maxiter, tripled, added, pixels, counts, smooths, distances, worst, proven)
+            _finish_rolled_back(
+                rolled_back, size, maxiter, triple_double, added, pixels, counts, smooths, distances, worst, proven
+            )
             size = 0
         if active == 0:
             break
         for i in range(_OLD):
             w[_OLD + i] = w[i]
-        _advance(w, active, tripled, distances, added)
-        _look(w, active, clock + 2 * STEPS - maxiter)
-        active, size = _leave(w, active, gone, size, clock)
+        _advance(w, active, triple_double, distances, added)
+        _mark_bounded(w, active, clock + 2 * STEPS - maxiter)
+        active, size = _roll_back(w, active, rolled_back, size, clock)
         clock += STEPS
 
 
 @inner
-def _enter(re, im, begun, pixels, following, clock, w, active):
-    """Append the next pixels, at 0 or at their start in `begun`; return the numbers of active lanes and of the next."""
+def _enter(re, im, starts, pixels, following, clock, w, active):
+    """Append the next pixels, at 0 or as in `starts`; return the numbers of active lanes and of pixels so far."""
     while following < pixels.size and active < LANES:
         for at in range(0, _OLD, _ROW):
             w[at + active] = 0.0
-        if begun is None:
+        if starts is None:
             row = pixels[following] // re.shape[1]
             col = pixels[following] - row * re.shape[1]
             for part in range(re.shape[0]):
                 w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
         else:
             for part in range(re.shape[0]):
-                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = begun.c_x[part], begun.c_y[part]
+                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = starts.c_x[part], starts.c_y[part]
                 w[X + part * _ROW + active], w[Y + part * _ROW + active] = re[part, following], im[part, following]
-            w[R + active] = begun.error
+            w[R + active] = starts.error
             for part in range(3):
-                w[DX + part * _ROW + active] = begun.slopes[part, following]
-        w[BORN + active], w[PIXEL + active] = clock, following
+                w[DX + part * _ROW + active] = starts.slopes[part, following]
+        w[START + active], w[PIXEL + active] = clock, following
         active += 1
         following += 1
     return active, following
 
 
 @inner
-def _advance(w, active, tripled, derivative, added):
+def _advance(w, active, triple_double, derivative, added):
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
-        if tripled is None:
+        if triple_double is None:
             for i in range(active):
-                x, x_low, y, y_low, r = _iterate_doubled(w, i)
+                x, x_low, y, y_low, r = _iterate_double_double(w, i)
                 if derivative is not None:
                     w[DX + i], w[DY + i], w[Q + i] = _differentiate(
                         w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
@@ -179,63 +182,63 @@ def _advance(w, active, tripled, derivative, added):
                         w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
                     )
             for i in range(active):
-                x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+                x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_triple_double(w, i)
                 w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
                 w[Y + i], w[Y_LOW + i], w[Y_LOWEST + i], w[R + i] = y, y_low, y_lowest, r
 
 
 @inner
-def _look(w, active, first):
-    """Mark as GOING the lanes that are surely inside and do not reach the cap in the next batch."""
+def _mark_bounded(w, active, first):
+    """Mark as GOING the lanes that are certainly inside and do not reach maxiter in the next batch."""
     for i in range(active):
-        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
-        w[GOING + i] = 1.0 if sure & (gap < 0.0) & (w[BORN + i] >= first) else 0.0
+        beyond, certain = _beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        w[GOING + i] = 1.0 if certain & (beyond < 0.0) & (w[START + i] >= first) else 0.0
 
 
 @inner
-def _leave(w, active, gone, size, clock):
-    """Move the other lanes, rolled back, to `gone` and close the gaps; return the numbers of lanes in both."""
+def _roll_back(w, active, rolled_back, size, clock):
+    """Move the other lanes, rolled back, to `rolled_back` and close the gaps; return the numbers of lanes in both."""
     for i in range(active - 1, -1, -1):
         if w[GOING + i] == 0.0:
             active -= 1
             for at in range(0, _OLD, _ROW):
-                gone[at + size], w[at + i] = w[_OLD + at + i], w[at + active]
+                rolled_back[at + size], w[at + i] = w[_OLD + at + i], w[at + active]
             for at in range(CX, _SIZE, _ROW):
-                gone[at + size], w[at + i] = w[at + i], w[at + active]
-            gone[N + size] = clock - gone[BORN + size]
+                rolled_back[at + size], w[at + i] = w[at + i], w[at + active]
+            rolled_back[N + size] = clock - rolled_back[START + size]
             size += 1
     return active, size
 
 
 @inner
-def _finish(w, size, maxiter, tripled, added, pixels, counts, smooths, distances, worst, proven):
-    """Iterate the lanes that left to their ends, and write what is proven."""
-    while _stay(w, size, maxiter):
-        _move(w, size, tripled, distances, added)
+def _finish_rolled_back(w, size, maxiter, triple_double, added, pixels, counts, smooths, distances, worst, proven):
+    """Iterate the lanes that were rolled back, step by step, and write what is proven."""
+    while _mark_inside(w, size, maxiter):
+        _advance_marked(w, size, triple_double, distances, added)
     if smooths is not None or distances is not None:
-        while _fly(w, size, maxiter):
-            _move(w, size, tripled, distances, added)
+        while _mark_not_far_out(w, size, maxiter):
+            _advance_marked(w, size, triple_double, distances, added)
     for i in range(size):
         j = int(w[PIXEL + i])
         proven[j] = _write(w, i, pixels[j], maxiter, counts, smooths, distances, worst)
 
 
 @inner
-def _stay(w, size, maxiter):
-    """Mark as GOING the lanes surely inside and below the cap; return whether any is. COUNT: a proven count, or -1."""
+def _mark_inside(w, size, maxiter):
+    """Mark as GOING the lanes certainly inside before maxiter; return whether any is. COUNT: a proven count, or -1."""
     count = 0
     for i in range(size):
-        gap, sure = _gap(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
-        n, inside = w[N + i], gap < 0.0
-        w[COUNT + i] = (n if inside else n - 1.0) if sure else -1.0
-        going = sure & inside & (n < maxiter)
+        beyond, certain = _beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        n, inside = w[N + i], beyond < 0.0
+        w[COUNT + i] = (n if inside else n - 1.0) if certain else -1.0
+        going = certain & inside & (n < maxiter)
         w[GOING + i] = 1.0 if going else 0.0
         count += 1 if going else 0
     return count > 0
 
 
 @inner
-def _fly(w, size, maxiter):
+def _mark_not_far_out(w, size, maxiter):
     """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
     count = 0
     for i in range(size):
@@ -247,7 +250,7 @@ def _fly(w, size, maxiter):
 
 
 @inner
-def _move(w, size, tripled, derivative, added):
+def _advance_marked(w, size, triple_double, derivative, added):
     """Advance the lanes that are GOING by one iteration."""
     if derivative is not None:
         for i in range(size):
@@ -258,10 +261,10 @@ def _move(w, size, tripled, derivative, added):
             w[Q + i] = q if going else w[Q + i]
     for i in range(size):
         going = w[GOING + i] > 0.0
-        if tripled is None:
-            x, x_low, y, y_low, r = _iterate_doubled(w, i)
+        if triple_double is None:
+            x, x_low, y, y_low, r = _iterate_double_double(w, i)
         else:
-            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_tripled(w, i)
+            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_triple_double(w, i)
             w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
             w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
         w[X + i] = x if going else w[X + i]
@@ -305,20 +308,20 @@ def _write_fields(w, i, pixel, smooths, distances, worst):
 
 
 @inlined
-def _iterate_doubled(w, i):
+def _iterate_double_double(w, i):
     """Return the next iterate of a lane and the next r."""
     x, y = w[X + i], w[Y + i]
-    r = _error(x, y, w[R + i], _DOUBLED)
+    r = _error(x, y, w[R + i], _DOUBLE_DOUBLE_ERROR)
     cx, cx_low, cy, cy_low = w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i]
     x, x_low, y, y_low = dd.iterate(x, w[X_LOW + i], y, w[Y_LOW + i], cx, cx_low, cy, cy_low)
     return x, x_low, y, y_low, r
 
 
 @inlined
-def _iterate_tripled(w, i):
+def _iterate_triple_double(w, i):
     """Return the next iterate of a lane and the next r."""
     x, y = w[X + i], w[Y + i]
-    r = _error(x, y, w[R + i], _TRIPLED)
+    r = _error(x, y, w[R + i], _TRIPLE_DOUBLE_ERROR)
     x, x_low, x_lowest, y, y_low, y_lowest = td.iterate(
         x, w[X_LOW + i], w[X_LOWEST + i], y, w[Y_LOW + i], w[Y_LOWEST + i],
         w[CX + i], w[CX_LOW + i], w[CX_LOWEST + i], w[CY + i], w[CY_LOW + i], w[CY_LOWEST + i],
@@ -336,15 +339,15 @@ def _error(x, y, r, rounding):
 def _differentiate(x, y, r, dx, dy, q, added):
     """Return the next dz/dc (dz/dz_0 if nothing is `added`) in float64, and the bound q on its error."""
     modulus, slope = np.sqrt(x * x + y * y), abs(dx) + abs(dy)
-    q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE * (modulus * slope + 1.0)) * _OUTWARD
+    q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE_ERROR * (modulus * slope + 1.0)) * _OUTWARD
     return (x + x) * dx - (y + y) * dy + added, (x + x) * dy + (y + y) * dx, q
 
 
 @inlined
-def _gap(x, x_low, y, y_low, r):
-    """Return |z|^2 - 4, and whether the exact iterate surely lies on the same side."""
+def _beyond_circle(x, x_low, y, y_low, r):
+    """Return |z|^2 - 4, and whether the exact iterate certainly lies on the same side."""
     xx, xx_low = dd.two_product(x, x)
     yy, yy_low = dd.two_product(y, y)
     m, m_low = dd.two_sum(xx, yy)
-    gap = (m - 4.0) + (m_low + (xx_low + yy_low) + 2.0 * (x * x_low + y * y_low))
-    return gap, (abs(gap) > 4.5 * r + _DOUBLED) & (r < _MOST)
+    beyond = (m - 4.0) + (m_low + (xx_low + yy_low) + 2.0 * (x * x_low + y * y_low))
+    return beyond, (abs(beyond) > 4.5 * r + _DOUBLE_DOUBLE_ERROR) & (r < _LARGEST_BOUND)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
-_LONGEST = 4096
+_MOST_BITS = 4096
 """Bits of the numbers up to which an orbit is computed exactly."""
 _STEPS = 64
 """Most iterations of such an orbit."""
@@ -23,14 +23,14 @@ def known_count(z: Point, c: Point, maxiter: int) -> int | None:
     >>> [known_count(as_point(z), as_point(c), 99) for z, c in (("1.5", "-2"), ("1+1j", "0"), ("1j", "1j"))]
     [99, 1, 99]
     """
-    if _stays(z, c):
+    if _is_bounded(z, c):
         return maxiter
     (x, y), seen = z, set()
     for n in range(min(_STEPS, maxiter)):
         if (x, y) in seen:
             return maxiter
         seen.add((x, y))
-        if max(x.denominator, y.denominator).bit_length() > _LONGEST:
+        if max(x.denominator, y.denominator).bit_length() > _MOST_BITS:
             return None
         x, y = x * x - y * y + c.re, 2 * x * y + c.im
         if x * x + y * y > 4:
@@ -38,7 +38,7 @@ def known_count(z: Point, c: Point, maxiter: int) -> int | None:
     return maxiter if maxiter <= _STEPS else None
 
 
-def _stays(z: Point, c: Point) -> bool:
+def _is_bounded(z: Point, c: Point) -> bool:
     """Whether a formula proves that the orbit is bounded.
 
     For real c in [-2, 1/4] the interval [-b, b], ``b = (1 + sqrt(1 - 4c)) / 2``, is mapped into itself: real z in it

@@ -10,7 +10,7 @@ from math import hypot, isnan, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
-from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, STEPS, iterate, unsure
+from mandeldask.fractal.escape.arithmetic.float64_step import GROWTH, ROUNDING, STEPS, is_undecided, iterate
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
 from mandeldask.fractal.escape.fields import fields_at, smooth_at
 
@@ -32,19 +32,19 @@ _FAR = 4.1**2
 """|2z|^2 beyond which z_0 is surely outside, and no step is done."""
 _LEAST_S = ROUNDING
 """S of z_0, for an error of 2^-45."""
-_SETTLED = 2.0**-32
+_LARGEST_TRAP_S = 2.0**-32
 """Largest S of a lane that is tested for the trap: an error of 2^-21."""
-SLACK: ErrorBound = 2.0**-18
+TRAP_SLACK: ErrorBound = 2.0**-18
 """Twice that error, as z is doubled, and more than the distance from a disc's middle is rounded by."""
-_CHECKED = 4
+_DISCS_CHECKED = 4
 """Approximate number of discs tested after a block of steps."""
-LOST: ErrorBound = 2.0**-50
+SLOPE_ROUNDING: ErrorBound = 2.0**-50
 """Bound on the relative rounding error of dz/d(pixel) in a step."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound itself."""
 
 
-class Beginnings(NamedTuple):
+class LaneStarts(NamedTuple):
     """Starts of the orbits, by pixel: within 2^-46."""
 
     x: NDArray[np.float64]
@@ -59,13 +59,13 @@ class Beginnings(NamedTuple):
 
 
 @kernel
-def follow(w, begin, c, trap, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
+def iterate_lanes(w, starts, c, trap, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
     """Write the proven results of `pixels`, and which are complete to `proven`; `trap` has rows x, y, radius."""
     active = following = block = 0
-    stride = 1 + trap.shape[1] // _CHECKED
+    stride = 1 + trap.shape[1] // _DISCS_CHECKED
     while not flag[0]:
         while active < LANES and following < pixels.size:
-            active += _enter(w, active, begin, c, following, pixels, counts, smooths, distances, worst, proven)
+            active += _load(w, active, starts, c, following, pixels, counts, smooths, distances, worst, proven)
             following += 1
         if active == 0:
             break
@@ -75,7 +75,7 @@ def follow(w, begin, c, trap, maxiter, pixels, counts, smooths, distances, worst
         looks, block = block % stride == 0, block + 1
         for i in range(active - 1, -1, -1):
             m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-            going = (m < 16.0) & (not unsure(m, w[S + i])) & (w[N + i] + STEPS < maxiter)
+            going = (m < 16.0) & (not is_undecided(m, w[S + i])) & (w[N + i] + STEPS < maxiter)
             trapped = going and looks and trap.shape[1] > 0 and _is_trapped(w, i, trap)
             if going and not trapped:
                 w[N + i] += STEPS
@@ -91,12 +91,12 @@ def follow(w, begin, c, trap, maxiter, pixels, counts, smooths, distances, worst
 
 
 @inner
-def _enter(w, i, begin, c, k, pixels, counts, smooths, distances, worst, proven):
+def _load(w, i, starts, c, k, pixels, counts, smooths, distances, worst, proven):
     """Put a pixel into lane `i` and return 1; or answer it at once, if z_0 is outside, and return 0."""
-    x, y = 2.0 * begin.x[k], 2.0 * begin.y[k]
-    w[X + i], w[Y + i], w[S + i], w[N + i], w[PIXEL + i] = x, y, _LEAST_S, begin.n, k
+    x, y = 2.0 * starts.x[k], 2.0 * starts.y[k]
+    w[X + i], w[Y + i], w[S + i], w[N + i], w[PIXEL + i] = x, y, _LEAST_S, starts.n, k
     if distances is not None:
-        w[GX + i], w[GY + i], w[F + i] = begin.gx[k], begin.gy[k], begin.f[k]
+        w[GX + i], w[GY + i], w[F + i] = starts.gx[k], starts.gy[k], starts.f[k]
     if x * x + y * y <= _FAR:
         return 1
     counts[pixels[k]] = 0
@@ -125,16 +125,16 @@ def _advance(w, active, c, derivative):
 def differentiate(x, y, s, gx, gy, f):
     """Return 2z times dz/d(pixel), the next one, and the bound on its relative error; z and S as in lanes."""
     e = sqrt(s / (x * x + y * y)) * (2.0**-4 * _OUTWARD)
-    return x * gx - y * gy, x * gy + y * gx, ((1.0 + e) * f + e + LOST) * _OUTWARD
+    return x * gx - y * gy, x * gy + y * gx, ((1.0 + e) * f + e + SLOPE_ROUNDING) * _OUTWARD
 
 
 @inner
 def _is_trapped(w, i, trap):
     """Whether lane `i` is surely in a disc of the trap."""
-    if not w[S + i] < _SETTLED:
+    if not w[S + i] < _LARGEST_TRAP_S:
         return False
     for k in range(trap.shape[1]):
-        dx, dy, radius = w[X + i] - 2.0 * trap[0, k], w[Y + i] - 2.0 * trap[1, k], 2.0 * trap[2, k] - SLACK
+        dx, dy, radius = w[X + i] - 2.0 * trap[0, k], w[Y + i] - 2.0 * trap[1, k], 2.0 * trap[2, k] - TRAP_SLACK
         if radius > 0.0 and dx * dx + dy * dy < radius * radius:
             return True
     return False
@@ -143,24 +143,24 @@ def _is_trapped(w, i, trap):
 @inner
 def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
     """Iterate lane `i` from before the block to its end; return whether all results are proven and written."""
-    x, y, s, n, sure = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
+    x, y, s, n, certain = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
     gx, gy, f = w[_OLD + GX + i], w[_OLD + GY + i], w[_OLD + F + i]
     for _ in range(STEPS):
         if distances is not None:
             gx, gy, f = differentiate(x, y, s, gx, gy, f)
         x, y, s = iterate(x, y, s, 2.0 * c[0], 2.0 * c[1])
         m, n = x * x + y * y, n + 1
-        known = not unsure(m, s)
+        known = not is_undecided(m, s)
         if known and m > 16.0:
-            if not sure:
+            if not certain:
                 return False
             counts[pixel] = n - 1
             w[GX + i], w[GY + i], w[F + i] = gx, gy, f
             return _write_fields(w, i, x, y, sqrt(s) * 2.0**-4 * _OUTWARD, n, c, pixel, smooths, distances, worst)
-        sure = known
+        certain = known
         if n >= maxiter:
             counts[pixel] = maxiter
-            return sure
+            return certain
     return False
 
 

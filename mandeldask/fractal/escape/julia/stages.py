@@ -13,13 +13,13 @@ from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import as_pair, positions
 from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
 from mandeldask.fractal.escape.direct.far_stage import answer_far_out
-from mandeldask.fractal.escape.direct.multidouble_stage import Begun, proven
+from mandeldask.fractal.escape.direct.multidouble_stage import OrbitStarts, proven
 from mandeldask.fractal.escape.exact.bigint_ball import FEWEST_BITS, Orbit, decided
 from mandeldask.fractal.escape.exact.stage import answer_each
 from mandeldask.fractal.escape.exact.ties import is_proven_tie_of_start
 from mandeldask.fractal.escape.julia import float64_lanes
 from mandeldask.fractal.escape.julia.closed_form import known_count
-from mandeldask.fractal.escape.julia.float64_lanes import Beginnings
+from mandeldask.fractal.escape.julia.float64_lanes import LaneStarts
 from mandeldask.fractal.escape.julia.trap import trap_of
 from mandeldask.fractal.escape.julia.window_model import fixed_position, value_at, window_model
 from mandeldask.fractal.escape.plan import reach_of
@@ -36,7 +36,7 @@ _FAR_OUT_EXPONENT = 18
 """log2|z_0| beyond which z_0 is far out itself, as |c| <= 2."""
 _START_ERROR = 2.0**-44
 """Bound on the rounding error of the polynomial, or its slope, in float64, relative to the moduli of its terms."""
-_LOOSE = 2.0**-30
+_LARGEST_SLOPE_ERROR = 2.0**-30
 """Relative error of a slope from which only its upper bound is used."""
 _BITS = 200
 """Bits after the point of starts in several float64."""
@@ -57,8 +57,8 @@ def answer(tile: Tile, c: Point) -> None:
         tile.close(np.ones(tile.open.size, np.bool_))
     stages = {
         "float64": partial(_answer_in_float64, tile, c, model, trap),
-        "double-double": partial(_answer_in_parts, tile, c, model, tripled=None),
-        "triple-double": partial(_answer_in_parts, tile, c, model, tripled=True),
+        "double-double": partial(_answer_in_multi_double, tile, c, model, triple_double=None),
+        "triple-double": partial(_answer_in_multi_double, tile, c, model, triple_double=True),
         "exact": partial(_answer_in_integers, tile, c),
     }
     for name, stage in stages.items():
@@ -71,15 +71,15 @@ def _answer_in_float64(tile: Tile, c: Point, model: WindowModel, trap: NDArray[A
     """Answer the pixels that float64 lanes prove."""
     known = np.zeros(tile.open.size, np.bool_)
     distances = None if tile.distance is None else np.zeros(tile.counts.size)
-    begin, loose = _beginnings(tile, model)
-    float64_lanes.follow(
-        workspace(float64_lanes.SIZE), begin, (float(c.re), float(c.im)), trap, tile.maxiter,
+    starts, upper_only = _start_values(tile, model)
+    float64_lanes.iterate_lanes(
+        workspace(float64_lanes.SIZE), starts, (float(c.re), float(c.im)), trap, tile.maxiter,
         tile.open, tile.counts, tile.smooth, distances, tile.worst, known, tile.cancellation.flag,
     )  # fmt: skip
-    _close(tile, model, known, distances, loose, 0)
+    _close(tile, model, known, distances, upper_only, 0)
 
 
-def _beginnings(tile: Tile, model: WindowModel) -> tuple[Beginnings, NDArray[np.bool_]]:
+def _start_values(tile: Tile, model: WindowModel) -> tuple[LaneStarts, NDArray[np.bool_]]:
     """Return the starts of the open pixels, and which slopes are upper bounds."""
     rows, cols = np.divmod(tile.open, tile.grid.re.size)
     tx, ty = (
@@ -96,9 +96,9 @@ def _beginnings(tile: Tile, model: WindowModel) -> tuple[Beginnings, NDArray[np.
         x, y = x_high + (x_low + z.real), y_high + (y_low + z.imag)
     if tile.distance is None:
         nothing = np.empty(0)
-        return Beginnings(x, y, nothing, nothing, nothing, model.n), np.zeros(t.size, np.bool_)
-    gx, gy, f, loose = _slopes(model, t)
-    return Beginnings(x, y, gx, gy, f, model.n), loose
+        return LaneStarts(x, y, nothing, nothing, nothing, model.n), np.zeros(t.size, np.bool_)
+    gx, gy, f, upper_only = _slopes(model, t)
+    return LaneStarts(x, y, gx, gy, f, model.n), upper_only
 
 
 def _slopes(
@@ -113,9 +113,9 @@ def _slopes(
     g = _polynomial(terms, t)
     error = _START_ERROR * sum(map(abs, terms)) + 2.0 ** min(900, 3 + model.error.bit_length() - shift)
     modulus = np.abs(g)
-    loose = error > _LOOSE * modulus
-    g = np.where(loose, modulus + 2 * error, g)
-    return g.real.copy(), g.imag.copy(), error / np.where(loose, np.inf, modulus), loose
+    upper_only = error > _LARGEST_SLOPE_ERROR * modulus
+    g = np.where(upper_only, modulus + 2 * error, g)
+    return g.real.copy(), g.imag.copy(), error / np.where(upper_only, np.inf, modulus), upper_only
 
 
 def _polynomial(terms: list[complex], t: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -126,22 +126,22 @@ def _polynomial(terms: list[complex], t: NDArray[np.complex128]) -> NDArray[np.c
     return value
 
 
-def _answer_in_parts(tile: Tile, c: Point, model: WindowModel, tripled: Literal[True] | None) -> None:
+def _answer_in_multi_double(tile: Tile, c: Point, model: WindowModel, triple_double: Literal[True] | None) -> None:
     """Answer the pixels that double-double, or triple-double, proves."""
-    parts = 3 if tripled else 2
+    parts = 3 if triple_double else 2
     x, y = _starts(tile, model, parts)
-    begin, loose = _beginnings(tile, model)
+    starts, upper_only = _start_values(tile, model)
     slopes = np.zeros((3, tile.open.size))
     if tile.distance is not None:
-        slopes[:] = begin.gx, begin.gy, begin.f * np.hypot(begin.gx, begin.gy)
+        slopes[:] = starts.gx, starts.gy, starts.f * np.hypot(starts.gx, starts.gy)
     distances, known_distance = tile.distance, None
     if distances is not None:
         known_distance = tile.distance = np.zeros(tile.counts.size, np.float32)
     c_x, c_y = as_triple(c.re)[:parts], as_triple(c.im)[:parts]
-    begun = Begun(c_x, c_y, _PART_ERRORS[parts], slopes)
-    known = proven(tile, x, y, begun, tripled, tile.maxiter - model.n)
+    orbits = OrbitStarts(c_x, c_y, _PART_ERRORS[parts], slopes)
+    known = proven(tile, x, y, orbits, triple_double, tile.maxiter - model.n)
     tile.distance = distances
-    _close(tile, model, known, known_distance, loose, model.n)
+    _close(tile, model, known, known_distance, upper_only, model.n)
 
 
 def _starts(tile: Tile, model: WindowModel, parts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -174,18 +174,19 @@ def _close(
     model: WindowModel,
     known: NDArray[np.bool_],
     distances: NDArray[Any] | None,
-    loose: NDArray[np.bool_],
+    upper_only: NDArray[np.bool_],
     before: int,
 ) -> None:
     """Close the proven pixels; counts lack the first `before` iterations, and distances are in the model's unit.
 
-    A distance from a `loose` slope is a lower bound: it is proven if it exceeds the largest float32.
+    A distance is a lower bound where only an `upper_only` bound on the slope is known. It is proven if it exceeds the
+    largest float32.
     """
     unit = Fraction(2) ** (model.exponent - model.height) / tile.unit
-    if distances is not None and loose.any():
+    if distances is not None and upper_only.any():
         with np.errstate(over="ignore"):
             largest = distances[tile.open] * as_factor(unit) >= np.finfo(np.float32).max
-        known &= ~loose | largest | (tile.counts[tile.open] + before >= tile.maxiter)
+        known &= ~upper_only | largest | (tile.counts[tile.open] + before >= tile.maxiter)
     pixels = tile.open[known]
     if before:
         tile.counts[pixels] += np.uint32(before)

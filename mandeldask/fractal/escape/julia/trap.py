@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.rationals import Point
 
-_SETTLING = 4096
+_SETTLING_STEPS = 4096
 """Iterations after which the orbit of 0 is near its cycle."""
-_LONGEST = 1024
+_LONGEST_PERIOD = 1024
 """Greatest period that is tried."""
 _NEWTON_STEPS = 12
 _RADII = [2.0 ** (-k / 4) for k in range(72)]
@@ -49,7 +49,7 @@ def trap_of(c: Point) -> NDArray[np.float64]:
 def _cycle(c: complex) -> list[complex]:
     """Return the points of a cycle that seems to attract the orbit of 0, the one nearest to 0 first."""
     z = 0j
-    for _ in range(_SETTLING):
+    for _ in range(_SETTLING_STEPS):
         z = z * z + c
         if abs(z) > 2.0:
             return []
@@ -74,7 +74,7 @@ def _cycle(c: complex) -> list[complex]:
 def _period(c: complex, z: complex) -> int:
     """Return the number of iterations after which z comes back, 0 if it does not."""
     image, nearest, period = z, 2.0**-12, 0
-    for n in range(1, _LONGEST + 1):
+    for n in range(1, _LONGEST_PERIOD + 1):
         image = image * image + c
         if abs(image - z) < nearest / 16:
             nearest, period = abs(image - z), n

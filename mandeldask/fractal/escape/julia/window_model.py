@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 DEGREE = 8
 """Terms of the polynomial."""
-LARGEST = -8
+LARGEST_SUM = -8
 """log2 of the greatest sum of their moduli at which pixels are handed over."""
-_SMALLEST = -17
+_LARGEST_RADIUS = -17
 """log2 of the radius of a window from which its pixels start at z_0."""
 ERROR_BITS = 150
 """e is below 2^-ERROR_BITS where the polynomial ends."""
-_KEPT_BITS = 200
+_COEFFICIENT_BITS = 200
 """Bits of the largest coefficient, to within 20."""
 _Z_BITS = 256
 """Fractional bits of Z as a factor."""
 _MODULUS_BITS = 60
 """Fractional bits of moduli."""
-_LOST = 32
+_STEP_ERROR = 32
 """Units of a coefficient that bound what the truncation of a step and the error of c add to e."""
-_LOOKS = 64
+_CANCEL_INTERVAL = 64
 """Steps between two checks of the cancellation flag."""
 
 
@@ -78,16 +78,18 @@ def window_model(grid: Grid, c: Point, maxiter: int, trap: NDArray[Any]) -> Wind
     center = Point(grid.re.middle, grid.im.middle)
     height, width = (abs(axis.step) * max(1, axis.size - 1) for axis in (grid.im, grid.re))
     exponent = exponent_of((height + width) * 3 / 4)  # L1 in place of L2, and a third less than 2^exponent
-    bits = _KEPT_BITS + 56 + max(0, -exponent)
-    walker = _Walker(center, c, bits, exponent, trap)
+    bits = _COEFFICIENT_BITS + 56 + max(0, -exponent)
+    polynomial = _Polynomial(center, c, bits, exponent, trap)
     cancellation = current()
-    while exponent < _SMALLEST and walker.n < maxiter and not walker.stays and walker.step():
-        if walker.n % _LOOKS == 0:
+    while exponent < _LARGEST_RADIUS and polynomial.n < maxiter and not polynomial.stays and polynomial.step():
+        if polynomial.n % _CANCEL_INTERVAL == 0:
             cancellation.check()
-    parts = int(walker.z[0]), int(walker.z[1])
-    terms = tuple((int(x), int(y)) for x, y in walker.terms)
-    stays = walker.stays or (walker.n >= maxiter and exponent < _SMALLEST)
-    return WindowModel(walker.n, center, exponent, parts, bits, terms, walker.unit, int(walker.error), stays)
+    parts = int(polynomial.z[0]), int(polynomial.z[1])
+    terms = tuple((int(x), int(y)) for x, y in polynomial.terms)
+    stays = polynomial.stays or (polynomial.n >= maxiter and exponent < _LARGEST_RADIUS)
+    return WindowModel(
+        polynomial.n, center, exponent, parts, bits, terms, polynomial.unit, int(polynomial.error), stays
+    )
 
 
 def fixed_position(axis: Axis, pixel: int, middle: Fraction, exponent: int, bits: int) -> int:
@@ -109,24 +111,24 @@ def value_at(model: WindowModel, t: tuple[int, int], t_bits: int, bits: int) -> 
     return moved[0] + start[0], moved[1] + start[1]
 
 
-class _Walker:
+class _Polynomial:
     """A polynomial after some iterations."""
 
     def __init__(self, center: Point, c: Point, bits: int, exponent: int, trap: NDArray[Any]) -> None:
-        self.n, self.bits, self.unit, self.stays = 0, bits, _KEPT_BITS - exponent, False
+        self.n, self.bits, self.unit, self.stays = 0, bits, _COEFFICIENT_BITS - exponent, False
         self.z = (integer(scaled(center.re, bits)), integer(scaled(center.im, bits)))
         self.c = (integer(scaled(c.re, bits)), integer(scaled(c.im, bits)))
-        self.terms = [(integer(1) << _KEPT_BITS, integer(0))]
-        self.error = integer(_LOST)
+        self.terms = [(integer(1) << _COEFFICIENT_BITS, integer(0))]
+        self.error = integer(_STEP_ERROR)
         self.trap = trap
 
     def step(self) -> bool:
         """Go to the next iterate; return False, and stay, if the polynomial would not be accurate there."""
         sizes = [abs(x) + abs(y) for x, y in self.terms]
-        modulus, radius = self._modulus(), self._short(sum(sizes))
-        growth = 2 * (modulus + radius) + self._short(self.error)
+        modulus, radius = self._modulus(), self._as_modulus(sum(sizes))
+        growth = 2 * (modulus + radius) + self._as_modulus(self.error)
         squares, dropped = self._squares(sizes)
-        lost = _LOST + (_LOST << max(0, self.unit - self.bits))
+        lost = _STEP_ERROR + (_STEP_ERROR << max(0, self.unit - self.bits))
         error = (growth * self.error >> _MODULUS_BITS) + dropped + lost + 1
         before = self.z, self.terms, self.error, self.unit
         self.terms = self._linear(squares)
@@ -134,7 +136,7 @@ class _Walker:
         self.z = ((x - y) * (x + y) >> self.bits) + cx, (x * y >> (self.bits - 1)) + cy
         self.error = error
         self._rescale()
-        if self._serves():
+        if self._is_accurate():
             self.n += 1
             return True
         self.z, self.terms, self.error, self.unit = before
@@ -168,9 +170,9 @@ class _Walker:
         return terms
 
     def _rescale(self) -> None:
-        """Round coefficients so that the largest has about `_KEPT_BITS`."""
+        """Round coefficients so that the largest has about `_COEFFICIENT_BITS`."""
         length = max(max(abs(x), abs(y)).bit_length() for x, y in self.terms)
-        shift = length - _KEPT_BITS
+        shift = length - _COEFFICIENT_BITS
         if shift > 20:
             self.terms = [(x >> shift, y >> shift) for x, y in self.terms]
             self.error = (self.error >> shift) + 2 * DEGREE + 1
@@ -180,10 +182,10 @@ class _Walker:
             self.error <<= -shift
             self.unit -= shift
 
-    def _serves(self) -> bool:
+    def _is_accurate(self) -> bool:
         """Whether e and the terms are small, and all pixels are surely inside; sets `stays`."""
-        radius = self._short(sum(abs(x) + abs(y) for x, y in self.terms)) + self._short(self.error)
-        small = radius >> (_MODULUS_BITS + LARGEST) == 0 and self.error >> max(0, self.unit - ERROR_BITS) == 0
+        radius = self._as_modulus(sum(abs(x) + abs(y) for x, y in self.terms)) + self._as_modulus(self.error)
+        small = radius >> (_MODULUS_BITS + LARGEST_SUM) == 0 and self.error >> max(0, self.unit - ERROR_BITS) == 0
         if not (small and self._modulus() + radius < 2 << _MODULUS_BITS):
             return False
         if self.trap.shape[1]:
@@ -200,7 +202,7 @@ class _Walker:
         x, y = (abs(part) >> (self.bits - _MODULUS_BITS) for part in self.z)
         return integer(isqrt(int((x + 1) ** 2 + (y + 1) ** 2)) + 1)
 
-    def _short(self, value: Any) -> Any:
+    def _as_modulus(self, value: Any) -> Any:
         """Return a coefficient in units of 2^-_MODULUS_BITS, rounded up."""
         down = self.unit - _MODULUS_BITS
         return (value >> down) + 1 if down >= 0 else value << -down

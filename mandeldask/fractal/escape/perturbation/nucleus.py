@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
-from mandeldask.fractal.escape.perturbation.reference_orbit import fixed_point, iteration_seconds, steps_between_looks
+from mandeldask.fractal.escape.perturbation.reference_orbit import fixed_point, iteration_seconds, steps_between_checks
 from mandeldask.fractal.rationals import Point
 from mandeldask.shared_cache import SharedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LEAST_S = 0.05
+_WORTH_SEARCHING_S = 0.05
 """Seconds of a reference orbit from which a search pays."""
 
-_SHARE = 16
+_PERIOD_SHARE = 16
 """A nucleus must have a period of at most a sixteenth of `maxiter`: finding it takes about ten times its period."""
 
 _MOST_STEPS = 24
 """Most Newton steps; about ten reach full precision from one bit."""
 
-_LOOK = 256
+_CANCEL_INTERVAL = 256
 """Iterates of a slope alone between two checks of the cancellation flag."""
 
 _SETTLED_BITS = 150
@@ -38,7 +38,7 @@ _SETTLED_BITS = 150
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
+class _SearchResult:
     """The result of a search, to be shared."""
 
     nucleus: Point | None
@@ -47,7 +47,7 @@ class _Chosen:
 _MOST_KEPT = 4096
 """Number of search results that are kept."""
 
-nuclei: SharedCache[_Chosen] = SharedCache(_MOST_KEPT)
+nuclei: SharedCache[_SearchResult] = SharedCache(_MOST_KEPT)
 
 
 class _Slope(NamedTuple):
@@ -86,15 +86,15 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
     maxiter : int
         Iterations that the orbit of `center` would have.
     """
-    if maxiter * iteration_seconds(bits) < _LEAST_S:
+    if maxiter * iteration_seconds(bits) < _WORTH_SEARCHING_S:
         return None
 
-    def chosen(_: _Chosen | None) -> _Chosen:
-        period = _period(center, bits, reach - 1, maxiter // _SHARE)
+    def searched(_: _SearchResult | None) -> _SearchResult:
+        period = _period(center, bits, reach - 1, maxiter // _PERIOD_SHARE)
         nucleus = None if period is None else _nucleus(center, period, bits)
-        return _Chosen(nucleus if nucleus is not None and _is_near(nucleus, center, reach) else None)
+        return _SearchResult(nucleus if nucleus is not None and _is_near(nucleus, center, reach) else None)
 
-    return nuclei.extended((center, reach, bits, maxiter), lambda _: True, chosen).nucleus
+    return nuclei.extended((center, reach, bits, maxiter), lambda _: True, searched).nucleus
 
 
 def nucleus_of_period(start: Point, period: int, bits: int, reach: int | None = None) -> Point | None:
@@ -112,7 +112,7 @@ def nucleus_of_period(start: Point, period: int, bits: int, reach: int | None = 
         Fractional bits of the result.
     """
     key = start, period, bits, reach
-    return nuclei.extended(key, lambda _: True, lambda _: _Chosen(_nucleus(start, period, bits, reach))).nucleus
+    return nuclei.extended(key, lambda _: True, lambda _: _SearchResult(_nucleus(start, period, bits, reach))).nucleus
 
 
 def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
@@ -121,7 +121,7 @@ def _period(center: Point, bits: int, reach: int, most: int) -> int | None:
     for n, point in enumerate(_points(center, bits, most), 1):
         if slope.step_is_shorter(*point, reach):
             return n
-        if n % _LOOK == 0:
+        if n % _CANCEL_INTERVAL == 0:
             cancellation.check()
         slope = slope.after(*point)
     return None
@@ -163,12 +163,12 @@ def _nucleus(start: Point, period: int, bits: int, reach: int | None = None) -> 
 
 def _newton_step(c_x: Any, c_y: Any, period: int, bits: int) -> tuple[Any, Any] | None:
     """Return Z_period / (dZ_period/dC), in integers as C is, or None if it does not exist."""
-    cancellation, look = current(), steps_between_looks(bits)
+    cancellation, interval = current(), steps_between_checks(bits)
     drop = max(0, bits - 900)
     unit, slope = 2.0 ** (drop - bits), _Slope(0.0, 0.0, 0)
     x = y = c_x * 0
     for n in range(period):
-        if n % look == 0:
+        if n % interval == 0:
             cancellation.check()
         slope = slope.after(float(x >> drop) * unit, float(y >> drop) * unit)
         x, y = (((x - y) * (x + y)) >> bits) + c_x, ((x * y) >> (bits - 1)) + c_y

@@ -16,7 +16,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from mandeldask.cancellation import current
-from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, kept_orbit
+from mandeldask.fractal.escape.perturbation.orbit_source import WORTH_SHARING_S, cached_orbit
 from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit, iteration_seconds
 from mandeldask.fractal.rationals import as_key
 
@@ -36,13 +36,13 @@ MAX_BYTES = 512 << 20
 _DIGEST = 32
 """Bytes of SHA-256 before each orbit: an orbit whose file is damaged is computed again."""
 
-_LOOK_S = 0.005
+_POLL_S = 0.005
 """Seconds between two checks whether another process is done, and of the cancellation flag."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A source of orbits for `orbit_source.coming_from` that reads a folder first.
+class OrbitFolder:
+    """A source of orbits for `orbit_source.orbits_from` that reads a folder first.
 
     If several processes need an orbit at the same time, one computes it; if that one is killed, the next one does.
     """
@@ -51,19 +51,19 @@ class Exchange:
     """The folder."""
 
     def __call__(self, center: Point, bits: int, length: int) -> ReferenceOrbit:
-        """Return an orbit; parameters as those of `kept_orbit`."""
+        """Return an orbit; parameters as those of `cached_orbit`."""
         if length * iteration_seconds(bits) < WORTH_SHARING_S:
-            return kept_orbit(center, bits, length)
+            return cached_orbit(center, bits, length)
         name = sha256(f"{as_key(*center)} {bits}".encode()).hexdigest()
-        return kept_orbit(center, bits, length, lambda mine: self._fetched(self.folder / name, mine, length))
+        return cached_orbit(center, bits, length, lambda own: self._fetched(self.folder / name, own, length))
 
-    def _fetched(self, path: Path, mine: ReferenceOrbit, length: int) -> ReferenceOrbit:
-        """Return the orbit at `path` or `mine`, extended if necessary and then written there."""
-        with _alone(path.with_suffix(".lock")):
-            there = _loaded(path, mine)
-            longest = mine if there is None or len(there) < len(mine) else there
+    def _fetched(self, path: Path, own: ReferenceOrbit, length: int) -> ReferenceOrbit:
+        """Return the orbit at `path` or `own`, extended if necessary and then written there."""
+        with _locked(path.with_suffix(".lock")):
+            stored = _loaded(path, own)
+            longest = own if stored is None or len(stored) < len(own) else stored
             orbit = longest.extended(length)
-            if orbit is not there:
+            if orbit is not stored:
                 self._save(orbit, path)
             return orbit
 
@@ -80,9 +80,9 @@ class Exchange:
                 except OSError:
                     part.unlink()
                     raise
-            self._make_room()
+            self._delete_oldest()
 
-    def _make_room(self) -> None:
+    def _delete_oldest(self) -> None:
         """Delete the oldest orbits while there are too many bytes, never the last one."""
         orbits = [path for path in self.folder.iterdir() if not path.suffix]
         held = 0
@@ -92,7 +92,7 @@ class Exchange:
                 path.unlink()
 
 
-def shared_orbits(folder: str | os.PathLike[str]) -> Exchange:
+def orbit_folder(folder: str | os.PathLike[str]) -> OrbitFolder:
     """Return the exchange of a folder, which is created if it is missing.
 
     Raises
@@ -110,11 +110,11 @@ def shared_orbits(folder: str | os.PathLike[str]) -> Exchange:
     if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
         msg = f"orbits cannot be kept in {str(path)!r}: others may write to it (chmod 700)"
         raise ValueError(msg)
-    return Exchange(path)
+    return OrbitFolder(path)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time into the block. A killed process releases it; waiting ones may be cancelled."""
     try:
         file = path.open("w")
@@ -132,12 +132,12 @@ def _alone(path: Path) -> Iterator[None]:
             except OSError:  # a file system without locks
                 break
             cancellation.check()
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
         yield
 
 
-def _loaded(path: Path, mine: ReferenceOrbit) -> ReferenceOrbit | None:
-    """Return the orbit at `path`; None if there is none, or if `_save` did not write it for `mine`."""
+def _loaded(path: Path, own: ReferenceOrbit) -> ReferenceOrbit | None:
+    """Return the orbit at `path`; None if there is none, or if `_save` did not write it for `own`."""
     try:
         raw = path.read_bytes()
     except OSError:
@@ -146,5 +146,5 @@ def _loaded(path: Path, mine: ReferenceOrbit) -> ReferenceOrbit | None:
     if len(raw) < _DIGEST or sha256(content).digest() != raw[:_DIGEST]:
         return None
     orbit = pickle.loads(content)  # noqa: S301  the folder is ours alone
-    same = isinstance(orbit, ReferenceOrbit) and (orbit.center, orbit.bits) == (mine.center, mine.bits)
+    same = isinstance(orbit, ReferenceOrbit) and (orbit.center, orbit.bits) == (own.center, own.bits)
     return orbit if same else None

@@ -26,7 +26,7 @@ Source = Callable[[Point, int, int], ReferenceOrbit]
 orbits: SharedCache[ReferenceOrbit] = SharedCache(MAX_BYTES, lambda orbit: orbit.nbytes, name="orbits", keeps_last=True)
 
 
-def kept_orbit(
+def cached_orbit(
     center: Point, bits: int, length: int, extend: Callable[[ReferenceOrbit], ReferenceOrbit] | None = None
 ) -> ReferenceOrbit:
     """Return the orbit of `center` that this process keeps, computed or extended if necessary.
@@ -50,16 +50,16 @@ def kept_orbit(
     return orbits.extended((center, bits), lambda orbit: orbit.ended or len(orbit) >= length, longer)
 
 
-_source: ContextVar[Source] = ContextVar("mandeldask_orbits", default=kept_orbit)
+_source: ContextVar[Source] = ContextVar("mandeldask_orbits", default=cached_orbit)
 
 
 def orbit_of(center: Point, bits: int, length: int) -> ReferenceOrbit:
-    """Return the orbit from the source of this context; parameters as those of `kept_orbit`."""
+    """Return the orbit from the source of this context; parameters as those of `cached_orbit`."""
     return _source.get()(center, bits, length)
 
 
 @contextmanager
-def coming_from(source: Source) -> Iterator[None]:
+def orbits_from(source: Source) -> Iterator[None]:
     """Let computations inside the block get their orbits from `source`."""
     token = _source.set(source)
     try:

@@ -15,11 +15,11 @@ from mandeldask.fractal.escape.arithmetic.float64_step import (
     ROUNDING,
     SCALE,
     STEPS,
-    amplify,
     differentiate_in_units,
+    is_undecided,
     iterate,
+    next_slope_bound,
     slope_square,
-    unsure,
 )
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.layout import Layout
@@ -155,11 +155,11 @@ def _advance_slopes(w, active):
         for i in range(active):
             x, y, s, cx, cy = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i]
             gx, gy, one = w[GX + i], w[GY + i], w[ONE + i]
-            q, p = amplify(x, y, s, w[Q + i], slope_square(gx, gy))
+            q, p = next_slope_bound(x, y, s, w[Q + i], slope_square(gx, gy))
             gx, gy = differentiate_in_units(x, y, gx, gy, one)
             x, y, s = iterate(x, y, s, cx, cy)
             nearest = min(w[NEAREST + i], x * x + y * y)
-            w[Q + i], _ = amplify(x, y, s, q, p)
+            w[Q + i], _ = next_slope_bound(x, y, s, q, p)
             w[GX + i], w[GY + i] = differentiate_in_units(x, y, gx, gy, one)
             x, y, s = iterate(x, y, s, cx, cy)
             w[NEAREST + i] = min(nearest, x * x + y * y)
@@ -171,7 +171,7 @@ def _look(w, active, last):
     """Mark as LEAVING the lanes not surely inside, those that were near 0, and those that have reached the cap."""
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-        stays = (m < 16.0) & (not unsure(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
+        stays = (m < 16.0) & (not is_undecided(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
         w[LEAVING + i] = 0.0 if stays else 1.0
 
 
@@ -202,13 +202,13 @@ def _proven_count(w, i, clock, maxiter):
     x, y, s = w[X + i], w[Y + i], w[S + i]
     n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
     m = x * x + y * y
-    if unsure(m, s) or not m < 16.0:
+    if is_undecided(m, s) or not m < 16.0:
         return -1
     if n >= maxiter:
         return maxiter
     x, y, s = iterate(x, y, s * GROWTH, w[CX + i], w[CY + i])
     m = x * x + y * y
-    return n if m > 16.0 and not unsure(m, s) else -1
+    return n if m > 16.0 and not is_undecided(m, s) else -1
 
 
 @inner
@@ -286,7 +286,7 @@ def _follow(w, size, slopes):
             goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR)
             if slopes is not None:
                 gx, gy = w[GX + i], w[GY + i]
-                q, _ = amplify(w[X + i], w[Y + i], w[S + i], w[Q + i], slope_square(gx, gy))
+                q, _ = next_slope_bound(w[X + i], w[Y + i], w[S + i], w[Q + i], slope_square(gx, gy))
                 next_gx, next_gy = differentiate_in_units(w[X + i], w[Y + i], gx, gy, w[ONE + i])
                 w[GX + i] = next_gx if goes else gx
                 w[GY + i] = next_gy if goes else gy

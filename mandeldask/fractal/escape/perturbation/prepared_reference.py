@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FAR = 2**40
 """Larger than any index of an orbit and any exponent."""
 
-_LOOK = 4096
+_CANCEL_INTERVAL = 4096
 """Points of an orbit that are copied to arrays between two checks of the cancellation flag."""
 
 MAX_BYTES = 256 << 20
@@ -143,14 +143,14 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
 
 def _column(values: Iterable[float], dtype: type = np.int64) -> NDArray[Any]:
     """Return `values` as an array; it can be cancelled: next to -2 there are as many as iterations."""
-    return np.fromiter(_watched(values), dtype)
+    return np.fromiter(_cancellable(values), dtype)
 
 
-def _watched(values: Iterable[float]) -> Iterator[float]:
+def _cancellable(values: Iterable[float]) -> Iterator[float]:
     """Yield `values`, with checks of the cancellation flag."""
     cancellation = current()
     for i, value in enumerate(values):
-        if i % _LOOK == 0:
+        if i % _CANCEL_INTERVAL == 0:
             cancellation.check()
         yield value
 

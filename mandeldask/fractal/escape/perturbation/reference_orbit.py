@@ -33,16 +33,16 @@ TINY = 2.0**-300
 EDGE = 2.0**-20
 """If ||Z_m|^2 - 4| is below this, the difference is also stored with its own exponent."""
 
-_TRUST = -106
+_LARGEST_ERROR_LOG2 = -106
 """log2 of the greatest relative error of a Z_m before it is rounded to float64."""
 
 _SPARE_BITS = 202
 """Bits of an orbit beyond those of its distance to the pixels: 106 of accuracy, and the closest returns to 0."""
 
-_LOOK_S = 0.001
+_CHECK_INTERVAL_S = 0.001
 """Seconds between two checks of the cancellation flag, to a factor of about two."""
 
-_COPIED = 1 << 16
+_COPY_SIZE = 1 << 16
 """Iterations that are copied between two checks."""
 
 _LONG_S = 1.0
@@ -147,16 +147,16 @@ class ReferenceOrbit:
         mandeldask.cancellation.Cancelled
             If the computation was cancelled, which is checked every few milliseconds.
         """
-        cancellation, seconds, steps = current(), iteration_seconds(self.bits), steps_between_looks(self.bits)
+        cancellation, seconds, steps = current(), iteration_seconds(self.bits), steps_between_checks(self.bits)
         work = Work("reference orbit", "iterations", length - len(self))
-        report = announce if work.total * seconds > _LONG_S else _keep_quiet
-        walker = _Walker(self)
-        while walker.m < length and not walker.ended:
+        report = announce if work.total * seconds > _LONG_S else _report_nothing
+        extension = _OrbitExtension(self)
+        while extension.m < length and not extension.ended:
             cancellation.check()
-            report(work, walker.m - len(self))
-            walker.walk(min(length - walker.m, steps))
+            report(work, extension.m - len(self))
+            extension.iterate(min(length - extension.m, steps))
         report(work, work.total)
-        return self if walker.m == len(self) else walker.orbit(cancellation)
+        return self if extension.m == len(self) else extension.orbit(cancellation)
 
 
 def finest_of(grid: Grid) -> int:
@@ -175,9 +175,9 @@ def iteration_seconds(bits: int) -> float:
     return float(overhead + product * (bits / 3500) ** power)
 
 
-def steps_between_looks(bits: int) -> int:
+def steps_between_checks(bits: int) -> int:
     """Return the number of iterations with `bits` fractional bits between two checks of the cancellation flag."""
-    return int(_LOOK_S / iteration_seconds(bits)) + 1
+    return int(_CHECK_INTERVAL_S / iteration_seconds(bits)) + 1
 
 
 def fixed_point(value: Fraction, bits: int) -> Any:
@@ -185,11 +185,11 @@ def fixed_point(value: Fraction, bits: int) -> Any:
     return integer(((value.numerator << (bits + 1)) // value.denominator + 1) >> 1)
 
 
-def _keep_quiet(work: Work, done: int) -> None:
+def _report_nothing(work: Work, done: int) -> None:
     """Ignore a report."""
 
 
-class _Walker:
+class _OrbitExtension:
     """An orbit after some iterations: the recurrence in integers, and the bound on its rounding errors."""
 
     def __init__(self, orbit: ReferenceOrbit) -> None:
@@ -198,24 +198,28 @@ class _Walker:
         self.c = tuple(fixed_point(part, orbit.bits) for part in orbit.center)
         self.lost = 0.0 if _is_whole(orbit.center) else 4.0  # of units, by a step's roundings and that of c
         self.error = Scaled(orbit.error.mantissa, orbit.error.exponent + orbit.bits)  # in units
-        self.walked: list[NDArray[np.float64]] = []  # four rows each, as they are in an orbit
+        self.computed: list[NDArray[np.float64]] = []  # four rows each, as they are in an orbit
         self.tiny: list[Tiny] = []
         self.edge: list[Edge] = []
 
-    def walk(self, steps: int) -> None:
+    def iterate(self, steps: int) -> None:
         """Do up to `steps` iterations; fewer if many points are stored with their own exponent."""
         bits = self.before.bits
         (x, y), (cx, cy), (error, exponent) = self.state, self.c, self.error
         drop = max(0, bits - 900)  # smaller parts change a float by less than 2^-900
-        unit, lost, trust = 2.0 ** (drop - bits), self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
+        unit, lost, trust = (
+            2.0 ** (drop - bits),
+            self.lost * _power(-exponent),
+            _power(exponent - bits - _LARGEST_ERROR_LOG2),
+        )
         modulus = sqrt((float(x >> drop) * unit) ** 2 + (float(y >> drop) * unit) ** 2)
         if modulus < TINY:  # its square may underflow: the error gets the exponent that it has after the step
             size = _scaled(abs(x) + abs(y), -bits)
             lower = min(exponent, -size.exponent)
             error = error and max(ldexp(error * size.mantissa, size.exponent + lower), _LEAST)
             modulus, exponent = 1.0000000000001, exponent - lower
-            lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
-        entries, crowded = len(self.tiny) + len(self.edge) + _ENTRIES, False
+            lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _LARGEST_ERROR_LOG2)
+        entries, restart = len(self.tiny) + len(self.edge) + _ENTRIES, False
         rows: tuple[list[float], ...] = [], [], [], []
         put_x, put_y, put_x_low, put_y_low = (row.append for row in rows)
         for m in range(self.m + 1, self.m + steps + 1):
@@ -232,35 +236,35 @@ class _Walker:
             modulus = sqrt(square)
             if error > 2.0**_RENORM:
                 error, exponent = error * 2.0**-_RENORM, exponent + _RENORM
-                lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _TRUST)
+                lost, trust = self.lost * _power(-exponent), _power(exponent - bits - _LARGEST_ERROR_LOG2)
             if modulus < TINY:
                 self.tiny.append(_tiny(m, x, y, -bits))
                 self.ended = not _is_trusted(Scaled(error, exponent), abs(x) + abs(y))
-                crowded = True  # the next step begins anew
+                restart = True  # the next step begins anew
             elif abs(square - 4.0) < EDGE:
                 excess = _scaled(x * x + y * y - (4 << 2 * bits), -2 * bits)
                 self.edge.append(Edge(m, excess, Scaled(error, exponent - bits)))
                 self.ended = excess.mantissa > 0
-                crowded = len(self.tiny) + len(self.edge) >= entries
+                restart = len(self.tiny) + len(self.edge) >= entries
             else:
                 self.ended = square > 4.0 or error * trust > modulus
-            if self.ended or crowded:
+            if self.ended or restart:
                 break
         self.m, self.state, self.error = m, (x, y), Scaled(error, exponent)
-        self.walked.append(np.array(rows))  # now: a long orbit as a whole would take too long between two checks
+        self.computed.append(np.array(rows))  # now: a long orbit as a whole would take too long between two checks
 
     def orbit(self, cancellation: Cancellation) -> ReferenceOrbit:
         """Return the orbit computed so far."""
         before, (x, y) = self.before, self.state
-        rows, begun = np.empty((4, self.m + 1)), len(before) + 1
-        for first in range(0, begun, _COPIED):
+        rows, first_new = np.empty((4, self.m + 1)), len(before) + 1
+        for first in range(0, first_new, _COPY_SIZE):
             cancellation.check()
             for row, kept in zip(rows, (before.x, before.y, before.x_low, before.y_low), strict=True):
-                row[first : min(first + _COPIED, begun)] = kept[first : first + _COPIED]
-        for part in self.walked:
+                row[first : min(first + _COPY_SIZE, first_new)] = kept[first : first + _COPY_SIZE]
+        for part in self.computed:
             cancellation.check()
-            rows[:, begun : begun + part.shape[1]] = part
-            begun += part.shape[1]
+            rows[:, first_new : first_new + part.shape[1]] = part
+            first_new += part.shape[1]
         return replace(
             before,
             x=rows[0],
@@ -305,7 +309,7 @@ def _is_trusted(error: Scaled, modulus: Any) -> bool:
     """Whether `error` is relatively small; `modulus` is an integer that is at most sqrt(2) times the true one."""
     if modulus == 0 or error.mantissa == 0.0:
         return bool(modulus)
-    return log2(error.mantissa) + error.exponent < int(modulus).bit_length() - 2 + _TRUST
+    return log2(error.mantissa) + error.exponent < int(modulus).bit_length() - 2 + _LARGEST_ERROR_LOG2
 
 
 def _is_whole(point: Point) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
-from mandeldask.fractal.escape.limits import FEWEST_FOR_REFERENCE, REFINED_STEP_S
+from mandeldask.fractal.escape.limits import DOUBLE_DOUBLE_STEP_S, FEWEST_FOR_REFERENCE
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
 from mandeldask.fractal.escape.perturbation.block_model import FITS, FITS_DOUBLED
 from mandeldask.fractal.escape.perturbation.block_pixels import SLOPED
@@ -62,7 +62,7 @@ def answer_by_perturbation(tile: Tile) -> None:
         before = tile.open
         if before.size < FEWEST_FOR_REFERENCE:
             break
-        if not refined and lived.sum() * REFINED_STEP_S < tile.maxiter * iteration_seconds(near.reference.bits):
+        if not refined and lived.sum() * DOUBLE_DOUBLE_STEP_S < tile.maxiter * iteration_seconds(near.reference.bits):
             _refine(tile, near)
             lived, refined = lived[np.isin(before, tile.open, assume_unique=True)], True
             continue

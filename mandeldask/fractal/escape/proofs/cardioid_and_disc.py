@@ -51,18 +51,18 @@ class Components(NamedTuple):
     """The same for the second."""
 
 
-NOWHERE = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NO_COMPONENTS = Components(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """No component, so that no block is inside one."""
 
 
 def components(middle: Point, exponent: int) -> Components:
-    """Return the components around the `middle` of a grid; `NOWHERE` if neither is within the unit of it.
+    """Return the components around the `middle` of a grid; `NO_COMPONENTS` if neither is within the unit of it.
 
     The unit is 2^exponent, with `unit_exponent`.
     """
     unit = 2.0**exponent
     if not _may_meet(complex(float(middle.re), float(middle.im)), unit):
-        return NOWHERE
+        return NO_COMPONENTS
     d = 4 * lcm(middle.re.denominator, middle.im.denominator)  # whole numbers over d: Fractions would be reduced
     x, y = (part.numerator * (d // part.denominator) for part in middle)
     a, a1 = x - d // 4, x + d

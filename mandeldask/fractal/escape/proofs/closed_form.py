@@ -14,7 +14,7 @@ from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, product,
 if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
-_FEW_BITS = 64
+_FIRST_BITS = 64
 """Fractional bits that nearly always suffice."""
 
 _CARDIOID_BITS, _DISC_BITS = 10, 5
@@ -48,7 +48,7 @@ def _sides(c: Point) -> tuple[int, int]:
     As many bits of c are used as necessary. Both formulas are integers over 256 q^4, where q is a common denominator: a
     value that is known to less than that, and may be 0, is 0.
     """
-    bits, most = _FEW_BITS, 0
+    bits, most = _FIRST_BITS, 0
     while True:
         x, y = (integer(scaled(part, bits)) for part in c)
         sides = _side(_cardioid(x, y, bits), 3 * bits + _CARDIOID_BITS), _side(_disc(x, y, bits), bits + _DISC_BITS)

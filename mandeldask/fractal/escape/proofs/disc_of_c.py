@@ -7,13 +7,13 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period
 
-FAILED, BROKEN, SPLIT, PROVEN = range(4)
-"""Verdicts on a disc. BROKEN: too large; SPLIT: too large, but a smaller one in its middle can be answered."""
+FAILED, TOO_LARGE, SPLIT, PROVEN = range(4)
+"""Verdicts on a disc. TOO_LARGE: too large; SPLIT: too large, but a smaller one in its middle can be answered."""
 
-PATIENCE = 1024
+MOST_STEPS_TO_CYCLE = 1024
 """Iterates after which a middle without escape or cycle gives FAILED. Most cycles of period 100 are found before."""
 
-_LONGEST = 1 << 16
+_MOST_STEPS = 1 << 16
 """Most iterates of one disc: below 1 ms, since the cancellation flag is checked only between discs."""
 
 _ROUNDING: ErrorBound = 2.0**-46
@@ -23,7 +23,7 @@ _FIRST_WINDOW = 8
 
 
 @inner
-def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
+def classify(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
     """Return the verdict on the disc of c, its count, its period (0 if not proven), the steps taken, and the last z.
 
     `probe` is the radius of the smallest disc worth a split, 0 to stop when the disc itself breaks. In windows of
@@ -32,25 +32,25 @@ def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple
     """
     x, y, bx, by, errors = cx, cy, rho, 0.0, (0.0, 0.0)
     share, whole, n, window = probe / rho, True, 1, _FIRST_WINDOW
-    longest = min(maxiter, _LONGEST)
+    longest = min(maxiter, _MOST_STEPS)
     while True:
-        end = min(window, (longest if whole else min(longest, PATIENCE)) + 1)
-        x, y, bx, by, errors, n, candidate = _walk(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end)
+        end = min(window, (longest if whole else min(longest, MOST_STEPS_TO_CYCLE)) + 1)
+        x, y, bx, by, errors, n, candidate = _iterate_disc(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end)
         if n > longest:
             return (PROVEN if whole and longest == maxiter else FAILED), maxiter, 0, longest, x, y
-        if n < window or (n > PATIENCE and not whole):
+        if n < window or (n > MOST_STEPS_TO_CYCLE and not whole):
             modulus, spread = modulus_of(x, y), modulus_of(bx, by)
             if whole:
                 if certainly_out(modulus, spread + errors[0]):
                     return PROVEN, n - 1, 0, n, x, y
                 if probe == 0.0:
-                    return BROKEN, maxiter, 0, n, x, y
+                    return TOO_LARGE, maxiter, 0, n, x, y
                 whole = False
             else:
                 return (SPLIT if certainly_out(modulus, share * spread + errors[1]) else FAILED), n - 1, 0, n, x, y
         else:
             for size in (rho, probe):
-                period = attracting_period(cx, cy, size, x, y, candidate) if 0 < candidate <= PATIENCE else 0
+                period = attracting_period(cx, cy, size, x, y, candidate) if 0 < candidate <= MOST_STEPS_TO_CYCLE else 0
                 if period:
                     return (PROVEN if size == rho else SPLIT), maxiter, period, n, x, y
                 if whole:
@@ -59,7 +59,7 @@ def judge(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple
 
 
 @inner
-def _walk(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end):
+def _iterate_disc(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end):
     """Iterate a disc until `end`, or until it (its `share`, if not `whole`) is not certainly within |z| <= 2.
 
     The iterates of all c = cx + i cy + rho t, |t| <= 1, are ``x + i y + (bx + i by) t`` up to the first error; up to

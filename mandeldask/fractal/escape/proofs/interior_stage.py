@@ -13,7 +13,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import positions
 from mandeldask.fractal.escape.limits import FARTHEST_CYCLE
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period, periodic_point
-from mandeldask.fractal.escape.proofs.disc_of_c import PATIENCE, PROVEN, judge
+from mandeldask.fractal.escape.proofs.disc_of_c import MOST_STEPS_TO_CYCLE, PROVEN, classify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
 
-_COST = 64
+_ITERATES_PER_STEP = 64
 """Iterates of a pixel in lockstep lanes that take as long as one step here."""
 
-_CREDIT = 1 << 14
+_FIRST_BUDGET = 1 << 14
 """Steps allowed before the first success, in addition to 1/32 of those that iterating would take."""
 
 
@@ -35,12 +35,12 @@ def answer_by_attracting_cycle(tile: Tile) -> None:
     tile.close(periods > 0)
 
 
-def periods_alone(
+def periods_one_by_one(
     c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, flag: NDArray[np.uint8]
 ) -> NDArray[np.uint32]:
     """Return the result of `attracting_periods`, each by its own orbit: no pixel's result depends on the others."""
     periods = np.zeros(c_x.size, np.uint32)
-    _judge_each(c_x, c_y, rho, periods, flag)
+    _prove_each(c_x, c_y, rho, periods, flag)
     return periods
 
 
@@ -53,7 +53,7 @@ def attracting_periods(
     proof allows for an error of `rho` in every iterate, from any cause.
     """
     periods = np.zeros(c_x.size, np.uint32)
-    _fill(c_x, c_y, rho, maxiter, periods, flag)
+    _prove_in_order(c_x, c_y, rho, maxiter, periods, flag)
     return periods
 
 
@@ -76,40 +76,40 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
 
 
 @kernel
-def _fill(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
+def _prove_in_order(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
     """Prove pixels, with the last pixel's cycle first: neighbours usually share it."""
-    gain = maxiter // _COST
-    credit, cycle, x, y = _CREDIT + c_x.size * gain // 32, 0, 0.0, 0.0
+    gain = maxiter // _ITERATES_PER_STEP
+    budget, cycle, x, y = _FIRST_BUDGET + c_x.size * gain // 32, 0, 0.0, 0.0
     for i in range(c_x.size):
-        if flag[0] or credit < 0:
+        if flag[0] or budget < 0:
             return
         cx, cy = c_x[i], c_y[i]
         found = 0
         if cycle:
-            credit -= 8 * cycle
-            found, x, y = _continued(cx, cy, rho, x, y, cycle)
+            budget -= 8 * cycle
+            found, x, y = _from_neighbour(cx, cy, rho, x, y, cycle)
         if not found:
-            verdict, _, cycle, steps, x, y = judge(cx, cy, rho, 0.0, min(PATIENCE, gain))
-            credit -= steps
+            verdict, _, cycle, steps, x, y = classify(cx, cy, rho, 0.0, min(MOST_STEPS_TO_CYCLE, gain))
+            budget -= steps
             found = cycle if verdict == PROVEN else 0
         if found:
             cycle = found
             periods[i] = found
-            credit += gain
+            budget += gain
 
 
 @kernel
-def _judge_each(c_x: Any, c_y: Any, rho: float, periods: Any, flag: Any) -> None:
+def _prove_each(c_x: Any, c_y: Any, rho: float, periods: Any, flag: Any) -> None:
     for i in range(c_x.size):
         if flag[0]:
             return
-        verdict, _, cycle, _, _, _ = judge(c_x[i], c_y[i], rho, 0.0, PATIENCE)
+        verdict, _, cycle, _, _, _ = classify(c_x[i], c_y[i], rho, 0.0, MOST_STEPS_TO_CYCLE)
         if verdict == PROVEN:
             periods[i] = cycle
 
 
 @inner
-def _continued(cx: float, cy: float, rho: float, x: float, y: float, cycle: int) -> tuple[int, float, float]:
+def _from_neighbour(cx: float, cy: float, rho: float, x: float, y: float, cycle: int) -> tuple[int, float, float]:
     """Return the period proven from x + iy, on the cycle of a neighbour, 0 if that fails; and the point on its own."""
     x, y, converged = periodic_point(cx, cy, x, y, cycle)
     return attracting_period(cx, cy, rho, x, y, cycle) if converged else 0, x, y

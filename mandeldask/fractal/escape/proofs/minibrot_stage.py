@@ -21,7 +21,7 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.prepared_reference import nearest_to
-from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_alone
+from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_one_by_one
 from mandeldask.fractal.rationals import exponent_of
 
 if TYPE_CHECKING:
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 _SHARE = 16
 """As in `nucleus`: periods up to a sixteenth of `maxiter` are searched."""
 
-_RETURNED = 2.0**-20
+_NUCLEUS_RETURN = 2.0**-20
 """A reference that ends closer to 0 than this is the orbit of a nucleus."""
 
-_REACH = 2.5
+_LARGEST_W = 2.5
 """|w| up to which the error is bounded: the largest of discs in `attracting_cycle`."""
-_MOST_C = 2.1
+_LARGEST_C = 2.1
 """|c'| of pixels that are tried."""
-_PROBED = 37
+_SAMPLE_STRIDE = 37
 """One pixel of this many is tried first: if none is inside, few others are, and most tiles are outside."""
-_STEP: ErrorBound = 2.0**-49
+_STEP_ERROR: ErrorBound = 2.0**-49
 """Bound on the rounding error of one step of A and B, per sum of the terms: 16 units of 2^-53; 6 are needed."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
-_POSITION: ErrorBound = 2.0**-46
-"""Bound on the rounding error of c', of at most `_MOST_C`."""
-_GOOD = 2.0**-8
+_POSITION_ERROR: ErrorBound = 2.0**-46
+"""Bound on the rounding error of c', of at most `_LARGEST_C`."""
+_LARGEST_ERROR = 2.0**-8
 """The largest error with which a proof is tried."""
 _MARGIN = 4
 """log2 of how much longer than the distance of the pixels Newton's first step may be."""
@@ -59,7 +59,7 @@ _CONTAINED = 4
 _LEAST_Z = 2.0**-840
 """Points of the orbit below half of this have too large a rounding error: up to 2^-900."""
 _FLOOR = 2.0**-900
-_LARGE = 400
+_TOO_LARGE = 400
 """An exponent that makes any error too large."""
 
 
@@ -82,15 +82,15 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
     Its nucleus is the end of `reference` or a near return of it; by default that is the orbit that tiles here share.
     """
     orbit = _nucleus_orbit(reference or nearest_to(tile).reference, tile)
-    found = None if orbit is None else _renormalization(orbit)
-    if found is None:
+    minibrot = None if orbit is None else _renormalization(orbit)
+    if minibrot is None:
         return
-    seen = _seen_from(tile, found)
-    if seen is None:
+    relative = _relative_positions(tile, minibrot)
+    if relative is None:
         return
-    find = partial(attracting_periods, maxiter=tile.maxiter, flag=tile.cancellation.flag)
-    if _periods(tile, found, seen, tile.open[::_PROBED], find).any():
-        tile.close(_periods(tile, found, seen, tile.open, find) > 0)
+    find_periods = partial(attracting_periods, maxiter=tile.maxiter, flag=tile.cancellation.flag)
+    if _periods(tile, minibrot, relative, tile.open[::_SAMPLE_STRIDE], find_periods).any():
+        tile.close(_periods(tile, minibrot, relative, tile.open, find_periods) > 0)
 
 
 def periods_around(tile: Tile, point: Point, pixels: NDArray[np.int64], bits: int) -> NDArray[np.uint32]:
@@ -102,41 +102,46 @@ def periods_around(tile: Tile, point: Point, pixels: NDArray[np.int64], bits: in
     moduli = np.hypot(orbit.x, orbit.y)[1:]
     records = np.flatnonzero(moduli[1:] < np.minimum.accumulate(moduli)[:-1]) + 2
     periods = np.zeros(pixels.size, np.uint32)
-    find = partial(periods_alone, flag=tile.cancellation.flag)
+    find_periods = partial(periods_one_by_one, flag=tile.cancellation.flag)
     for period in records.tolist():
         nucleus = nucleus_of_period(point, period, bits)
-        found = None if nucleus is None else _renormalization(orbit_of(nucleus, bits, period))
-        seen = None if found is None else _seen_from(tile, found)
-        if found is not None and seen is not None and found.period:
-            periods = found.period * _periods(tile, found, seen, pixels, find)
+        minibrot = None if nucleus is None else _renormalization(orbit_of(nucleus, bits, period))
+        relative = None if minibrot is None else _relative_positions(tile, minibrot)
+        if minibrot is not None and relative is not None and minibrot.period:
+            periods = minibrot.period * _periods(tile, minibrot, relative, pixels, find_periods)
             if periods.any():
                 break
     return periods
 
 
-def _seen_from(tile: Tile, found: Renormalization) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _relative_positions(
+    tile: Tile, minibrot: Renormalization
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return positions of columns and rows from the nucleus; None if no pixel can be near it."""
-    axes = (tile.grid.re, found.nucleus.re), (tile.grid.im, found.nucleus.im)
+    axes = (tile.grid.re, minibrot.nucleus.re), (tile.grid.im, minibrot.nucleus.im)
     most = max(abs(part) for axis, origin in axes for part in (axis.start - origin, axis.step))
-    if most * Fraction(2) ** found.exponent > FAR:
+    if most * Fraction(2) ** minibrot.exponent > FAR:
         return None  # few pixels can be near the nucleus
-    re, im = (positions(axis, origin, -found.exponent)[0] for axis, origin in axes)
-    return None if abs(found.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _MOST_C else (re, im)
+    re, im = (positions(axis, origin, -minibrot.exponent)[0] for axis, origin in axes)
+    return None if abs(minibrot.slope) * np.hypot(_least(re), _least(im)) > 2.0 * _LARGEST_C else (re, im)
 
 
 def _periods(
     tile: Tile,
-    found: Renormalization,
-    seen: tuple[NDArray[np.float64], NDArray[np.float64]],
+    minibrot: Renormalization,
+    relative: tuple[NDArray[np.float64], NDArray[np.float64]],
     pixels: NDArray[np.int64],
-    find: Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.uint32]],
+    find_periods: Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.uint32]],
 ) -> NDArray[np.uint32]:
-    """Return the periods that `find` proves for the c' of `pixels`, `seen` from the nucleus; 0 where it proves none."""
+    """Return the periods that `find_periods` proves for the c' of `pixels`, 0 where it proves none.
+
+    `relative` are the positions of columns and rows, relative to the nucleus.
+    """
     rows, cols = np.divmod(pixels, tile.grid.re.size)
-    c = found.slope * (seen[0][cols] + 1j * seen[1][rows])
-    near = np.flatnonzero(np.abs(c) <= _MOST_C)
+    c = minibrot.slope * (relative[0][cols] + 1j * relative[1][rows])
+    near = np.flatnonzero(np.abs(c) <= _LARGEST_C)
     periods = np.zeros(pixels.size, np.uint32)
-    periods[near] = find(c.real[near], c.imag[near], found.error + _POSITION)
+    periods[near] = find_periods(c.real[near], c.imag[near], minibrot.error + _POSITION_ERROR)
     return periods
 
 
@@ -150,7 +155,7 @@ def _nucleus_orbit(reference: ReferenceOrbit, tile: Tile) -> ReferenceOrbit | No
 
     None if Newton's first step leads out of the tile, and the minibrot there is too small to reach back.
     """
-    if reference.ended and math.hypot(reference.x[-1], reference.y[-1]) < _RETURNED:
+    if reference.ended and math.hypot(reference.x[-1], reference.y[-1]) < _NUCLEUS_RETURN:
         return reference
     most = min(len(reference), tile.maxiter // _SHARE)
     if most < 1:
@@ -185,13 +190,15 @@ def _renormalization(orbit: ReferenceOrbit) -> Renormalization | None:
 
     That is also the case if the orbit does not return to 0.
     """
-    a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, apart = _follow(orbit.x, orbit.y, len(orbit))
+    a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, separate = _iterate_nucleus(
+        orbit.x, orbit.y, len(orbit)
+    )
     parts = (*_end(orbit), orbit.error, (lost, exponent))
     error = math.hypot(a_x, a_y) * sum(_ldexp(abs(value), shift + a_exponent) for value, shift in parts) * _OUTWARD
-    if not error < _GOOD:
+    if not error < _LARGEST_ERROR:
         return None
     slope = complex(a_x, a_y) * complex(b_x, b_y)
-    return Renormalization(orbit.center, slope, a_exponent + b_exponent, error, len(orbit) if apart else 0)
+    return Renormalization(orbit.center, slope, a_exponent + b_exponent, error, len(orbit) if separate else 0)
 
 
 def _end(orbit: ReferenceOrbit) -> tuple[tuple[float, int], ...]:
@@ -202,16 +209,18 @@ def _end(orbit: ReferenceOrbit) -> tuple[tuple[float, int], ...]:
 
 def _ldexp(value: float, exponent: int) -> float:
     """Return ``value * 2**exponent``, rounded up where that is far from 1."""
-    return math.inf if value > 0.0 and exponent > _LARGE else math.ldexp(value, min(max(exponent, -1000), _LARGE))
+    return (
+        math.inf if value > 0.0 and exponent > _TOO_LARGE else math.ldexp(value, min(max(exponent, -1000), _TOO_LARGE))
+    )
 
 
 @kernel
-def _follow(z_x, z_y, period):
+def _iterate_nucleus(z_x, z_y, period):
     """Return A, B and a bound on the rest of dz after `period` iterations, each with its exponent.
 
-    The last value says whether all earlier iterates are surely outside of |z| <= `_REACH` / |A|.
+    The last value says whether all earlier iterates are surely outside of |z| <= `_LARGEST_W` / |A|.
 
-    ``dz_period = A z^2 + B dc`` up to that bound, for |A z| <= `_REACH` and |A B dc| <= 1.01 `_MOST_C`.
+    ``dz_period = A z^2 + B dc`` up to that bound, for |A z| <= `_LARGEST_W` and |A B dc| <= 1.01 `_LARGEST_C`.
     """
     a_x, a_y, a_exponent, b_x, b_y, b_exponent = 1.0, 0.0, 0, 1.0, 0.0, 0
     for j in range(1, period):
@@ -224,16 +233,16 @@ def _follow(z_x, z_y, period):
         b_x, b_y, b_exponent = _scaled(b_x, b_y, b_exponent)
     a, b = np.hypot(a_x, a_y), np.hypot(b_x, b_y)
     # alpha, beta: bounds on |A_j z^2| and |B_j dc|, and lost: on what they leave of dz, in units of 2^exponent
-    square, square_exponent = _REACH**2 / (a * a) * _OUTWARD, -2 * a_exponent
-    dc, dc_exponent = 1.01 * _MOST_C / (a * b), -a_exponent - b_exponent
+    square, square_exponent = _LARGEST_W**2 / (a * a) * _OUTWARD, -2 * a_exponent
+    dc, dc_exponent = 1.01 * _LARGEST_C / (a * b), -a_exponent - b_exponent
     exponent = max(square_exponent, dc_exponent)
     alpha, beta, lost = square * power(square_exponent - exponent), dc * power(dc_exponent - exponent), 0.0
-    apart, radius = True, 1.01 * _REACH / a * power(-a_exponent)
+    separate, radius = True, 1.01 * _LARGEST_W / a * power(-a_exponent)
     for j in range(1, period):
         added, scale = dc * power(dc_exponent - exponent), math.ldexp(1.0, max(exponent, -1000))
         growth, most = 2.0 * np.hypot(z_x[j], z_y[j]), alpha + beta + lost
-        apart = apart and 0.49 * growth > radius + 1.01 * scale * most
-        lost = (growth * lost + scale * most**2 + _STEP * (growth * (alpha + beta) + added)) * _OUTWARD + _FLOOR
+        separate = separate and 0.49 * growth > radius + 1.01 * scale * most
+        lost = (growth * lost + scale * most**2 + _STEP_ERROR * (growth * (alpha + beta) + added)) * _OUTWARD + _FLOOR
         alpha, beta = growth * alpha * _OUTWARD, (growth * beta + added) * _OUTWARD + _FLOOR
         most = alpha + beta + lost
         if not most < 2.0**300:
@@ -242,7 +251,7 @@ def _follow(z_x, z_y, period):
             shift = math.frexp(most)[1]
             alpha, beta, lost = alpha * power(-shift), beta * power(-shift), lost * power(-shift)
             exponent += shift
-    return a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, apart
+    return a_x, a_y, a_exponent, b_x, b_y, b_exponent, lost, exponent, separate
 
 
 @inner

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
-from mandeldask.fractal.escape.proofs.interior_stage import periods_alone, positions_of
+from mandeldask.fractal.escape.proofs.interior_stage import periods_one_by_one, positions_of
 from mandeldask.fractal.escape.proofs.minibrot_stage import periods_around
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_MINIBROTS = 4
 """Most minibrots that are tried for one tile."""
-MOST_IN_VAIN = 2
+MOST_FAILURES = 2
 """Number of pixels without a proven cycle after which no more are tried."""
 
 
@@ -30,18 +30,18 @@ def find_periods(tile: Tile) -> None:
     if tile.period is None:
         return
     pixels = _unknown(tile)
-    tile.period[pixels] = periods_alone(*positions_of(tile, pixels), tile.cancellation.flag)
+    tile.period[pixels] = periods_one_by_one(*positions_of(tile, pixels), tile.cancellation.flag)
     tile.cancellation.check()
-    bits, in_vain = bits_for(finest_of(tile.grid)), 0
+    bits, failures = bits_for(finest_of(tile.grid)), 0
     pixels = _unknown(tile)
     for _ in range(MOST_MINIBROTS):
-        if not pixels.size or in_vain == MOST_IN_VAIN:
+        if not pixels.size or failures == MOST_FAILURES:
             break
         middle = int(pixels[pixels.size // 2])
         found = periods_around(tile, tile.grid.point(*divmod(middle, tile.grid.re.size)), pixels, bits)
         tile.cancellation.check()
         tile.period[pixels] = found
-        in_vain += not found.any()
+        failures += not found.any()
         pixels = pixels[(found == 0) & (pixels != middle)]
 
 

@@ -25,7 +25,7 @@ from mandeldask.fractal.escape.proofs.cardioid_and_disc import (
     real_segment,
     unit_exponent,
 )
-from mandeldask.fractal.escape.proofs.disc_of_c import BROKEN, FAILED, PROVEN, SPLIT, judge
+from mandeldask.fractal.escape.proofs.disc_of_c import FAILED, PROVEN, SPLIT, TOO_LARGE, classify
 from mandeldask.fractal.rationals import Point
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 LEAF = 8
 """Blocks of at most this many pixels a side are not split."""
 
-_PROBED = 64
+_LARGEST_PROBED = 64
 """Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
 
-_ALLOWANCE, _STEPS_A_PIXEL = 1 << 15, 3
+_FIRST_BUDGET, _STEPS_PER_PIXEL = 1 << 15, 3
 """Steps of discs allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
 
 
@@ -59,14 +59,16 @@ def answer_by_quadtree(tile: Tile) -> None:
     proven = np.zeros(tile.counts.size, np.bool_)
     segment = real_segment(grid)
     proven[segment.start : segment.stop] = True
-    placed = _placed(grid)
+    placed = _block_positions(grid)
     if placed is not None:
         frame, steps, known = placed
         period = np.empty(0, np.uint32) if tile.period is None else tile.period
         escapes = not tile.wants_orbits
         queue, flag = _queue(grid.shape), tile.cancellation.flag
-        with tile.saving_time():
-            _fill(queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag)
+        with tile.without_missing_kernels():
+            _answer_blocks(
+                queue, frame, steps, known, grid.shape, tile.maxiter, escapes, tile.counts, period, proven, flag
+            )
     tile.close(proven)
 
 
@@ -87,15 +89,15 @@ def common_answer(grid: Grid, maxiter: int, *, escapes: bool) -> tuple[int, int]
     (int, int) or None
         The period is 0 where it is not known, and of pixels that escape. None if one block proves nothing.
     """
-    placed = _placed(grid)
+    placed = _block_positions(grid)
     if placed is None:
         return None
-    count, cycle = _whole(*placed, grid.shape, maxiter, escapes)
+    count, cycle = _whole_tile(*placed, grid.shape, maxiter, escapes)
     return None if count < 0 else (int(count), int(cycle))
 
 
-def _placed(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
-    """Return the positions of pixels for `_fill`; None if they are too far away."""
+def _block_positions(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
+    """Return the positions of pixels for `_answer_blocks`; None if they are too far away."""
     middle, exponent = Point(grid.re.middle, grid.im.middle), unit_exponent(grid)
     frame = tuple(as_pair(value)[0] for value in (middle.im, grid.im.step, middle.re, grid.re.step))
     if abs(frame[0]) + abs(frame[2]) + 2.0 ** min(exponent, 1000) > FARTHEST_QUADTREE:
@@ -113,7 +115,7 @@ def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
 
 
 @kernel
-def _whole(frame, steps, known, shape, maxiter, escapes):
+def _whole_tile(frame, steps, known, shape, maxiter, escapes):
     """Return the count of all pixels and the period of their cycle, by one block; a negative count if it fails."""
     im, im_step, re, re_step = frame
     height, width = shape
@@ -121,14 +123,14 @@ def _whole(frame, steps, known, shape, maxiter, escapes):
     if OUTSIDE < component < UNDECIDED:
         return maxiter, component
     rho = _radius(height, width, im_step, re_step) + _rounding(frame, shape)
-    verdict, count, cycle, _, _, _ = judge(re, im, rho, 0.0, maxiter)
+    verdict, count, cycle, _, _, _ = classify(re, im, rho, 0.0, maxiter)
     if verdict != PROVEN or (count < maxiter and not escapes):
         return -1, 0
     return count, cycle
 
 
 @kernel
-def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
+def _answer_blocks(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
     """Answer blocks, largest first.
 
     `frame` has the middles of rows and columns and their distances, `steps` half the distances in units of `known`.
@@ -137,7 +139,7 @@ def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, p
     height, width = shape
     rounding = _rounding(frame, shape)
     leaf = _radius(LEAF, LEAF, im_step, re_step) + rounding
-    first, last, allowance = 0, 1, _ALLOWANCE
+    first, last, budget = 0, 1, _FIRST_BUDGET
     while first < last and not flag[0]:
         top, bottom, left, right = queue[first, 0], queue[first, 1], queue[first, 2], queue[first, 3]
         first += 1
@@ -152,18 +154,18 @@ def _fill(queue, frame, steps, known, shape, maxiter, escapes, counts, period, p
             _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven)
             continue
         verdict, count, cycle = FAILED, maxiter, 0
-        if allowance > 0 and (component == OUTSIDE or side > _PROBED):
+        if budget > 0 and (component == OUTSIDE or side > _LARGEST_PROBED):
             rho = _radius(rows, cols, im_step, re_step) + rounding
-            probe = leaf if LEAF < side <= _PROBED else 0.0
+            probe = leaf if LEAF < side <= _LARGEST_PROBED else 0.0
             cx, cy = re + 0.5 * x * re_step, im + 0.5 * y * im_step
-            verdict, count, cycle, taken, _, _ = judge(cx, cy, rho, probe, maxiter)
-            allowance -= taken
+            verdict, count, cycle, taken, _, _ = classify(cx, cy, rho, probe, maxiter)
+            budget -= taken
             if count < maxiter and not escapes:
                 verdict = FAILED
         if verdict == PROVEN:
-            allowance += _STEPS_A_PIXEL * rows * cols
+            budget += _STEPS_PER_PIXEL * rows * cols
             _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven)
-        elif component == UNDECIDED or verdict == SPLIT or (verdict == BROKEN and side > _PROBED):
+        elif component == UNDECIDED or verdict == SPLIT or (verdict == TOO_LARGE and side > _LARGEST_PROBED):
             last = _split(queue, last, top, bottom, left, right)
 
 
@@ -172,11 +174,11 @@ def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, peri
     """Write the answer of a block."""
     for row in range(top, bottom):
         start, stop = row * width + left, row * width + right
-        _paint(proven, start, stop, 1)
+        _fill(proven, start, stop, 1)
         if count < maxiter:  # otherwise it is already there
-            _paint(counts, start, stop, count)
+            _fill(counts, start, stop, count)
         if period.size:
-            _paint(period, start, stop, cycle)
+            _fill(period, start, stop, cycle)
 
 
 @inner
@@ -194,14 +196,14 @@ def _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven
 
 
 @inner
-def _paint(values: Any, start: int, stop: int, value: Any) -> None:
+def _fill(values: Any, start: int, stop: int, value: Any) -> None:
     part = values[start:stop]
     for i in range(part.size):
         part[i] = value
 
 
 @inner
-def _put(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
+def _append(queue: Any, last: int, top: int, bottom: int, left: int, right: int) -> int:
     """Append a block after `last`; return the new end."""
     queue[last, 0], queue[last, 1], queue[last, 2], queue[last, 3] = top, bottom, left, right
     return last + 1
@@ -215,7 +217,7 @@ def _split(queue: Any, last: int, top: int, bottom: int, left: int, right: int) 
     col_step = -(-cols // 2) if 2 * cols > rows else cols
     for row in range(top, bottom, row_step):
         for col in range(left, right, col_step):
-            last = _put(queue, last, row, min(row + row_step, bottom), col, min(col + col_step, right))
+            last = _append(queue, last, row, min(row + row_step, bottom), col, min(col + col_step, right))
     return last
 
 

@@ -19,17 +19,17 @@ NU = rational(256 * 1025, 2**106) * G**8
 @numba.njit
 def slope(x, y, s, dx, dy, q):
     """One step of dz/dc and its bound."""
-    q, _ = float64_step.amplify(x, y, s, q, float64_step.slope_square(dx, dy))
+    q, _ = float64_step.next_slope_bound(x, y, s, q, float64_step.slope_square(dx, dy))
     return *float64_step.differentiate(x, y, dx, dy), q
 
 
 @numba.njit
 def slopes(x, y, s, dx, dy, q, cx, cy):
     """Two steps of z and dz/dc, as lanes do them."""
-    q, p = float64_step.amplify(x, y, s, q, float64_step.slope_square(dx, dy))
+    q, p = float64_step.next_slope_bound(x, y, s, q, float64_step.slope_square(dx, dy))
     dx, dy = float64_step.differentiate(x, y, dx, dy)
     x, y, s = iterate(x, y, s, cx, cy)
-    q, _ = float64_step.amplify(x, y, s, q, p)
+    q, _ = float64_step.next_slope_bound(x, y, s, q, p)
     dx, dy = float64_step.differentiate(x, y, dx, dy)
     x, y, s = iterate(x, y, s, cx, cy)
     return x, y, s, dx, dy, q
@@ -113,7 +113,7 @@ def test_rounding_is_the_least_s():
 
 def test_no_iterate_is_taken_for_one_on_the_other_side():
     """Points within 2^-20 of the circle, with errors that just reach to it, or do not quite."""
-    rng, surely = np.random.default_rng(7), numba.njit(lambda m, s: not float64_step.unsure(m, s))
+    rng, surely = np.random.default_rng(7), numba.njit(lambda m, s: not float64_step.is_undecided(m, s))
     decided = 0
     for angle, gap, share in zip(
         rng.uniform(0, 2 * np.pi, 4000), 2.0 ** -rng.uniform(20, 52, 4000), rng.uniform(0.5, 1.5, 4000), strict=True

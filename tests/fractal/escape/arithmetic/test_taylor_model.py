@@ -11,8 +11,8 @@ from fractal.exactly import Complex, along, exact, rational
 from mandeldask.fractal.escape.arithmetic import taylor_model as tm
 
 advance, shift, begin = numba.njit(tm.advance), numba.njit(tm.shift), numba.njit(tm.begin)
-handed_over, evaluate, numbers = numba.njit(tm.handed_over), numba.njit(tm.evaluate), numba.njit(tm.numbers)
-slope, bend, norm = numba.njit(tm.slope), numba.njit(tm.bend), numba.njit(tm._norm)
+handed_over, evaluate, numbers = numba.njit(tm.error_at_pixels), numba.njit(tm.evaluate), numba.njit(tm.polynomial)
+slope, bend, norm = numba.njit(tm.slope), numba.njit(tm.second_derivative_bound), numba.njit(tm._norm)
 NEXT = tm._STATE
 
 

@@ -10,7 +10,7 @@ from fractal.exactly import Complex, exact, rational
 from mandeldask.fractal.escape.arithmetic import taylor_model as tm
 from mandeldask.fractal.escape.direct import block_counts as bc
 
-evaluate, slope, bend, norm = (numba.njit(f) for f in (tm.evaluate, tm.slope, tm.bend, tm._norm))
+evaluate, slope, bend, norm = (numba.njit(f) for f in (tm.evaluate, tm.slope, tm.second_derivative_bound, tm._norm))
 
 
 @pytest.mark.parametrize("degrees", [0, 1, 8])

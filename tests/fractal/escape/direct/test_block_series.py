@@ -18,7 +18,9 @@ SEAHORSE = "-0.7436438870371587+0.13182590420531197j"
 BRANCH = "-0.10109636384562216103+0.95628651080914150424j"
 
 
-@pytest.mark.parametrize("tolerance", [block_series.TOLERANCE, block_series.COARSE, block_series.SHORT])
+@pytest.mark.parametrize(
+    "tolerance", [block_series.TOLERANCE, block_series.TOLERANCE_FOR_COUNTS, block_series.TOLERANCE_FOR_SHORT_ORBITS]
+)
 def test_a_series_is_within_its_error(tolerance):
     """Pixels' iterates, by arb, against the polynomials of their blocks."""
     ctx.prec = 300
@@ -30,7 +32,7 @@ def test_a_series_is_within_its_error(tolerance):
         rho = block_series.radius(*steps)
         wanted = np.ones(frame.shape[0] * frame.shape[1] // block_series.BLOCK**2, np.bool_)
         flag, place = np.zeros(1, np.uint8), (positions(frame.re), positions(frame.im), steps)
-        starts = block_series.start(*place, 300, wanted, tolerance, block_counts.NOWHERE, flag)
+        starts = block_series.start(*place, 300, wanted, tolerance, block_counts.NO_ANSWERS, flag)
         dt = float(grid.re.step) / rho
         for row, col in [(0, 0), (15, 0), (3, 9), (15, 15), (8, 8)]:
             block_row, row_in = divmod(row + above, block_series.BLOCK)
@@ -57,7 +59,7 @@ def test_counts_that_polynomials_tell_are_right(level, center, maxiter):
     wanted = np.ones(frame.shape[0] * frame.shape[1] // block_series.BLOCK**2, np.bool_)
     answers = block_counts.Answers(np.zeros(2500, np.uint32), np.zeros(2500, np.bool_), grid.shape, (above, left))
     place = positions(frame.re), positions(frame.im), (float(grid.re.step), float(grid.im.step))
-    block_series.start(*place, maxiter, wanted, block_series.SHORT, answers, np.zeros(1, np.uint8))
+    block_series.start(*place, maxiter, wanted, block_series.TOLERANCE_FOR_SHORT_ORBITS, answers, np.zeros(1, np.uint8))
     pixels = [divmod(int(i), 50) for i in np.flatnonzero(answers.known)]
     assert len(pixels) > 200
     assert not answers.counts[~answers.known].any()

@@ -9,11 +9,13 @@ import pytest
 from fractal.exactly import Complex, along, directions, exact, points, rational
 from mandeldask.fractal.escape.direct import multidouble_stage as ms
 
-doubled, tripled = numba.njit(ms._iterate_doubled), numba.njit(ms._iterate_tripled)
-differentiate, error_after, gap = numba.njit(ms._differentiate), numba.njit(ms._error), numba.njit(ms._gap)
-PARTS = {2: (doubled, ms._DOUBLED, (ms.X, ms.X_LOW), (ms.Y, ms.Y_LOW), (ms.CX, ms.CX_LOW), (ms.CY, ms.CY_LOW))}
+doubled, tripled = numba.njit(ms._iterate_double_double), numba.njit(ms._iterate_triple_double)
+differentiate, error_after, gap = numba.njit(ms._differentiate), numba.njit(ms._error), numba.njit(ms._beyond_circle)
+PARTS = {
+    2: (doubled, ms._DOUBLE_DOUBLE_ERROR, (ms.X, ms.X_LOW), (ms.Y, ms.Y_LOW), (ms.CX, ms.CX_LOW), (ms.CY, ms.CY_LOW))
+}
 PARTS[3] = (
-    *(tripled, ms._TRIPLED, (ms.X, ms.X_LOW, ms.X_LOWEST), (ms.Y, ms.Y_LOW, ms.Y_LOWEST)),
+    *(tripled, ms._TRIPLE_DOUBLE_ERROR, (ms.X, ms.X_LOW, ms.X_LOWEST), (ms.Y, ms.Y_LOW, ms.Y_LOWEST)),
     *((ms.CX, ms.CX_LOW, ms.CX_LOWEST), (ms.CY, ms.CY_LOW, ms.CY_LOWEST)),
 )
 

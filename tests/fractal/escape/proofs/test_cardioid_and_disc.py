@@ -70,4 +70,4 @@ def test_a_block_inside_is_inside_at_its_corners():
 
 
 def test_a_grid_far_from_both_meets_neither():
-    assert cd.components(as_point("1+1j"), -4) == cd.NOWHERE
+    assert cd.components(as_point("1+1j"), -4) == cd.NO_COMPONENTS

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from mandeldask.fractal.escape.arithmetic import turns
+from mandeldask.fractal.escape.arithmetic import kernel_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_STEPS = 1 << 27
-"""Greatest number of iterations, of all pixels together, for which a tile does without an accelerator."""
+"""Greatest number of iterations, of all pixels together, for which a tile does without an optional kernel."""
 
 _ALL_STEPS = 1 << 32
 """The same of all tiles of the process together, which take some seconds."""
@@ -26,12 +26,12 @@ WAIT_S = 0.1
 """Longest time, in seconds, that such a tile waits for another thread that compiles or loads a kernel."""
 
 
-class Missing(Exception):  # noqa: N818  no error: the caller does without
+class KernelMissing(Exception):  # noqa: N818  no error: the caller does without
     """The kernel is not compiled yet."""
 
 
-class _Spent:
-    """Iterations for which tiles did without accelerators so far."""
+class _StepsWithout:
+    """Iterations for which tiles did without optional kernels so far."""
 
     steps = 0
 
@@ -41,22 +41,22 @@ _complete: ContextVar[bool] = ContextVar("mandeldask_complete_plan", default=Fal
 
 
 @contextmanager
-def saves_time(steps: int) -> Iterator[None]:
+def without_missing_kernels(steps: int) -> Iterator[None]:
     """Leave the block at a kernel that is not compiled yet, if the tile takes at most a few `steps` without it."""
-    if steps > _MOST_STEPS or _Spent.steps + steps > _ALL_STEPS or _complete.get() or turns.is_hasty():
+    if steps > _MOST_STEPS or _StepsWithout.steps + steps > _ALL_STEPS or _complete.get() or kernel_lock.may_not_wait():
         yield
         return
     token = _optional.set(True)
     try:
         yield
-    except Missing:
-        _Spent.steps += steps
+    except KernelMissing:
+        _StepsWithout.steps += steps
     finally:
         _optional.reset(token)
 
 
 @contextmanager
-def none_left_out() -> Iterator[None]:
+def with_all_kernels() -> Iterator[None]:
     """Wait for every kernel inside the block."""
     token = _complete.set(True)
     try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CAN_LOCK = fcntl is not None
 """Whether processes see each other's turns."""
 
-_LOOK_S = 0.02
+_POLL_S = 0.02
 """Seconds between two looks whether a turn has ended."""
 
 
@@ -37,15 +37,15 @@ class Busy(Exception):  # noqa: N818  no error: the caller does something else
 class FirstRun(Protocol):
     """What a process does whose kernels are not compiled yet."""
 
-    def begin(self, folder: Path) -> None:
+    def note_missing_kernel(self, folder: Path) -> None:
         """Note that a kernel that is kept in `folder` is missing."""
 
-    def go_on(self) -> bool:
+    def do_other_work(self) -> bool:
         """Do something useful while another process compiles; return whether there was anything."""
 
 
-class Turn:
-    """The right to compile one kernel, which a process has until it calls `end`, or ends itself."""
+class KernelLock:
+    """The right to compile one kernel, which a process has until it calls `release`, or ends itself."""
 
     __slots__ = ("_file", "_path")
 
@@ -53,13 +53,13 @@ class Turn:
         self._path = path
         self._file: TextIOWrapper | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait until no other process has this turn, and take it. Where there are no locks it returns at once.
 
         Raises
         ------
         Busy
-            If another process has it, and the caller is `hasty`.
+            If another process has it, and the caller is `without_waiting`.
         mandeldask.cancellation.Cancelled
             If the computation that needs the kernel was cancelled.
         """
@@ -78,18 +78,18 @@ class Turn:
             raise
         self._file = file
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Let another process have the turn."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
     def _wait(self) -> None:
-        if _hasty.get():
+        if _without_waiting.get():
             raise Busy(self._path)
         current().check()
-        if not go_on():
-            time.sleep(_LOOK_S)
+        if not do_other_work():
+            time.sleep(_POLL_S)
 
 
 def _is_locked(file: TextIOWrapper) -> bool:
@@ -103,23 +103,23 @@ def _is_locked(file: TextIOWrapper) -> bool:
     return True
 
 
-_hasty: ContextVar[bool] = ContextVar("mandeldask_hasty", default=False)
+_without_waiting: ContextVar[bool] = ContextVar("mandeldask_without_waiting", default=False)
 _first_runs: list[FirstRun] = []
 
 
 @contextmanager
-def hasty() -> Iterator[None]:
+def without_waiting() -> Iterator[None]:
     """Raise `Busy` inside the block instead of waiting."""
-    token = _hasty.set(True)
+    token = _without_waiting.set(True)
     try:
         yield
     finally:
-        _hasty.reset(token)
+        _without_waiting.reset(token)
 
 
-def is_hasty() -> bool:
+def may_not_wait() -> bool:
     """Return whether the caller raises `Busy` instead of waiting."""
-    return _hasty.get()
+    return _without_waiting.get()
 
 
 def on_first_run(what: FirstRun) -> None:
@@ -127,13 +127,13 @@ def on_first_run(what: FirstRun) -> None:
     _first_runs.append(what)
 
 
-def begin(folder: Path) -> None:
+def note_missing_kernel(folder: Path) -> None:
     """Say that a kernel that is kept in `folder` is missing."""
     for each in _first_runs:
         with suppress(OSError):
-            each.begin(folder)
+            each.note_missing_kernel(folder)
 
 
-def go_on() -> bool:
+def do_other_work() -> bool:
     """Do something useful while another process compiles; return whether there was anything."""
-    return any(each.go_on() for each in _first_runs)
+    return any(each.do_other_work() for each in _first_runs)
