@@ -176,7 +176,8 @@ def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) 
     near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*z_1, *orbit.c))
     if near and bits <= MOST_BITS:
         first, c = ((scaled(re, bits), scaled(im, bits)) for re, im in (z_1, orbit.c))
-        return follow(first, c, bits, maxiter, inside, orbit.slope if fields else None)
+        slope = orbit.slope if fields else None
+        return follow(first, c, bits, maxiter, inside, slope, from_zero=orbit.start == _ORIGIN)
     followed = _counted(orbit, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
     if not fields or followed.count is None or followed.count == maxiter:
         return followed

@@ -16,6 +16,7 @@ from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.limbs import add, leading, square
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.exact.near_return import MOST_KEPT, NEARER, last_inside
 from mandeldask.fractal.escape.fields import FAR_OUT
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def follow(
     maxiter: int,
     inside: int,
     slope: Slope | None,
+    *,
+    from_zero: bool,
 ) -> Followed:
     """Follow an orbit from z_1, for parts of z_1 and c of at most 4 in modulus.
 
@@ -95,6 +98,8 @@ def follow(
         Iterates up to this are known to be inside.
     slope : Slope or None
         The start of the derivative, if an orbit that escapes is to be iterated until it is far out.
+    from_zero : bool
+        Whether z_0 is 0, so that an orbit that returns to it repeats itself.
 
     Raises
     ------
@@ -105,7 +110,9 @@ def follow(
     limbs = np.array([_as_limbs(abs(part), size) for part in (*first, *c)])
     signs = np.array([part < 0 for part in (*first, *c)], np.int64)
     results, room = np.zeros(6), np.zeros((6, size), np.uint64)
-    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, results, cancellation.flag)
+    moduli = np.empty(min(maxiter, MOST_KEPT) + 1 if from_zero else 0)
+    flag = cancellation.flag
+    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, moduli, results, flag)
     cancellation.check()
     n, count, error, square, last_slope, shift = results.tolist()
     if count < 0:
@@ -119,8 +126,8 @@ def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
 
 
 @kernel
-def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, flag):
-    """Follow z from z_1, the first two of `limbs`; c is the other two.
+def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, results, flag):
+    """Follow z from z_1, the first two of `limbs`; c is the other two; `moduli` is for near returns, if it has room.
 
     Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `results`.
     """
@@ -136,7 +143,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
     dx, dy, shift = first_slope.x, first_slope.y, 0
     slope_error = _SLOPE * (abs(dx) + abs(dy))
     far = FAR_OUT * (1.0 + _plain(c[0], 0, size) ** 2 + _plain(c[1], 0, size) ** 2)
-    n, count = 1, -1
+    n, count, nearest = 1, -1, 1.0
     while True:
         if n % _LOOKS == 0 and flag[0]:
             return
@@ -177,9 +184,23 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, results, f
             if abs(dx) + abs(dy) > 2.0**_RENORM:
                 dx, dy, slope_error = dx * 2.0**-_RENORM, dy * 2.0**-_RENORM, slope_error * 2.0**-_RENORM
                 shift += _RENORM
+        if n < moduli.size:
+            moduli[n] = (modulus + radius) * _OUTWARD
+        lower = exponent
         if modulus < _SMALL:
-            exponent, modulus, radius = _near_zero(x, y, error, exponent, per_unit)
-            unit = max(power(-exponent), _LEAST)
+            lower, modulus, radius = _near_zero(x, y, error, exponent, per_unit)
+            unit = max(power(-lower), _LEAST)
+        size_of_z = modulus * power(lower - exponent)
+        if count < 0 and moduli.size > 0 and size_of_z < nearest:
+            nearest = NEARER * size_of_z
+            inside = max(inside, last_inside(moduli, n, (modulus + radius) * _OUTWARD, lower - exponent, maxiter))
+            if inside >= maxiter:
+                count = maxiter
+                break
+            if radius > modulus:  # the bits do not resolve this return: the error would grow as fast as that bound
+                n = inside + 1
+                break
+        exponent = lower
         error = ((2.0 * modulus + radius) * error + rounding * unit) * _OUTWARD
         if error > 2.0**_RENORM:
             error, exponent = error * 2.0**-_RENORM, exponent + _RENORM

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mandeldask.fractal.escape.exact.bigint_ball import FEWEST_BITS, escape
+from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS
+from mandeldask.fractal.escape.limits import FINEST_DIRECT
 from mandeldask.fractal.pyramid import MAX_MAXITER
 from mandeldask.fractal.rationals import exponent_of
 
@@ -21,10 +23,30 @@ if TYPE_CHECKING:
 _SPARE_BITS = 32
 """Fractional bits beyond those that distinguish pixels: about as many as an escaping orbit loses."""
 
+_DOUBLE_DOUBLE_BITS = 98
+"""Bits of a step in double-double (Lemma 24)."""
+
+_LATER_BITS = 64
+"""Bits that nearer and later returns may lose."""
+
 
 def answer_in_integers(tile: Tile) -> None:
     """Answer every open pixel of `tile`."""
-    answer_each(tile, lambda c, bits: escape(c, tile.maxiter, bits, fields=tile.wants_orbits))
+    past_double_double = max(abs(tile.grid.re.step), abs(tile.grid.im.step)) <= FINEST_DIRECT
+
+    def counted(c: Point, bits: int) -> tuple[int, tuple[int, float, float] | None]:
+        return escape(c, tile.maxiter, _for_a_return(bits) if past_double_double else bits, fields=tile.wants_orbits)
+
+    answer_each(tile, counted)
+
+
+def _for_a_return(bits: int) -> int:
+    """Return the bits for a pixel that perturbation in double-double leaves open, for `bits` that distinguish pixels.
+
+    It is probably next to a minibrot, and its orbit loses more than the bits of double-double before it returns to 0.
+    The proof by that return takes half as many again (Lemma 31), and some for the returns after it.
+    """
+    return max(bits, min(3 * (bits + _DOUBLE_DOUBLE_BITS) // 2 + _LATER_BITS, MOST_BITS))
 
 
 def answer_each(tile: Tile, counted: Callable[[Point, int], tuple[int, tuple[int, float, float] | None]]) -> None:

@@ -54,7 +54,7 @@ _LARGEST_ERROR = 2.0**-8
 """The largest error with which a proof is tried."""
 _MARGIN = 4
 """log2 of how much longer than the distance of the pixels Newton's first step may be."""
-_CONTAINED = 4
+_CONTAINED = 2
 """log2 of the |c'| of a reference, estimated, up to which it may lie in the minibrot: this is |A Z_p|."""
 _LEAST_Z = 2.0**-840
 """Points of the orbit below half of this have too large a rounding error: up to 2^-900."""
