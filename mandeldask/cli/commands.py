@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 import warnings
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -86,6 +87,7 @@ def run(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", re.escape(_UNSTABLE))
     sys.warnoptions.append(f"ignore:{_UNSTABLE}")  # in worker processes too
     try:
+        _check_given(arguments)
         return _run(arguments)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         if TRACEBACK in arguments or os.environ.get("MANDELDASK_TRACEBACK"):
@@ -99,12 +101,30 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="mandeldask", standalone_mode=False)
     except _USAGE as error:
-        return _refuse(error.format_message())
+        return _refuse(_named(error.format_message()))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:  # newer releases of typer return the code, older ones raise Abort
         sys.stderr.write("mandeldask: stopped\n")
     return code if isinstance(code, int) else 0
+
+
+def _check_given(arguments: Sequence[str]) -> None:
+    """Raise ValueError for an empty argument, such as an unset variable of a shell: it would mean a default."""
+    for before, each in pairwise(["", *arguments]):
+        option, equals, value = each.partition("=")
+        if before == "--fields":  # its own message lists the fields
+            continue
+        if not each or (option.startswith("--") and equals and not value):
+            name = option or (before if before.startswith("-") else "")
+            msg = f"{f'the value of {name}' if name else 'an argument'} is empty: give it a value, or leave it out"
+            raise ValueError(msg)
+
+
+def _named(message: str) -> str:
+    """Return click's message, with an unknown option called that where a place may begin with a minus sign."""
+    _, given, extra = message.partition("unexpected extra argument(s) (-")
+    return f"No such option: -{extra.partition(' ')[0].rstrip(')')}" if given else message
 
 
 def _missing(error: ModuleNotFoundError) -> str:

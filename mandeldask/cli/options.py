@@ -121,7 +121,7 @@ def as_count(text: str) -> int:
         If `text` is not a number from 1 to 2^32-1.
     """
     if not text.isdecimal():
-        msg = f'maxiter must be an integer or "auto", not {text!r}'
+        msg = f'maxiter must be "auto" or an integer from 1 to {2**32 - 1}, such as 1000, not {text!r}'
         raise ValueError(msg)
     return checked_maxiter(int(text))
 
@@ -177,7 +177,7 @@ def as_shape(text: str) -> tuple[int, int]:
     ValueError
         If `text` does not have this form.
     """
-    width, times, height = text.lower().partition("x")
+    width, times, height = text.lower().replace("\N{MULTIPLICATION SIGN}", "x").partition("x")
     if not (times and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         msg = f'size must be WIDTHxHEIGHT in pixels, such as "1920x1080", not {text!r}'
         raise ValueError(msg)

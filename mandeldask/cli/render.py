@@ -126,14 +126,18 @@ def _check_writable(target: Path) -> None:
     from PIL import Image  # noqa: PLC0415  an extra
 
     endings = Image.registered_extensions()
+    if target.is_dir():
+        msg = f"{str(target)!r} cannot be written: it is a folder"
+        raise ValueError(msg)
     if target.suffix.lower() not in endings:
-        msg = f"a picture cannot be written as {target.suffix or 'a file without suffix'!r}; use .png, for example"
+        has = f"written as {target.suffix!r}" if target.suffix else "written without a suffix"
+        msg = f"a picture cannot be {has}; name a file that ends in .png, for example"
         raise ValueError(msg)
     if not target.parent.is_dir():
         msg = f"there is no folder {str(target.parent)!r} to write to"
         raise ValueError(msg)
-    if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
-        msg = f"{str(target)!r} cannot be written: it is {'a folder' if target.is_dir() else 'not writable'}"
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        msg = f"{str(target)!r} cannot be written: it is not writable"
         raise ValueError(msg)
     try:
         TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent).cleanup()

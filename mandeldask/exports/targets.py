@@ -120,6 +120,9 @@ def _at_url(url: str, options: Mapping[str, Any] | None) -> Store:
         package = next((name for name in _EXTRAS if name in str(error)), "fsspec")
         msg = f"target {url} needs {package}: pip install 'mandeldask[{_EXTRAS[package]}]'"
         raise ModuleNotFoundError(msg, name=package) from error
+    except OSError as error:  # some file systems connect at once
+        msg = f"target {url} cannot be opened: {error.strerror or error}"
+        raise ValueError(msg) from error
 
 
 def _by_obstore(url: str, options: Mapping[str, Any] | None) -> Store:

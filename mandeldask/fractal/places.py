@@ -113,16 +113,20 @@ def _of_kfr(content: bytes) -> Texts | None:
 def _of_toml(content: bytes) -> Texts | None:
     """Read ``location.real``, ``.imag`` and ``.zoom``, which are strings in the files of Fraktaler-3."""
     try:
-        location = tomllib.loads(content.decode("utf-8", "replace")).get("location", {})
+        location = tomllib.loads(content.decode("utf-8", "replace")).get("location")
     except tomllib.TOMLDecodeError:
         return None
-    return _of_zoom(*(location.get(name) for name in ("real", "imag", "zoom")))
+    return _of_zoom(*map(location.get, ("real", "imag", "zoom"))) if isinstance(location, dict) else None
 
 
 def _of_zoom(re: object, im: object, zoom: object) -> Texts | None:
     if re is None or im is None or zoom is None:
         return None
-    return str(re), str(im), 4 / as_fraction(str(zoom), "zoom"), None
+    times = as_fraction(str(zoom), "zoom")
+    if times <= 0:
+        msg = f"zoom must be positive, not {str(zoom)[:60]!r}"
+        raise ValueError(msg)
+    return str(re), str(im), 4 / times, None
 
 
 def _of_png(content: bytes) -> Texts | None:

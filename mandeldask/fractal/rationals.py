@@ -24,7 +24,7 @@ _NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?
 _RATIONAL = re.compile(rf"\s*(?P<sign>[+-]?)(?:(?P<p>[0-9]+)/(?P<q>[0-9]+)|(?P<decimal>{_NUMBER}))\s*", re.ASCII)
 _TERM = rf"(?:[0-9]+/[0-9]+|{_NUMBER})"
 _COMPLEX = re.compile(
-    rf"\s*(?:(?P<re>[+-]?{_TERM})(?![0-9.eEij]))?\s*(?:(?P<im>[+-]?\s*(?:{_TERM})?)[ij])?\s*", re.ASCII
+    rf"\s*(?:(?P<re>[+-]?\s*{_TERM})(?![0-9.eE]|\s*[ij]))?\s*(?:(?P<im>[+-]?\s*(?:{_TERM})?)\s*[ij])?\s*", re.ASCII
 )
 
 
@@ -108,7 +108,7 @@ def as_point(value: CenterLike, name: str = "center", *, allow_huge: bool = Fals
         if match is None or (match["re"] is None and match["im"] is None):
             msg = f'{name} must look like "-0.75+0.1j", not {_shorten(value)!r}'
             raise ValueError(msg)
-        real = "0" if match["re"] is None else match["re"]
+        real = "0" if match["re"] is None else match["re"].replace(" ", "")
         imag = "0" if match["im"] is None else match["im"].replace(" ", "")
         imag = f"{imag}1" if imag in {"", "+", "-"} else imag
         return as_point((real, imag), name, allow_huge=allow_huge)

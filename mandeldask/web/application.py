@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def create_app(
     settings = settings or Settings()
     shares = Shares(settings.client_seconds or 0.0)
     cache, pool, metrics = TileCache(settings.cache_bytes), _pool(settings, shares), Metrics()
-    file = None if settings.cache_dir is None else CacheFile(settings.cache_dir, settings.cache_dir_bytes)
+    file = _cache_file(settings)
     cluster = Cluster(settings.scheduler) if settings.scheduler else None
     formats = formats_of(settings.codecs)
 
@@ -173,6 +174,19 @@ def _wrapped(routes: ASGIApp, settings: Settings, metrics: Metrics) -> ASGIApp:
     if settings.allow_origins:
         app = Cors(app, settings.allow_origins)
     return Mounted(Observe(Hardened(app, settings.allow_origins), metrics))
+
+
+def _cache_file(settings: Settings) -> CacheFile | None:
+    """Return the persistent cache; raise ValueError if its folder does not exist and cannot be created."""
+    if settings.cache_dir is None:
+        return None
+    try:
+        settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:  # on a full disk it warns and goes on
+            msg = f"cache_dir {settings.cache_dir} cannot be a folder: {error.strerror}"
+            raise ValueError(msg) from error
+    return CacheFile(settings.cache_dir, settings.cache_dir_bytes)
 
 
 def _pool(settings: Settings, shares: Shares) -> Pool:

@@ -102,6 +102,8 @@ def test_a_picture_says_where_it_is(tmp_path, capsys):
         ("deep.toml", "[location\n", "contains no place"),
         ("deep.png", "none", "contains no place"),
         ("deep.kfr", "Re: x\nIm: 1\nZoom: 1\n", "must be a number"),
+        ("deep.kfr", "Re: 1\nIm: 1\nZoom: 0\n", "zoom must be positive, not '0'"),
+        ("deep.toml", "location = 5\n", "contains no place"),
         (None, "", "cannot be read"),
     ],
 )
