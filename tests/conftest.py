@@ -1,10 +1,12 @@
-"""Kernels that are compiled before the tests begin, and the order of the test files."""
+"""Kernels that are compiled before the tests begin, the order of the test files, and what is no garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 COMPILING = """
 from mandeldask.fractal.compiling import DEPTH, FIRST_VIEW, compute
@@ -13,6 +15,9 @@ from mandeldask.fractal.escape.first_run import compile_first
 compile_first(with_fields=True)
 compute(DEPTH + FIRST_VIEW)  # the second process, which a missing kernel starts, begins with the first view
 """
+
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)  # no certificates: each client would read all of the system's
+gc.disable()  # until all modules are imported: a third of the time of the imports went into searches for garbage
 
 
 def pytest_configure(config):
@@ -26,3 +31,9 @@ def pytest_collection_modifyitems(items):
     """Begin with the tests of browsers and proxies, which take longest: then all processes end together."""
     external = {item.path for item in items if item.get_closest_marker("external")}
     items.sort(key=lambda item: item.path not in external)
+
+
+def pytest_collection_finish():
+    """Leave modules and test items, half a million objects, out of the searches for garbage in the tests."""
+    gc.enable()
+    gc.freeze()

@@ -34,10 +34,24 @@ def show(page, server, place="", query=""):
     settle(page)
 
 
-def go(page, hash_):
-    """Follow a link within the page, as its address bar does, and wait until the view is all there."""
-    page.evaluate("(hash) => { location.hash = hash; }", hash_)
+def go(page, server, place="", query=""):
+    """Follow a link, within the page if it is open already, and wait until the view is all there.
+
+    It costs a fraction of what loading costs, but the page keeps its tiles.
+    """
+    if page.url.split("#")[0] != f"{server.page}{query}":
+        page.goto(f"{server.page}{query}{place}")
+    else:
+        page.evaluate(FOLLOWED, place or "#")
     settle(page)
+
+
+FOLLOWED = """(hash) => {
+  said.length = 0;
+  history.pushState(null, "", hash);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}"""
+"""What the address bar does; setting the hash that the page has already would do nothing."""
 
 
 def settle(page):

@@ -48,6 +48,7 @@ def window(browser):
     context = browser.new_context(viewport=SIZE, has_touch=True, reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.add_init_script(NOTES_WHAT_IS_SAID)
+    context.kept = []
     yield context
     context.close()
 
@@ -62,15 +63,21 @@ def window_of_all(browser):
 @pytest.fixture(scope="module")
 def page_of_all(window_of_all):
     """One page for all tests of a module: to start one for each takes longer than most tests of it."""
-    return noting_page(window_of_all)
+    return kept_page(window_of_all)
+
+
+@pytest.fixture(scope="module")
+def open_page_of_all(window_of_all):
+    """Another one, in which the viewer stays open."""
+    return kept_page(window_of_all)
 
 
 @pytest.fixture
-def context(window_of_all, page_of_all):
+def context(window_of_all):
     """The module's window, without the pages of other tests; its cache is warm."""
     yield window_of_all
     for page in window_of_all.pages:
-        if page is not page_of_all:
+        if page not in window_of_all.kept:
             page.close()
 
 
@@ -84,11 +91,7 @@ def empty_context(browser):
 @pytest.fixture
 def page(context, page_of_all):
     """The module's page, as if it were new; it notes its requests and errors."""
-    page = page_of_all
-    page.bring_to_front()
-    page.set_viewport_size(SIZE)
-    page.requested.clear()
-    page.failures.clear()
+    page = begun(page_of_all)
     yield page
     page.unroute_all(behavior="ignoreErrors")
     page.emulate_media(color_scheme="null")
@@ -96,9 +99,31 @@ def page(context, page_of_all):
 
 
 @pytest.fixture
+def open_page(context, open_page_of_all):
+    """The module's open viewer, for tests that go to a view, look, and leave no more than another view."""
+    return begun(open_page_of_all)
+
+
+@pytest.fixture
 def first_visit(empty_context):
     """Such a page of a browser that has seen nothing."""
     return noting_page(empty_context)
+
+
+def kept_page(context):
+    """Open a page that stays until the module's window closes."""
+    page = noting_page(context)
+    context.kept.append(page)
+    return page
+
+
+def begun(page):
+    """Bring a page to the front, without what it has noted for other tests."""
+    page.bring_to_front()
+    page.set_viewport_size(SIZE)
+    page.requested.clear()
+    page.failures.clear()
+    return page
 
 
 def noting_page(context):

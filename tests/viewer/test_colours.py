@@ -38,11 +38,13 @@ def picture(page):
     ],
     ids=["plain", "usual", "all", "periods"],
 )
-def test_webgl_draws_what_the_definition_says(page, server, look):
+def test_webgl_draws_what_the_definition_says(page, open_page, server, look):
     hash_ = place("-0.16", "1.03", Fraction(2) ** -11, **{"antialias": "off", **look})
-    show(page, server, hash_)
-    assert page.evaluate("viewer.painter.name") == "webgl"
-    drawn = picture(page)
+    open_page.bring_to_front()
+    go(open_page, server, hash_)
+    assert open_page.evaluate("viewer.painter.name") == "webgl"
+    drawn = picture(open_page)
+    page.bring_to_front()
     show(page, server, hash_, "?painter=canvas")
     assert page.evaluate("viewer.painter.name") == "canvas"
     off = np.abs(drawn - picture(page)).max(axis=-1)
@@ -51,8 +53,9 @@ def test_webgl_draws_what_the_definition_says(page, server, look):
 
 
 @pytest.mark.parametrize("antialias", ["off", "on"])
-def test_periods_have_colours_with_smooth_edges_too(page, server, antialias):
-    show(page, server, place("-0.5", "0", Fraction(1, 200), inside="period", antialias=antialias))
+def test_periods_have_colours_with_smooth_edges_too(open_page, server, antialias):
+    page = open_page
+    go(page, server, place("-0.5", "0", Fraction(1, 200), inside="period", antialias=antialias))
     drawn = picture(page)
     middle, disc = drawn[210, 320], drawn[210, 220]  # periods 1 and 2
     assert min(middle.max(), disc.max()) > 60
@@ -61,8 +64,9 @@ def test_periods_have_colours_with_smooth_edges_too(page, server, antialias):
     assert black.mean() < 0.01
 
 
-def test_a_picture_drawn_part_by_part_is_the_whole_picture(page, server):
-    show(page, server, place("-0.16", "1.03", Fraction(2) ** -12, antialias="off"))
+def test_a_picture_drawn_part_by_part_is_the_whole_picture(open_page, server):
+    page = open_page
+    go(page, server, place("-0.16", "1.03", Fraction(2) ** -12, antialias="off"))
     whole = page.evaluate(
         """() => {
           const { painter, canvas: { width, height }, shown, style } = viewer;
@@ -94,16 +98,16 @@ PLACES = [
 ][::3]
 
 
-def test_no_known_place_is_black_or_flat(page, server):
+def test_no_known_place_is_black_or_flat(open_page, server):
     """Of what is not proven inside, there is light and dark at each of the page's own places.
 
     In a small window: links name widths, so it shows the same, at a quarter of the pixels.
     """
+    page = open_page
     page.set_viewport_size({"width": 320, "height": 210})
-    show(page, server, START)
     for known in PLACES:
         name = known["name"]
-        go(page, f"#re={known['re']}&im={known['im']}&width={known['width']}&antialias=off")
+        go(page, server, f"#re={known['re']}&im={known['im']}&width={known['width']}&antialias=off")
         assert math.log2(state(page)["width"] / Fraction(known["width"])) == pytest.approx(-state(page)["scale"]), name
         outside = values(page, (slice(0, 210), slice(0, 320))) < PROVEN
         assert outside.mean() > 0.15, name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from viewing import PATIENCE_MS, check, place, settle, show, state, until
+from viewing import PATIENCE_MS, check, go, place, settle, show, state, until
 
 pytestmark = pytest.mark.external
 
@@ -21,8 +21,9 @@ def pixels(before, after):
     return [(after[axis] - before[axis]) / Fraction(2) ** int(before["scale"]) for axis in "xy"]
 
 
-def test_dragging_moves_pixel_for_pixel(page, server):
-    show(page, server, START)
+def test_dragging_moves_pixel_for_pixel(open_page, server):
+    page = open_page
+    go(page, server, START)
     before = check(page)
     page.mouse.move(500, 300)
     page.mouse.down()
@@ -32,8 +33,9 @@ def test_dragging_moves_pixel_for_pixel(page, server):
     assert pixels(before, check(page)) == [63, -41]
 
 
-def test_pinching_keeps_what_is_between_the_fingers(page, server):
-    show(page, server, START)
+def test_pinching_keeps_what_is_between_the_fingers(open_page, server):
+    page = open_page
+    go(page, server, START)
     touch = page.context.new_cdp_session(page)
     before = state(page)
     middle = (320 + 120, 210 - 60)

@@ -12,7 +12,7 @@ from zarr.codecs import ZstdCodec
 import mandeldask as md
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.rationals import as_text
-from viewing import CAPPED, PROVEN, SIZE, corner, encoded, settle, show, state, until, values
+from viewing import CAPPED, PROVEN, SIZE, corner, encoded, go, settle, state, until, values
 
 pytestmark = pytest.mark.external
 
@@ -34,8 +34,9 @@ def check(page, box=(slice(100, 330), slice(150, 480)), distinct=20):
     return seen
 
 
-def test_ten_levels_in_by_the_wheel(page, server):
-    show(page, server, BOUNDARY + "45", NAMED)
+def test_ten_levels_in_by_the_wheel(open_page, server):
+    page = open_page
+    go(page, server, BOUNDARY + "45", NAMED)
     before = check(page)
     page.mouse.move(SIZE["width"] / 2, SIZE["height"] / 2)
     for _ in range(20):
@@ -48,10 +49,11 @@ def test_ten_levels_in_by_the_wheel(page, server):
 
 
 @pytest.mark.parametrize("level", [0, 3, 5])
-def test_deep_positions_are_exact(page, server, level):
+def test_deep_positions_are_exact(open_page, server, level):
     """At level 0 float64 could only say every 64th pixel. Far outside, where tiles cost nothing."""
+    page = open_page
     re, im = Fraction(3, 2) + Fraction(12345, 2**57), Fraction(5, 4) + Fraction(54321, 2**56)
-    show(page, server, f"#re={as_text(re)}&im={as_text(im)}&antialias=off&level={level}", NAMED)
+    go(page, server, f"#re={as_text(re)}&im={as_text(im)}&antialias=off&level={level}", NAMED)
     grid = PYRAMID.grid(level)
     col, row = (axis.index(position) // 1 for axis, position in ((grid.re, re), (grid.im, im)))
     for dx, dy in ((0, 0), (-31, 17), (209, -101)):
@@ -63,10 +65,11 @@ def test_deep_positions_are_exact(page, server, level):
     assert any(url.endswith(f"/c/{row // 512}/{col // 512}") for url in asked)
 
 
-def test_the_finest_pixels_are_the_kernels(page, server):
+def test_the_finest_pixels_are_the_kernels(open_page, server):
     """Next to the tip -2, where pixels 1e-17 apart still escape at different times."""
+    page = open_page
     re, im = (as_text(part * PYRAMID.grid(0).spacing) for part in (300, 40))
-    show(page, server, f"#re=-{as_text(2 - Fraction(re))}&im={im}&level=0", NAMED)
+    go(page, server, f"#re=-{as_text(2 - Fraction(re))}&im={im}&level=0", NAMED)
     check(page, distinct=4)
 
 

@@ -22,6 +22,7 @@ from viewing import (
     check,
     corner,
     encoded,
+    go,
     place,
     plane_grid,
     said,
@@ -43,24 +44,26 @@ def spacing(exponent):
 
 
 @pytest.mark.parametrize("exponent", [-8, -20, -33])
-def test_every_pixel_is_the_kernels(page, server, exponent):
-    show(page, server, place(*SEAHORSE, spacing(exponent)))
+def test_every_pixel_is_the_kernels(open_page, server, exponent):
+    page = open_page
+    go(page, server, place(*SEAHORSE, spacing(exponent)))
     seen = check(page)
     assert seen["e"] == exponent
     assert page.failures == []
 
 
 @pytest.mark.parametrize("exponent", [-76, -143, -1006])
-def test_every_pixel_is_the_kernels_at_any_depth(page, server, exponent):
+def test_every_pixel_is_the_kernels_at_any_depth(open_page, server, exponent):
     """Views 1e-20, 1e-40 and 1e-300 wide, next to i: a point whose surroundings look alike at every depth."""
-    show(page, server, place(as_text(80 * spacing(exponent)), "1", spacing(exponent), field="iterations"))
+    page = open_page
+    go(page, server, place(as_text(80 * spacing(exponent)), "1", spacing(exponent), field="iterations"))
     check(page, BOX, field="iterations", distinct=3)
     assert page.failures == []
 
 
-def test_colours_are_continuous_at_depth(page, server):
-    show(page, server, place(as_text(80 * spacing(-76)), "1", spacing(-76)))
-    check(page, (slice(180, 240), slice(270, 330)), distinct=20)
+def test_colours_are_continuous_at_depth(open_page, server):
+    go(open_page, server, place(as_text(80 * spacing(-76)), "1", spacing(-76)))
+    check(open_page, (slice(180, 240), slice(270, 330)), distinct=20)
 
 
 def test_all_visitors_ask_for_the_same_urls(page, server):
@@ -73,17 +76,18 @@ def test_all_visitors_ask_for_the_same_urls(page, server):
 
 def test_places_are_spelled_as_the_server_does(page, server):
     for exponent in (-8, -40, -90):
-        show(page, server, place("3e-20", "1", spacing(exponent), field="iterations"))
+        go(page, server, place("3e-20", "1", spacing(exponent), field="iterations"))
     specs = {part.removesuffix(".zarr") for url in page.requested for part in url.split("/") if part.startswith("re")}
     assert len(specs) >= 3
     for spec in specs:
         from_spec(spec)
 
 
-def test_zooming_crosses_pyramids_without_a_seam(page, server):
+def test_zooming_crosses_pyramids_without_a_seam(open_page, server):
     """20 levels in by the wheel, about a point off the middle: it stays where it is, and all is the kernel's."""
+    page = open_page
     re, im = (Fraction(part) - offset * spacing(-12) for part, offset in zip(SEAHORSE, (70, 40), strict=True))
-    show(page, server, place(as_text(re), as_text(im), spacing(-12)))
+    go(page, server, place(as_text(re), as_text(im), spacing(-12)))
     page.mouse.move(320 + 70, 210 - 40)
     before = state(page)
     for _ in range(40):
@@ -124,17 +128,19 @@ def test_sketches_come_first_and_are_every_sixteenth_pixel(page, server):
     assert len(np.unique(expected[known])) > 100
 
 
-def test_pixels_at_the_cap_are_told_from_proven_ones(page, server):
-    show(page, server, place("-0.5", "0.56", spacing(-9)))
+def test_pixels_at_the_cap_are_told_from_proven_ones(open_page, server):
+    page = open_page
+    go(page, server, place("-0.5", "0.56", spacing(-9)))
     seen = values(page, (slice(0, 420), slice(0, 640)))
     assert (seen >= 0xF0000001).mean() > 0.2
     assert set(np.unique(seen[(seen >= 0xF0000000) & (seen < 0xFFFFFFFD)]) - 0xF0000000) >= {1}
     assert page.evaluate("viewer.shares.proven") > 0.2
 
 
-def test_more_iterations_is_one_click(page, server):
+def test_more_iterations_is_one_click(open_page, server):
+    page = open_page
     re, im = "-1.401155189092", "0"  # Feigenbaum's point, where no cap suffices
-    show(page, server, place(re, im, spacing(-18)))
+    go(page, server, place(re, im, spacing(-18)))
     before = state(page)["maxiter"]
     page.click("#more")
     settle(page)
@@ -157,8 +163,9 @@ def test_black_views_are_given_more_iterations_by_themselves(page, server):
     assert page.failures == []
 
 
-def test_down_to_1e_1000_and_back(page, server):
-    show(page, server, place(as_text(80 * spacing(-3330)), "1", spacing(-3330), field="iterations"))
+def test_down_to_1e_1000_and_back(open_page, server):
+    page = open_page
+    go(page, server, place(as_text(80 * spacing(-3330)), "1", spacing(-3330), field="iterations"))
     check(page, BOX, field="iterations", distinct=3)
     page.keyboard.press("0")
     settle(page)
@@ -167,9 +174,10 @@ def test_down_to_1e_1000_and_back(page, server):
     assert page.failures == []
 
 
-def test_the_minibrot_in_sight_is_framed(page, server):
+def test_the_minibrot_in_sight_is_framed(open_page, server):
     """Of the nuclei in sight the one of least period: here that of period 3 on the real line."""
-    show(page, server, place("-1.75", "0.001", spacing(-13)))
+    page = open_page
+    go(page, server, place("-1.75", "0.001", spacing(-13)))
     page.keyboard.press("n")
     until(page, "document.getElementById('notice').textContent.includes('Period 3')")
     settle(page)
@@ -219,9 +227,10 @@ def test_the_julia_set_of_the_point_under_the_pointer(page, server):
 PREVIEWED = "(() => { const { painter } = viewer.preview; return Array.from(painter.read(0, 0, 192, 192)); })()"
 
 
-def test_distance_and_period_under_the_pointer(page, server):
+def test_distance_and_period_under_the_pointer(open_page, server):
     """The server's own value for that pixel, in the same words at any depth."""
-    show(page, server, place("-0.75", "0.25", spacing(-12)))
+    page = open_page
+    go(page, server, place("-0.75", "0.25", spacing(-12)))
     seen = state(page)
     page.mouse.move(300, 200)
     until(page, "document.getElementById('distance').textContent !== ''")
@@ -233,15 +242,16 @@ def test_distance_and_period_under_the_pointer(page, server):
     text = page.inner_text("#distance")
     assert f"{found:.3g}" in text
     assert f"({float(found) * 2**12:.3g} pixels)" in text
-    show(page, server, place("-1", "0", spacing(-12)))
+    go(page, server, place("-1", "0", spacing(-12)))
     page.mouse.move(300, 200)
     until(page, "document.getElementById('value').textContent === 'inside, period 2'")
     assert page.inner_text("#distance") == ""
     assert page.failures == []
 
 
-def test_raised_iterations_stay_where_they_were_raised(page, server):
-    show(page, server, place("-0.5", "0.6", spacing(-9), iterations=1))
+def test_raised_iterations_stay_where_they_were_raised(open_page, server):
+    page = open_page
+    go(page, server, place("-0.5", "0.6", spacing(-9), iterations=1))
     raised = "viewer.source.iterations"
     page.keyboard.press("+")  # into the view
     settle(page)

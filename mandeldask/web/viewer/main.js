@@ -100,6 +100,7 @@ async function start() {
   const controls = new Controls(looks, palettes, (look) => {
     Object.assign(style, look, { palette: ring(palettes[look.palette]) });
     explorer.demand.antialias = look.antialias === "on";
+    if (explorer.demand.field !== look.field) explorer.tiles.clear(); // their keys do not say the field
     explorer.demand.field = look.field;
     if (source.iterations !== look.iterations) source.iterations = Number(look.iterations);
     explorer.refresh();
@@ -154,10 +155,7 @@ function wire(page) {
   const { explorer, controls, raised } = page;
   const on = (id, type, act) => element(id).addEventListener(type, act);
   on("more", "click", () => raised.more());
-  on("field", "change", ({ target }) => {
-    explorer.tiles.clear();
-    controls.change({ field: target.value });
-  });
+  on("field", "change", ({ target }) => controls.change({ field: target.value }));
   on("depth", "input", ({ target }) => {
     const level = explorer.source.levels.at(-1 - Number(target.value));
     explorer.zoom(Math.log2(Number(level.factor)) - explorer.view.scale, 0, 0);
