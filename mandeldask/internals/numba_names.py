@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 from llvmlite.binding import ffi
@@ -18,6 +18,9 @@ from numba.core.typed_passes import NativeLowering
 from numba.core.types import float64, int64
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import register_jitable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "Compiler",
@@ -38,7 +41,7 @@ __all__ = [
     "types",
 ]
 
-intrinsic: Any = _intrinsic
+intrinsic: Callable[[Callable[..., Any]], Any] = _intrinsic
 """numba's `intrinsic`; its own annotations would require callers to pass the typing context."""
 
 

@@ -36,7 +36,7 @@ _TWO_TO_52 = 0x4330000000000000
 
 
 @inlined
-def log2(value):
+def log2(value: float) -> float:
     """Return the binary logarithm of a positive normal number to 2^-24: the same on every machine, unlike libm's.
 
     It uses integer operations that every vector unit has.
@@ -51,32 +51,36 @@ def log2(value):
 
 
 @inlined
-def smooth(n, m):
+def smooth(n: float, m: float) -> float:
     """Return the smooth escape time from ``m = |z_n|^2`` far out."""
     return n + 1.0 - log2(log2(m))
 
 
 @inlined
-def tolerated(n):
+def tolerated(n: float) -> float:
     """Return the limit in place of `WORST` if only `smooth` is given: to 10^-5 of itself."""
     return WORST * min(max(1.0, 0.25 * n), 128.0) ** 2
 
 
 @inlined
-def distance(m, dm):
+def distance(m: float, dm: float) -> float:
     """Return the distance estimate from ``m = |z_n|^2`` and ``dm = |dz_n/dc|^2`` far out."""
     return np.sqrt(m / dm) * log2(m) / _LOG2_OF_E
 
 
 @inlined
-def step(x, y, c_x, c_y, g_x, g_y, spacing):
+def step(
+    x: float, y: float, c_x: float, c_y: float, g_x: float, g_y: float, spacing: float
+) -> tuple[float, float, float, float]:
     """Return the next z and the next g = dz/d(pixel)."""
     next_x, next_y = x * x - y * y + c_x, 2.0 * x * y + c_y
     return next_x, next_y, 2.0 * (x * g_x - y * g_y) + spacing, 2.0 * (x * g_y + y * g_x)
 
 
 @inlined
-def bounds_after(square, c2, g_x, g_y, r, q, spacing):
+def bounds_after(
+    square: float, c2: float, g_x: float, g_y: float, r: float, q: float, spacing: float
+) -> tuple[float, float]:
     """Return bounds on the errors of the next z and g, for ``|z|^2 = square`` and ``|c|^2 = c2``: Lemma 14."""
     modulus, slope = math.sqrt(square), abs(g_x) + abs(g_y)
     next_q = (2.0 * ((modulus + r) * q + r * slope) + ROUNDING * (modulus * slope + spacing)) * _OUTWARD
@@ -84,7 +88,7 @@ def bounds_after(square, c2, g_x, g_y, r, q, spacing):
 
 
 @inner
-def smooth_at(n, x, y, r, c_x, c_y, worst):
+def smooth_at(n: float, x: float, y: float, r: float, c_x: float, c_y: float, worst: float) -> float:
     """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN if r is too large."""
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
@@ -96,7 +100,10 @@ def smooth_at(n, x, y, r, c_x, c_y, worst):
 
 
 @inner
-def fields_at(n, x, y, r, c_x, c_y, g_x, g_y, q, exponent, spacing, worst, worst_slope):
+def fields_at(
+    n: float, x: float, y: float, r: float, c_x: float, c_y: float, g_x: float, g_y: float, q: float, exponent: int,
+    spacing: float, worst: float, worst_slope: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return the smooth escape time and the distance estimate in pixels, from z_n = (x, y) just outside.
 
     ``(g_x, g_y) * 2**exponent`` is dz_n/d(pixel), and `spacing` is dc/d(pixel) in units of 2^exponent; r and q bound

@@ -7,22 +7,24 @@ machine rounds in the same way.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mandeldask.fractal.escape.arithmetic.jit import inlined
 from mandeldask.internals.numba_names import float64, intrinsic
 
 
 @intrinsic
-def fma(_context, _a, _b, _c):
+def fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
     """Return ``a * b + c``, rounded once: one instruction if the machine has it, otherwise a call of the C library."""
 
-    def generate(_context, builder, _signature, arguments):
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return float64(float64, float64, float64), generate
 
 
 @inlined
-def two_sum(a, b):
+def two_sum(a: float, b: float) -> tuple[float, float]:
     """Return ``a + b`` rounded, and its rounding error, exactly."""
     total = a + b
     part = total - a
@@ -30,35 +32,37 @@ def two_sum(a, b):
 
 
 @inlined
-def fast_two_sum(a, b):
+def fast_two_sum(a: float, b: float) -> tuple[float, float]:
     """Return the same as `two_sum`, for ``|a| >= |b|``."""
     total = a + b
     return total, b - (total - a)
 
 
 @inlined
-def two_product(a, b):
+def two_product(a: float, b: float) -> tuple[float, float]:
     """Return ``a * b`` rounded, and its rounding error, exactly unless it underflows."""
     product = a * b
     return product, fma(a, b, -product)
 
 
 @inlined
-def add(a_high, a_low, b_high, b_low):
+def add(a_high: float, a_low: float, b_high: float, b_low: float) -> tuple[float, float]:
     """Return ``a + b`` with a relative error below 2^-104 of ``|a| + |b|``."""
     high, low = two_sum(a_high, b_high)
     return fast_two_sum(high, low + (a_low + b_low))
 
 
 @inlined
-def multiply(a_high, a_low, b_high, b_low):
+def multiply(a_high: float, a_low: float, b_high: float, b_low: float) -> tuple[float, float]:
     """Return ``a * b`` with a relative error below 2^-102."""
     high, low = two_product(a_high, b_high)
     return fast_two_sum(high, low + (a_high * b_low + a_low * b_high))
 
 
 @inlined
-def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
+def iterate(
+    x: float, x_low: float, y: float, y_low: float, cx: float, cx_low: float, cy: float, cy_low: float
+) -> tuple[float, float, float, float]:
     """Return ``z^2 + c`` as ``x, x_low, y, y_low``, with an error below 2^-97 for ``|z|, |c| <= 2.1``.
 
     The high parts are multiplied and added exactly. The remaining terms are added up, and the sum is split once.
@@ -78,7 +82,10 @@ def iterate(x, x_low, y, y_low, cx, cx_low, cy, cy_low):
 
 
 @inlined
-def multiply_add(tx, tx_low, ty, ty_low, x, x_low, y, y_low, cx, cx_low, cy, cy_low):
+def multiply_add(
+    tx: float, tx_low: float, ty: float, ty_low: float, x: float, x_low: float, y: float, y_low: float, cx: float,
+    cx_low: float, cy: float, cy_low: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     """Return the complex ``t w + c`` as ``x, x_low, y, y_low``, with an error below 2^-98 (2 |t| |w| + |c|): Lemma 24.
 
     As in `iterate`, the high parts are multiplied and added exactly, and the other terms added up and split once.

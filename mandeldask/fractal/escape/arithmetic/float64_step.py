@@ -36,44 +36,44 @@ _ADDED_ONE: ErrorBound = 66.0
 
 
 @inlined
-def iterate(x, y, s, cx, cy):
+def iterate(x: float, y: float, s: float, cx: float, cy: float) -> tuple[float, float, float]:
     """Return the next iterate x, y and its S: 256 times the square of a bound on the distance from the exact one."""
     m = _square(x, y)
     return fma(-0.5, m, fma(x, x, cx)), fma(x, y, cy), fma(m + s, s, ROUNDING)
 
 
 @inlined
-def differentiate(x, y, dx, dy):
+def differentiate(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
     """Return the next dz/dc."""
     return differentiate_in_units(x, y, dx, dy, 1.0)
 
 
 @inlined
-def differentiate_in_units(x, y, dx, dy, one):
+def differentiate_in_units(x: float, y: float, dx: float, dy: float, one: float) -> tuple[float, float]:
     """Return the next dz/dc in a unit of which `one` makes 1."""
     return fma(x, dx, fma(-y, dy, one)), fma(x, dy, y * dx)
 
 
 @inlined
-def slope_square(dx, dy):
+def slope_square(dx: float, dy: float) -> float:
     """Return P, a bound on |dz/dc|^2, for `next_slope_bound` to use twice."""
     return fma(dy, dy, fma(dx, dx, _LEAST_SLOPE))
 
 
 @inlined
-def next_slope_bound(x, y, s, q, p):
+def next_slope_bound(x: float, y: float, s: float, q: float, p: float) -> tuple[float, float]:
     """Return Q and P of the next dz/dc: DERIVATIVE_SHARE Q bounds the square of its distance from the exact one."""
     t = _square(x, y) + s
     return fma(t, q, s * p), fma(t, p, _ADDED_ONE)
 
 
 @inlined
-def _square(x, y):
+def _square(x: float, y: float) -> float:
     """Return |2z|^2."""
     return fma(x, x, y * y)
 
 
 @inlined
-def is_undecided(m, s):
+def is_undecided(m: float, s: float) -> bool:
     """Whether the exact iterate may be on the other side of |z| = 2 from the computed one, for which ``|2z|^2 = m``."""
     return not ((m - 16.0) * (m - 16.0) * 100.0 > (m + 16.0) * s)

@@ -17,7 +17,7 @@ import logging
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numba
 
@@ -38,13 +38,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-inner = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler)
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class _Decorator(Protocol):
+    """Returns a function of the same type, so that its calls are checked."""
+
+    def __call__(self, function: F, /) -> F:
+        """Return the function."""
+
+
+inner: _Decorator = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler)
 """Compiles a function into the kernels that call it."""
 
-contracted = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, fastmath={"contract"})
+contracted: _Decorator = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, fastmath={"contract"})
 """As `inner`; a product and a sum may be fused and round once."""
 
-inlined = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, forceinline=True)
+inlined: _Decorator = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, forceinline=True)
 """Inlines a function into the loops of the kernels that call it; a call would prevent vectorisation."""
 
 
@@ -96,7 +106,7 @@ class _KernelCache(FunctionCache):
             return None
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: F) -> F:
     """Compile a function that Python calls; the code is cached on disk where possible, with all that it calls."""
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
     compiled: Any = numba.njit(**options)(function)  # type: ignore[call-overload]  # numba's stubs lack the last one

@@ -17,6 +17,8 @@ from mandeldask.fractal.escape.arithmetic.jit import inner
 if TYPE_CHECKING:
     from typing import Self
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -78,7 +80,7 @@ class Layout:
 
 
 @inner
-def workspace(size):
+def workspace(size: int) -> Floats:
     """Return `size` zeros, aligned to a cache line: a vector that crosses two lines takes twice the time."""
     raw = np.zeros(size + 8)
     skip = -(raw.ctypes.data // 8) % 8

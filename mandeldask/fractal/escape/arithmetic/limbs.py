@@ -6,20 +6,25 @@ fractional digit, 2^(-64 (n - 1)).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.internals.numba_names import intrinsic, ir, types
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Limbs
 
 _WORD = types.uint64
 _SUM = types.UniTuple(_WORD, 3)
 
 
 @intrinsic
-def _plus_product(_context, _low, _middle, _high, _a, _b):
+def _plus_product(_context: Any, _low: Any, _middle: Any, _high: Any, _a: Any, _b: Any) -> Any:
     """Return ``low + 2^64 middle + 2^128 high + a b`` by words."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         double, word = ir.IntType(128), ir.IntType(64)
         low, middle, high, a, b = arguments
         product = builder.mul(builder.zext(a, double), builder.zext(b, double))
@@ -34,7 +39,7 @@ def _plus_product(_context, _low, _middle, _high, _a, _b):
 
 
 @inner
-def square(a, out):
+def square(a: Limbs, out: Limbs) -> None:
     """Write ``a^2`` to `out`: too small by less than a unit for each limb."""
     last = a.size - 1
     carry = carry_high = types.uint64(0)
@@ -55,14 +60,14 @@ def square(a, out):
 
 
 @inlined
-def _plus_word(low, high, word):
+def _plus_word(low: Any, high: Any, word: Any) -> tuple[Any, Any]:
     """Return ``low + 2^64 high + word`` by words."""
     low += word
     return low, high + types.uint64(low < word)
 
 
 @inner
-def add(a, a_sign, b, b_sign, out):
+def add(a: Limbs, a_sign: int, b: Limbs, b_sign: int, out: Limbs) -> int:
     """Write ``|a + b|`` to `out`, which may be one of them, and return the sign of the sum."""
     if a_sign == b_sign:
         carry = types.uint64(0)
@@ -81,7 +86,7 @@ def add(a, a_sign, b, b_sign, out):
 
 
 @inlined
-def _is_less(a, b):
+def _is_less(a: Limbs, b: Limbs) -> bool:
     for i in range(a.size - 1, -1, -1):
         if a[i] != b[i]:
             return a[i] < b[i]
@@ -89,7 +94,7 @@ def _is_less(a, b):
 
 
 @inlined
-def _subtract(a, b, out):
+def _subtract(a: Limbs, b: Limbs, out: Limbs) -> None:
     """Write ``a - b`` to `out`, for ``a >= b``."""
     borrow = types.uint64(0)
     for i in range(a.size):
@@ -100,7 +105,7 @@ def _subtract(a, b, out):
 
 
 @inner
-def leading(a):
+def leading(a: Limbs) -> tuple[float, int]:
     """Return `a` as ``value 2^(64 limb)`` units, wrong by less than 2^-52 of it; ``(0, 0)`` for 0."""
     limb = a.size - 1
     while limb > 0 and a[limb] == 0:

@@ -8,12 +8,16 @@ instructions advance them. Bounds: Lemmas 6 and 7.
 from __future__ import annotations
 
 from math import sqrt
+from typing import TYPE_CHECKING
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.doubledouble import fma
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.layout import Layout
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats, Ints
 
 DISCS = 16
 """Discs in a workspace."""
@@ -50,7 +54,7 @@ _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 
 
 @inner
-def begin(w, k, center):
+def begin(w: Floats, k: int, center: tuple[float, float, float, float]) -> None:
     """Set disc `k` to z_0 = 0, with its middle at `center`: high and low parts of x and y."""
     for row in range(0, _STATE, DISCS):
         w[row + k] = 0.0
@@ -58,7 +62,10 @@ def begin(w, k, center):
 
 
 @inner
-def shift(source, j, w, k, dx, dy, shrink, center):
+def shift(
+    source: Floats, j: int, w: Floats, k: int, dx: float, dy: float, shrink: float,
+    center: tuple[float, float, float, float],
+) -> None:  # fmt: skip
     """Set disc `k` to the part of disc `j` of `source` with middle ``t = dx + i dy``, `shrink` times as large."""
     begin(w, k, center)
     re, im = w[RE[0] + k : IM[0] : DISCS], w[IM[0] + k : LOW_X : DISCS]  # b_0 begins at 0
@@ -83,20 +90,20 @@ def shift(source, j, w, k, dx, dy, shrink, center):
 
 
 @inner
-def copy(w, k, target):
+def copy(w: Floats, k: int, target: Floats) -> None:
     """Copy disc `k` to `target`."""
     for row in range(0, _STATE, DISCS):
         target[row + k] = w[row + k]
 
 
 @inner
-def coefficient(w, k, i):
+def coefficient(w: Floats, k: int, i: int) -> tuple[float, float]:
     """Return real and imaginary part of the coefficient b_i of disc `k`."""
     return w[RE[0] + i * DISCS + k], w[IM[0] + i * DISCS + k]
 
 
 @inner
-def polynomial(w, k):
+def polynomial(w: Floats, k: int) -> tuple[float, ...]:
     """Return the polynomial of disc `k` as `coefficients` does."""
     return (
         *(w[RE[0] + k], w[RE[1] + k], w[RE[2] + k], w[RE[3] + k], w[RE[4] + k]),
@@ -107,13 +114,13 @@ def polynomial(w, k):
 
 
 @inner
-def error_at_pixels(w, k):
+def error_at_pixels(w: Floats, k: int) -> float:
     """Return a bound on the error of an evaluation of disc `k` at a pixel, rounding included."""
     return w[ERROR + k] + _EVALUATION_ERROR * w[SPREAD + k] + _EVALUATION_MIDDLE
 
 
 @inner
-def advance(w, rho):
+def advance(w: Floats, rho: float) -> None:
     """Write the next iterate of all discs, whose radii are `rho`."""
     for k in range(DISCS):
         x, y, x_low, y_low = w[RE[0] + k], w[IM[0] + k], w[LOW_X + k], w[LOW_Y + k]
@@ -169,7 +176,7 @@ def advance(w, rho):
 
 
 @inner
-def classify(w, used, tolerance, events):
+def classify(w: Floats, used: int, tolerance: float, events: Ints) -> int:
     """Write for each of `used` discs why it stops before the next iterate: its error is too large (1), or MAY_ESCAPE.
 
     Returns the number of discs that stop.
@@ -184,14 +191,14 @@ def classify(w, used, tolerance, events):
 
 
 @inner
-def accept_step(w):
+def accept_step(w: Floats) -> None:
     """Replace the current iterate of all discs by the next one."""
     for k in range(_STATE):
         w[k] = w[_STATE + k]
 
 
 @inlined
-def coefficients(re, im):
+def coefficients(re: Floats, im: Floats) -> tuple[float, ...]:
     """Return a polynomial as numbers: real parts of b_0 ... b_8, then imaginary parts."""
     return (
         *(re[0], re[1], re[2], re[3], re[4], re[5], re[6], re[7], re[8]),
@@ -200,7 +207,7 @@ def coefficients(re, im):
 
 
 @inlined
-def evaluate(b, tx, ty):
+def evaluate(b: tuple[float, ...], tx: float, ty: float) -> tuple[float, float]:
     """Return ``x, y`` of the polynomial `b` at ``t = tx + 1j ty``."""
     r0, r1, r2, r3, r4, r5, r6, r7, r8, i0, i1, i2, i3, i4, i5, i6, i7, i8 = b
     x, y = _plus(r7, i7, r8, i8, tx, ty)
@@ -214,7 +221,7 @@ def evaluate(b, tx, ty):
 
 
 @inlined
-def second_derivative_bound(b, size):
+def second_derivative_bound(b: tuple[float, ...], size: float) -> float:
     """Return a bound on the second derivative of the polynomial `b` for ``|t| <= size``."""
     _, _, r2, r3, r4, r5, r6, r7, r8, _, _, i2, i3, i4, i5, i6, i7, i8 = b
     second = 42.0 * _norm(r7, i7) + size * 56.0 * _norm(r8, i8)
@@ -224,7 +231,7 @@ def second_derivative_bound(b, size):
 
 
 @inlined
-def slope(b, tx, ty):
+def slope(b: tuple[float, ...], tx: float, ty: float) -> tuple[float, float]:
     """Return the derivative with respect to t of the polynomial `b` at ``t = tx + 1j ty``."""
     _, r1, r2, r3, r4, r5, r6, r7, r8, _, i1, i2, i3, i4, i5, i6, i7, i8 = b
     x, y = _plus(7.0 * r7, 7.0 * i7, 8.0 * r8, 8.0 * i8, tx, ty)
@@ -237,18 +244,18 @@ def slope(b, tx, ty):
 
 
 @inlined
-def _norm(re, im):
+def _norm(re: float, im: float) -> float:
     """Return a bound on ``|re + i im|``."""
     return abs(re) + abs(im)
 
 
 @inlined
-def _product(a, b, c, d) -> tuple[float, float]:
+def _product(a: float, b: float, c: float, d: float) -> tuple[float, float]:
     """Return ``(a + bi)(c + di)``."""
     return fma(a, c, -(b * d)), fma(a, d, b * c)
 
 
 @inlined
-def _plus(x, y, a, b, c, d) -> tuple[float, float]:
+def _plus(x: float, y: float, a: float, b: float, c: float, d: float) -> tuple[float, float]:
     """Return ``x + iy + (a + bi)(c + di)``."""
     return fma(a, c, fma(-b, d, x)), fma(a, d, fma(b, c, y))

@@ -29,7 +29,10 @@ def as_triple(value: Fraction) -> NDArray[np.float64]:
 
 
 @inlined
-def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, cy_low, cy_lowest):
+def iterate(
+    x: float, x_low: float, x_lowest: float, y: float, y_low: float, y_lowest: float, cx: float, cx_low: float,
+    cx_lowest: float, cy: float, cy_low: float, cy_lowest: float,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """Return ``z^2 + c`` as six parts, with an error below 2^-145 for ``|z|, |c| <= 2.1``.
 
     Products above 2^-106 are exact, and so are the sums of those above 2^-53.
@@ -62,7 +65,7 @@ def iterate(x, x_low, x_lowest, y, y_low, y_lowest, cx, cx_low, cx_lowest, cy, c
 
 
 @inlined
-def _sum(a, b, c, d):
+def _sum(a: float, b: float, c: float, d: float) -> tuple[float, float]:
     """Return the sum of four numbers, and the sum of its rounding errors."""
     total, first = two_sum(a, b)
     total, second = two_sum(total, c)
@@ -71,7 +74,7 @@ def _sum(a, b, c, d):
 
 
 @inlined
-def _split(high, low, lowest):
+def _split(high: float, low: float, lowest: float) -> tuple[float, float, float]:
     """Return the same number in parts that overlap by few bits."""
     high, low = two_sum(high, low)
     low, lowest = two_sum(low, lowest)

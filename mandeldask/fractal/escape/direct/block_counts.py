@@ -19,6 +19,8 @@ from mandeldask.fractal.escape.arithmetic.layout import Layout
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats, Ints
+
 SIDE = 4
 """Pixels along a cell, and cells along a block."""
 BLOCK = SIDE * SIDE
@@ -79,7 +81,7 @@ def new_buffers(dtx: float, dty: float) -> Buffers:
 
 
 @inner
-def mark_inside(buffers, k):
+def mark_inside(buffers: Buffers, k: int) -> None:
     """Mark all of block `k` as inside."""
     for i in range(CELLS):
         buffers.states[k, i] = _AS_DISC
@@ -88,7 +90,7 @@ def mark_inside(buffers, k):
 
 
 @inner
-def classify(w, k, n, buffers, corners, answers):
+def classify(w: Floats, k: int, n: int, buffers: Buffers, corners: Ints, answers: Answers) -> bool:
     """Classify the pixels of block `k` that were inside before, at iterate n; return whether some still are inside.
 
     Writes the counts of those that escaped, n - 1. `corners` has the first row and column of each block in the frame.
@@ -127,7 +129,7 @@ def classify(w, k, n, buffers, corners, answers):
 
 
 @inner
-def _classify_pixels(r, i, pending, error):
+def _classify_pixels(r: Floats, i: int, pending: Floats, error: float) -> tuple[float, float]:
     """Classify the `pending` pixels of cell `i`; return how many escape and how many stay inside."""
     x, y, dx, dy = r[_X + i], r[_Y + i], r[_DX + i], r[_DY + i]
     far, near = (2.0 + error) ** 2 * (1.0 + 2.0**-40), max(2.0 - error, 0.0) ** 2 * (1.0 - 2.0**-40)
@@ -145,7 +147,7 @@ def _classify_pixels(r, i, pending, error):
 
 
 @inner
-def _write_cell(answers, top, left, count):
+def _write_cell(answers: Answers, top: int, left: int, count: int) -> None:
     """Write the count of all pixels of a cell that lie in the tile: most counts are written here."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
@@ -162,7 +164,7 @@ def _write_cell(answers, top, left, count):
 
 
 @inner
-def _write_escaped(answers, top, left, r, count):
+def _write_escaped(answers: Answers, top: int, left: int, r: Floats, count: int) -> None:
     """Write the count of the pixels of a cell that escape now and lie in the tile."""
     height, width = answers.shape
     top, left = top - answers.before[0], left - answers.before[1]
@@ -174,7 +176,7 @@ def _write_escaped(answers, top, left, r, count):
 
 
 @inner
-def write_inside(buffers, k, corners, count, answers):
+def write_inside(buffers: Buffers, k: int, corners: Ints, count: int, answers: Answers) -> None:
     """Write `count` for the pixels of block `k` that are still inside."""
     for i in range(CELLS):
         if buffers.states[k, i] != _DECIDED:

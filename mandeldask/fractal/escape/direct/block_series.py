@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Bools, Floats, Ints
+
 BLOCK = block_counts.BLOCK
 """Pixels along a block."""
 _RATIO = 4
@@ -195,7 +197,7 @@ def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
 
 
 @kernel
-def _start(task, buffers, parents, wanted, starts):
+def _start(task: _Task, buffers: _Buffers, parents: Ints, wanted: Bools, starts: Series) -> None:
     """Iterate parents together, then the wanted blocks of each."""
     rho, counts = radius(*task.steps), task.answers.known.size > 0
     for first in range(0, parents.size, taylor_model.DISCS):
@@ -230,7 +232,7 @@ def _start(task, buffers, parents, wanted, starts):
 
 
 @inner
-def _load_parents(task, buffers, parents):
+def _load_parents(task: _Task, buffers: _Buffers, parents: Ints) -> None:
     """Set the discs to `parents`, at z_0."""
     cols = task.re.shape[1] // _PARENT
     for k in range(parents.size):
@@ -239,7 +241,7 @@ def _load_parents(task, buffers, parents):
 
 
 @inner
-def _load_blocks(task, buffers, parent_disc, parent, wanted):
+def _load_blocks(task: _Task, buffers: _Buffers, parent_disc: int, parent: int, wanted: Bools) -> int:
     """Set the discs to the wanted blocks of a parent, at its last iterate; return their number."""
     cols = task.re.shape[1] // BLOCK
     rho, used = radius(*task.steps), 0
@@ -260,13 +262,16 @@ def _load_blocks(task, buffers, parent_disc, parent, wanted):
 
 
 @inner
-def _center(task, row, col):
+def _center(task: _Task, row: int, col: int) -> tuple[float, float, float, float]:
     """Return a position as high and low parts of x and y."""
     return task.re[0, col], task.re[1, col], task.im[0, row], task.im[1, row]
 
 
 @inner
-def _iterate_discs(task, buffers, stopped, used, n, rho, tolerance, decides_counts):
+def _iterate_discs(
+    task: _Task, buffers: _Buffers, stopped: _Stopped, used: int, n: int, rho: float, tolerance: float,
+    decides_counts: bool,
+) -> None:  # fmt: skip
     """Iterate the discs from iterate n, each as far as possible; write the states in which they stop to `stopped`.
 
     With `decides_counts` the discs are blocks, and are iterated further until their pixels are answered.
@@ -298,14 +303,14 @@ def _iterate_discs(task, buffers, stopped, used, n, rho, tolerance, decides_coun
 
 
 @inner
-def _record_stop(w, stopped, k, n, may_escape):
+def _record_stop(w: Floats, stopped: _Stopped, k: int, n: int, may_escape: bool) -> None:
     """Record that disc `k` stops at iterate n, and why."""
     taylor_model.copy(w, k, stopped.discs)
     stopped.n[k], stopped.may_escape[k] = n, may_escape
 
 
 @inner
-def _write(starts, block, stopped, k, rho):
+def _write(starts: Series, block: int, stopped: _Stopped, k: int, rho: float) -> None:
     """Write the series of a block that stopped."""
     n = stopped.n[k]
     for i in range(taylor_model.DEGREE + 1):

@@ -23,6 +23,7 @@ from mandeldask.fractal.escape.fields import FAR_OUT, ROUNDING, distance, smooth
 from mandeldask.fractal.escape.limits import FARTHEST_EXTERIOR
 
 if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Floats32
     from mandeldask.fractal.escape.tile import Tile
 
 _TOLERANCE = 2.0**-32
@@ -68,7 +69,11 @@ def answer_exterior_fields(tile: Tile) -> None:
 
 
 @kernel
-def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, flag):
+def _run(
+    starts: block_series.Series, re: Floats, im: Floats, steps: tuple[float, float], maxiter: int,
+    answers: block_counts.Answers, smooths: Floats | None, distances: Floats32 | None, worst: tuple[float, float],
+    flag: Flag,
+) -> None:  # fmt: skip
     """Answer those blocks whose pixels escape together."""
     w, cols, rho = workspace(_SIZE), re.size // block_series.BLOCK, block_series.radius(steps[0], steps[1])
     _write_positions(w, steps[0] / rho, steps[1] / rho)
@@ -88,7 +93,7 @@ def _run(starts, re, im, steps, maxiter, answers, smooths, distances, worst, fla
 
 
 @inner
-def _write_positions(w, dtx, dty):
+def _write_positions(w: Floats, dtx: float, dty: float) -> None:
     """Write the positions of lanes in a block to TX and TY, row by row, in units of its radius."""
     for i in range(LANES):
         w[TX + i] = (i % block_series.BLOCK - block_series.BLOCK // 2) * dtx
@@ -96,7 +101,9 @@ def _write_positions(w, dtx, dty):
 
 
 @inner
-def _load_block(w, b, rho, re, im, derivative):
+def _load_block(
+    w: Floats, b: tuple[float, ...], rho: float, re: Floats, im: Floats, derivative: Floats32 | None
+) -> None:
     """Evaluate the polynomial `b` of a block whose first column and row are at re[0] and im[0]."""
     for i in range(LANES):
         x, y = taylor_model.evaluate(b, w[TX + i], w[TY + i])
@@ -114,7 +121,10 @@ def _load_block(w, b, rho, re, im, derivative):
 
 
 @inner
-def _advance_to_far_out(w, n, error, rho, c, maxiter, derivative, worst):
+def _advance_to_far_out(
+    w: Floats, n: int, error: float, rho: float, c: float, maxiter: int, derivative: Floats32 | None,
+    worst: tuple[float, float],
+) -> int:  # fmt: skip
     """Advance lanes from iterate n until all are far out; return the index of that iterate, 0 if nothing is proven.
 
     r and q bound the errors of z and dz/dc, z and p their moduli, of all lanes; c bounds the modulus of c.
@@ -141,7 +151,7 @@ def _advance_to_far_out(w, n, error, rho, c, maxiter, derivative, worst):
 
 
 @inner
-def _bounds_after(z, c, p, r, q):
+def _bounds_after(z: float, c: float, p: float, r: float, q: float) -> tuple[float, float, float]:
     """Return bounds on the errors of the next z and p = dz/dc, and on the next |p|; z, c and p bound moduli."""
     next_r = ((2.0 * z + r) * r + ROUNDING * (z * z + c)) * _OUTWARD
     next_q = (2.0 * ((z + r) * q + r * p) + ROUNDING * (z * p + 1.0)) * _OUTWARD
@@ -149,14 +159,17 @@ def _bounds_after(z, c, p, r, q):
 
 
 @inner
-def _relative_after(t, c, p, e, f):
+def _relative_after(t: float, c: float, p: float, e: float, f: float) -> tuple[float, float]:
     """Return bounds on the relative errors of the next z and dz/dc, whose moduli are at least t and p now."""
     next_e = ((2.0 + e) * e + 2.0 * ROUNDING) * (t * t / (t * t - c)) * _OUTWARD
     return next_e, ((1.0 + e) * f + e + 2.0 * ROUNDING) * (2.0 * t * p / (2.0 * t * p - 1.0)) * _OUTWARD
 
 
 @inner
-def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
+def _steps_to_far_out(
+    n: int, z: float, t: float, e: float, p: float, f: float, c: float, derivative: Floats32 | None,
+    worst: tuple[float, float],
+) -> int:  # fmt: skip
     """Return the number of steps until all lanes are far out, or -1 if the fields are not proven then.
 
     For all lanes t <= |z_n| <= z and p <= |dz_n/dc|, and e and f bound their relative errors.
@@ -175,7 +188,7 @@ def _steps_to_far_out(n, z, t, e, p, f, c, derivative, worst):
 
 
 @inner
-def _advance_and_count(w, margin, derivative):
+def _advance_and_count(w: Floats, margin: float, derivative: Floats32 | None) -> int:
     """Advance lanes by an iteration, count it for lanes inside, and return how many may not have left."""
     low, high, size = 16.0 - margin, 16.0 + margin, 0
     if derivative is not None:
@@ -191,7 +204,7 @@ def _advance_and_count(w, margin, derivative):
 
 
 @inner
-def _advance(w, steps, derivative):
+def _advance(w: Floats, steps: int, derivative: Floats32 | None) -> None:
     """Advance lanes by that many iterations."""
     for _ in range(steps):
         if derivative is not None:
@@ -201,14 +214,14 @@ def _advance(w, steps, derivative):
 
 
 @inner
-def _differentiate(w):
+def _differentiate(w: Floats) -> None:
     """Write dz/dc of the next iterate."""
     for i in range(LANES):
         w[DX + i], w[DY + i] = differentiate(w[X + i], w[Y + i], w[DX + i], w[DY + i])
 
 
 @inner
-def _modulus_bounds(w, x, y):
+def _modulus_bounds(w: Floats, x: int, y: int) -> tuple[float, float]:
     """Return bounds on the least and the greatest modulus of the numbers in the rows x and y."""
     least = greatest = w[x] * w[x] + w[y] * w[y]
     for i in range(1, LANES):
@@ -218,7 +231,7 @@ def _modulus_bounds(w, x, y):
 
 
 @inner
-def _compute_fields(w, n, smooths, distances):
+def _compute_fields(w: Floats, n: float, smooths: Floats | None, distances: Floats32 | None) -> None:
     """Write the fields of lanes far out, over their orbits."""
     if distances is not None:
         for i in range(LANES):
@@ -230,7 +243,10 @@ def _compute_fields(w, n, smooths, distances):
 
 
 @inner
-def _write(w, n, corner, answers, smooths, distances):
+def _write(
+    w: Floats, n: int, corner: tuple[int, int], answers: block_counts.Answers, smooths: Floats | None,
+    distances: Floats32 | None,
+) -> None:  # fmt: skip
     """Write what is proven for the lanes that lie in the tile; the block begins at that row and column."""
     (top, left), (height, width) = corner, answers.shape
     first, size = max(0, -left), min(block_series.BLOCK, width - left) - max(0, -left)
@@ -248,7 +264,10 @@ def _write(w, n, corner, answers, smooths, distances):
 
 
 @inner
-def _write_row(lanes, n, pixel, size, answers, smooths, distances):
+def _write_row(
+    lanes: Floats, n: int, pixel: int, size: int, answers: block_counts.Answers, smooths: Floats | None,
+    distances: Floats32 | None,
+) -> None:  # fmt: skip
     """Write that many pixels of a row, in vectorised loops: indices are never negative."""
     counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
     for i in range(size):
@@ -260,6 +279,6 @@ def _write_row(lanes, n, pixel, size, answers, smooths, distances):
         for i in range(size):
             row[i] = lanes[_SMOOTH + i]
     if distances is not None:
-        row = distances[pixel : pixel + size]
+        distance_row = distances[pixel : pixel + size]
         for i in range(size):
-            row[i] = lanes[_DISTANCE + i]
+            distance_row[i] = lanes[_DISTANCE + i]

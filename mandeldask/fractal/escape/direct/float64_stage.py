@@ -10,7 +10,7 @@ from mandeldask.fractal.escape.arithmetic import taylor_model
 from mandeldask.fractal.escape.arithmetic.float64_step import DERIVATIVE_SHARE, ROUNDING, SCALE, STEPS
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import FAR
-from mandeldask.fractal.escape.direct import block_counts, block_series, lanes
+from mandeldask.fractal.escape.direct import block_counts, block_series, escape_radius, lanes
 from mandeldask.fractal.escape.direct.prepared_tile import prepared
 from mandeldask.fractal.escape.fields import distance, smooth, tolerated
 from mandeldask.fractal.escape.limits import EARLY_ITERATIONS
@@ -19,6 +19,7 @@ from mandeldask.fractal.escape.tile import unmarked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Counts, Flag, Floats, Floats32, Ints, Verdicts
     from mandeldask.fractal.escape.direct.prepared_tile import PreparedTile
     from mandeldask.fractal.escape.tile import Tile
 
@@ -74,13 +75,14 @@ def _verdicts(tile: Tile, pixels: NDArray[np.int64], limit: int) -> NDArray[np.i
         frame.re[0], frame.im[0], *frame.steps, block_series.radius(*frame.steps), tile.grid.re.size, frame.before
     )
     verdicts, fields = np.zeros(tile.counts.size, np.int8), (tile.smooth, tile.distance)
+    frame.starts = frame.starts or frame.no_series()
     orbits = lanes.new_buffers(), frame.starts, positions, tile.maxiter, limit, rest
     _run(*orbits, tile.counts, *fields, tile.worst, verdicts, tile.cancellation.flag)
     return verdicts if pixels.size == verdicts.size else verdicts[pixels]
 
 
 def _start_series(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Compute the series of the blocks of `pixels`; return the pixels that these do not answer."""
+    """Compute the series of the blocks of `pixels`, if their kernel is compiled; return the pixels not answered."""
     tolerance = (
         block_series.TOLERANCE_FOR_SHORT_ORBITS
         if tile.maxiter <= EARLY_ITERATIONS
@@ -92,15 +94,17 @@ def _start_series(tile: Tile, frame: PreparedTile, pixels: NDArray[np.int64]) ->
     answers = block_counts.Answers(tile.counts, known, tile.grid.shape, frame.before)
     with tile.without_missing_kernels():
         frame.starts = frame.series(tile, frame.blocks(tile, pixels), tolerance, answers)
-    if frame.starts is None:
-        frame.starts = frame.no_series()
     if not known.size:
         return pixels
     return unmarked(pixels, known if pixels.size == known.size else known[pixels], tile.buffers.rest)
 
 
 @kernel
-def _run(buffers, starts, positions, maxiter, limit, pixels, counts, smooths, distances, worst, verdicts, flag):
+def _run(
+    buffers: lanes.Buffers, starts: block_series.Series, positions: _Positions, maxiter: int, limit: int, pixels: Ints,
+    counts: Counts, smooths: Floats | None, distances: Floats32 | None, worst: tuple[float, float], verdicts: Verdicts,
+    flag: Flag,
+) -> None:  # fmt: skip
     """Iterate `pixels` in lanes: new ones, and lanes that are not certainly inside, are watched for a batch."""
     w, watched, free_slots, order, done, flags = buffers
     batches = 1 if limit <= EARLY_ITERATIONS else _LONG_BATCHES
@@ -124,7 +128,7 @@ def _run(buffers, starts, positions, maxiter, limit, pixels, counts, smooths, di
             if smooths is None and distances is None:
                 lanes.watch(watched, size)
             else:
-                lanes.watch_to_escape_radius(watched, size, distances)
+                escape_radius.watch_to_escape_radius(watched, size, distances)
             going = lanes.split_watched(watched, size, limit, order, flags, done)
             end = lanes.move_to_free_slots(w, order, going, clock - STEPS, watched, free_slots, alive, distances)
             if smooths is not None or distances is not None:
@@ -143,7 +147,10 @@ def _run(buffers, starts, positions, maxiter, limit, pixels, counts, smooths, di
 
 
 @inner
-def _append_run(starts, positions, pixels, i, w, size, derivative):
+def _append_run(
+    starts: block_series.Series, positions: _Positions, pixels: Ints, i: int, w: Floats, size: int,
+    derivative: Floats32 | None,
+) -> tuple[int, int]:  # fmt: skip
     """Append pixel `i` and the pixels after it in its row and block, where the block's series ends.
 
     Returns their number, and the block.
@@ -177,7 +184,7 @@ def _append_run(starts, positions, pixels, i, w, size, derivative):
 
 
 @inner
-def _run_length(pixels, i, most):
+def _run_length(pixels: Ints, i: int, most: int) -> int:
     """Return how many pixels from `i` on follow each other in a row, at most `most`."""
     most = min(most, pixels.size - i)
     if pixels[i + most - 1] == pixels[i] + most - 1:  # they ascend
@@ -189,28 +196,30 @@ def _run_length(pixels, i, most):
 
 
 @inner
-def _compute_fields(w, size, maxiter, smooths, distances, worst):
+def _compute_fields(
+    w: Floats, size: int, maxiter: int, smooths: Floats | None, distances: Floats32 | None, worst: tuple[float, float]
+) -> None:
     """Iterate lanes until far out and write their fields; mark as UNDECIDED those with too large an error."""
-    lanes.to_escape_radius(w, size, distances)
+    escape_radius.to_escape_radius(w, size, distances)
     for i in range(size):
         m = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2
         limit = worst[0]
         if distances is None:
             limit = max(limit, tolerated(w[lanes.START + i] + w[lanes.ESCAPE_STEPS + i]))
-        known = (m > lanes.ESCAPE_SQUARE) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
+        known = (m > escape_radius.ESCAPE_SQUARE) & (max(abs(w[lanes.CX + i]), abs(w[lanes.CY + i])) < FAR)
         known &= w[lanes.S + i] < SCALE * _ESCAPE_SHARE * limit * m
         if distances is not None:
             dm = w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             known &= (dm >= 1.0) & (DERIVATIVE_SHARE * w[lanes.Q + i] < worst[1] * dm)
         w[lanes.KNOWN + i] = 1.0 if known else 0.0
-    lanes.to_far_out(w, size, distances)
+    escape_radius.to_far_out(w, size, distances)
     if distances is not None:
         for i in range(size):
             m, dm = w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2, w[lanes.DX + i] ** 2 + w[lanes.DY + i] ** 2
             w[_DISTANCE + i] = distance(0.25 * m, dm)
     if smooths is not None:
         for i in range(size):
-            n = w[lanes.START + i] + w[lanes.ESCAPE_STEPS + i] + lanes.REMAINING
+            n = w[lanes.START + i] + w[lanes.ESCAPE_STEPS + i] + escape_radius.REMAINING
             w[lanes.SMOOTH + i] = smooth(n, 0.25 * (w[lanes.X + i] ** 2 + w[lanes.Y + i] ** 2))
     for i in range(size):
         escapes = w[lanes.INSIDE + i] < STEPS and w[lanes.START + i] + w[lanes.INSIDE + i] < maxiter
@@ -227,7 +236,7 @@ def _compute_fields(w, size, maxiter, smooths, distances, worst):
 
 
 @inner
-def _write(w, order, size, maxiter, counts, verdicts):
+def _write(w: Floats, order: Ints, size: int, maxiter: int, counts: Counts, verdicts: Verdicts) -> None:
     """Write the proven counts of the lanes listed in `order`, and the verdicts on the others."""
     for k in range(size):
         i = lanes.index(order[k])

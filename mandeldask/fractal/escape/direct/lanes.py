@@ -15,7 +15,6 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.float64_step import (
     DERIVATIVE_GROWTH,
-    FAR_ROUNDING,
     GROWTH,
     STEPS,
     differentiate,
@@ -30,18 +29,12 @@ from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats, Floats32, Ints
+
 LANES = 512
 """Pixels iterated at a time: the memory of a step fits the first-level cache."""
-MOST_ESCAPE_STEPS = 48
-"""Most steps from |z| = 2 to the escape radius: near c = -2 orbits move slowly at first."""
-ESCAPE_SQUARE = 64.0
-"""Squared escape radius, of 2z: beyond it relative errors no longer grow, and error bounds are no longer computed."""
-REMAINING = 3
-"""Steps from the escape radius after which every lane is far out."""
 _HALF_GROWTH, _HALF_SLOPES_GROWTH = sqrt(GROWTH), sqrt(DERIVATIVE_GROWTH)
-"""Factor on S before half a batch of steps."""
-_SLOPES_GROWTH = DERIVATIVE_GROWTH ** (2 / STEPS)
-"""Factor on S before two steps outside, whose number is not known in advance."""
+"""Factors on S and Q before half a batch of steps."""
 VACANT = -1e18
 """START of a free slot."""
 
@@ -82,13 +75,13 @@ def new_buffers() -> Buffers:
 
 
 @inlined
-def index(value):
+def index(value: float) -> int:
     """Return `value` as an index that the compiler knows to be non-negative: a check costs more than the access."""
     return int(value) & _INDEX
 
 
 @inner
-def advance(w, active, batches, derivative):
+def advance(w: Floats, active: int, batches: int, derivative: Floats32 | None) -> None:
     """Advance lanes by `batches` times STEPS unchecked iterations; back up their state in the OLD rows."""
     if derivative is not None:
         _advance_slopes(w, active, batches)
@@ -103,7 +96,7 @@ def advance(w, active, batches, derivative):
 
 
 @inlined
-def _advanced(x, y, s, cx, cy):
+def _advanced(x: float, y: float, s: float, cx: float, cy: float) -> tuple[float, float, float]:
     """Return z and S half a batch of steps later: longer chains wait for arithmetic, shorter ones for memory."""
     s *= _HALF_GROWTH
     for _ in range(STEPS // 2):
@@ -112,7 +105,7 @@ def _advanced(x, y, s, cx, cy):
 
 
 @inner
-def _advance_slopes(w, active, batches):
+def _advance_slopes(w: Floats, active: int, batches: int) -> None:
     """Do what `advance` does, for lanes with dz/dc."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
@@ -132,7 +125,7 @@ def _advance_slopes(w, active, batches):
 
 
 @inner
-def find_leaving(w, active, last, order, flags):
+def find_leaving(w: Floats, active: int, last: int, order: Ints, flags: Ints) -> int:
     """Write to `order` the lanes that are not certainly inside or have reached maxiter; return their number.
 
     `order` and `flags` are of `Buffers`.
@@ -150,7 +143,10 @@ def find_leaving(w, active, last, order, flags):
 
 
 @inner
-def move_to_watched(w, order, leaving, clock, watched, size, free_slots, alive, derivative):
+def move_to_watched(
+    w: Floats, order: Ints, leaving: int, clock: int, watched: Floats, size: int, free_slots: Ints, alive: int,
+    derivative: Floats32 | None,
+) -> None:  # fmt: skip
     """Append the lanes listed in `order`, rolled back to before the batch, to `watched`; their slots become free."""
     for k in range(leaving):
         i, j = index(order[k]), size + k
@@ -166,7 +162,7 @@ def move_to_watched(w, order, leaving, clock, watched, size, free_slots, alive, 
 
 
 @inner
-def watch(w, size):
+def watch(w: Floats, size: int) -> None:
     """Advance lanes by STEPS iterations, check every iterate, and count those within |z| <= 2.
 
     S remains that of the first iterate outside: no later one needs to be proven outside.
@@ -181,34 +177,36 @@ def watch(w, size):
             x, y, s, inside, nearest = _watched_step(x, y, s, cx, cy, inside, nearest)
             x, y, s, inside, nearest = _watched_step(x, y, s, cx, cy, inside, nearest)
             w[X + i], w[Y + i], w[S + i], w[INSIDE + i], w[NEAREST + i] = x, y, s, inside, nearest
-    _check_last(w, size)
+    check_last(w, size)
 
 
 @inlined
-def _watched_step(x, y, s, cx, cy, inside, nearest):
+def _watched_step(
+    x: float, y: float, s: float, cx: float, cy: float, inside: float, nearest: float
+) -> tuple[float, float, float, float, float]:
     """Check an iterate and return the next, with the results so far."""
-    inside, nearest = _count_inside(x, y, inside, nearest)
+    inside, nearest = count_inside(x, y, inside, nearest)
     next_x, next_y, next_s = iterate(x, y, s, cx, cy)
     return next_x, next_y, next_s if x * x + y * y <= 16.0 else s, inside, nearest
 
 
 @inner
-def _check_last(w, size):
+def check_last(w: Floats, size: int) -> None:
     """Check the last iterate of watched lanes."""
     for i in range(size):
-        w[INSIDE + i], nearest = _count_inside(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
+        w[INSIDE + i], nearest = count_inside(w[X + i], w[Y + i], w[INSIDE + i], w[NEAREST + i])
         w[UNDECIDED + i] = 1.0 if is_undecided(16.0 + nearest, w[S + i]) else 0.0
 
 
 @inlined
-def _count_inside(x, y, inside, nearest):
+def count_inside(x: float, y: float, inside: float, nearest: float) -> tuple[float, float]:
     """Check an iterate: return how many were within |z| <= 2 so far, and the least distance from the circle."""
     m = x * x + y * y
     return inside + (1.0 if m <= 16.0 else 0.0), min(nearest, abs(m - 16.0))
 
 
 @inner
-def split_watched(w, size, limit, order, flags, done):
+def split_watched(w: Floats, size: int, limit: int, order: Ints, flags: Ints, done: Ints) -> int:
     """List in `order` the watched lanes that continue, and in `done` the others; return how many continue."""
     for i in range(size):
         goes = (w[INSIDE + i] == STEPS) & (w[UNDECIDED + i] == 0.0) & (w[START + i] + STEPS < limit)
@@ -221,7 +219,10 @@ def split_watched(w, size, limit, order, flags, done):
 
 
 @inner
-def move_to_free_slots(w, order, going, clock, watched, free_slots, alive, derivative):
+def move_to_free_slots(
+    w: Floats, order: Ints, going: int, clock: int, watched: Floats, free_slots: Ints, alive: int,
+    derivative: Floats32 | None,
+) -> int:  # fmt: skip
     """Move the watched lanes listed in `order` to free slots, as of `clock`; return the end of the slots used."""
     end = 0
     for k in range(going):
@@ -238,7 +239,7 @@ def move_to_free_slots(w, order, going, clock, watched, free_slots, alive, deriv
 
 
 @inner
-def close_gaps(w, active, order, free_slots, alive, derivative):
+def close_gaps(w: Floats, active: int, order: Ints, free_slots: Ints, alive: int, derivative: Floats32 | None) -> None:
     """Move lanes from the end to free slots, so that the first `alive` slots are used."""
     free = 0
     for i in range(alive):
@@ -259,7 +260,7 @@ def close_gaps(w, active, order, free_slots, alive, derivative):
 
 
 @inner
-def move_to_front(w, order, size, derivative):
+def move_to_front(w: Floats, order: Ints, size: int, derivative: Floats32 | None) -> None:
     """Move the watched lanes listed in `order`, ascending, to the front."""
     for k in range(size):
         i = index(order[k])
@@ -268,87 +269,3 @@ def move_to_front(w, order, size, derivative):
         if derivative is not None:
             w[DX + k], w[DY + k], w[Q + k] = w[DX + i], w[DY + i], w[Q + i]
         order[k] = k
-
-
-@inner
-def watch_to_escape_radius(w, size, derivative):
-    """Do what `watch` does, but stop each lane past the escape radius; count its steps until then in ESCAPE_STEPS."""
-    for i in range(size):
-        w[INSIDE + i], w[NEAREST + i], w[ESCAPE_STEPS + i] = -1.0, 16.0, 0.0
-        w[S + i] *= GROWTH
-    for _ in range(STEPS // 2):
-        if derivative is None:
-            for i in range(size):
-                x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
-                inside, nearest = _count_inside(x, y, w[INSIDE + i], w[NEAREST + i])
-                x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
-                w[INSIDE + i], w[NEAREST + i] = _count_inside(x, y, inside, nearest)
-                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
-        else:
-            for i in range(size):
-                x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
-                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
-                inside, nearest = _count_inside(x, y, w[INSIDE + i], w[NEAREST + i])
-                dx, dy, q, p = _slope_step_to_escape_radius(x, y, s, dx, dy, q, slope_square(dx, dy))
-                x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
-                w[INSIDE + i], w[NEAREST + i] = _count_inside(x, y, inside, nearest)
-                w[DX + i], w[DY + i], w[Q + i], _ = _slope_step_to_escape_radius(x, y, s, dx, dy, q, p)
-                w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
-    _check_last(w, size)
-
-
-@inner
-def to_escape_radius(w, size, derivative):
-    """Advance lanes until all that left |z| <= 2 are past the escape radius, `MOST_ESCAPE_STEPS` at most."""
-    for i in range(size):
-        w[S + i] *= GROWTH ** (MOST_ESCAPE_STEPS // STEPS)
-    for _ in range(MOST_ESCAPE_STEPS // 2):
-        near = 0
-        for i in range(size):
-            m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-            near += 1 if (m <= ESCAPE_SQUARE) & (w[INSIDE + i] < STEPS) else 0
-        if near == 0:
-            break
-        for i in range(size):
-            x, y, s, cx, cy, steps = w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i], w[ESCAPE_STEPS + i]
-            if derivative is not None:
-                dx, dy, q = w[DX + i], w[DY + i], w[Q + i] * _SLOPES_GROWTH
-                dx, dy, q, p = _slope_step_to_escape_radius(x, y, s, dx, dy, q, slope_square(dx, dy))
-            x, y, s, steps = _step_to_escape_radius(x, y, s, cx, cy, steps)
-            if derivative is not None:
-                w[DX + i], w[DY + i], w[Q + i], _ = _slope_step_to_escape_radius(x, y, s, dx, dy, q, p)
-            w[X + i], w[Y + i], w[S + i], w[ESCAPE_STEPS + i] = _step_to_escape_radius(x, y, s, cx, cy, steps)
-
-
-@inner
-def to_far_out(w, size, derivative):
-    """Advance lanes past the escape radius by REMAINING steps, without bounds."""
-    for i in range(size):
-        x, y, cx, cy = w[X + i], w[Y + i], w[CX + i], w[CY + i]
-        if derivative is not None:
-            dx, dy = w[DX + i], w[DY + i]
-        for _ in range(REMAINING):
-            if derivative is not None:
-                dx, dy = differentiate(x, y, dx, dy)
-            x, y, _ = iterate(x, y, 0.0, cx, cy)
-        w[X + i], w[Y + i] = x, y
-        if derivative is not None:
-            w[DX + i], w[DY + i] = dx, dy
-
-
-@inlined
-def _step_to_escape_radius(x, y, s, cx, cy, steps):
-    """Return the next iterate, its S and the steps done; past the escape radius, all unchanged."""
-    next_x, next_y, next_s = iterate(x, y, s, cx, cy)
-    m = x * x + y * y
-    on, next_s = m <= ESCAPE_SQUARE, next_s + FAR_ROUNDING * m * m
-    return next_x if on else x, next_y if on else y, next_s if on else s, steps + (1.0 if on else 0.0)
-
-
-@inlined
-def _slope_step_to_escape_radius(x, y, s, dx, dy, q, p):
-    """Do for dz/dc what `_step_to_escape_radius` does."""
-    next_q, next_p = next_slope_bound(x, y, s, q, p)
-    next_dx, next_dy = differentiate(x, y, dx, dy)
-    on = x * x + y * y <= ESCAPE_SQUARE
-    return next_dx if on else dx, next_dy if on else dy, next_q if on else q, next_p

@@ -10,51 +10,46 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from mandeldask.fractal.escape.arithmetic import doubledouble as dd
-from mandeldask.fractal.escape.arithmetic import tripledouble as td
-from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
-from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
-from mandeldask.fractal.escape.arithmetic.layout import Layout, workspace
+from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
+from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import FAR, clipped, positions
 from mandeldask.fractal.escape.arithmetic.tripledouble import as_triple
+from mandeldask.fractal.escape.direct.multidouble_lanes import (
+    COUNT,
+    CX,
+    CY,
+    DX,
+    DY,
+    GOING,
+    LANES,
+    OLD,
+    PIXEL,
+    ROW,
+    SIZE,
+    START,
+    STEPS,
+    X_LOW,
+    X_LOWEST,
+    Y_LOW,
+    Y_LOWEST,
+    N,
+    Q,
+    R,
+    X,
+    Y,
+    beyond_circle,
+    differentiate,
+    iterate_double_double,
+    iterate_triple_double,
+)
 from mandeldask.fractal.escape.fields import FAR_OUT, distance, smooth, tolerated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Bools, Counts, Flag, Floats, Floats32, Ints
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Axis
-
-_DOUBLE_DOUBLE_ERROR: ErrorBound = 2.0**-97
-"""Bound on the error of a double-double step with |z| <= 2.1, the error of c included."""
-_TRIPLE_DOUBLE_ERROR: ErrorBound = 2.0**-145
-"""The same for a triple-double step."""
-_SLOPE_ERROR: ErrorBound = 2.0**-49
-"""Bound on the rounding error of a float64 step of dz/dc, per |z dz/dc| + 1."""
-_OUTWARD: ErrorBound = 1.0 + 2.0**-40
-"""Factor above 1 that covers the rounding of a bound itself."""
-_LARGEST_BOUND = 2.0**-10
-"""Error bound from which nothing is decided."""
-LANES = 64
-"""Pixels iterated at a time."""
-STEPS = 16
-"""Iterations of a batch."""
-
-_ROW = 2 * LANES + 8
-"""A row has space for lanes that were rolled back, until they fill a loop."""
-_STATE = Layout.of("X X_LOW X_LOWEST Y Y_LOW Y_LOWEST R DX DY Q", _ROW)
-X, X_LOW, X_LOWEST, Y, Y_LOW, Y_LOWEST, R, DX, DY, Q = _STATE.offsets
-"""Rows that a step changes."""
-_OLD = _STATE.size
-"""Offset from a row to its backup from before the batch."""
-ROWS = _STATE.then(" ".join(f"OLD_{name}" for name in _STATE.names)).then(
-    "CX CX_LOW CX_LOWEST CY CY_LOW CY_LOWEST START PIXEL GOING COUNT"
-)
-CX, CX_LOW, CX_LOWEST, CY, CY_LOW, CY_LOWEST, START, PIXEL, GOING, COUNT = ROWS.offsets[20:]
-_SIZE = ROWS.size
-ROLLED_BACK = ROWS.renamed(START="N")
-N = ROLLED_BACK["N"]
-"""For lanes that were rolled back: the iterations done."""
 
 
 class OrbitStarts(NamedTuple):
@@ -106,7 +101,7 @@ def proven(
     Without `starts` orbits begin at 0, and `re` and `im` are the positions of columns and rows.
     """
     known = np.zeros(tile.open.size, np.bool_)
-    w, rolled_back, flag = workspace(_SIZE), workspace(_SIZE), tile.cancellation.flag
+    w, rolled_back, flag = workspace(SIZE), workspace(SIZE), tile.cancellation.flag
     _run(
         w, rolled_back, re, im, starts, triple_double, maxiter,
         tile.open, tile.counts, tile.smooth, tile.distance, tile.worst, known, flag,
@@ -116,8 +111,10 @@ def proven(
 
 @kernel
 def _run(
-    w, rolled_back, re, im, starts, triple_double, maxiter, pixels, counts, smooths, distances, worst, proven, flag
-):
+    w: Floats, rolled_back: Floats, re: Floats, im: Floats, starts: OrbitStarts | None, triple_double: bool | None,
+    maxiter: int, pixels: Ints, counts: Counts, smooths: Floats | None, distances: Floats32 | None,
+    worst: tuple[float, float], proven: Bools, flag: Flag,
+) -> None:  # fmt: skip
     """Iterate `pixels` in the lanes of `w`; lanes that are not certainly inside are moved to `rolled_back`."""
     active = following = clock = size = 0
     added = 1.0 if starts is None else 0.0
@@ -131,8 +128,8 @@ def _run(
             size = 0
         if active == 0:
             break
-        for i in range(_OLD):
-            w[_OLD + i] = w[i]
+        for i in range(OLD):
+            w[OLD + i] = w[i]
         _advance(w, active, triple_double, distances, added)
         _mark_bounded(w, active, clock + 2 * STEPS - maxiter)
         active, size = _roll_back(w, active, rolled_back, size, clock)
@@ -140,23 +137,25 @@ def _run(
 
 
 @inner
-def _enter(re, im, starts, pixels, following, clock, w, active):
+def _enter(
+    re: Floats, im: Floats, starts: OrbitStarts | None, pixels: Ints, following: int, clock: int, w: Floats, active: int
+) -> tuple[int, int]:
     """Append the next pixels, at 0 or as in `starts`; return the numbers of active lanes and of pixels so far."""
     while following < pixels.size and active < LANES:
-        for at in range(0, _OLD, _ROW):
+        for at in range(0, OLD, ROW):
             w[at + active] = 0.0
         if starts is None:
             row = pixels[following] // re.shape[1]
             col = pixels[following] - row * re.shape[1]
             for part in range(re.shape[0]):
-                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = re[part, col], im[part, row]
+                w[CX + part * ROW + active], w[CY + part * ROW + active] = re[part, col], im[part, row]
         else:
             for part in range(re.shape[0]):
-                w[CX + part * _ROW + active], w[CY + part * _ROW + active] = starts.c_x[part], starts.c_y[part]
-                w[X + part * _ROW + active], w[Y + part * _ROW + active] = re[part, following], im[part, following]
+                w[CX + part * ROW + active], w[CY + part * ROW + active] = starts.c_x[part], starts.c_y[part]
+                w[X + part * ROW + active], w[Y + part * ROW + active] = re[part, following], im[part, following]
             w[R + active] = starts.error
             for part in range(3):
-                w[DX + part * _ROW + active] = starts.slopes[part, following]
+                w[DX + part * ROW + active] = starts.slopes[part, following]
         w[START + active], w[PIXEL + active] = clock, following
         active += 1
         following += 1
@@ -164,46 +163,46 @@ def _enter(re, im, starts, pixels, following, clock, w, active):
 
 
 @inner
-def _advance(w, active, triple_double, derivative, added):
+def _advance(w: Floats, active: int, triple_double: bool | None, derivative: Floats32 | None, added: float) -> None:
     """Advance lanes by STEPS iterations, unchecked."""
     for _ in range(STEPS):
         if triple_double is None:
             for i in range(active):
-                x, x_low, y, y_low, r = _iterate_double_double(w, i)
+                x, x_low, y, y_low, r = iterate_double_double(w, i)
                 if derivative is not None:
-                    w[DX + i], w[DY + i], w[Q + i] = _differentiate(
+                    w[DX + i], w[DY + i], w[Q + i] = differentiate(
                         w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
                     )
                 w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i] = x, x_low, y, y_low, r
         else:
             if derivative is not None:
                 for i in range(active):
-                    w[DX + i], w[DY + i], w[Q + i] = _differentiate(
+                    w[DX + i], w[DY + i], w[Q + i] = differentiate(
                         w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added
                     )
             for i in range(active):
-                x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_triple_double(w, i)
+                x, x_low, x_lowest, y, y_low, y_lowest, r = iterate_triple_double(w, i)
                 w[X + i], w[X_LOW + i], w[X_LOWEST + i] = x, x_low, x_lowest
                 w[Y + i], w[Y_LOW + i], w[Y_LOWEST + i], w[R + i] = y, y_low, y_lowest, r
 
 
 @inner
-def _mark_bounded(w, active, first):
+def _mark_bounded(w: Floats, active: int, first: int) -> None:
     """Mark as GOING the lanes that are certainly inside and do not reach maxiter in the next batch."""
     for i in range(active):
-        beyond, certain = _beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        beyond, certain = beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
         w[GOING + i] = 1.0 if certain & (beyond < 0.0) & (w[START + i] >= first) else 0.0
 
 
 @inner
-def _roll_back(w, active, rolled_back, size, clock):
+def _roll_back(w: Floats, active: int, rolled_back: Floats, size: int, clock: int) -> tuple[int, int]:
     """Move the other lanes, rolled back, to `rolled_back` and close the gaps; return the numbers of lanes in both."""
     for i in range(active - 1, -1, -1):
         if w[GOING + i] == 0.0:
             active -= 1
-            for at in range(0, _OLD, _ROW):
-                rolled_back[at + size], w[at + i] = w[_OLD + at + i], w[at + active]
-            for at in range(CX, _SIZE, _ROW):
+            for at in range(0, OLD, ROW):
+                rolled_back[at + size], w[at + i] = w[OLD + at + i], w[at + active]
+            for at in range(CX, SIZE, ROW):
                 rolled_back[at + size], w[at + i] = w[at + i], w[at + active]
             rolled_back[N + size] = clock - rolled_back[START + size]
             size += 1
@@ -211,7 +210,10 @@ def _roll_back(w, active, rolled_back, size, clock):
 
 
 @inner
-def _finish_rolled_back(w, size, maxiter, triple_double, added, pixels, counts, smooths, distances, worst, proven):
+def _finish_rolled_back(
+    w: Floats, size: int, maxiter: int, triple_double: bool | None, added: float, pixels: Ints, counts: Counts,
+    smooths: Floats | None, distances: Floats32 | None, worst: tuple[float, float], proven: Bools,
+) -> None:  # fmt: skip
     """Iterate the lanes that were rolled back, step by step, and write what is proven."""
     while _mark_inside(w, size, maxiter):
         _advance_marked(w, size, triple_double, distances, added)
@@ -224,11 +226,11 @@ def _finish_rolled_back(w, size, maxiter, triple_double, added, pixels, counts, 
 
 
 @inner
-def _mark_inside(w, size, maxiter):
+def _mark_inside(w: Floats, size: int, maxiter: int) -> bool:
     """Mark as GOING the lanes certainly inside before maxiter; return whether any is. COUNT: a proven count, or -1."""
     count = 0
     for i in range(size):
-        beyond, certain = _beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
+        beyond, certain = beyond_circle(w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[R + i])
         n, inside = w[N + i], beyond < 0.0
         w[COUNT + i] = (n if inside else n - 1.0) if certain else -1.0
         going = certain & inside & (n < maxiter)
@@ -238,7 +240,7 @@ def _mark_inside(w, size, maxiter):
 
 
 @inner
-def _mark_not_far_out(w, size, maxiter):
+def _mark_not_far_out(w: Floats, size: int, maxiter: int) -> bool:
     """Mark as GOING the lanes that escape and are not far out yet; return whether any is."""
     count = 0
     for i in range(size):
@@ -250,11 +252,13 @@ def _mark_not_far_out(w, size, maxiter):
 
 
 @inner
-def _advance_marked(w, size, triple_double, derivative, added):
+def _advance_marked(
+    w: Floats, size: int, triple_double: bool | None, derivative: Floats32 | None, added: float
+) -> None:
     """Advance the lanes that are GOING by one iteration."""
     if derivative is not None:
         for i in range(size):
-            dx, dy, q = _differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added)
+            dx, dy, q = differentiate(w[X + i], w[Y + i], w[R + i], w[DX + i], w[DY + i], w[Q + i], added)
             going = w[GOING + i] > 0.0
             w[DX + i] = dx if going else w[DX + i]
             w[DY + i] = dy if going else w[DY + i]
@@ -262,9 +266,9 @@ def _advance_marked(w, size, triple_double, derivative, added):
     for i in range(size):
         going = w[GOING + i] > 0.0
         if triple_double is None:
-            x, x_low, y, y_low, r = _iterate_double_double(w, i)
+            x, x_low, y, y_low, r = iterate_double_double(w, i)
         else:
-            x, x_low, x_lowest, y, y_low, y_lowest, r = _iterate_triple_double(w, i)
+            x, x_low, x_lowest, y, y_low, y_lowest, r = iterate_triple_double(w, i)
             w[X_LOWEST + i] = x_lowest if going else w[X_LOWEST + i]
             w[Y_LOWEST + i] = y_lowest if going else w[Y_LOWEST + i]
         w[X + i] = x if going else w[X + i]
@@ -276,7 +280,10 @@ def _advance_marked(w, size, triple_double, derivative, added):
 
 
 @inner
-def _write(w, i, pixel, maxiter, counts, smooths, distances, worst):
+def _write(
+    w: Floats, i: int, pixel: int, maxiter: int, counts: Counts, smooths: Floats | None, distances: Floats32 | None,
+    worst: tuple[float, float],
+) -> bool:  # fmt: skip
     """Write the results of a lane if all that was requested is proven; return whether it is."""
     count = w[COUNT + i]
     if (
@@ -291,7 +298,9 @@ def _write(w, i, pixel, maxiter, counts, smooths, distances, worst):
 
 
 @inner
-def _write_fields(w, i, pixel, smooths, distances, worst):
+def _write_fields(
+    w: Floats, i: int, pixel: int, smooths: Floats | None, distances: Floats32 | None, worst: tuple[float, float]
+) -> bool:
     """Write the fields of a lane far out, if they are all proven; return whether they are."""
     m = w[X + i] ** 2 + w[Y + i] ** 2
     limit = worst[0] if distances is not None else max(worst[0], tolerated(w[N + i]))
@@ -305,49 +314,3 @@ def _write_fields(w, i, pixel, smooths, distances, worst):
     if smooths is not None:
         smooths[pixel] = smooth(w[N + i], m)
     return True
-
-
-@inlined
-def _iterate_double_double(w, i):
-    """Return the next iterate of a lane and the next r."""
-    x, y = w[X + i], w[Y + i]
-    r = _error(x, y, w[R + i], _DOUBLE_DOUBLE_ERROR)
-    cx, cx_low, cy, cy_low = w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i]
-    x, x_low, y, y_low = dd.iterate(x, w[X_LOW + i], y, w[Y_LOW + i], cx, cx_low, cy, cy_low)
-    return x, x_low, y, y_low, r
-
-
-@inlined
-def _iterate_triple_double(w, i):
-    """Return the next iterate of a lane and the next r."""
-    x, y = w[X + i], w[Y + i]
-    r = _error(x, y, w[R + i], _TRIPLE_DOUBLE_ERROR)
-    x, x_low, x_lowest, y, y_low, y_lowest = td.iterate(
-        x, w[X_LOW + i], w[X_LOWEST + i], y, w[Y_LOW + i], w[Y_LOWEST + i],
-        w[CX + i], w[CX_LOW + i], w[CX_LOWEST + i], w[CY + i], w[CY_LOW + i], w[CY_LOWEST + i],
-    )  # fmt: skip
-    return x, x_low, x_lowest, y, y_low, y_lowest, r
-
-
-@inlined
-def _error(x, y, r, rounding):
-    """Return a bound on the error of the iterate after z = x + iy with a bound r."""
-    return ((2.0 * np.sqrt(x * x + y * y) + r) * r + rounding) * _OUTWARD
-
-
-@inlined
-def _differentiate(x, y, r, dx, dy, q, added):
-    """Return the next dz/dc (dz/dz_0 if nothing is `added`) in float64, and the bound q on its error."""
-    modulus, slope = np.sqrt(x * x + y * y), abs(dx) + abs(dy)
-    q = (2.0 * ((modulus + r) * q + r * slope) + _SLOPE_ERROR * (modulus * slope + 1.0)) * _OUTWARD
-    return (x + x) * dx - (y + y) * dy + added, (x + x) * dy + (y + y) * dx, q
-
-
-@inlined
-def _beyond_circle(x, x_low, y, y_low, r):
-    """Return |z|^2 - 4, and whether the exact iterate certainly lies on the same side."""
-    xx, xx_low = dd.two_product(x, x)
-    yy, yy_low = dd.two_product(y, y)
-    m, m_low = dd.two_sum(xx, yy)
-    beyond = (m - 4.0) + (m_low + (xx_low + yy_low) + 2.0 * (x * x_low + y * y_low))
-    return beyond, (abs(beyond) > 4.5 * r + _DOUBLE_DOUBLE_ERROR) & (r < _LARGEST_BOUND)

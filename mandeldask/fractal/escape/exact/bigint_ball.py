@@ -171,7 +171,7 @@ def _more(bits: int) -> int:
     return min(-(-bits * 3 // (2 * _WORD)) * _WORD, MOST_BITS) if bits < MOST_BITS else 2 * bits
 
 
-def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:  # noqa: FBT001  private
+def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:
     z_1 = orbit.first()
     near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*z_1, *orbit.c))
     if near and bits <= MOST_BITS:

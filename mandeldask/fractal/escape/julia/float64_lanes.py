@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Bools, Counts, Flag, Floats, Ints
+
 LANES = 128
 """Pixels iterated at a time."""
 _ROW = LANES + 8
@@ -59,7 +61,10 @@ class LaneStarts(NamedTuple):
 
 
 @kernel
-def iterate_lanes(w, starts, c, trap, maxiter, pixels, counts, smooths, distances, worst, proven, flag):
+def iterate_lanes(
+    w: Floats, starts: LaneStarts, c: tuple[float, float], trap: Floats, maxiter: int, pixels: Ints, counts: Counts,
+    smooths: Floats | None, distances: Floats | None, worst: tuple[float, float], proven: Bools, flag: Flag,
+) -> None:  # fmt: skip
     """Write the proven results of `pixels`, and which are complete to `proven`; `trap` has rows x, y, radius."""
     active = following = block = 0
     stride = 1 + trap.shape[1] // _DISCS_CHECKED
@@ -91,7 +96,10 @@ def iterate_lanes(w, starts, c, trap, maxiter, pixels, counts, smooths, distance
 
 
 @inner
-def _load(w, i, starts, c, k, pixels, counts, smooths, distances, worst, proven):
+def _load(
+    w: Floats, i: int, starts: LaneStarts, c: tuple[float, float], k: int, pixels: Ints, counts: Counts,
+    smooths: Floats | None, distances: Floats | None, worst: tuple[float, float], proven: Bools,
+) -> int:  # fmt: skip
     """Put a pixel into lane `i` and return 1; or answer it at once, if z_0 is outside, and return 0."""
     x, y = 2.0 * starts.x[k], 2.0 * starts.y[k]
     w[X + i], w[Y + i], w[S + i], w[N + i], w[PIXEL + i] = x, y, _LEAST_S, starts.n, k
@@ -106,7 +114,7 @@ def _load(w, i, starts, c, k, pixels, counts, smooths, distances, worst, proven)
 
 
 @inner
-def _advance(w, active, c, derivative):
+def _advance(w: Floats, active: int, c: tuple[float, float], derivative: Floats | None) -> None:
     """Advance lanes by STEPS iterations, unchecked."""
     cx, cy = 2.0 * c[0], 2.0 * c[1]
     for i in range(active):
@@ -122,14 +130,14 @@ def _advance(w, active, c, derivative):
 
 
 @inlined
-def differentiate(x, y, s, gx, gy, f):
+def differentiate(x: float, y: float, s: float, gx: float, gy: float, f: float) -> tuple[float, float, float]:
     """Return 2z times dz/d(pixel), the next one, and the bound on its relative error; z and S as in lanes."""
     e = sqrt(s / (x * x + y * y)) * (2.0**-4 * _OUTWARD)
     return x * gx - y * gy, x * gy + y * gx, ((1.0 + e) * f + e + SLOPE_ROUNDING) * _OUTWARD
 
 
 @inner
-def _is_trapped(w, i, trap):
+def _is_trapped(w: Floats, i: int, trap: Floats) -> bool:
     """Whether lane `i` is surely in a disc of the trap."""
     if not w[S + i] < _LARGEST_TRAP_S:
         return False
@@ -141,7 +149,10 @@ def _is_trapped(w, i, trap):
 
 
 @inner
-def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
+def _finish(
+    w: Floats, i: int, c: tuple[float, float], maxiter: int, pixel: int, counts: Counts, smooths: Floats | None,
+    distances: Floats | None, worst: tuple[float, float],
+) -> bool:  # fmt: skip
     """Iterate lane `i` from before the block to its end; return whether all results are proven and written."""
     x, y, s, n, certain = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
     gx, gy, f = w[_OLD + GX + i], w[_OLD + GY + i], w[_OLD + F + i]
@@ -165,7 +176,10 @@ def _finish(w, i, c, maxiter, pixel, counts, smooths, distances, worst):
 
 
 @inner
-def _write_fields(w, i, x, y, r, n, c, pixel, smooths, distances, worst):
+def _write_fields(
+    w: Floats, i: int, x: float, y: float, r: float, n: int, c: tuple[float, float], pixel: int,
+    smooths: Floats | None, distances: Floats | None, worst: tuple[float, float],
+) -> bool:  # fmt: skip
     """Write the wanted fields, from 2 z_n and a bound on its error, if they are proven; return whether they are."""
     if smooths is None and distances is None:
         return True

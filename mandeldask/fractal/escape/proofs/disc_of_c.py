@@ -59,7 +59,10 @@ def classify(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tu
 
 
 @inner
-def _iterate_disc(x, y, bx, by, errors, cx, cy, rho, share, whole, n, end):
+def _iterate_disc(
+    x: float, y: float, bx: float, by: float, errors: tuple[float, float], cx: float, cy: float, rho: float,
+    share: float, whole: bool, n: int, end: int,
+) -> tuple[float, float, float, float, tuple[float, float], int, int]:  # fmt: skip
     """Iterate a disc until `end`, or until it (its `share`, if not `whole`) is not certainly within |z| <= 2.
 
     The iterates of all c = cx + i cy + rho t, |t| <= 1, are ``x + i y + (bx + i by) t`` up to the first error; up to

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats
     from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.rationals import Point
@@ -215,7 +216,9 @@ def _ldexp(value: float, exponent: int) -> float:
 
 
 @kernel
-def _iterate_nucleus(z_x, z_y, period):
+def _iterate_nucleus(
+    z_x: Floats, z_y: Floats, period: int
+) -> tuple[float, float, int, float, float, int, float, int, bool]:
     """Return A, B and a bound on the rest of dz after `period` iterations, each with its exponent.
 
     The last value says whether all earlier iterates are surely outside of |z| <= `_LARGEST_W` / |A|.
@@ -255,7 +258,7 @@ def _iterate_nucleus(z_x, z_y, period):
 
 
 @inner
-def _scaled(x, y, exponent):
+def _scaled(x: float, y: float, exponent: int) -> tuple[float, float, int]:
     """Return a complex number in units of the power of two just above it."""
     shift = math.frexp(max(abs(x), abs(y)))[1]
     factor = power(-shift)

@@ -31,6 +31,8 @@ from mandeldask.fractal.rationals import Point
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Bools, Counts, Flag, Ints
+    from mandeldask.fractal.escape.proofs.cardioid_and_disc import Components
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.geometry import Grid
 
@@ -115,7 +117,10 @@ def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
 
 
 @kernel
-def _whole_tile(frame, steps, known, shape, maxiter, escapes):
+def _whole_tile(
+    frame: tuple[float, float, float, float], steps: tuple[float, float], known: Components, shape: tuple[int, int],
+    maxiter: int, escapes: bool,
+) -> tuple[int, int]:  # fmt: skip
     """Return the count of all pixels and the period of their cycle, by one block; a negative count if it fails."""
     im, im_step, re, re_step = frame
     height, width = shape
@@ -130,7 +135,10 @@ def _whole_tile(frame, steps, known, shape, maxiter, escapes):
 
 
 @kernel
-def _answer_blocks(queue, frame, steps, known, shape, maxiter, escapes, counts, period, proven, flag):
+def _answer_blocks(
+    queue: Ints, frame: tuple[float, float, float, float], steps: tuple[float, float], known: Components,
+    shape: tuple[int, int], maxiter: int, escapes: bool, counts: Counts, period: Counts, proven: Bools, flag: Flag,
+) -> None:  # fmt: skip
     """Answer blocks, largest first.
 
     `frame` has the middles of rows and columns and their distances, `steps` half the distances in units of `known`.
@@ -170,7 +178,10 @@ def _answer_blocks(queue, frame, steps, known, shape, maxiter, escapes, counts, 
 
 
 @inner
-def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, period, proven):
+def _answer(
+    top: int, bottom: int, left: int, right: int, width: int, count: int, maxiter: int, cycle: int, counts: Counts,
+    period: Counts, proven: Bools,
+) -> None:  # fmt: skip
     """Write the answer of a block."""
     for row in range(top, bottom):
         start, stop = row * width + left, row * width + right
@@ -182,7 +193,10 @@ def _answer(top, bottom, left, right, width, count, maxiter, cycle, counts, peri
 
 
 @inner
-def _answer_pixels(known, steps, shape, top, bottom, left, right, period, proven):
+def _answer_pixels(
+    known: Components, steps: tuple[float, float], shape: tuple[int, int], top: int, bottom: int, left: int,
+    right: int, period: Counts, proven: Bools,
+) -> None:  # fmt: skip
     """Write the answers of those pixels of a block that are certainly inside a component."""
     height, width = shape
     for row in range(top, bottom):

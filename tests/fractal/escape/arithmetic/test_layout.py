@@ -11,7 +11,7 @@ MODULES = (
     "direct.block_counts",
     "direct.exterior_fields_stage",
     "direct.lanes",
-    "direct.multidouble_stage",
+    "direct.multidouble_lanes",
     "perturbation.block_model",
     "perturbation.delta_doubledouble",
     "perturbation.delta_step",

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fractal.exactly import Complex, along, directions, exact, points, rational
-from mandeldask.fractal.escape.direct import multidouble_stage as ms
+from mandeldask.fractal.escape.direct import multidouble_lanes as ms
 
-doubled, tripled = numba.njit(ms._iterate_double_double), numba.njit(ms._iterate_triple_double)
-differentiate, error_after, gap = numba.njit(ms._differentiate), numba.njit(ms._error), numba.njit(ms._beyond_circle)
+doubled, tripled = numba.njit(ms.iterate_double_double), numba.njit(ms.iterate_triple_double)
+differentiate, error_after, gap = numba.njit(ms.differentiate), numba.njit(ms.error_after), numba.njit(ms.beyond_circle)
 PARTS = {
     2: (doubled, ms._DOUBLE_DOUBLE_ERROR, (ms.X, ms.X_LOW), (ms.Y, ms.Y_LOW), (ms.CX, ms.CX_LOW), (ms.CY, ms.CY_LOW))
 }
@@ -22,7 +22,7 @@ PARTS[3] = (
 
 def lane(rng, rows, z, c):
     """Return a workspace whose first lane is at z for c, with low parts of all sizes."""
-    w = np.zeros(ms._SIZE)
+    w = np.zeros(ms.SIZE)
     for parts, value in zip(rows, (z.real, z.imag, c.real, c.imag), strict=True):
         for k, row in enumerate(parts):
             w[row] = value if k == 0 else w[parts[k - 1]] * 2.0**-53 * rng.uniform(-1, 1)
