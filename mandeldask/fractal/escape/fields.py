@@ -2,10 +2,10 @@
 
 With the potential ``G = lim ln|z_n| / 2^n``, which is the same for every bailout:
 
-- ``smooth = -log2(G / ln 2)``, that is ``n - log2(log2|z_n|)`` far out: n + 1 where ``|z_(n+1)| = 2``, could z leave
-  without c;
-- ``distance = 2 |z_n| ln|z_n| / |dz_n/dc|`` far out, in plane units, that is ``2 G / |G'|``: near the set at most 4
-  times the distance to it, and no less than the distance (Koebe).
+- ``smooth = -log2(G / ln 2)``, that is ``n - log2(log2|z_n|)`` far out. With c = 0 it would be n + 1 where
+  ``|z_(n+1)| = 2``;
+- ``distance = 2 |z_n| ln|z_n| / |dz_n/dc|`` far out, in plane units, that is ``2 G / |G'|``: near the set, it is
+  between the distance to the set and 4 times that distance (Koebe).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.limits import WORST
 
 FAR_OUT = 2.0**24
-"""An iterate is far out at |z|^2 > FAR_OUT (1 + |c|^2): its values are within 2^-24 of the limits above."""
+"""An iterate is far out if |z|^2 > FAR_OUT (1 + |c|^2): its values are then within 2^-24 of the limits above."""
 ROUNDING: ErrorBound = 2.0**-49
 """Bound on the rounding error of a float64 step of z or dz/dc, relative to its terms."""
 
@@ -58,7 +58,7 @@ def smooth(n: float, m: float) -> float:
 
 @inlined
 def tolerated(n: float) -> float:
-    """Return the limit in place of `WORST` if only `smooth` is given: to 10^-5 of itself."""
+    """Return the limit that replaces `WORST` if only `smooth` is wanted: a relative error of 10^-5 of `smooth`."""
     return WORST * min(max(1.0, 0.25 * n), 128.0) ** 2
 
 
@@ -89,7 +89,7 @@ def bounds_after(
 
 @inner
 def smooth_at(n: float, x: float, y: float, r: float, c_x: float, c_y: float, worst: float) -> float:
-    """Return the smooth escape time from z_n = (x, y) just outside, wrong by up to r; NaN if r is too large."""
+    """Return the smooth escape time from z_n = (x, y) just outside, with an error of up to r; NaN if r is too large."""
     c2 = c_x * c_x + c_y * c_y
     far_out, square = FAR_OUT * (1.0 + c2), x * x + y * y
     while square <= far_out and r * r < square:  # next to -2 an orbit may seem to stay

@@ -1,7 +1,7 @@
-"""Kernels of the first pictures, each compiled by a call that answers nothing, so that processes can share them out.
+"""Kernels of the first pictures, each compiled by a call without work, so that processes can divide them.
 
-Each function compiles what a stage needs, for counts or with `smooth`; `first_run.JOBS` lists them. No pixel is open,
-so a stage passes its kernels nothing to do, of the very types that it passes for a tile.
+Each function compiles the kernels of a stage, for counts or with `smooth`; `first_run._JOBS` lists the functions. No
+pixel is open, so a stage calls its kernels with empty arrays of the same types as for any tile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def lanes(fields: tuple[str, ...]) -> None:
 
 
 def exterior(fields: tuple[str, ...]) -> None:
-    """Compile fields well outside the set, but for the series of blocks."""
+    """Compile fields well outside the set, without the series of blocks."""
     answer_exterior_fields(_with_series(fields))
 
 
@@ -62,7 +62,7 @@ def _closed(fields: tuple[str, ...]) -> Tile:
 
 
 def _with_series(fields: tuple[str, ...]) -> Tile:
-    """Return such a tile whose blocks have series that say nothing."""
+    """Return such a tile with series of no iterations."""
     tile = _closed(fields)
     frame = prepared(tile)
     frame.starts = block_series.Series.blank(frame.blocks(tile, tile.open).size)

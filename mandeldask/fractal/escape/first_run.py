@@ -1,8 +1,8 @@
-"""The first run on a machine: a second process compiles too, and both share out the kernels of the first pictures.
+"""The first run on a machine: a second process compiles too, and both divide the kernels of the first pictures.
 
-The process that finds a kernel missing starts the other one, which compiles these kernels and then all others, until it
-is done or the first one ends. A process that needs a kernel which another is compiling compiles one of the others
-meanwhile.
+The process that finds a kernel missing starts the second one. That compiles the kernels of the first pictures and then
+all others, until it is done or the first process ends. A process that waits for a kernel which another one is compiling
+compiles a different one in the meantime.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "from mandeldask.fractal.compiling import main; main(*sys.argv[1:])"
 )
-"""What the second process runs: with the import path of the first, so that the same files are imported."""
+"""The program of the second process: it has the import path of the first, so that it imports the same files."""
 
 ALONE = "MANDELDASK_COMPILE_ALONE"
-"""In the environment: no second process is started."""
+"""Environment variable: if it is set, no second process is started."""
 
 _COUNTS, _SMOOTH = ("iterations",), ("smooth",)
 
 _FIRST_TILE = [(name, _COUNTS) for name in ("double_double", "cycles", "lanes")]
-"""What a first tile of counts waits for, as functions of `first_kernels` and their argument.
+"""The kernels that a first tile of counts needs, as functions of `first_kernels` and their argument.
 
 The process that needs the tile begins with the last one.
 """
@@ -51,17 +51,17 @@ _JOBS = {
         *((name, _COUNTS) for name in ("quadtree", "cycles")),
     ],
 }
-"""By whether fields are wanted: what the first pictures need, likewise."""
+"""The kernels that the first pictures need, in the same form, by whether fields are wanted."""
 
 _REST_S = 0.02
-"""Pause, in seconds, between two of them, in which other threads may load or compile what they wait for."""
+"""Pause between two of them, in seconds, so that other threads can load or compile kernels."""
 
 _with_fields: ContextVar[bool] = ContextVar("mandeldask_with_fields", default=False)
 
 
 @contextmanager
 def computing(fields: Collection[str]) -> Iterator[None]:
-    """Say which fields are computed inside the block: what is compiled there is what they need."""
+    """Declare which fields are computed inside the block: the kernels for these are compiled first."""
     token = _with_fields.set(not {"smooth", "distance"}.isdisjoint(fields))
     try:
         yield
@@ -77,7 +77,7 @@ def compile_first(*, with_fields: bool) -> None:
 
 
 class KernelJobs:
-    """What is left to compile of some jobs, by whether fields are wanted."""
+    """The kernels that are not compiled yet, by whether fields are wanted."""
 
     def __init__(self, jobs: Mapping[bool, Sequence[tuple[str, tuple[str, ...]]]]) -> None:
         self._left = {with_fields: list(those) for with_fields, those in jobs.items()}
@@ -99,7 +99,7 @@ class KernelJobs:
 
 
 class _Sharing:
-    """Starts the second process, and does its share while the other has its turn."""
+    """Starts the second process, and compiles other kernels while the second process holds a lock."""
 
     def __init__(self) -> None:
         self._jobs = KernelJobs({**_JOBS, False: _FIRST_TILE})
@@ -120,7 +120,7 @@ class _Sharing:
 
 
 def _may_start() -> bool:
-    """Whether a second process pays and can be started: another CPU, locks, and a Python that starts as such."""
+    """Whether a second process saves time and can be started: needs a second CPU, locks and a Python executable."""
     if os.environ.get(ALONE):
         return False
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -128,13 +128,13 @@ def _may_start() -> bool:
 
 
 def command(folder: Path, *, with_fields: bool) -> list[str]:
-    """Return the command of the second process; it imports nothing from the folder in which it happens to start."""
+    """Return the command of the second process; it imports nothing from its working directory."""
     path = json.dumps([str(entry) for entry in sys.path])
     return [sys.executable, "-P", "-c", _PROGRAM, path, str(folder), "fields" if with_fields else "counts"]
 
 
 def _start(folder: Path, *, with_fields: bool) -> None:
-    """Start the second process, which ends when its standard input does: with this process, however that ends."""
+    """Start the second process. It ends when its standard input is closed, so also if this process is killed."""
     process = subprocess.Popen(  # noqa: S603
         command(folder, with_fields=with_fields),
         stdin=subprocess.PIPE,

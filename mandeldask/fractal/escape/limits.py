@@ -1,4 +1,4 @@
-"""Every threshold of the plan of stages, once: where a stage works, and where it pays."""
+"""Every threshold by which stages are chosen, once: where a stage works, where it pays, and when it gives up."""
 
 from __future__ import annotations
 
@@ -53,6 +53,30 @@ FLOAT64_ENOUGH = 2.0**-45
 DOUBLE_DOUBLE_STEP_S = 12e-9
 """Seconds of a step around a reference in double-double: decides between that and a further reference orbit."""
 
+MOST_REFERENCES = 12
+"""Most further references that the perturbation stage tries for pixels with longer orbits than the first."""
+
+MOST_LEFT_OPEN = 0.9
+"""Share of the open pixels: if a further reference leaves more of them open, it is the last."""
+
+NUCLEUS_WORTH_S = 0.05
+"""Seconds of a reference orbit from which a nucleus is searched to replace it."""
+
+NUCLEUS_PERIOD_SHARE = 16
+"""Nuclei are searched up to a period of `maxiter` divided by this: finding one takes about ten times its period."""
+
+MOST_MINIBROTS = 4
+"""Most minibrots that are tried for the periods of one tile."""
+
+MOST_MINIBROT_FAILURES = 2
+"""Number of pixels without a proven cycle after which no further minibrot is tried."""
+
+JULIA_FAR_OUT_EXPONENT = 18
+"""log2|z_0| beyond which a pixel of a Julia set is far out itself, as |c| <= 2."""
+
+JULIA_WINDOW_EXPONENT = -17
+"""log2 of the radius of a window of a Julia set from which its pixels begin at z_0; smaller ones have a polynomial."""
+
 WORST = 2.0**-30
 """Square of the greatest relative error of z, far out, with which a field is written."""
 WORST_SLOPE = 2.0**-28
@@ -60,7 +84,7 @@ WORST_SLOPE = 2.0**-28
 
 _SMOOTH_SHARE, _LARGEST_ERROR = 1.0, 2.0**-6
 _DISTANCE_SHARE, _SLOPE_SHARE = 2.0**-3, 2.0**-2
-"""Relative errors of z and dz/dc for a tolerance of 1, and the greatest that are allowed."""
+"""Relative errors of z and dz/dc that are allowed for a tolerance of 1, and the largest allowed ones."""
 
 
 def worst_for(fields: Collection[str], tolerance: Mapping[str, float]) -> tuple[float, float]:

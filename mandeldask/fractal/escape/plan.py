@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Situation(NamedTuple):
-    """The data on which a stage's condition may depend."""
+    """The data on which the condition of a stage may depend."""
 
     spacing: float
     """Distance of neighbouring pixels, the larger of rows and columns."""
@@ -175,7 +175,7 @@ class Stage:
 
 
 def checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Return `stages` if the first and the last are as the others require.
+    """Return `stages` if the first and the last one are as the plan requires.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tile: the workspace that the stages of one computation share while they answer its pixels.
+"""Tile: the pixels of one computation and their results, which the stages share while they answer them.
 
 A stage answers the pixels whose value it can prove and leaves the others open; stages run from cheap to strong, and
 the last one can prove anything. So no stage depends on another.
@@ -89,7 +89,7 @@ class Tile:
     counts: NDArray[np.uint32]
     """Escape counts, shape (height * width,)."""
     smooth: NDArray[np.float64] | None
-    """Continuous escape times, or None if not wanted; a stage that cannot give them leaves the pixel open."""
+    """Continuous escape times, or None if not wanted; a stage that cannot compute one leaves the pixel open."""
     distance: NDArray[np.float32] | None
     """Distance estimates, or None; as `smooth`. In plane units until `take_unit` is called, then in `unit`."""
     period: NDArray[np.uint32] | None
@@ -156,9 +156,9 @@ class Tile:
         return self.near is not None
 
     def without_missing_kernels(self) -> AbstractContextManager[None]:
-        """Return a block that ends early where a kernel in it is not compiled yet and the tile is cheap without it.
+        """Return a context whose block ends at a kernel that is not compiled yet, if the tile is cheap without it.
 
-        With fields it does not: what a stage writes for a pixel may differ from another's in the last digit.
+        With fields it never does: their last digits may depend on the stage that computes them.
         """
         if self.wants_orbits or self.period is not None:
             return nullcontext()
@@ -170,7 +170,7 @@ class Tile:
             self.put_distances(slice(None), self.distance, 1 / self.unit)
 
     def put_distances(self, pixels: Any, distances: NDArray[Any], unit: Fraction) -> None:
-        """Write `distances`, in units of `unit` of the tile's unit, at `pixels`: an index or a slice."""
+        """Write `distances` at `pixels` (an index or a slice); they are in units of `unit` times the tile's unit."""
         if self.distance is not None:
             with np.errstate(over="ignore"):
                 scaled = distances.astype(np.float64) * as_factor(unit)

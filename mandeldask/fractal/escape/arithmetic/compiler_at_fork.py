@@ -1,7 +1,6 @@
-"""Forks wait until no thread compiles: in a child, numba's and LLVM's locks would stay taken forever.
+"""Forks wait until no thread compiles: otherwise the locks of numba and LLVM would stay locked in the child forever.
 
-If a thread compiles for longer than `WAIT_S`, the process forks nevertheless, and kernels in the child raise an
-error.
+If a thread compiles for longer than `WAIT_S`, the process forks anyway, and kernels in the child raise an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How numba compiles our functions: those that only kernels call become part of the kernels, and nothing else.
+"""How numba compiles our functions: those that only kernels call are compiled only as parts of the kernels.
 
-numba would make machine code of each of them, with a wrapper for Python, and do so again for all that it calls. The
-code of kernels is the same without.
+By default numba also makes separate machine code of each such function, with a wrapper for Python, and again for every
+function that it calls. The code of the kernels does not need this.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _LinkedLowering(NativeLowering):
-    """Makes LLVM's code of a function for what calls it."""
+    """Makes the LLVM code of a function, for its callers."""
 
     _name = "mandeldask_linked_lowering"
 
@@ -30,17 +30,17 @@ class _LinkedLowering(NativeLowering):
         state.flags.no_cpython_wrapper = True
         state.flags.no_cfunc_wrapper = True
         super().run_pass(state)
-        stand_in = object().__dir__  # numba finds the code by a built-in function, of which each has its own
+        stand_in = object().__dir__  # numba looks the code up by a built-in function; each of these is a new one
         state.targetctx.insert_user_function(stand_in, state.cr.fndesc, [state.library])
         state.cr = state.cr._replace(cfunc=stand_in)
         return True
 
 
 class LinkedCompiler(Compiler):
-    """Compiles what only kernels call."""
+    """Compiles functions that only kernels call."""
 
     def define_pipelines(self) -> Any:
-        """Return numba's own passes, with another for the last but one."""
+        """Return numba's own passes, with `_LinkedLowering` in place of `NativeLowering`."""
         pipelines = super().define_pipelines()
         for pipeline in pipelines:
             pipeline.passes = [
@@ -50,10 +50,10 @@ class LinkedCompiler(Compiler):
 
 
 class KernelCompiler(Compiler):
-    """Compiles what Python calls."""
+    """Compiles functions that Python calls."""
 
     def compile_extra(self, func: Any) -> Any:
-        """Compile without looking for garbage meanwhile, which takes a tenth of the time and finds next to none."""
+        """Compile with the garbage collector off: it takes a tenth of the time and finds almost nothing."""
         with _without_garbage_collection():
             return super().compile_extra(func)
 

@@ -21,18 +21,18 @@ GROWTH: ErrorBound = ((1.0 + 2.0**-10) ** 2 * (1.0 + 2.0**-40)) ** STEPS
 _SQUARED_ROUNDING: ErrorBound = SCALE * 1025.0 * GROWTH * 2.0**-106
 """256 (1 + 1/kappa) u^2, growth included."""
 ROUNDING: ErrorBound = 300.0 * _SQUARED_ROUNDING
-"""Added to S at every step, and so the least S; times |2z|^2 it bounds the rounding error inside |z| = 2."""
+"""Added to S at every step, so S is never smaller; times |2z|^2 it bounds the rounding error for |z| <= 2."""
 FAR_ROUNDING: ErrorBound = 4.0 * _SQUARED_ROUNDING
 """Added to S, times |2z|^4, after a step from outside."""
 DERIVATIVE_GROWTH: ErrorBound = ((1.0 + 2.0**-6) ** 2 * (1.0 + 2.0**-40)) ** STEPS
-"""The same for the derivative's bound, with kappa = 2^-6."""
+"""As `GROWTH`, for the bound on the derivative's error, with kappa = 2^-6."""
 DERIVATIVE_SHARE: ErrorBound = 0.525 * DERIVATIVE_GROWTH
 """Factor on Q that bounds the squared error of dz/dc: 8 (1 + 1/kappa) / 1024, times 1 + kappa since `slope_square` is
 used for two steps, and a sixtieth more for rounding."""
 _LEAST_SLOPE: ErrorBound = 2.0**-6
 """Added to |dz/dc|^2: it covers the part of the rounding error that does not grow with dz/dc."""
 _ADDED_ONE: ErrorBound = 66.0
-"""Above 1 + 1/kappa: the share of the added 1 in the bound on the square of dz/dc."""
+"""More than 1 + 1/kappa: the part of the bound on |dz/dc|^2 that comes from the added 1."""
 
 
 @inlined
@@ -50,7 +50,7 @@ def differentiate(x: float, y: float, dx: float, dy: float) -> tuple[float, floa
 
 @inlined
 def differentiate_in_units(x: float, y: float, dx: float, dy: float, one: float) -> tuple[float, float]:
-    """Return the next dz/dc in a unit of which `one` makes 1."""
+    """Return the next dz/dc, in units in which 1 is `one`."""
     return fma(x, dx, fma(-y, dy, one)), fma(x, dy, y * dx)
 
 

@@ -49,7 +49,7 @@ class _Decorator(Protocol):
 
 
 inner: _Decorator = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler)
-"""Compiles a function into the kernels that call it."""
+"""Compiles a function as a part of the kernels that call it."""
 
 contracted: _Decorator = register_jitable(error_model="numpy", pipeline_class=LinkedCompiler, fastmath={"contract"})
 """As `inner`; a product and a sum may be fused and round once."""
@@ -59,7 +59,7 @@ inlined: _Decorator = register_jitable(error_model="numpy", pipeline_class=Linke
 
 
 class _KernelCache(FunctionCache):
-    """numba's files of compiled code. If they cannot be read or written, kernels are compiled again."""
+    """The files in which numba caches compiled code. If one cannot be read or written, its kernel is compiled again."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -69,7 +69,7 @@ class _KernelCache(FunctionCache):
         self._work: Work | None = None
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled code for a signature; None if it is for the caller to compile, who then has the turn."""
+        """Return the compiled code for a signature; None if the caller has to compile it, and then holds the lock."""
         found = self._load(sig, target_context)
         if found is None:
             kernel_lock.note_missing_kernel(Path(self.cache_path))
@@ -83,14 +83,14 @@ class _KernelCache(FunctionCache):
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code, if there is room."""
+        """Save compiled code, if the disk has space."""
         try:
             super().save_overload(sig, data)
         except Exception as error:  # noqa: BLE001  as below
             _warn_once(f"compiled kernels cannot be kept in {self.cache_path} ({type(error).__name__}: {error})")
 
     def release(self) -> None:
-        """Let another process compile."""
+        """Release the lock, so that another process can compile."""
         self._lock.release()
         if self._work is not None:
             announce(self._work, 1)
@@ -126,7 +126,7 @@ def _compile_locked(compile_: Callable[[Any], Any], cache: _KernelCache, signatu
     Raises
     ------
     mandeldask.fractal.escape.arithmetic.optional_kernels.KernelMissing
-        If it is not compiled yet, or another thread is compiling, and the caller can do without.
+        If it is not compiled yet, or another thread is compiling, and the caller can work without it.
     """
     lock, longest = compiler_locks()[0], optional_kernels.WAIT_S if optional_kernels.is_optional() else -1
     if not lock.acquire(timeout=longest):

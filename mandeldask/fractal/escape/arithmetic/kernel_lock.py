@@ -1,7 +1,7 @@
-"""Processes take turns: one compiles a kernel, and the others load what it kept.
+"""Locks between processes: one process compiles a kernel, and the others load the result from the cache.
 
-What else happens when a kernel is missing, and what a process does while another has its turn, is registered here by
-`mandeldask.fractal.escape.first_run`.
+`mandeldask.fractal.escape.first_run` registers here what else happens when a kernel is missing, and what a process does
+while another one compiles.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CAN_LOCK = fcntl is not None
-"""Whether processes see each other's turns."""
+"""Whether processes can exclude each other."""
 
 _POLL_S = 0.02
-"""Seconds between two looks whether a turn has ended."""
+"""Seconds between two attempts to take a lock."""
 
 
 class Busy(Exception):  # noqa: N818  no error: the caller does something else
-    """Another process compiles this kernel, and the caller does not want to wait."""
+    """Another process compiles this kernel, and the caller does not wait."""
 
 
 class FirstRun(Protocol):
-    """What a process does whose kernels are not compiled yet."""
+    """The work of a process whose kernels are not compiled yet."""
 
     def note_missing_kernel(self, folder: Path) -> None:
-        """Note that a kernel that is kept in `folder` is missing."""
+        """Handle that a kernel is missing in the cache in `folder`."""
 
     def do_other_work(self) -> bool:
         """Do something useful while another process compiles; return whether there was anything."""
 
 
 class KernelLock:
-    """The right to compile one kernel, which a process has until it calls `release`, or ends itself."""
+    """The right to compile one kernel. A process has it until it calls `release`, or until the process ends."""
 
     __slots__ = ("_file", "_path")
 
@@ -54,12 +54,12 @@ class KernelLock:
         self._file: TextIOWrapper | None = None
 
     def acquire(self) -> None:
-        """Wait until no other process has this turn, and take it. Where there are no locks it returns at once.
+        """Wait until no other process holds this lock, and take it. On systems without locks it returns at once.
 
         Raises
         ------
         Busy
-            If another process has it, and the caller is `without_waiting`.
+            If another process holds it, and the caller is inside `without_waiting`.
         mandeldask.cancellation.Cancelled
             If the computation that needs the kernel was cancelled.
         """
@@ -68,7 +68,7 @@ class KernelLock:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("a")
-        except OSError:  # a folder that cannot be written to: nothing is kept there either
+        except OSError:  # the folder is not writable, so nothing is cached there
             return
         try:
             while not _is_locked(file):
@@ -79,7 +79,7 @@ class KernelLock:
         self._file = file
 
     def release(self) -> None:
-        """Let another process have the turn."""
+        """Let another process take the lock."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -123,12 +123,12 @@ def may_not_wait() -> bool:
 
 
 def on_first_run(what: FirstRun) -> None:
-    """Register what a process does whose kernels are not compiled yet."""
+    """Register the work of a process whose kernels are not compiled yet."""
     _first_runs.append(what)
 
 
 def note_missing_kernel(folder: Path) -> None:
-    """Say that a kernel that is kept in `folder` is missing."""
+    """Report that a kernel is missing in the cache in `folder`."""
     for each in _first_runs:
         with suppress(OSError):
             each.note_missing_kernel(folder)

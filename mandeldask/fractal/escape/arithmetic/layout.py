@@ -1,4 +1,4 @@
-"""Memory in which many numbers are advanced side by side: one vector, in which a row begins at a constant.
+"""Workspaces of kernels (struct of arrays): one vector, in which the row of each quantity begins at a constant offset.
 
 The compiler vectorises only if the offsets of rows are constants, which show that rows do not overlap. A module
 declares its rows once, as a `Layout`, and takes their offsets as module constants;
@@ -47,7 +47,7 @@ class Layout:
 
     @classmethod
     def of(cls, names: str, stride: int) -> Self:
-        """Return the layout of the rows named in a text."""
+        """Return the layout of the rows whose names are listed in a text."""
         return cls(tuple(names.split()), stride)
 
     def then(self, names: str) -> Self:
@@ -55,22 +55,22 @@ class Layout:
         return type(self)((*self.names, *names.split()), self.stride)
 
     def renamed(self, **names: str) -> Self:
-        """Return the same rows with new names for some: they hold something else once the old content is used."""
+        """Return the same rows with new names for some: rows that are reused for something else."""
         for name in names:
             self.names.index(name)
         return type(self)(tuple(names.get(name, name) for name in self.names), self.stride)
 
     def __getitem__(self, name: str) -> int:
-        """Return where the row `name` begins."""
+        """Return the offset of the row `name`."""
         return self.names.index(name) * self.stride
 
     def rows(self, names: str) -> tuple[int, ...]:
-        """Return where the rows named in a text begin."""
+        """Return the offsets of the rows whose names are listed in a text."""
         return tuple(self[name] for name in names.split())
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Where all rows begin."""
+        """The offsets of all rows."""
         return tuple(range(0, self.size, self.stride))
 
     @property

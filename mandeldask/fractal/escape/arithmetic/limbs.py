@@ -1,4 +1,4 @@
-"""Numbers of many limbs: unsigned 64-bit digits, least significant first. The last is the integer part.
+"""Fixed-point numbers of many limbs: unsigned 64-bit digits, least significant first. The last is the integer part.
 
 A number of n limbs is ``sum a[i] 2^(64 (i - n + 1))``, a magnitude; signs are kept apart, 0 or 1. The unit is the last
 fractional digit, 2^(-64 (n - 1)).
@@ -43,7 +43,7 @@ def square(a: Limbs, out: Limbs) -> None:
     """Write ``a^2`` to `out`: too small by less than a unit for each limb."""
     last = a.size - 1
     carry = carry_high = types.uint64(0)
-    for column in range(max(last - 1, 0), 2 * last + 1):  # those below add up to less than `last` units
+    for column in range(max(last - 1, 0), 2 * last + 1):  # lower columns sum to less than `last` units
         low = middle = high = types.uint64(0)
         for i in range(max(0, column - last), (column + 1) // 2):
             low, middle, high = _plus_product(low, middle, high, a[np.uint64(i)], a[np.uint64(column - i)])
@@ -106,7 +106,7 @@ def _subtract(a: Limbs, b: Limbs, out: Limbs) -> None:
 
 @inner
 def leading(a: Limbs) -> tuple[float, int]:
-    """Return `a` as ``value 2^(64 limb)`` units, wrong by less than 2^-52 of it; ``(0, 0)`` for 0."""
+    """Return `a` as ``value 2^(64 limb)`` units, with a relative error below 2^-52; ``(0, 0)`` for 0."""
     limb = a.size - 1
     while limb > 0 and a[limb] == 0:
         limb -= 1

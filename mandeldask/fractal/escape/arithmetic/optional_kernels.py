@@ -1,8 +1,8 @@
 """Kernels that only save time: cheap tiles do without those that are not compiled yet.
 
-To compile such a kernel takes seconds; a tile of few iterations takes some tens of milliseconds longer without it. On
-a first run the second process compiles it meanwhile (`mandeldask.fractal.escape.first_run`). Where there is none, tiles
-wait for the kernel once they have done without it for about as long as it takes to compile.
+Compiling such a kernel takes seconds. Without it, a tile of few iterations takes some tens of milliseconds longer. On a
+first run the second process compiles it in the meantime (`mandeldask.fractal.escape.first_run`). If there is no second
+process, tiles work without the kernel for about as long as it takes to compile, and then wait for it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_STEPS = 1 << 27
-"""Greatest number of iterations, of all pixels together, for which a tile does without an optional kernel."""
+"""Greatest number of iterations, of all its pixels together, for which a tile works without an optional kernel."""
 
 _ALL_STEPS = 1 << 32
-"""The same of all tiles of the process together, which take some seconds."""
+"""The same for all tiles of the process together: some seconds."""
 
 WAIT_S = 0.1
 """Longest time, in seconds, that such a tile waits for another thread that compiles or loads a kernel."""
 
 
-class KernelMissing(Exception):  # noqa: N818  no error: the caller does without
+class KernelMissing(Exception):  # noqa: N818  no error: the caller works without it
     """The kernel is not compiled yet."""
 
 
 class _StepsWithout:
-    """Iterations for which tiles did without optional kernels so far."""
+    """Number of iterations that tiles did without optional kernels so far."""
 
     steps = 0
 
@@ -42,7 +42,7 @@ _complete: ContextVar[bool] = ContextVar("mandeldask_complete_plan", default=Fal
 
 @contextmanager
 def without_missing_kernels(steps: int) -> Iterator[None]:
-    """Leave the block at a kernel that is not compiled yet, if the tile takes at most a few `steps` without it."""
+    """End the block at a kernel that is not compiled yet, if the tile takes only a few `steps` without it."""
     if steps > _MOST_STEPS or _StepsWithout.steps + steps > _ALL_STEPS or _complete.get() or kernel_lock.may_not_wait():
         yield
         return
@@ -66,5 +66,5 @@ def with_all_kernels() -> Iterator[None]:
 
 
 def is_optional() -> bool:
-    """Return whether the caller can do without the kernel that it calls."""
+    """Return whether the caller can work without the kernel that it calls."""
     return _optional.get()

@@ -1,4 +1,4 @@
-"""Exact positions of pixels as pairs of float64 that kernels can add up: high + low."""
+"""Positions of pixels as pairs of float64, high + low."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 FAR = 2**20
-"""Positions are clipped to this: no stage needs more of those farther out."""
+"""Positions are clipped to this: no stage needs larger ones exactly."""
 
 POSITION_ERROR = 2.0**-100
 """Bound on |high + low - position|, for positions within 8 of 0."""
@@ -24,14 +24,14 @@ _SPLIT = 2.0**27 + 1
 
 
 def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> NDArray[np.float64]:
-    """Return the positions of `axis`, shape (2, size): ``high``, the nearest float64, and ``low``, what it leaves out.
+    """Return the positions of `axis`, shape (2, size): ``high``, the nearest float64, and ``low``, its rounding error.
 
     They are relative to `origin`, in units of 2^exponent, and wrong by up to `POSITION_ERROR`, those next to 0 too.
     ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
     are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
     """
     start = axis.start - origin
-    if _is_far(start, exponent) or _is_far(axis.step, exponent):  # other positions may be near nevertheless
+    if _is_far(start, exponent) or _is_far(axis.step, exponent):  # other positions may still be near
         return each_position(axis, origin, exponent, np.arange(axis.size))
     i = np.arange(axis.size, dtype=np.float64)
     (start_high, start_low), (step_high, step_low) = as_pair(start, exponent), as_pair(axis.step, exponent)

@@ -1,7 +1,7 @@
 """Products and quotients of integers of any length, in pieces, so that other threads wait less than 5 ms.
 
-An operation on Python's integers holds the GIL, and cannot be cancelled, until it is done. Here every piece is short,
-and the cancellation flag is checked between two.
+An operation on Python's integers holds the GIL and cannot be cancelled until it is done. Here every piece is short, and
+the cancellation flag is checked between pieces.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ else:
     integer = mpz
 
 _PIECE_BITS = 1 << (16 if integer is int else 18)
-"""Bits of the factors that are multiplied at once: about a millisecond."""
+"""Bits of the factors that are multiplied in one operation: about a millisecond."""
 
 _QUOTIENT_AREA = 1 << 30
-"""Bits of a divisor times those of a quotient that are divided at once: about a millisecond of Python's division."""
+"""Bits of the divisor times bits of the quotient of one division: about a millisecond in Python."""
 
 _SPARE_BITS = 64
-"""Bits of a denominator past those of the quotient that are read."""
+"""Bits of a denominator that are used beyond those of the quotient."""
 
 
 def product(a: Any, b: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Counts of the pixels of a block, decided by the block's polynomial while its iterates are on both sides of |z| = 2.
+"""Counts of the pixels of a block, decided by its polynomial while the pixels' iterates are on both sides of |z| = 2.
 
 A block is 4 by 4 cells of 4 by 4 pixels. A cell is tested by the polynomial in its middle and a bound on how far its
 iterates reach from there. If that does not decide its side, the polynomial is evaluated at each of its pixels: Lemma 9.
@@ -26,7 +26,7 @@ SIDE = 4
 BLOCK = SIDE * SIDE
 CELLS = SIDE * SIDE
 _AS_DISC, _BY_PIXEL, _DECIDED = range(3)
-"""State of a cell: test it as one disc, test each pixel, or nothing is left to test."""
+"""State of a cell: test it as one disc, test each pixel, or all its pixels are decided."""
 _LARGEST_ERROR = 2.0**-4
 """Give up on the block above this error bound: few pixels can be decided."""
 _LARGEST_MIDDLE = 4.0
@@ -49,11 +49,11 @@ class Buffers(NamedTuple):
     states: NDArray[np.int64]
     """States of the cells of each block, shape (blocks, cells)."""
     pending: NDArray[np.float64]
-    """Which of their pixels are still inside, if the cell is not done: shape (blocks, cells, pixels)."""
+    """1 for pixels that are still inside, in cells that are not decided: shape (blocks, cells, pixels)."""
 
 
 class Answers(NamedTuple):
-    """Output for proven counts of a tile that lies in a frame of whole blocks."""
+    """The output arrays for proven counts of a tile that lies in a frame of whole blocks."""
 
     counts: NDArray[np.uint32]
     """Shape (height * width,)."""

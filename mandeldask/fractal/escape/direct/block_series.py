@@ -1,8 +1,8 @@
 """Series approximation: the first iterates of all pixels of a block as one polynomial in c with an error bound.
 
-A block's disc is iterated until the error exceeds a tolerance or a pixel may leave |z| <= 2. Pixels start from there:
-they need fewer iterations, and their orbits are as accurate as from an exact start. If only counts are wanted, the disc
-is iterated further, which decides whole cells of the block. Bounds: Lemmas 6 to 9.
+A block's disc is iterated until the error exceeds a tolerance or a pixel may escape. The pixels start their own orbits
+there: they need fewer iterations, and their orbits are as accurate as from an exact start. If only counts are wanted,
+the disc is iterated further, which decides whole cells of the block. Bounds: Lemmas 6 to 9.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 BLOCK = block_counts.BLOCK
 """Pixels along a block."""
 _RATIO = 4
-"""Blocks along a parent of them, which are iterated together at first."""
+"""Blocks along a parent: these blocks are iterated together at first."""
 _PARENT = _RATIO * BLOCK
 """Pixels along a parent."""
 TOLERANCE = 2.0**-40
-"""The error E at which a block stops: about what the first steps of the lanes add to their bound."""
+"""The error E at which a block stops: about as large as the errors of the first steps of the lanes."""
 TOLERANCE_FOR_COUNTS = 2.0**-36
 """The same if only counts are wanted: double-double answers the pixels that this leaves open."""
 TOLERANCE_FOR_SHORT_ORBITS = 2.0**-32
-"""The same for orbits so short that these pixels are few."""
+"""The same for short orbits, which leave few such pixels open."""
 _PARENT_SHARE = 2.0**-4
-"""Share of the tolerance at which a parent stops: its blocks go on, and its error grows with them."""
+"""Share of the tolerance at which a parent stops: its error grows further while its blocks continue."""
 _LOOK_AHEAD = 8
 """Look-ahead: a block is `escaping` if, at its growth rate so far, most pixels leave within this many iterations."""
 _CANCEL_INTERVAL = 64
@@ -61,7 +61,7 @@ class Series(NamedTuple):
 
     @classmethod
     def blank(cls, count: int) -> Self:
-        """Return the polynomials of so many blocks, all at z_0 = 0."""
+        """Return the polynomials of `count` blocks, all at z_0 = 0."""
         n, parts = np.zeros(count, np.int64), np.zeros((2, count, taylor_model.DEGREE + 1))
         return cls(n, parts[0], parts[1], np.zeros(count), np.zeros(count, np.bool_))
 
@@ -115,7 +115,7 @@ class _Buffers(NamedTuple):
 def frame(grid: Grid) -> tuple[Grid, int, int]:
     """Return `grid` grown to whole parents of blocks, and how many rows and columns were put before its first.
 
-    They lie on one lattice of the plane for all windows of a level: a pixel starts at the same iterate in each.
+    Blocks lie on one lattice for all windows of a level, so a pixel starts at the same iterate in each of them.
     """
     (im, rows), (re, cols) = _frame(grid.im), _frame(grid.re)
     return Grid(im, re), rows, cols
@@ -192,7 +192,7 @@ def _none_stopped() -> _Stopped:
 
 
 def _parents(wanted: NDArray[np.bool_], cols: int) -> NDArray[np.int64]:
-    """Return the parents that have a wanted block, flat indices; there are so many blocks in a row."""
+    """Return the flat indices of the parents that have a wanted block; a row has `cols` blocks."""
     return np.flatnonzero(wanted.reshape(-1, _RATIO, cols // _RATIO, _RATIO).any(axis=(1, 3)))
 
 
@@ -326,7 +326,7 @@ def blocks(
 ) -> NDArray[np.bool_]:
     """Return for every block of a frame of shape `frame_shape` whether it holds one of `pixels`, shape (rows, columns).
 
-    These are flat indices, ascending, into a tile of that `shape`, which has so many rows and columns `before` it.
+    Pixels are ascending flat indices into a tile of shape `shape`, which begins `before` rows and columns in the frame.
     """
     wanted = np.zeros((frame_shape[0] // BLOCK, frame_shape[1] // BLOCK), np.bool_)
     if pixels.size < shape[0] * shape[1]:
@@ -339,7 +339,7 @@ def blocks(
 
 @kernel
 def _mark(pixels: Any, width: int, before: Any, wanted: Any) -> None:
-    next_row = 0  # first pixel of the row after the last pixel's: dividing by the width would take longer
+    next_row = 0  # the first pixel of the next row: dividing by the width would take longer
     row = -1
     for pixel in pixels:
         while pixel >= next_row:

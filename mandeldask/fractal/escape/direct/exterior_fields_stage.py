@@ -1,8 +1,8 @@
-"""The stage for fields well outside the set: pixels of a block that leave together are iterated together until far out.
+"""The stage for fields well outside the set: the pixels of a block that escape together are iterated together.
 
-There a block's series is valid until its pixels leave, all within a few iterations. So bounds are carried once for the
-block, not for each pixel: a step takes five operations, nine with the derivative, and no branch depends on a single
-pixel. Bounds: Lemma 16.
+There a block's series is valid until its pixels escape, all within a few iterations. So one error bound serves for the
+whole block: a step takes five operations, nine with the derivative, and no branch depends on a single pixel. Bounds:
+Lemma 16.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
 
 _TOLERANCE = 2.0**-32
-"""Error at which a block's series stops: every step outside doubles it, relatively."""
+"""Error at which a block's series stops: every step outside doubles the relative error."""
 _SAMPLE_SIDE = 4
-"""Side of a square of blocks of which one is tried first: near the set's edge, few succeed."""
+"""Side of a square of blocks. One block of each square is tried first: near the edge of the set, few succeed."""
 _MOST_CHECKED_STEPS = 8
-"""Iterations in which all pixels of a block have to leave."""
+"""Iterations within which all pixels of a block have to escape."""
 _LARGEST_CHECKED = 2.0**20
-"""Modulus at which a pixel is too far ahead of those that are still inside."""
+"""The block fails if a modulus exceeds this while other pixels are still inside."""
 _LARGEST_MODULUS = 2.0**200
 """Bound on the modulus of every iterate."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
@@ -189,7 +189,7 @@ def _steps_to_far_out(
 
 @inner
 def _advance_and_count(w: Floats, margin: float, derivative: Floats32 | None) -> int:
-    """Advance lanes by an iteration, count it for lanes inside, and return how many may not have left."""
+    """Advance lanes by an iteration, count it for those inside, and return how many may still be inside."""
     low, high, size = 16.0 - margin, 16.0 + margin, 0
     if derivative is not None:
         _differentiate(w)
@@ -205,7 +205,7 @@ def _advance_and_count(w: Floats, margin: float, derivative: Floats32 | None) ->
 
 @inner
 def _advance(w: Floats, steps: int, derivative: Floats32 | None) -> None:
-    """Advance lanes by that many iterations."""
+    """Advance lanes by `steps` iterations."""
     for _ in range(steps):
         if derivative is not None:
             _differentiate(w)
@@ -232,7 +232,7 @@ def _modulus_bounds(w: Floats, x: int, y: int) -> tuple[float, float]:
 
 @inner
 def _compute_fields(w: Floats, n: float, smooths: Floats | None, distances: Floats32 | None) -> None:
-    """Write the fields of lanes far out, over their orbits."""
+    """Write the fields of lanes that are far out; they replace the orbits."""
     if distances is not None:
         for i in range(LANES):
             m = 0.25 * (w[X + i] * w[X + i] + w[Y + i] * w[Y + i])
@@ -268,7 +268,7 @@ def _write_row(
     lanes: Floats, n: int, pixel: int, size: int, answers: block_counts.Answers, smooths: Floats | None,
     distances: Floats32 | None,
 ) -> None:  # fmt: skip
-    """Write that many pixels of a row, in vectorised loops: indices are never negative."""
+    """Write `size` pixels of a row, in loops that are vectorised: indices are never negative."""
     counts, known = answers.counts[pixel : pixel + size], answers.known[pixel : pixel + size]
     for i in range(size):
         counts[i] = np.uint32(np.int32(n + lanes[INSIDE_LEAST + i]))

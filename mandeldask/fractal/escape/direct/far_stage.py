@@ -1,4 +1,4 @@
-"""The stage for pixels whose c is beyond the escape radius of fields: these follow from the logarithm of c."""
+"""The stage for pixels whose c is beyond the escape radius: their fields follow from the logarithm of c."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def answer_far_out(tile: Tile, n: int = 1, least: int = FAR_OUT_EXPONENT) -> None:
-    """Answer the open pixels of `tile` farther than 2^least from 0; each is its own far iterate."""
+    """Answer the open pixels of `tile` farther than 2^least from 0: their own c, or z_0, is already far out."""
     exponent = max(exponent_of(abs(end)) for axis in (tile.grid.re, tile.grid.im) for end in (axis[0], axis[-1]) if end)
     x, y = (_positions(axis, exponent) for axis in (tile.grid.re, tile.grid.im))
     with np.errstate(divide="ignore"):

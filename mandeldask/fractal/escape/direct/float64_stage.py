@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ESCAPE_SHARE = 2.0**-4
 """Share of the allowed relative error that may be used up at the escape radius; the last steps add the rest."""
 _DISTANCE = lanes.WATCHED.renamed(DX="DISTANCE")["DISTANCE"]
-"""For lanes that are far out, the row of a derivative holds the distance."""
+"""For lanes that are far out, the row of the derivative holds the distance."""
 _PROVEN, _NEEDS_MORE_ITERATIONS, _NEEDS_MORE_PRECISION = range(3)
 """Verdicts on a pixel; _NEEDS_MORE_ITERATIONS: it has not escaped yet."""
 _LONG_BATCHES = 4
@@ -36,7 +36,7 @@ _REFILL_SIZE = 64
 
 
 class _Positions(NamedTuple):
-    """Positions of pixels in the form that kernels need."""
+    """Positions of pixels as the kernels need them."""
 
     re: NDArray[np.float64]
     """Positions of the columns of whole blocks."""

@@ -49,7 +49,7 @@ N = ROLLED_BACK["N"]
 
 @inlined
 def iterate_double_double(w: Floats, i: int) -> tuple[float, float, float, float, float]:
-    """Return the next iterate of a lane and the next r."""
+    """Return the next iterate of a lane in double-double, and its error bound r."""
     x, y = w[X + i], w[Y + i]
     r = error_after(x, y, w[R + i], _DOUBLE_DOUBLE_ERROR)
     cx, cx_low, cy, cy_low = w[CX + i], w[CX_LOW + i], w[CY + i], w[CY_LOW + i]
@@ -59,7 +59,7 @@ def iterate_double_double(w: Floats, i: int) -> tuple[float, float, float, float
 
 @inlined
 def iterate_triple_double(w: Floats, i: int) -> tuple[float, ...]:
-    """Return the next iterate of a lane and the next r."""
+    """Return the next iterate of a lane in triple-double, and its error bound r."""
     x, y = w[X + i], w[Y + i]
     r = error_after(x, y, w[R + i], _TRIPLE_DOUBLE_ERROR)
     x, x_low, x_lowest, y, y_low, y_lowest = td.iterate(

@@ -76,7 +76,7 @@ def answer_in_triple_double(tile: Tile) -> None:
 
 
 def _triples(axis: Axis, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the positions of the rows or columns of `pixels`, shape (3, size); others are not computed."""
+    """Return the positions of the rows or columns of `pixels`, shape (3, size); only these are computed."""
     triples = np.zeros((3, axis.size))
     for i in set(pixels.tolist()):
         triples[:, i] = as_triple(clipped(axis[i]))
@@ -196,7 +196,7 @@ def _mark_bounded(w: Floats, active: int, first: int) -> None:
 
 @inner
 def _roll_back(w: Floats, active: int, rolled_back: Floats, size: int, clock: int) -> tuple[int, int]:
-    """Move the other lanes, rolled back, to `rolled_back` and close the gaps; return the numbers of lanes in both."""
+    """Move the other lanes, rolled back, to `rolled_back`, and close the gaps; return the numbers of lanes in both."""
     for i in range(active - 1, -1, -1):
         if w[GOING + i] == 0.0:
             active -= 1

@@ -38,7 +38,7 @@ class PreparedTile:
 
     @classmethod
     def of(cls, grid: Grid) -> Self:
-        """Return the data of a tile, not computed yet."""
+        """Return the data of a tile, without series."""
         frame, above, left = block_series.frame(grid)
         steps = as_pair(grid.re.step)[0], as_pair(grid.im.step)[0]
         return cls(positions(frame.re), positions(frame.im), steps, frame.shape, (above, left))
@@ -54,7 +54,7 @@ class PreparedTile:
         )
 
     def no_series(self) -> block_series.Series:
-        """Return series that say nothing: all pixels begin at z_0 = 0."""
+        """Return series of no iterations: all pixels begin at z_0 = 0."""
         rows, cols = self.shape
         return block_series.Series.blank((rows // block_series.BLOCK) * (cols // block_series.BLOCK))
 

@@ -1,7 +1,7 @@
 """Float64 orbits of one c in lockstep lanes: step and bound S as for the Mandelbrot set, with other starts.
 
-A block of steps runs unchecked. A lane that is surely inside afterwards was inside all the time. One in a disc of the
-trap never leaves. Any other repeats the block alone, with a check after every step.
+A batch of steps runs unchecked. A lane that is certainly inside afterwards was inside all the time. A lane in a disc of
+the trap never escapes. Any other lane repeats the batch alone, with a check after every step.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ROW = LANES + 8
 X, Y, S, GX, GY, F = range(0, 6 * _ROW, _ROW)
 """2z, S, dz/d(pixel), and the bound F on its relative error."""
 _OLD = 6 * _ROW
-"""Their values before the block."""
+"""Their values before the batch."""
 N, PIXEL = 12 * _ROW, 13 * _ROW
 SIZE = 14 * _ROW
 
 _FAR = 4.1**2
-"""|2z|^2 beyond which z_0 is surely outside, and no step is done."""
+"""|2z|^2 beyond which z_0 is certainly outside, so that no step is necessary."""
 _LEAST_S = ROUNDING
 """S of z_0, for an error of 2^-45."""
 _LARGEST_TRAP_S = 2.0**-32
@@ -39,7 +39,7 @@ _LARGEST_TRAP_S = 2.0**-32
 TRAP_SLACK: ErrorBound = 2.0**-18
 """Twice that error, as z is doubled, and more than the distance from a disc's middle is rounded by."""
 _DISCS_CHECKED = 4
-"""Approximate number of discs tested after a block of steps."""
+"""Approximate number of discs tested after a batch of steps."""
 SLOPE_ROUNDING: ErrorBound = 2.0**-50
 """Bound on the relative rounding error of dz/d(pixel) in a step."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
@@ -138,7 +138,7 @@ def differentiate(x: float, y: float, s: float, gx: float, gy: float, f: float) 
 
 @inner
 def _is_trapped(w: Floats, i: int, trap: Floats) -> bool:
-    """Whether lane `i` is surely in a disc of the trap."""
+    """Whether lane `i` is certainly in a disc of the trap."""
     if not w[S + i] < _LARGEST_TRAP_S:
         return False
     for k in range(trap.shape[1]):
@@ -153,7 +153,7 @@ def _finish(
     w: Floats, i: int, c: tuple[float, float], maxiter: int, pixel: int, counts: Counts, smooths: Floats | None,
     distances: Floats | None, worst: tuple[float, float],
 ) -> bool:  # fmt: skip
-    """Iterate lane `i` from before the block to its end; return whether all results are proven and written."""
+    """Repeat the batch for lane `i`, step by step; return whether all results are proven and written."""
     x, y, s, n, certain = w[_OLD + X + i], w[_OLD + Y + i], w[_OLD + S + i] * GROWTH, int(w[N + i]), True
     gx, gy, f = w[_OLD + GX + i], w[_OLD + GY + i], w[_OLD + F + i]
     for _ in range(STEPS):

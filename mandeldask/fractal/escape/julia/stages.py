@@ -22,6 +22,7 @@ from mandeldask.fractal.escape.julia.closed_form import known_count
 from mandeldask.fractal.escape.julia.float64_lanes import LaneStarts
 from mandeldask.fractal.escape.julia.trap import trap_of
 from mandeldask.fractal.escape.julia.window_model import fixed_position, value_at, window_model
+from mandeldask.fractal.escape.limits import JULIA_FAR_OUT_EXPONENT
 from mandeldask.fractal.escape.plan import reach_of
 from mandeldask.fractal.escape.units import as_factor
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.rationals import Point
 
-_FAR_OUT_EXPONENT = 18
-"""log2|z_0| beyond which z_0 is far out itself, as |c| <= 2."""
 _START_ERROR = 2.0**-44
 """Bound on the rounding error of the polynomial, or its slope, in float64, relative to the moduli of its terms."""
 _LARGEST_SLOPE_ERROR = 2.0**-30
@@ -47,9 +46,9 @@ _PART_ERRORS = {2: 2.0**-100, 3: 2.0**-148}
 def answer(tile: Tile, c: Point) -> None:
     """Answer every pixel of `tile`, each a z_0 for that c, |c| <= 2."""
     tile.take_unit()
-    if tile.wants_orbits and reach_of(tile.grid) >= _FAR_OUT_EXPONENT:
+    if tile.wants_orbits and reach_of(tile.grid) >= JULIA_FAR_OUT_EXPONENT:
         tile.stage = "far out"
-        answer_far_out(tile, 0, _FAR_OUT_EXPONENT)
+        answer_far_out(tile, 0, JULIA_FAR_OUT_EXPONENT)
     trap = trap_of(c)
     model = window_model(tile.grid, c, tile.maxiter, trap)
     if model.stays:

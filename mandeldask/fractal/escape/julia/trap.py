@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mandeldask.fractal.rationals import Point
 
 _SETTLING_STEPS = 4096
-"""Iterations after which the orbit of 0 is near its cycle."""
+"""Iterations after which the orbit of 0 is assumed to be near its cycle."""
 _LONGEST_PERIOD = 1024
 """Greatest period that is tried."""
 _NEWTON_STEPS = 12

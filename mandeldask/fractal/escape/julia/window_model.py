@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.whole_numbers import integer, scaled
+from mandeldask.fractal.escape.limits import JULIA_WINDOW_EXPONENT
 from mandeldask.fractal.rationals import Point, exponent_of
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 DEGREE = 8
 """Terms of the polynomial."""
 LARGEST_SUM = -8
-"""log2 of the greatest sum of their moduli at which pixels are handed over."""
-_LARGEST_RADIUS = -17
-"""log2 of the radius of a window from which its pixels start at z_0."""
+"""log2 of the largest sum of their moduli: beyond it, each pixel continues with its own orbit."""
 ERROR_BITS = 150
 """e is below 2^-ERROR_BITS where the polynomial ends."""
 _COEFFICIENT_BITS = 200
@@ -37,7 +36,7 @@ _Z_BITS = 256
 _MODULUS_BITS = 60
 """Fractional bits of moduli."""
 _STEP_ERROR = 32
-"""Units of a coefficient that bound what the truncation of a step and the error of c add to e."""
+"""Bound on the error that the truncation of a step and the error of c add to e, in units of a coefficient."""
 _CANCEL_INTERVAL = 64
 """Steps between two checks of the cancellation flag."""
 
@@ -81,12 +80,12 @@ def window_model(grid: Grid, c: Point, maxiter: int, trap: NDArray[Any]) -> Wind
     bits = _COEFFICIENT_BITS + 56 + max(0, -exponent)
     polynomial = _Polynomial(center, c, bits, exponent, trap)
     cancellation = current()
-    while exponent < _LARGEST_RADIUS and polynomial.n < maxiter and not polynomial.stays and polynomial.step():
+    while exponent < JULIA_WINDOW_EXPONENT and polynomial.n < maxiter and not polynomial.stays and polynomial.step():
         if polynomial.n % _CANCEL_INTERVAL == 0:
             cancellation.check()
     parts = int(polynomial.z[0]), int(polynomial.z[1])
     terms = tuple((int(x), int(y)) for x, y in polynomial.terms)
-    stays = polynomial.stays or (polynomial.n >= maxiter and exponent < _LARGEST_RADIUS)
+    stays = polynomial.stays or (polynomial.n >= maxiter and exponent < JULIA_WINDOW_EXPONENT)
     return WindowModel(
         polynomial.n, center, exponent, parts, bits, terms, polynomial.unit, int(polynomial.error), stays
     )
@@ -112,7 +111,7 @@ def value_at(model: WindowModel, t: tuple[int, int], t_bits: int, bits: int) -> 
 
 
 class _Polynomial:
-    """A polynomial after some iterations."""
+    """The polynomial of a window, which is iterated step by step."""
 
     def __init__(self, center: Point, c: Point, bits: int, exponent: int, trap: NDArray[Any]) -> None:
         self.n, self.bits, self.unit, self.stays = 0, bits, _COEFFICIENT_BITS - exponent, False
@@ -123,7 +122,7 @@ class _Polynomial:
         self.trap = trap
 
     def step(self) -> bool:
-        """Go to the next iterate; return False, and stay, if the polynomial would not be accurate there."""
+        """Advance to the next iterate; return False and change nothing if the polynomial is not accurate there."""
         sizes = [abs(x) + abs(y) for x, y in self.terms]
         modulus, radius = self._modulus(), self._as_modulus(sum(sizes))
         growth = 2 * (modulus + radius) + self._as_modulus(self.error)

@@ -13,6 +13,7 @@ from math import frexp, hypot, ldexp
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
+from mandeldask.fractal.escape.limits import NUCLEUS_PERIOD_SHARE, NUCLEUS_WORTH_S
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.reference_orbit import fixed_point, iteration_seconds, steps_between_checks
 from mandeldask.fractal.rationals import Point
@@ -20,12 +21,6 @@ from mandeldask.shared_cache import SharedCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_WORTH_SEARCHING_S = 0.05
-"""Seconds of a reference orbit from which a search pays."""
-
-_PERIOD_SHARE = 16
-"""A nucleus must have a period of at most a sixteenth of `maxiter`: finding it takes about ten times its period."""
 
 _MOST_STEPS = 24
 """Most Newton steps; about ten reach full precision from one bit."""
@@ -86,11 +81,11 @@ def good_nucleus(center: Point, reach: int, bits: int, maxiter: int) -> Point | 
     maxiter : int
         Iterations that the orbit of `center` would have.
     """
-    if maxiter * iteration_seconds(bits) < _WORTH_SEARCHING_S:
+    if maxiter * iteration_seconds(bits) < NUCLEUS_WORTH_S:
         return None
 
     def searched(_: _SearchResult | None) -> _SearchResult:
-        period = _period(center, bits, reach - 1, maxiter // _PERIOD_SHARE)
+        period = _period(center, bits, reach - 1, maxiter // NUCLEUS_PERIOD_SHARE)
         nucleus = None if period is None else _nucleus(center, period, bits)
         return _SearchResult(nucleus if nucleus is not None and _is_near(nucleus, center, reach) else None)
 

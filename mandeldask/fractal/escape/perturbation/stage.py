@@ -14,7 +14,7 @@ import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.layout import workspace
 from mandeldask.fractal.escape.arithmetic.positions import each_position, positions
-from mandeldask.fractal.escape.limits import DOUBLE_DOUBLE_STEP_S, FEWEST_FOR_REFERENCE
+from mandeldask.fractal.escape.limits import DOUBLE_DOUBLE_STEP_S, FEWEST_FOR_REFERENCE, MOST_LEFT_OPEN, MOST_REFERENCES
 from mandeldask.fractal.escape.perturbation import delta_doubledouble, delta_step, plain_lanes
 from mandeldask.fractal.escape.perturbation.block_model import FITS, FITS_DOUBLED
 from mandeldask.fractal.escape.perturbation.block_pixels import SLOPED
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
     from mandeldask.fractal.rationals import Point
 
-_MOST_REFERENCES = 12
-"""Further references for the pixels whose orbits are longer than the first."""
-
 _REFINED = ", double-double"
 """Part of the stage under which the pixels that double-double answers are reported."""
 
@@ -58,7 +55,7 @@ def answer_by_perturbation(tile: Tile) -> None:
     """Answer the open pixels of `tile`, around a shared reference orbit and then around pixels with longer orbits."""
     near = nearest_to(tile)
     lived, refined = _answer_around(tile, near), False
-    for _ in range(_MOST_REFERENCES):
+    for _ in range(MOST_REFERENCES):
         before = tile.open
         if before.size < FEWEST_FOR_REFERENCE:
             break
@@ -68,7 +65,7 @@ def answer_by_perturbation(tile: Tile) -> None:
             continue
         near = prepared_reference_of(_survivor(tile, lived), near.exponent, finest_of(tile.grid), tile.maxiter)
         lived, refined = _answer_around(tile, near), False
-        if tile.open.size > 0.9 * before.size:
+        if tile.open.size > MOST_LEFT_OPEN * before.size:
             break
     if tile.open.size and not refined:
         _refine(tile, near)

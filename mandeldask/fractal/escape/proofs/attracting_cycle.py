@@ -2,7 +2,7 @@
 
 If f_c^p maps a closed disc B into its interior, B holds a fixed point of f_c^p that attracts B (Schwarz), and an
 attracting cycle draws in the critical point 0 (Fatou): the orbit of 0 is bounded, so c is in the Mandelbrot set and its
-count is `maxiter`, for any `maxiter`. Ball arithmetic proves the inclusion for every c of a disc at once; how B was
+count is `maxiter`, for any `maxiter`. Ball arithmetic proves the inclusion for every c of a disc at once; how B is
 found (nearest returns, Newton's method) needs no proof.
 """
 
@@ -14,7 +14,7 @@ from mandeldask.fractal.escape.arithmetic.ball import OUTWARD, ROUNDING, modulus
 from mandeldask.fractal.escape.arithmetic.jit import inner
 
 _NEWTON_STEPS = 12
-"""Newton's method converges in 3 to 6 from an orbit that has begun to settle."""
+"""Most steps of Newton's method; from an orbit near its cycle it converges in 3 to 6."""
 
 
 @inner
@@ -28,7 +28,7 @@ def attracting_period(cx: float, cy: float, rho: float, x: float, y: float, peri
     x, y : float
         A point near the cycle.
     period : int
-        A multiple of its period; what is returned is the least period, proven too.
+        A multiple of its period. The result is the least period; this is proven too.
     """
     if not modulus_of(cx, cy) < 2.5:
         return 0
@@ -74,10 +74,10 @@ def _least_period(cx: float, cy: float, x: float, y: float, period: int) -> int:
 
 @inner
 def _trial_radius(cx: float, cy: float, rho: float, x: float, y: float, period: int) -> float:
-    """Return a radius for which `_returns_inside` is likely to hold, or 0 where none is.
+    """Return a radius for which `_returns_inside` is likely to hold, or 0 if there is none.
 
     A disc of radius R returns with about ``a R + q R^2 + k rho``: it shrinks for R between roughly
-    ``k rho / (1 - a)`` and ``(1 - a) / q``. Their geometric mean is between them wherever anything is.
+    ``k rho / (1 - a)`` and ``(1 - a) / q``. If any R is between them, their geometric mean is.
     """
     a, q, k, u, v = 1.0, 0.0, 0.0, x, y
     for _ in range(period):

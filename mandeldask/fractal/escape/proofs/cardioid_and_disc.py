@@ -63,7 +63,7 @@ def components(middle: Point, exponent: int) -> Components:
     unit = 2.0**exponent
     if not _may_meet(complex(float(middle.re), float(middle.im)), unit):
         return NO_COMPONENTS
-    d = 4 * lcm(middle.re.denominator, middle.im.denominator)  # whole numbers over d: Fractions would be reduced
+    d = 4 * lcm(middle.re.denominator, middle.im.denominator)  # integers over d, as reducing Fractions is slow
     x, y = (part.numerator * (d // part.denominator) for part in middle)
     a, a1 = x - d // 4, x + d
     q = a * a + y * y
@@ -110,7 +110,7 @@ def _may_meet(c: complex, unit: float) -> bool:
 
 
 def _ratio(numerator: int, denominator: int, exponent: int) -> float:
-    """Return the nearest float64 in units of 2^exponent; past its range only the sign matters."""
+    """Return the nearest float64 in units of 2^exponent; beyond the range of float64 only the sign matters."""
     try:
         return (numerator << max(0, -exponent)) / (denominator << max(0, exponent))
     except OverflowError:

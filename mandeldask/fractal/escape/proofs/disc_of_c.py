@@ -8,7 +8,7 @@ from mandeldask.fractal.escape.arithmetic.jit import inner
 from mandeldask.fractal.escape.proofs.attracting_cycle import attracting_period
 
 FAILED, TOO_LARGE, SPLIT, PROVEN = range(4)
-"""Verdicts on a disc. TOO_LARGE: too large; SPLIT: too large, but a smaller one in its middle can be answered."""
+"""Verdicts on a disc. TOO_LARGE: a smaller disc may be proven; SPLIT: a smaller disc in its middle can be proven."""
 
 MOST_STEPS_TO_CYCLE = 1024
 """Iterates after which a middle without escape or cycle gives FAILED. Most cycles of period 100 are found before."""
@@ -26,9 +26,9 @@ _FIRST_WINDOW = 8
 def classify(cx: float, cy: float, rho: float, probe: float, maxiter: int) -> tuple[int, int, int, int, float, float]:
     """Return the verdict on the disc of c, its count, its period (0 if not proven), the steps taken, and the last z.
 
-    `probe` is the radius of the smallest disc worth a split, 0 to stop when the disc itself breaks. In windows of
-    doubling length, the nearest return to a window's first iterate is tried as a cycle if the orbit contracts until
-    then.
+    `probe` is the radius of the smallest disc for which a split pays; with 0, the search stops when the disc itself is
+    too large. The iterates are divided into windows of doubling length. In each, the nearest return to the first
+    iterate is tried as a cycle if the orbit contracts until then.
     """
     x, y, bx, by, errors = cx, cy, rho, 0.0, (0.0, 0.0)
     share, whole, n, window = probe / rho, True, 1, _FIRST_WINDOW

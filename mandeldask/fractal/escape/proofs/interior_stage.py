@@ -1,4 +1,4 @@
-"""A stage for pixels whose orbits have run long without escaping: attracting cycles, proven pixel by pixel.
+"""A stage for pixels that have not escaped after many iterations: attracting cycles, proven pixel by pixel.
 
 It runs after a first stage of orbits that ends after some hundred iterates, and before the stages for longer ones.
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mandeldask.fractal.geometry import Axis
 
 _ITERATES_PER_STEP = 64
-"""Iterates of a pixel in lockstep lanes that take as long as one step here."""
+"""Number of iterates in lockstep lanes that take as long as one step here."""
 
 _FIRST_BUDGET = 1 << 14
-"""Steps allowed before the first success, in addition to 1/32 of those that iterating would take."""
+"""Steps allowed before the first success, in addition to 1/32 of the time that iterating would take."""
 
 
 def answer_by_attracting_cycle(tile: Tile) -> None:
@@ -38,7 +38,7 @@ def answer_by_attracting_cycle(tile: Tile) -> None:
 def periods_one_by_one(
     c_x: NDArray[np.float64], c_y: NDArray[np.float64], rho: float, flag: NDArray[np.uint8]
 ) -> NDArray[np.uint32]:
-    """Return the result of `attracting_periods`, each by its own orbit: no pixel's result depends on the others."""
+    """Return what `attracting_periods` returns, each by its own orbit: no result depends on other pixels."""
     periods = np.zeros(c_x.size, np.uint32)
     _prove_each(c_x, c_y, rho, periods, flag)
     return periods
@@ -49,8 +49,8 @@ def attracting_periods(
 ) -> NDArray[np.uint32]:
     """Return the period of the cycle proven for every c within `rho` of each ``c_x + i c_y``, 0 where none was.
 
-    It gives up if too few tests succeed to pay for their cost: orbits of up to `maxiter` iterates are then cheaper. The
-    proof allows for an error of `rho` in every iterate, from any cause.
+    It stops if too few tests succeed: then iterating up to `maxiter` is faster. The proof allows an error of `rho` in
+    every iterate, from any cause.
     """
     periods = np.zeros(c_x.size, np.uint32)
     _prove_in_order(c_x, c_y, rho, maxiter, periods, flag)
@@ -77,7 +77,7 @@ def _positions(axis: Axis) -> NDArray[np.float64]:
 
 @kernel
 def _prove_in_order(c_x: Any, c_y: Any, rho: float, maxiter: int, periods: Any, flag: Any) -> None:
-    """Prove pixels, with the last pixel's cycle first: neighbours usually share it."""
+    """Prove pixels; the cycle of the last proven pixel is tried first, as neighbours usually share it."""
     gain = maxiter // _ITERATES_PER_STEP
     budget, cycle, x, y = _FIRST_BUDGET + c_x.size * gain // 32, 0, 0.0, 0.0
     for i in range(c_x.size):

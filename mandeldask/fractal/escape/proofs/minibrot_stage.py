@@ -18,6 +18,7 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.positions import FAR, positions
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
+from mandeldask.fractal.escape.limits import NUCLEUS_PERIOD_SHARE
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
 from mandeldask.fractal.escape.perturbation.prepared_reference import nearest_to
@@ -34,18 +35,15 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
     from mandeldask.fractal.rationals import Point
 
-_SHARE = 16
-"""As in `nucleus`: periods up to a sixteenth of `maxiter` are searched."""
-
 _NUCLEUS_RETURN = 2.0**-20
-"""A reference that ends closer to 0 than this is the orbit of a nucleus."""
+"""A reference orbit whose last point is closer to 0 than this is the orbit of a nucleus."""
 
 _LARGEST_W = 2.5
 """|w| up to which the error is bounded: the largest of discs in `attracting_cycle`."""
 _LARGEST_C = 2.1
 """|c'| of pixels that are tried."""
 _SAMPLE_STRIDE = 37
-"""One pixel of this many is tried first: if none is inside, few others are, and most tiles are outside."""
+"""One pixel in this many is tried first: in most tiles none of them is inside, and few others are."""
 _STEP_ERROR: ErrorBound = 2.0**-49
 """Bound on the rounding error of one step of A and B, per sum of the terms: 16 units of 2^-53; 6 are needed."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
@@ -54,14 +52,14 @@ _POSITION_ERROR: ErrorBound = 2.0**-46
 _LARGEST_ERROR = 2.0**-8
 """The largest error with which a proof is tried."""
 _MARGIN = 4
-"""log2 of how much longer than the distance of the pixels Newton's first step may be."""
+"""log2 of the largest first Newton step, relative to the distance of the pixels."""
 _CONTAINED = 2
 """log2 of the |c'| of a reference, estimated, up to which it may lie in the minibrot: this is |A Z_p|."""
 _LEAST_Z = 2.0**-840
-"""Points of the orbit below half of this have too large a rounding error: up to 2^-900."""
+"""Points of the orbit below half of this have too large a rounding error, up to 2^-900."""
 _FLOOR = 2.0**-900
 _TOO_LARGE = 400
-"""An exponent that makes any error too large."""
+"""An exponent with which any error is too large."""
 
 
 class Renormalization(NamedTuple):
@@ -158,7 +156,7 @@ def _nucleus_orbit(reference: ReferenceOrbit, tile: Tile) -> ReferenceOrbit | No
     """
     if reference.ended and math.hypot(reference.x[-1], reference.y[-1]) < _NUCLEUS_RETURN:
         return reference
-    most = min(len(reference), tile.maxiter // _SHARE)
+    most = min(len(reference), tile.maxiter // NUCLEUS_PERIOD_SHARE)
     if most < 1:
         return None
     moduli = _log2_moduli(reference, most)

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mandeldask.fractal.escape.limits import MOST_MINIBROT_FAILURES, MOST_MINIBROTS
 from mandeldask.fractal.escape.perturbation.reference_orbit import bits_for, finest_of
 from mandeldask.fractal.escape.proofs.interior_stage import periods_one_by_one, positions_of
 from mandeldask.fractal.escape.proofs.minibrot_stage import periods_around
 
 if TYPE_CHECKING:
     from mandeldask.fractal.escape.tile import Tile
-
-MOST_MINIBROTS = 4
-"""Most minibrots that are tried for one tile."""
-MOST_FAILURES = 2
-"""Number of pixels without a proven cycle after which no more are tried."""
 
 
 def find_periods(tile: Tile) -> None:
@@ -35,7 +31,7 @@ def find_periods(tile: Tile) -> None:
     bits, failures = bits_for(finest_of(tile.grid)), 0
     pixels = _unknown(tile)
     for _ in range(MOST_MINIBROTS):
-        if not pixels.size or failures == MOST_FAILURES:
+        if not pixels.size or failures == MOST_MINIBROT_FAILURES:
             break
         middle = int(pixels[pixels.size // 2])
         found = periods_around(tile, tile.grid.point(*divmod(middle, tile.grid.re.size)), pixels, bits)

@@ -1,8 +1,9 @@
 """The first stage: pixels answered by formulas, and whole blocks of pixels proven to share one answer.
 
 A quad-tree of blocks, largest first. A block is a disc of c. The proof may be that all of it escapes after the same
-count, stays for `maxiter` iterates, or stays forever (a cycle). A block that fails is split only if a disc of the
-smallest size in its middle does not fail: near the edge of the set little can be proven, and tests must be cheap.
+count, stays for `maxiter` iterates, or stays forever (a cycle). A block that fails is split only if a
+disc of the smallest size in its middle does not fail: near the edge of the set little can be proven, and tests must be
+cheap.
 Pixels that a formula proves are not tested.
 """
 
@@ -43,7 +44,7 @@ _LARGEST_PROBED = 64
 """Blocks of at most this many pixels a side are split only where a leaf in their middle could be answered."""
 
 _FIRST_BUDGET, _STEPS_PER_PIXEL = 1 << 15, 3
-"""Steps of discs allowed from the start, and for every pixel answered: what an orbit of its own would cost."""
+"""Steps of discs allowed at first, and additional steps for every answered pixel: the cost of its own orbit."""
 
 
 def answer_by_quadtree(tile: Tile) -> None:
@@ -109,7 +110,7 @@ def _block_positions(grid: Grid) -> tuple[Any, tuple[float, float], Any] | None:
 
 
 def _queue(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return space for blocks: first row, end of rows, first column, end of columns. The first is the tile."""
+    """Return an array for blocks (first row, end of rows, first column, end of columns); the first is the tile."""
     height, width = shape
     queue = np.empty((height * width // 4 + 64, 4), np.int64)
     queue[0] = 0, height, 0, width
