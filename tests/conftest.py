@@ -1,12 +1,16 @@
-"""Kernels that are compiled before the tests begin, the order of the test files, and what is no garbage."""
+"""Kernels that are compiled before the tests begin, the order of the test files, garbage, and the end of what hangs."""
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import pytest_timeout
 
 COMPILING = """
 from mandeldask.fractal.compiling import DEPTH, FIRST_VIEW, compute
@@ -37,3 +41,18 @@ def pytest_collection_finish():
     """Leave modules and test items, half a million objects, out of the searches for garbage in the tests."""
     gc.enable()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Limit the time of each attempt: pytest-timeout limits the first alone, and only where Python handles signals."""
+    settings = pytest_timeout._get_item_settings(item)
+    if settings.timeout:
+        if getattr(item, "execution_count", 1) > 1:
+            item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
+        faulthandler.dump_traceback_later(2 * settings.timeout, exit=True, file=sys.__stderr__)
+
+
+def pytest_runtest_logfinish():
+    """End the second limit with the attempt."""
+    faulthandler.cancel_dump_traceback_later()

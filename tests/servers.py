@@ -35,7 +35,7 @@ class Served:
         """URL of the pyramid in "v2" or "v3"."""
         return self.printed(f"Zarr {zarr_format}")
 
-    def stop(self, by=signal.SIGINT, seconds=20):
+    def stop(self, by=signal.SIGINT, seconds=60):
         """Send a signal; return the exit code and what else was printed."""
         self.process.send_signal(by)
         rest, _ = self.process.communicate(timeout=seconds)

@@ -58,7 +58,7 @@ def lab(tmp_path, monkeypatch):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             runtime = tmp_path / "JUPYTER_RUNTIME_DIR"
-            assert until(lambda: url_of(runtime), 90)
+            assert until(lambda: url_of(runtime))
             yield url_of(runtime)
         finally:
             process.terminate()
@@ -69,7 +69,7 @@ def test_a_view_in_jupyterlab(lab):
         options = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         page = browser.new_page(viewport={"width": 1400, "height": 2400})
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(250_000)
         asked, problems = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))

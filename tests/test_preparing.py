@@ -44,9 +44,9 @@ def test_kernels_that_are_there_are_loaded_without_a_word(capfd, monkeypatch):
 
 def test_the_server_does_not_wait(monkeypatch):
     going, ended = threading.Event(), threading.Event()
-    monkeypatch.setattr(preparing, "compute", lambda _tiles: ended.wait(30) if going.is_set() else going.set())
+    monkeypatch.setattr(preparing, "compute", lambda _tiles: ended.wait(60) if going.is_set() else going.set())
     with preparing.prepared(md.Pyramid(levels=1, tilesize=16)):
-        assert going.wait(30)
+        assert going.wait(60)
     ended.set()
     end_of_preparing()
 

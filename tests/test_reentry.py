@@ -83,7 +83,7 @@ def test_a_shared_value_within_its_own_computation():
     results = []
     thread = threading.Thread(target=lambda: results.append(shared.extended("key", lambda _: True, make)), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert results == [2]
 
 

@@ -67,7 +67,7 @@ class Raw:
     def ask(self, method: str, raw: bytes) -> int:
         """Return the status; the body is read and dropped."""
         if self.connection is None:
-            self.connection = socket.create_connection(self.where, timeout=30)
+            self.connection = socket.create_connection(self.where, timeout=120)
             self.stream = self.connection.makefile("rb")
         self.connection.sendall(raw)
         status = int(self.stream.readline().split()[1])

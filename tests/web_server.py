@@ -34,7 +34,7 @@ def serving(trees=None, places=None, root=None, drain_s=5, **settings):
     )
     with (
         serve_in_background(app, "127.0.0.1", 0, drain_s=drain_s) as handle,
-        httpx.Client(base_url=handle.address, timeout=30) as client,
+        httpx.Client(base_url=handle.address, timeout=120) as client,
     ):
         client.handle = handle
         yield client
@@ -48,8 +48,8 @@ def abandon(address, path, after=0.05):
         time.sleep(after)
 
 
-def until(condition, seconds=10):
-    """Wait for something that happens soon."""
+def until(condition, seconds=60):
+    """Wait for something that happens soon, but late where others use the machine."""
     stop = time.monotonic() + seconds
     while not condition() and time.monotonic() < stop:
         time.sleep(0.01)

@@ -14,7 +14,7 @@ from clients.windows import PYRAMID
 
 @pytest.fixture(scope="module")
 def client():
-    with httpx.Client(timeout=20) as each:
+    with httpx.Client(timeout=60) as each:
         yield each
 
 

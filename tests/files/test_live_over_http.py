@@ -26,7 +26,7 @@ class Client:
     def __init__(self, url):
         _, _, rest = url.partition("//")
         self.host, _, self.root = rest.partition("/")
-        self.connection = http.client.HTTPConnection(self.host, timeout=30)
+        self.connection = http.client.HTTPConnection(self.host, timeout=60)
         self.statuses = Counter()
 
     def get(self, path):

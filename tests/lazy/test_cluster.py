@@ -205,7 +205,7 @@ def test_a_cluster_of_separate_processes_is_reached_by_address(expected, tmp_pat
     finally:
         for process in reversed(processes):
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _address(scheduler_file):

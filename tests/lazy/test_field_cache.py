@@ -57,7 +57,7 @@ def test_threads_that_want_fields_of_one_window_wait_for_one_call():
     cache, barrier = FieldCache(), threading.Barrier(3)
 
     def take(field):
-        barrier.wait(10)
+        barrier.wait(60)
         return cache.take(KERNEL, window(), field)
 
     with ThreadPoolExecutor(3) as pool:

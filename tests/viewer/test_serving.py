@@ -131,7 +131,7 @@ def start(port):
 
 def stop(process):
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(60)
 
 
 def wander(page, seconds, seed=7):

@@ -50,13 +50,13 @@ def proxied(tmp_path_factory):
         (folder / "nginx.conf").write_text(configured(server.handle.address, port, folder))
         command = [NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as nginx:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 assert until(lambda: answers(client)), (folder / "error.log").read_text()
                 client.pinned = server.handle.url("v3", pinned=True).removeprefix(server.handle.address)
                 client.slow = slow
                 yield client
             nginx.terminate()
-            nginx.wait(10)
+            nginx.wait(60)
 
 
 def answers(client):

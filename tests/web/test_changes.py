@@ -41,7 +41,7 @@ class Vector:
         self.stamp += 1
 
 
-def soon(ask, want, seconds=5):
+def soon(ask, want, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if ask() == want:

@@ -83,7 +83,7 @@ def test_a_full_queue_is_503_with_retry_after_and_cached_chunks_pass():
     with serving({"demo": {"slow": slow.array()}}, threads=1, queue=2, allow_origins=("*",)) as client:
         slow.seconds = 0.01
         client.get(CHUNK.format(9))
-        slow.seconds = 1.0
+        slow.seconds = 100
         with ThreadPoolExecutor(8) as threads:
             waiting = [threads.submit(client.get, CHUNK.format(n)) for n in range(3)]
             assert until(lambda: "mandeldask_chunks_waiting 2.0" in client.get("/metrics").text)
@@ -94,6 +94,8 @@ def test_a_full_queue_is_503_with_retry_after_and_cached_chunks_pass():
             assert "detail" in refused.json()
             assert client.get(CHUNK.format(9)).status_code == 200  # the pool would have refused it
             joined = threads.submit(client.get, CHUNK.format(1))  # joins one that waits
+            time.sleep(0.2)
+            slow.seconds = 0
             assert {reply.result().status_code for reply in [*waiting, joined]} == {200}
         assert client.get(CHUNK.format(50)).status_code == 200
 
@@ -103,12 +105,13 @@ def test_kept_chunks_pass_a_busy_pool(tmp_path):
     tree = {"demo": {"slow": slow.array()}}
     with serving(tree, cache_dir=tmp_path) as client:
         kept = client.get(CHUNK.format(9)).content
-    slow.seconds = 1.0
+    slow.seconds = 100
     with serving(tree, cache_dir=tmp_path, threads=1, queue=0) as client, ThreadPoolExecutor(1) as threads:
         computing = threads.submit(client.get, CHUNK.format(1))
         assert until(lambda: slow.began == 2)
         assert client.get(CHUNK.format(9)).content == kept
         assert client.get(CHUNK.format(2)).status_code == 503
+        slow.seconds = 0
         assert computing.result().status_code == 200
 
 
@@ -175,7 +178,7 @@ def test_health_is_answered_under_eight_heavy_tiles():
         assert not any(tile.done() for tile in tiles)
         leave.set()
         assert until(lambda: "mandeldask_chunks_running 0.0" in client.get("/metrics").text)
-    assert best < max(0.020, 4 * idle)
+    assert best < max(0.1, 4 * idle)
 
 
 def hold(address, path, leave):

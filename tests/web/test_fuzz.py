@@ -61,7 +61,7 @@ class Clients:
 
     def run(self, seed):
         source = random.Random(seed)
-        with httpx.Client(base_url=self.address, timeout=30) as client:
+        with httpx.Client(base_url=self.address, timeout=60) as client:
             while not self.stop.is_set():
                 path = f"/zarr/v3/demo.zarr/slow/c/{source.randrange(200)}/0"
                 kind = source.choice(["get", "get", "head", "range", "conditional", "bad", "abandon"])

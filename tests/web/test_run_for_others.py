@@ -42,12 +42,12 @@ def proxied(tmp_path_factory):
         (folder / "nginx.conf").write_text(f"{head}\nhttp {{ {paths}\n{lines}\n}}")
         command = [NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as nginx:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 assert until(lambda: answers(client)), (folder / "error.log").read_text()
                 client.port = port
                 yield client
             nginx.terminate()
-            nginx.wait(10)
+            nginx.wait(60)
 
 
 def answers(client):
@@ -141,4 +141,4 @@ def test_it_serves_without_rights_on_a_read_only_system_whose_only_disk_is_full(
             assert codes == {200}
         finally:
             server.terminate()
-        assert server.wait(20) == 0
+        assert server.wait(60) == 0

@@ -23,7 +23,7 @@ FAST, SLOW = "/zarr/v3/demo.zarr/a/c/0/0", "/zarr/v3/demo.zarr/a/c/{}/0"
 
 def refused(address):
     try:
-        httpx.get(address + "/healthz", timeout=1)
+        httpx.get(address + "/healthz", timeout=2)
     except httpx.HTTPError:
         return True
     return False
@@ -31,7 +31,7 @@ def refused(address):
 
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_lets_requests_finish_and_exits_0(signal_):
-    with process() as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+    with process() as (running, address), httpx.Client(base_url=address, timeout=60) as client:
         client.get("/healthz")
         replies = []
         asking = threading.Thread(target=lambda: replies.append(client.get(SLOW.format(150))))
@@ -40,7 +40,7 @@ def test_a_signal_lets_requests_finish_and_exits_0(signal_):
         running.send_signal(signal_)
         asking.join()
         assert replies[0].status_code == 200
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
         assert running.stdout.read() == "stopped\n"
         assert refused(address)
 
@@ -57,7 +57,7 @@ def test_a_signal_before_the_server_runs_stops_it_too():
 
 
 def test_draining_ends_at_its_deadline():
-    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=60) as client:
         client.get("/healthz")
         asking = threading.Thread(
             target=lambda: contextlib.suppress(httpx.HTTPError).__enter__() or client.get(SLOW.format(160))
@@ -65,7 +65,7 @@ def test_draining_ends_at_its_deadline():
         asking.start()
         time.sleep(0.2)
         running.terminate()
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
         asking.join()
 
 
@@ -73,7 +73,7 @@ def test_workers_share_the_port_and_the_kept_chunks(tmp_path):
     with process(workers=2, cache_dir=str(tmp_path)) as (running, address):
         pids = set()
         for number in range(60):
-            with httpx.Client(base_url=address, timeout=20) as client:  # a new connection may reach the other process
+            with httpx.Client(base_url=address, timeout=60) as client:  # a new connection may reach the other process
                 chunk = client.get(f"/zarr/v3/demo.zarr/pid/c/{number}").content
                 pids.add(int(np.frombuffer(gzip.decompress(chunk), "<i8")[0]))
                 client.get(FAST)
@@ -90,7 +90,7 @@ def test_workers_share_the_port_and_the_kept_chunks(tmp_path):
                     answering.add(int(np.frombuffer(gzip.decompress(chunk), "<i8")[0]))
         assert all(len(pids) == 1 for pids in seen.values())
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
 
 
 def test_a_taken_port_is_one_line_that_names_a_free_one():
@@ -160,7 +160,7 @@ def test_many_connections_may_wait_to_be_accepted():
     assert BACKLOG >= 128
     with serve(TREE, background=True) as handle:
         host, port = handle.address.removeprefix("http://").split(":")
-        connections = [socket.create_connection((host, int(port)), timeout=5) for _ in range(128)]
+        connections = [socket.create_connection((host, int(port)), timeout=60) for _ in range(128)]
         for connection in connections:
             connection.close()
 
@@ -208,14 +208,14 @@ def test_names_that_cannot_be_in_a_url_are_refused():
 
 
 def test_requests_that_the_deadline_cuts_off_are_answered_503_and_told_in_a_line():
-    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=10) as client:
+    with process(drain_s=0.2) as (running, address), httpx.Client(base_url=address, timeout=60) as client:
         client.get("/healthz")
         replies = []
         asking = threading.Thread(target=lambda: replies.append(client.get(SLOW.format(160))))
         asking.start()
         time.sleep(0.3)
         running.terminate()
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
         asking.join()
         assert replies[0].status_code == 503
         assert replies[0].json() == {"detail": "the server is stopping"}
@@ -225,10 +225,10 @@ def test_requests_that_the_deadline_cuts_off_are_answered_503_and_told_in_a_line
 
 def test_workers_end_with_their_parent():
     with process(workers=2) as (running, address):
-        assert httpx.get(address + "/healthz", timeout=20).status_code == 200
+        assert httpx.get(address + "/healthz", timeout=60).status_code == 200
         running.kill()
         running.wait()
-        assert until(lambda: refused(address), 20)
+        assert until(lambda: refused(address))
 
 
 def test_a_source_that_cannot_be_cancelled_does_not_keep_the_server():
@@ -236,7 +236,7 @@ def test_a_source_that_cannot_be_cancelled_does_not_keep_the_server():
         client.sendall(b"GET /zarr/v3/demo.zarr/a/c/390/0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(0.5)
         running.terminate()
-        assert running.wait(5) == 0
+        assert running.wait(60) == 0
         assert client.recv(1000).startswith(b"HTTP/1.1 503 ")
 
 

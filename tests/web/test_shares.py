@@ -43,7 +43,7 @@ def of(client):
 
 
 def test_a_client_that_has_used_its_share_waits_and_others_do_not():
-    with serving({"demo": {"busy": Busy(0.3).array()}}, client_seconds=0.5, allow_origins="*") as client:
+    with serving({"demo": {"busy": Busy(0.4).array()}}, client_seconds=0.5, allow_origins="*") as client:
         first = [client.get(CHUNK.format(row), headers=of("10.0.0.1")).status_code for row in range(2)]
         refused = client.get(CHUNK.format(9), headers=of("10.0.0.1"))
         assert first == [200, 200]
@@ -113,7 +113,7 @@ def test_clients_take_turns():
 
 
 def test_places_never_take_all_threads():
-    heavy, fast = Slow(3.0), Slow(0.01)
+    heavy, fast = Slow(100.0), Slow(0.01)
     places = {"heavy": {"slow": heavy.array()}}.__getitem__
     with (
         serving({"demo": {"slow": fast.array()}}, places=places, threads=2) as client,
@@ -121,7 +121,7 @@ def test_places_never_take_all_threads():
     ):
         asked = [threads.submit(client.get, f"/zarr/v3/at/heavy.zarr/slow/c/{row}/0") for row in range(10)]
         assert until(lambda: heavy.began == 2)
-        assert client.get("/zarr/v3/demo.zarr/slow/c/0/0", timeout=2).status_code == 200
+        assert client.get("/zarr/v3/demo.zarr/slow/c/0/0", timeout=60).status_code == 200
         assert heavy.ended == 0
         for one in asked:
             one.cancel()

@@ -90,7 +90,7 @@ def test_threads_wait_for_a_block_that_is_being_read():
 
 
 def test_a_cancelled_reader_stops_a_block_that_no_other_wants():
-    source = Counted(DATA, seconds=30)
+    source = Counted(DATA, seconds=200)
     array = strips(source, (8, 4), (35, 22))
     cancellation = Cancellation()
 
@@ -100,9 +100,9 @@ def test_a_cancelled_reader_stops_a_block_that_no_other_wants():
 
     thread = threading.Thread(target=read)
     thread.start()
-    assert source.started.wait(5)
+    assert source.started.wait(60)
     cancellation.cancel()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert source.cancelled == 1
 
@@ -121,13 +121,13 @@ def test_a_cancelled_reader_leaves_the_others_their_block():
 
     first = threading.Thread(target=read, args=(Cancellation(),))
     first.start()
-    assert source.started.wait(5)
+    assert source.started.wait(60)
     other = threading.Thread(target=read, args=(cancellation,))
     other.start()
     cancellation.cancel()
-    other.join(5)
+    other.join(60)
     assert [type(one) for one in got] == [Cancelled]
-    first.join(5)
+    first.join(60)
     np.testing.assert_array_equal(got[1], DATA[:8, :4])
 
 

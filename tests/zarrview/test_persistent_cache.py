@@ -98,7 +98,7 @@ def test_a_pipe_in_place_of_a_tile_does_not_stall(tmp_path):
     view, results = view_on(tmp_path), []
     reading = threading.Thread(target=lambda: results.append(read_all(view)), daemon=True)
     reading.start()
-    reading.join(20)
+    reading.join(60)
     assert results == [EXPECTED]
 
 

@@ -77,7 +77,7 @@ def test_where_they_do_not_each_chunk_is_computed_once():
 
 def test_the_chunks_of_a_shard_are_computed_at_the_same_time():
     source = Counted(DATA)
-    meeting = threading.Barrier(8, timeout=30)  # of all eight chunks; one after another, they would never meet
+    meeting = threading.Barrier(8, timeout=60)  # of all eight chunks; one after another, they would never meet
 
     def read(window):
         meeting.wait()
@@ -88,11 +88,11 @@ def test_the_chunks_of_a_shard_are_computed_at_the_same_time():
 
 
 async def test_giving_a_shard_up_gives_its_chunks_up():
-    source = Counted(DATA, seconds=30)
+    source = Counted(DATA, seconds=200)
     task = asyncio.create_task(sharded("default", source).get("c/0/0"))
     await asyncio.to_thread(source.started.wait)
     task.cancel()
-    assert await asyncio.to_thread(source.stopped.wait, 5)
+    assert await asyncio.to_thread(source.stopped.wait, 60)
 
 
 async def test_an_error_in_one_chunk_is_the_shards():

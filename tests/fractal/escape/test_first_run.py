@@ -53,25 +53,33 @@ def second_process(folder, cache):
     return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "NUMBA_CACHE_DIR": str(cache)})
 
 
+def compiled(folder):
+    """Kernels in a cache: a process that should not compile and does needs half a minute for the first of them."""
+    return list(folder.rglob("*.nbc"))
+
+
 def test_the_second_process_imports_what_the_first_does_and_nothing_of_the_folder_it_starts_in(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit('of this folder')")
     monkeypatch.chdir(tmp_path)
     with second_process(tmp_path, tmp_path / "empty") as helper:
         helper.stdin.close()
-        assert helper.wait(15) == 0
+        assert helper.wait(120) == 0
+    assert not compiled(tmp_path)
 
 
 def test_the_second_process_ends_with_the_first(tmp_path):
     helper = second_process(tmp_path, tmp_path / "empty")  # it would compile for half a minute
     helper.stdin.close()
-    assert helper.wait(15) == 0
+    assert helper.wait(120) == 0
+    assert not compiled(tmp_path)
 
 
 def test_there_is_one_second_process_for_a_cache(tmp_path):
     turn = KernelLock(tmp_path / "second-process.lock")
     turn.acquire()
     with second_process(tmp_path, tmp_path / "empty") as helper:
-        assert helper.wait(15) == 0
+        assert helper.wait(120) == 0
+    assert not compiled(tmp_path)
     turn.release()
 
 
