@@ -61,7 +61,7 @@ def render(
     ValueError
         If the array is not two-dimensional or has more than `MAX_PIXELS` pixels, or if `cmap` names no palette.
     TypeError
-        If `cmap` is neither a name nor a Colormap.
+        If `cmap` is neither a name nor a Colormap, or if the elements are not real numbers.
     ModuleNotFoundError
         If Pillow is not installed, or matplotlib although `cmap` needs it; the message names the extra.
 
@@ -76,6 +76,9 @@ def render(
         msg = f"array must be (height, width) of at most {MAX_PIXELS} pixels, not of shape {shape}"
         raise ValueError(msg)
     values = np.asarray(array)
+    if values.dtype.kind not in "buif":
+        msg = f"array must have real numbers, not {values.dtype}"
+        raise TypeError(msg)
     cap = inside_of(array, values.dtype) if maxiter is None else maxiter
     values = unpacked(values, getattr(array, "attrs", {}))
     picture: Image = pillow().fromarray(paint(values, colours, inside=cap, unit=unit))
@@ -92,11 +95,12 @@ def paint(
 ) -> NDArray[np.uint8]:
     """Return RGB bytes, shape ``(*values.shape, 3)``, for values, by a table of `STEPS` colours.
 
-    It uses only square roots, sums and products, which IEEE 754 rounds identically on every machine.
+    Values below -1, which `smooth` has far outside the set, get the colour of -1. It uses only
+    square roots, sums and products, which IEEE 754 rounds identically on every machine.
     """
     outside = values < inside  # False for NaN
     scaled = np.where(outside, values, 0).astype(np.float64) / unit
-    turned = (np.sqrt(np.sqrt(scaled + 1.0)) - 1.0) * (STEPS // _PER_TURN)
+    turned = (np.sqrt(np.sqrt(np.maximum(scaled + 1.0, 0.0))) - 1.0) * (STEPS // _PER_TURN)
     steps = np.floor(turned).astype(np.int64) % STEPS
     picture = colours[steps]
     picture[~outside] = 0

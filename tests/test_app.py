@@ -144,3 +144,10 @@ def test_a_mapping_that_contains_itself_is_refused():
     tree["below"] = {"again": tree}
     with pytest.raises(ValueError, match="contains itself"):
         md.to_store(tree)
+
+
+def test_a_path_or_a_tolerance_of_another_form_is_refused():
+    with pytest.raises(FileNotFoundError, match="there is no file or folder ''"):
+        md.open_path("")
+    with pytest.raises(TypeError, match=r"tolerance must be a mapping such as .*, not 5"):
+        md.window("0", "1", (2, 2), fields="smooth", tolerance=5)

@@ -196,6 +196,8 @@ def test_an_export_of_another_format_is_not_mixed_in(tree, tmp_path):
 
 
 def test_stores_that_would_lose_blocks_are_refused(tree, tmp_path):
+    with pytest.raises(ValueError, match="target is empty"):
+        md.export(tree, "", levels=LEVELS)
     with pytest.raises(ValueError, match="read-only"):
         md.export(tree, LocalStore(tmp_path, read_only=True), levels=[39])
     with pytest.raises(ValueError, match="HTTP servers"):

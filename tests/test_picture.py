@@ -74,6 +74,18 @@ def test_refusals_say_what_is_accepted(array, cmap, message):
         md.render(array, cmap)
 
 
+@pytest.mark.parametrize("array", [np.full((2, 2), 1j), np.full((2, 2), None), np.full((2, 2), "x")])
+def test_what_has_no_real_numbers_is_refused(array):
+    with pytest.raises(TypeError, match="array must have real numbers, not "):
+        md.render(array)
+
+
+def test_values_far_outside_the_set_have_a_colour():
+    smooth = md.window("1e101", "1e100", (4, 4), maxiter=9, fields="smooth")["smooth"]
+    assert float(smooth.max()) < -1
+    assert md.render(smooth).tobytes() == md.render(np.full((4, 4), -1.0)).tobytes()
+
+
 def test_a_whole_deep_level_is_refused_at_once():
     with pytest.raises(ValueError, match="at most 268435456 pixels"):
         md.render(md.open_pyramid()["0/iterations"])

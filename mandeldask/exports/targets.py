@@ -99,6 +99,9 @@ def open_target(target: Any, options: Mapping[str, Any] | None = None) -> Target
             raise ValueError(msg)
         return StoreTarget(target)
     text = os.fspath(target)
+    if not text:
+        msg = "target is empty: name a folder, a URL or a store"
+        raise ValueError(msg)
     if "://" in text and not text.startswith("file://"):
         return StoreTarget(_at_url(text, options))
     path = Path(text.removeprefix("file://")).absolute()  # workers may have another current directory

@@ -75,8 +75,8 @@ def open_path(  # noqa: PLR0913  the options of a folder
     patterns = tuple(Pattern(text) for text in ((stack,) if isinstance(stack, str) else stack))
     choice = Choice(tuple(include), tuple(exclude), hidden, follow_symlinks, patterns)
     given = os.path.abspath(os.path.expanduser(os.fspath(path)))  # noqa: PTH100, PTH111
-    if not os.path.exists(given):  # noqa: PTH110
-        msg = f"there is no file or folder {os.fspath(path)}"
+    if not os.fspath(path) or not os.path.exists(given):  # noqa: PTH110  "" would be the current folder
+        msg = f"there is no file or folder {os.fspath(path) or repr('')}"
         raise FileNotFoundError(msg)
     real = os.path.realpath(given)
     folder = os.path.isdir(real)  # noqa: PTH112

@@ -44,7 +44,11 @@ def checked_tolerance(tolerance: ToleranceLike, fields: Iterable[str]) -> Tolera
     >>> checked_tolerance({"smooth": "1/64"}, ("iterations", "smooth"))
     (('smooth', Fraction(1, 64)),)
     """
-    asked, there = dict(tolerance), tuple(fields)
+    try:
+        asked, there = dict(tolerance), tuple(fields)
+    except (TypeError, ValueError):
+        msg = f'tolerance must be a mapping such as {{"smooth": "1/64"}}, not {tolerance!r}'
+        raise TypeError(msg) from None
     for field, value in asked.items():
         if field not in RANGES or field not in there:
             msg = f"tolerance must be for {' or '.join(RANGES)}, and for a requested field, not {field!r}"

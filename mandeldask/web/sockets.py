@@ -18,7 +18,12 @@ def listen(host: str, port: int) -> socket.socket:
     ------
     OSError
         If the address is not available. If the port is taken, the message names a free one.
+    ValueError
+        If `port` is not an integer from 0 to 65535.
     """
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 2**16:
+        msg = f"port must be an integer from 0 to 65535, not {port!r}"
+        raise ValueError(msg)
     try:
         return _bound(host, port)
     except OSError as error:

@@ -103,6 +103,12 @@ def test_a_taken_port_is_one_line_that_names_a_free_one():
             pass
 
 
+@pytest.mark.parametrize("port", ["x", -5, 99_999, 2.5])
+def test_a_port_that_none_can_be_is_refused(port):
+    with pytest.raises(ValueError, match="port must be an integer from 0 to 65535, not "):
+        serve(TREE, port=port)
+
+
 def test_an_address_that_is_not_here_says_so():
     with pytest.raises(OSError, match=r"^cannot listen at 192\.0\.2\.1:0: "):
         serve(TREE, host="192.0.2.1", port=0, public=True)
