@@ -13,7 +13,7 @@ from zarr.core.buffer import default_buffer_prototype
 import mandeldask as md
 from mandeldask import jupyter
 from mandeldask.lazy import progress
-from mandeldask.notebook import display, widget
+from mandeldask.notebook import display, thumbnail, widget
 from mandeldask.zarrview import preparing
 from mandeldask.zarrview.nodes import Group
 from slow_array import Slow
@@ -125,7 +125,8 @@ def test_preparing_reads_a_row_of_the_coarsest_level_of_pyramids_only():
     assert read == [(slice(64, 65), slice(0, 96))]
 
 
-def test_cells_show_pyramids_and_windows_compactly():
+def test_cells_show_pyramids_and_windows_compactly(monkeypatch):
+    monkeypatch.setattr(thumbnail, "WAIT_S", 60.0)
     tree = md.open_pyramid(levels=50)
     window = md.window("-0.75+0.1j", "1e-3", shape=(40, 60)).load()
     html = display.tree_html(tree)
@@ -133,6 +134,8 @@ def test_cells_show_pyramids_and_windows_compactly():
     assert "multiscales" not in html
     assert html.partition("<details>")[0].count("<tr>") < 12
     assert display.dataset_html(window).count("data:image/png;base64,") == 1
+    monkeypatch.setattr(thumbnail, "WAIT_S", 0.0)
+    assert "Run this cell again" in display.tree_html(tree)
     other = xr.Dataset({"a": ("x", [1])})
     assert display.dataset_html(other).startswith("<div><svg")
     assert "Group" in display.tree_html(xr.DataTree(other))

@@ -81,10 +81,9 @@ def _own(shown: Any) -> str:
 
 def _card(title: str, picture: str, facts: Mapping[str, str], more: str) -> str:
     rows = "".join(f"<tr>{_cell(name)}{_cell(text)}</tr>" for name, text in facts.items() if text)
-    image = f'<img src="{picture}" alt="">' if picture else ""
     style = "display:flex;gap:1.2em;align-items:flex-start;flex-wrap:wrap"
     table = f"<div><strong>{escape(title)}</strong><table>{rows}</table>{more}</div>"
-    return f'<div style="{style}">{image}{table}</div>'
+    return f'<div style="{style}">{picture}{table}</div>'
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A small picture of a field, made within a second or left out."""
+"""A small picture of a field, or a line of text if it takes longer than a cell should wait."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ WAIT_S = 1.5
 """Seconds that a cell waits for the picture. Compiling a kernel takes longer; the next picture then finds it
 compiled."""
 
+LATE = "The picture takes longer: the first run on a machine compiles kernels. Run this cell again in a moment."
+"""Text in place of a picture that is not there in time."""
+
 
 def thumbnail(array: xr.DataArray) -> str:
-    """Return a data URL of a picture of a field, of shape (height, width); "" if it takes longer than `WAIT_S`."""
+    """Return HTML of a picture of a field, of shape (height, width).
+
+    It is `LATE` if the picture takes longer than `WAIT_S`, and "" for arrays that are too large for a picture.
+    """
     if array.ndim != 2 or not 0 < array.size <= MOST_READ:  # noqa: PLR2004  rows and columns
         return ""
     step = -(-max(array.shape) // SIDE)
@@ -39,8 +45,11 @@ def thumbnail(array: xr.DataArray) -> str:
     working = threading.Thread(target=_make, args=arguments, name="mandeldask-thumbnail", daemon=True)
     working.start()
     working.join(WAIT_S)
+    late = working.is_alive()
     waiting.cancel()
-    return made[0] if made else ""
+    if made:
+        return f'<img src="{made[0]}" alt="">'
+    return f'<div style="width:{SIDE}px"><em>{LATE}</em></div>' if late else ""
 
 
 def _make(small: xr.DataArray, waiting: Cancellation, made: list[str]) -> None:
