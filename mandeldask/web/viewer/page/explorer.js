@@ -1,9 +1,9 @@
 /** Explores one source: holds the View, applies motions to it, and keeps the picture up to date. */
 
-import { contrastOf, alike, between, sampled } from "../picture/contrast.js";
 import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding.js";
 import { Tiles } from "../data/tiles.js";
 import { cover } from "../picture/changes.js";
+import { Following, sample } from "../picture/following.js";
 import { drawing, keyOf, reduced, tilesInSight } from "../picture/scene.js";
 import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
@@ -11,28 +11,25 @@ import { coast, dive, flight, glide } from "./motion.js";
 
 const MAGNIFY = 5; // zoom levels beyond the finest
 const ASK_EVERY_MS = 120; // interval of requests during a motion; most requests would be cancelled soon
-const FADE_MS = 350; // duration of a change of contrast
 const FRAME_MS = 20; // time limit of a picture during a motion; slower pictures are drawn with fewer values
 const TOGETHER_MS = 200; // if pictures are slow, tiles that arrive within this time are drawn together
-const REFINE_MS = 150; // time limit of one part of the finest picture
+const REFINE_MS = 60; // time limit of one part of the finest picture: a new view waits for the end of a part
 const SETTLE_MS = 200; // the complete picture is drawn this long after the last change
 const HOLD_MS = 800; // if pictures are slow, a sketch stays this long after a move, to wait for all tiles
-const SAMPLES = 12; // samples along each side of a tile
-const SAME = 0.002; // contrasts that differ less than this look the same
-const SIMILAR = 0.1; // a smaller change of contrast waits for the last tile
+const BLANK_MS = 200; // if nothing of a view is here, the picture of the last one stays up to this long
 
 export class Explorer {
   #motion = null;
   #frame = 0;
   #asked = 0;
-  #contrast = null; // {from, to, start, now}
-  #fitting = null; // {sample, contrast} of the last picture
   #changed = 0; // time of the last change of the view or its tiles
   #moved = 0; // time of the last change of the view
   #timer = 0; // timer of the next picture
   #painted = 0; // time of the last picture
   #covered = false; // whether the last picture was complete
   #sketched = null; // its view, if it showed all sketches
+  #blank = 0; // time since which nothing covers the view; 0 if something does
+  #kept = false; // whether the canvas still shows the last view
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -45,6 +42,7 @@ export class Explorer {
     this.painter = painter;
     this.source = source;
     this.style = style;
+    this.shown = []; // entries of the last picture, as in `scene.drawing`
     this.events = events;
     this.demand = new Demand(source, loader);
     this.tiles = new Tiles({
@@ -55,6 +53,7 @@ export class Explorer {
       recovered: events.recovered,
     });
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches; // then there are no animations
+    this.following = new Following(this.still);
     this.pointer = [0, 0];
     this.view = new View(0n, 0n, 0, 0);
   }
@@ -63,18 +62,23 @@ export class Explorer {
     return this.source.level(this.view);
   }
 
-  /** Show a view immediately. */
+  /** Show a view immediately; the next frame, which requests its tiles too, may be late. */
   go(view) {
+    this.#move(view);
+    this.#request(performance.now());
+  }
+
+  #move(view) {
     this.#motion = null;
     this.#set(view);
   }
 
   pan(dx, dy) {
-    this.go(this.view.pan(dx, dy));
+    this.#move(this.view.pan(dx, dy));
   }
 
   zoom(levels, dx, dy) {
-    this.go(this.view.zoom(this.#within(this.view.scale + levels), dx, dy));
+    this.#move(this.view.zoom(this.#within(this.view.scale + levels), dx, dy));
   }
 
   /** Zoom smoothly by `levels`; a running zoom is extended, so that wheel notches add up exactly. */
@@ -122,7 +126,7 @@ export class Explorer {
   /** Shares of the visible pixels that reached maxiter without a proof, and that are proven inside. */
   get shares() {
     let [capped, proven, all] = [0, 0, 0];
-    for (const value of this.#sample()) {
+    for (const value of sample(this.shown, this.canvas)) {
       if (value === NONE) continue;
       all += 1;
       if (value === CAPPED) capped += 1;
@@ -152,39 +156,39 @@ export class Explorer {
     this.#frame = 0;
     if (this.#motion) this.#step(now);
     if (this.view.scale < this.source.finest - MAGNIFY) this.#set(this.view); // limited by the server
-    const { canvas, view, tiles } = this;
-    if (!this.#motion || now - this.#asked > ASK_EVERY_MS) {
-      this.#asked = now;
-      const moving = this.#motion ? { sketched: this.slow && this.#least === 1 / 4 } : null;
-      tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, moving));
-    }
+    if (!this.#motion || now - this.#asked > ASK_EVERY_MS) this.#request(now);
+    const { canvas, tiles } = this;
     const { busy } = this.painter;
-    const held = !busy && this.#holds(now);
-    if (busy) this.refresh();
-    else if (held) this.#later(SETTLE_MS);
-    else this.#paint(now);
+    if (!busy && this.#holds(now)) this.#later(SETTLE_MS);
+    else if (!busy) this.#paint(now);
+    if (this.painter.busy) this.refresh(); // to go on at its end
     canvas.dataset.state =
       this.#motion || this.#frame || this.#timer ? "moving" : tiles.missing > 0 ? "loading" : "idle";
-    if (!busy) this.events.drawn(this);
+    if (!busy && !this.#kept) this.events.drawn(this); // each change of the page costs the time of a picture
+  }
+
+  /** Request the tiles of the view. */
+  #request(now) {
+    const { canvas, view, tiles } = this;
+    this.#asked = now;
+    const moving = this.#motion ? { sketched: this.slow && this.#least === 1 / 4 } : null;
+    tiles.want(this.demand.requests(view, canvas, this.pointer, tiles, moving));
   }
 
   #paint(now) {
     const { canvas, view, tiles, source, painter, demand } = this;
     const drawn = drawing(view, this.level, canvas, source, tiles);
     this.shown = drawn;
-    const contrast = this.#follow(drawn, now);
-    if (!contrast) return;
-    this.style.contrast = contrast;
+    const boxes = drawn.map(({ box }) => box);
+    this.#covered = cover(boxes, canvas);
+    if (this.#waitsForSketches(drawn, now)) return;
+    this.#follow(drawn, now);
     const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
     const style = stepped ? { ...this.style, slope: 0, edges: 0 } : this.style; // count steps are not slopes
     const part = this.#part(drawn, now);
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#painted = now;
-    this.#covered = cover(
-      drawn.map(({ box }) => box),
-      canvas,
-    );
     if (part < 1) {
       if (!this.#motion) this.#later(SETTLE_MS);
       this.#sketched = this.#covered && demand.sketches.every(({ key }) => tiles.get(key)) ? view : null;
@@ -196,6 +200,28 @@ export class Explorer {
     const whole = better?.length > 0 && better.every(({ tile }) => tile.proved && tile.level.key === fine.level.key);
     if (!whole) painter.draw(drawn, 1, style);
     else if (!painter.refine(better, style, REFINE_MS)) this.refresh();
+  }
+
+  /** Set the contrast of the picture. */
+  #follow(drawn, now) {
+    const { canvas, style } = this;
+    const settled = this.#motion !== null || drawn.every(({ tile }) => tile.level.key === this.level.key);
+    const jumps = !this.#motion && this.slow; // then one picture replaces many
+    style.contrast = this.following.contrast(sample(drawn, canvas), style.linear, now, { settled, jumps });
+    if (this.following.changing) this.refresh();
+  }
+
+  /** Whether the last picture stays until sketches cover a view of which nothing was here, so that nothing flashes. */
+  #waitsForSketches(drawn, now) {
+    if (this.#covered) this.#blank = 0;
+    else if (drawn.length === 0) this.#blank ||= now;
+    const left = this.#blank === 0 ? 0 : this.#blank + BLANK_MS - now;
+    this.#kept = left > 0;
+    if (!this.#kept) return false;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#later(left);
+    return true;
   }
 
   /** Values per screen pixel: 1, or less during changes on machines that cannot draw that many in time. */
@@ -257,43 +283,6 @@ export class Explorer {
     return this.painter.cost > FRAME_MS;
   }
 
-  /** The contrast of the picture. It changes over some frames, so that nothing flashes, and not while tiles arrive. */
-  #follow(drawn, now) {
-    const before = this.#contrast;
-    const wanted = this.#wanted(drawn) ?? before?.to ?? FLAT;
-    const whole = this.#motion !== null || drawn.every(({ tile }) => tile.level.key === this.level.key);
-    if (!before || (this.still && whole)) this.#contrast = { from: wanted, to: wanted, start: now };
-    else if (!alike(before.to, wanted, whole ? SAME : SIMILAR))
-      this.#contrast = { from: this.still ? wanted : before.now, to: wanted, start: now };
-    const { from, to, start } = this.#contrast;
-    const slow = !this.#motion && this.slow; // then one picture replaces many
-    const part = from === to || slow ? 1 : Math.min(1, (now - start) / FADE_MS);
-    this.#contrast.now = between(from, to, part);
-    if (part < 1) this.refresh();
-    return this.#contrast.now;
-  }
-
-  /** The contrast that fits the picture; the same object as long as the picture is the same. */
-  #wanted(drawn) {
-    const values = this.#sample(drawn);
-    const { sample, contrast } = this.#fitting ?? {};
-    if (sample?.length === values.length && values.every((value, at) => value === sample[at])) return contrast;
-    this.#fitting = { sample: values, contrast: contrastOf(values, this.style.linear) };
-    return this.#fitting.contrast;
-  }
-
-  /** An evenly spaced sample of the visible values. */
-  #sample(drawn = this.shown ?? []) {
-    const { canvas } = this;
-    const sample = new Uint32Array(drawn.length * SAMPLES ** 2);
-    let at = 0;
-    for (const { tile, box } of drawn) {
-      const part = visible(box, tile, canvas);
-      if (part) at = sampled(tile, part, SAMPLES, sample, at);
-    }
-    return sample.subarray(0, at);
-  }
-
   #step(now) {
     const { view, done } = this.#motion(this.view, now);
     const motion = this.#motion;
@@ -323,18 +312,4 @@ export class Explorer {
     if (within > scale) this.events.ended(source.ends);
     return within;
   }
-}
-
-const FLAT = { low: 0, knee: 256, span: 8, cdf: new Float32Array(256).map((_, at) => at / 255) };
-
-/** The visible part of a tile, in its pixels, on a screen that shows it in a box; null if there is none. */
-function visible({ left, top, width, height }, tile, screen) {
-  const [across, down] = [tile.width / width, tile.height / height];
-  const part = {
-    left: Math.max(0, -left) * across,
-    top: Math.max(0, -top) * down,
-    right: Math.min(width, screen.width - left) * across,
-    bottom: Math.min(height, screen.height - top) * down,
-  };
-  return part.left < part.right && part.top < part.bottom ? part : null;
 }
