@@ -1,7 +1,7 @@
 """Series approximation at any depth: iterates of blocks of pixels as polynomials in c around a reference orbit.
 
 On the disc ``c = c_0 + rho t`` of a block, ``z_n = Z_m + 2^E (b_0 + a_1 t + ... + a_5 t^5)`` up to 2^E times an error.
-Sixteen blocks that share m and E advance together, each in a lane of a workspace: Lemma 25.
+Sixteen blocks that share m and E advance together (`block_step`), each in a lane of a workspace: Lemma 25.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR_ZERO
+from mandeldask.fractal.escape.perturbation.delta_step import APART, NEAR_ZERO
 
 FITS = 2.0**-46
 """Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
 FITS_DOUBLED = 2.0**-80
 """The same for pixels that begin in double-double there."""
-_DOUBLED_ERROR: ErrorBound = 2.0**-98
-"""Bound on the error of a double-double step, as in `delta_doubledouble`: of the middle, per (2 |2 Z + dz| + |Z|) |b_0|
-and |dc|; of all coefficients, per (2 |Z + dz| + |Z|) R, R^2 and rho, where R is the sum of their moduli."""
 VALUE_ERROR: ErrorBound = 2.0**-46
 """Bound on the rounding error of evaluating a polynomial in float64, per sum of the coefficients."""
 SHIFT_ERROR: ErrorBound = 2.0**-93
@@ -54,6 +51,8 @@ ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
 DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[50:]
 """dc, the iterations done at m = 0, the place of the block, a bound on |dz - b_0|, a bound on the terms that the last
 step dropped, and the verdict on the block."""
+STRIDE = _ROW
+"""From a row to the next."""
 SIZE = ROWS.size
 GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
 """Verdicts on a block; LASTS: it reaches maxiter inside."""
@@ -102,71 +101,6 @@ def replace(w, i, last):
     """Move lane `last` to slot `i`."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = w[row + last]
-
-
-@inner
-def advance(w, active, z_x, z_x_low, z_y, z_y_low, factor, dc_scale, rho, dc_most):
-    """Do one step in double-double: z^2 + c as ``(2 Z + factor b) b + dc``.
-
-    Coefficient k becomes ``2 z a_k + factor (a_1 a_(k-1) + ... + a_(k-1) a_1)``; the first of them has rho added.
-    """
-    modulus_z = np.hypot(z_x, z_y)
-    rho *= dc_scale
-    for i in range(active):
-        x, x_low, y, y_low, e = w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i], w[E + i]
-        a1x, a1y, a2x, a2y, a3x, a3y = w[A1X + i], w[A1Y + i], w[A2X + i], w[A2Y + i], w[A3X + i], w[A3Y + i]
-        a4x, a4y, a5x, a5y = w[A4X + i], w[A4Y + i], w[A5X + i], w[A5Y + i]
-        l1x, l1y, l2x, l2y, l3x, l3y = w[L1X + i], w[L1Y + i], w[L2X + i], w[L2Y + i], w[L3X + i], w[L3Y + i]
-        l4x, l4y = w[L4X + i], w[L4Y + i]
-        # |a_i| |a_j| with i + j > 5
-        m1, m2, m3, m4, m5 = norm(a1x, a1y), norm(a2x, a2y), norm(a3x, a3y), norm(a4x, a4y), norm(a5x, a5y)
-        t4 = m5 + m4
-        t3 = t4 + m3
-        t2 = t3 + m2
-        spread = t2 + m1
-        dropped = factor * (m1 * m5 + m2 * t4 + m3 * t3 + m4 * t2 + m5 * spread)
-        zx, zx_low = dd.add(z_x, z_x_low, factor * x, factor * x_low)
-        zy, zy_low = dd.add(z_y, z_y_low, factor * y, factor * y_low)
-        tx, tx_low = dd.add(zx, zx_low, z_x, z_x_low)
-        ty, ty_low = dd.add(zy, zy_low, z_y, z_y_low)
-        modulus = np.sqrt(zx * zx + zy * zy)
-        slope = 2.0 * (modulus + factor * spread) + 2.0**-100 * modulus_z
-        lost = (2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most + (slope + modulus_z) * spread + rho
-        w[E + i] = ((slope + factor * e) * e + dropped + _DOUBLED_ERROR * lost) * (1.0 + 2.0**-40) + FLOOR
-        dx, dx_low, dy, dy_low = zx + zx, zx_low + zx_low, zy + zy, zy_low + zy_low
-        f1x, f1y, f1x_low, f1y_low = factor * a1x, factor * a1y, factor * l1x, factor * l1y
-        f2x, f2y, f2x_low, f2y_low = factor * a2x, factor * a2y, factor * l2x, factor * l2y
-        s1x, s1y, s1x_low, s1y_low = f1x + f1x, f1y + f1y, f1x_low + f1x_low, f1y_low + f1y_low
-        s2x, s2y, s2x_low, s2y_low = f2x + f2x, f2y + f2y, f2x_low + f2x_low, f2y_low + f2y_low
-        w[A1X + i], w[L1X + i], w[A1Y + i], w[L1Y + i] = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a1x, l1x, a1y, l1y, rho, 0.0, 0.0, 0.0
-        )
-        px, px_low, py, py_low = dd.multiply_add(f1x, f1x_low, f1y, f1y_low, a1x, l1x, a1y, l1y, 0.0, 0.0, 0.0, 0.0)
-        w[A2X + i], w[L2X + i], w[A2Y + i], w[L2Y + i] = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a2x, l2x, a2y, l2y, px, px_low, py, py_low
-        )
-        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a2x, l2x, a2y, l2y, 0.0, 0.0, 0.0, 0.0)
-        w[A3X + i], w[L3X + i], w[A3Y + i], w[L3Y + i] = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a3x, l3x, a3y, l3y, px, px_low, py, py_low
-        )
-        px, px_low, py, py_low = dd.multiply_add(f2x, f2x_low, f2y, f2y_low, a2x, l2x, a2y, l2y, 0.0, 0.0, 0.0, 0.0)
-        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a3x, l3x, a3y, l3y, px, px_low, py, py_low)
-        w[A4X + i], w[L4X + i], w[A4Y + i], w[L4Y + i] = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a4x, l4x, a4y, l4y, px, px_low, py, py_low
-        )
-        px, px_low, py, py_low = dd.multiply_add(s2x, s2x_low, s2y, s2y_low, a3x, l3x, a3y, l3y, 0.0, 0.0, 0.0, 0.0)
-        px, px_low, py, py_low = dd.multiply_add(s1x, s1x_low, s1y, s1y_low, a4x, l4x, a4y, l4y, px, px_low, py, py_low)
-        w[A5X + i], w[L5X + i], w[A5Y + i], w[L5Y + i] = dd.multiply_add(
-            dx, dx_low, dy, dy_low, a5x, w[L5X + i], a5y, w[L5Y + i], px, px_low, py, py_low
-        )
-        w[DROPPED + i], total = dropped, 0.0
-        for row in range(A1X, OLD, _ROW):
-            total += abs(w[row + i])
-        w[SPREAD + i] = total
-        w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = dd.multiply_add(
-            tx, tx_low, ty, ty_low, x, x_low, y, y_low,
-            dc_scale * w[DCX + i], dc_scale * w[DCX_LOW + i], dc_scale * w[DCY + i], dc_scale * w[DCY_LOW + i],
-        )  # fmt: skip
 
 
 @inner

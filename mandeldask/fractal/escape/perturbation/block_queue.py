@@ -37,9 +37,7 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     REBASES,
     RECORD,
     ROW,
-    SIZE,
     WHAT,
-    advance,
     is_apart,
     keep,
     largest,
@@ -52,6 +50,7 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     shift,
 )
 from mandeldask.fractal.escape.perturbation.block_pixels import pixels_by_t, radius, write_pixels
+from mandeldask.fractal.escape.perturbation.block_step import STEP_SIZE, advance
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def hand_over(
     for record, (row, col) in zip(rebased, corners, strict=False):
         record[BROW], record[BCOL], record[BSIDE], record[BEXPONENT] = row, col, side, frame.exponent
     sizes: tuple[int, int] = _advance_all(
-        workspace(SIZE),
+        workspace(STEP_SIZE),
         cut,
         rebased,
         len(corners),
@@ -208,7 +207,9 @@ def _advance_all(
                 for i in range(active):
                     w[WHAT + i] = ENDS
             else:
-                advance(w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale)
+                advance(
+                    w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale, frame.fits
+                )
                 going = look(
                     w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1), frame.fits
                 )
