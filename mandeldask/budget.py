@@ -177,7 +177,7 @@ class _Watch:
         with self._changed:
             self._meters.add(meter)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="mandeldask-budget", daemon=True)
+                self._thread = threading.Thread(target=self._check_limits, name="mandeldask-budget", daemon=True)
                 self._thread.start()
             elif len(self._meters) == 1:
                 self._changed.notify()
@@ -188,7 +188,7 @@ class _Watch:
                 self._meters.discard(meter)
                 budget.used += meter.used
 
-    def _look(self) -> None:
+    def _check_limits(self) -> None:
         while True:
             with self._changed:
                 while not self._meters:

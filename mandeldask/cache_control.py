@@ -11,7 +11,7 @@ NAMES = ("orbits", "references", "fields", "image_levels", "blocks")
 results of image levels, one cache per level number; decoded blocks of files and dask arrays."""
 
 
-class Held(NamedTuple):
+class CacheSize(NamedTuple):
     """The size of a cache."""
 
     size: int
@@ -20,7 +20,7 @@ class Held(NamedTuple):
     """Greatest number of bytes."""
 
 
-def caches() -> dict[str, Held]:
+def caches() -> dict[str, CacheSize]:
     """Return the size of each cache of this process, by name; caches that were not used yet are left out.
 
     Returns
@@ -31,7 +31,7 @@ def caches() -> dict[str, Held]:
     """
     found = {name: named(name) for name in NAMES}
     return {
-        name: Held(sum(cache.size for cache in some), sum(cache.most for cache in some))
+        name: CacheSize(sum(cache.size for cache in some), sum(cache.most for cache in some))
         for name, some in found.items()
         if some
     }

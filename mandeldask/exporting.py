@@ -20,7 +20,7 @@ from mandeldask.fractal.escape.perturbation.orbit_source import cached_orbit, or
 from mandeldask.lazy.progress import reporting
 from mandeldask.zarrview.formats import V2, V3, Format
 from mandeldask.zarrview.imaged import PYRAMIDS, Making
-from mandeldask.zarrview.kept_levels import levels_cache_in_folder
+from mandeldask.zarrview.level_storage import levels_cache_in_folder
 from mandeldask.zarrview.nodes import Group
 
 if TYPE_CHECKING:

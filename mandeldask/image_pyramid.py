@@ -11,7 +11,7 @@ from mandeldask.internals.xarray_names import content_of
 from mandeldask.lazy.images import as_data_array, missing_of, tree_of_levels
 from mandeldask.zarrview.identity import digest, is_lasting
 from mandeldask.zarrview.identity import identity as identity_of
-from mandeldask.zarrview.kept_levels import keeping, levels_cache_in_folder
+from mandeldask.zarrview.level_storage import levels_cache_in_folder, with_storage
 
 if TYPE_CHECKING:
     import os
@@ -82,7 +82,7 @@ def pyramid(  # noqa: PLR0913  the public names of a pyramid
     """
     given = as_data_array(array)
     found = image_levels(given.shape, tuple(map(str, given.dims)), axes, method)
-    keep = None if cache_dir is None else partial(keeping, persistent=levels_cache_in_folder(cache_dir))
+    keep = None if cache_dir is None else partial(with_storage, persistent=levels_cache_in_folder(cache_dir))
     content = digest(_identity(given, identity, lasting=keep is not None), repr(missing_of(given)), found.order)
     return tree_of_levels(given, found, content, name=name, keeping=keep)
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
-AGAIN_S: Final = 0.5
+RETRY_S: Final = 0.5
 """Seconds between two attempts with a cluster without workers."""
 
 
@@ -78,7 +78,7 @@ class Warming:
         self._done = done
         self._threads = threads or os.cpu_count() or 1
         self._cancellation = Cancellation()
-        self._thread = threading.Thread(target=self._quietly, name="mandeldask-warming", daemon=True)
+        self._thread = threading.Thread(target=self._run_and_log, name="mandeldask-warming", daemon=True)
 
     def begin(self) -> None:
         """Begin, in a thread."""
@@ -107,14 +107,14 @@ class Warming:
             If it was stopped.
         """
         began = time.perf_counter()
-        found = self._patiently(lambda: [each for tree in self._trees for each in made_levels(tree)])
+        found = self._with_retries(lambda: [each for tree in self._trees for each in made_levels(tree)])
         total = sum(halvings.count for _, halvings in found)
         failed: list[str] = []
         with reporting("levels", progress=self._progress) as report, ThreadPoolExecutor(self._threads) as pool:
-            tally = _Tally(report, total)
+            progress = _Progress(report, total)
             for path, halvings in found:
                 try:
-                    self._make(halvings, pool, tally)
+                    self._make(halvings, pool, progress)
                 except Cancelled:
                     raise
                 except Exception:
@@ -122,7 +122,7 @@ class Warming:
                     failed.append(path)
         return Warmed(len(found) - len(failed), tuple(failed), time.perf_counter() - began)
 
-    def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, tally: _Tally) -> None:
+    def _make(self, halvings: Halvings, pool: ThreadPoolExecutor, progress: _Progress) -> None:
         """Make all levels of one image; each thread takes the next tile when it is free."""
         steps, lock = halvings.steps(), threading.Lock()
 
@@ -133,8 +133,8 @@ class Warming:
                     step = next(steps, None)
                 if step is None:
                     return
-                self._patiently(step)
-                tally.one_more()
+                self._with_retries(step)
+                progress.one_more()
 
         threads = 1 if halvings.has_large_blocks else self._threads
         with cancellable(self._cancellation):
@@ -144,16 +144,16 @@ class Warming:
             if error is not None:
                 raise error
 
-    def _patiently(self, make: Callable[[], Made]) -> Made:
+    def _with_retries(self, make: Callable[[], Made]) -> Made:
         """Return the result of `make`; call it again while a cluster has no scheduler or no workers."""
         while True:
             self._cancellation.check()
             try:
                 return make()
             except Busy:
-                time.sleep(AGAIN_S)
+                time.sleep(RETRY_S)
 
-    def _quietly(self) -> None:
+    def _run_and_log(self) -> None:
         try:
             warmed = self.run()
         except Cancelled:
@@ -222,7 +222,7 @@ def _warming(app: Application, done: Callable[[Warmed], object] | None, *, progr
     return Warming(app.catalog.images.values(), progress=progress, done=done, threads=threads)
 
 
-class _Tally:
+class _Progress:
     """Counts the tiles done; any thread may report one."""
 
     def __init__(self, report: Report, total: int) -> None:

@@ -26,7 +26,7 @@ def test_a_file_is_written_as_it_is_served(tmp_path, number):
     metadata = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}, "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}
     tifffile.imwrite(path, np.stack([SCAN, SCAN // 2]), tile=(256, 256), photometric="minisblack", metadata=metadata)
     export(path, target, "--zarr-format", number, "--cache-dir", tmp_path / "kept")
-    states.remembered.cache_clear()
+    states.states_of_level.cache_clear()
     with pytest.MonkeyPatch.context() as patch:  # the server finds what the levels are made of
         patch.setattr("mandeldask.files.kinds.tiff.Segments.__call__", pytest.fail)
         with (

@@ -56,7 +56,7 @@ def test_another_process_finds_the_levels_of_an_array_in_memory(tmp_path):
 
 def test_what_has_a_name_is_read_once_for_all_times(tmp_path, reads):
     def level(number, name):
-        states.remembered.cache_clear()  # another process
+        states.states_of_level.cache_clear()  # another process
         return md.pyramid(lazily(reads), cache_dir=tmp_path, identity=name)[f"{number}/image"].values
 
     coarse = level(2, "today")

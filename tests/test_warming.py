@@ -24,7 +24,7 @@ SCAN = np.random.default_rng(0).integers(0, 2**16, (2300, 3100), np.uint16)
 
 @pytest.fixture(autouse=True)
 def _another_process():
-    states.remembered.cache_clear()
+    states.states_of_level.cache_clear()
 
 
 def counted(array, calls, pause=0.0, error=None):
@@ -96,7 +96,7 @@ def test_it_stops_between_two_reads():
 def test_a_server_warms_up_and_the_next_one_finds_it_warm(tmp_path):
     tifffile.imwrite(tmp_path / "scan.tif", SCAN, tile=(256, 256), compression="zlib")
     first = _served(tmp_path)
-    states.remembered.cache_clear()
+    states.states_of_level.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mandeldask.files.kinds.tiff.pread", pytest.fail)  # which reads tiles
         np.testing.assert_array_equal(_served(tmp_path), first)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 SETTLED_S = 0.05
 """A file is opened once it was unchanged for this many seconds, so that a writer can finish."""
 
-PATIENCE = 6
+ATTEMPTS = 6
 """Number of checks of a file that keeps changing before it is refused."""
 
 
@@ -55,7 +55,7 @@ def settled(path: str) -> Stamp:
         If there is no such file.
     """
     stamp = Stamp.of(path)
-    for _ in range(PATIENCE):
+    for _ in range(ATTEMPTS):
         age = time.time() - stamp.mtime_ns / 1e9
         if age >= SETTLED_S:
             return stamp

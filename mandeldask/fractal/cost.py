@@ -27,9 +27,9 @@ _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
 
 _TIP = -2
 """Near c = -2, |z| exceeds 2 by less than the resolution of float64, so fields need big integers there."""
-_NEXT_TO_IT = 2.0**-40
+_TIP_RADIUS = 2.0**-40
 """Radius of that region."""
-_FOLLOWED_S = 30e-6
+_TIP_STEP_S = 30e-6
 """Seconds per iteration of such an orbit, in addition to ten iterations of the reference: it restarts with more
 bits."""
 
@@ -39,7 +39,7 @@ _PERIOD_ORBITS = 12
 """Cost of the search for minibrots around some pixels, in orbits of `maxiter` iterations."""
 
 
-_MODEL_S, _MODELLED, _SHALLOW_BITS = 60e-6, 8, 256
+_MODEL_S, _MODEL_STEPS, _SHALLOW_BITS = 60e-6, 8, 256
 """Of the Julia set's polynomial: seconds per step, steps per bit, and the largest number of bits of windows without
 it."""
 
@@ -103,8 +103,8 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     integers = min(pixels, _INTEGER_PIXELS) * orbit
     if "period" in wanted:
         integers += _PERIOD_ORBITS * maxiter * iteration_seconds(bits_for(finest_of(grid)))
-    if deep and with_orbits and _is_next_to_the_tip(grid):
-        integers = pixels * (10 * orbit + maxiter * _FOLLOWED_S)
+    if deep and with_orbits and _may_be_near_the_tip(grid):
+        integers = pixels * (10 * orbit + maxiter * _TIP_STEP_S)
     return Cost(bits, _REFERENCES * orbit * deep, pixels * pixel, integers)
 
 
@@ -120,12 +120,12 @@ def julia_seconds(grid: Grid, maxiter: int, fields: Iterable[str]) -> float:
     bits = bits_for(finest_of(grid))
     pixel = _PIXEL_S[True] + maxiter * main_stage(1.0).seconds[with_orbits]
     integers = min(pixels, _INTEGER_PIXELS + pixels // 64) * (maxiter * iteration_seconds(bits) + 50e-6)
-    return pixels * pixel + integers + (min(maxiter, _MODELLED * bits) * _MODEL_S if bits > _SHALLOW_BITS else 0.0)
+    return pixels * pixel + integers + (min(maxiter, _MODEL_STEPS * bits) * _MODEL_S if bits > _SHALLOW_BITS else 0.0)
 
 
-def _is_next_to_the_tip(grid: Grid) -> bool:
+def _may_be_near_the_tip(grid: Grid) -> bool:
     """Whether a pixel of `grid` may be in the region near -2."""
-    return all(_distance(axis, tip) < _NEXT_TO_IT for axis, tip in ((grid.re, _TIP), (grid.im, 0)))
+    return all(_distance(axis, tip) < _TIP_RADIUS for axis, tip in ((grid.re, _TIP), (grid.im, 0)))
 
 
 def _distance(axis: Axis, position: int) -> Fraction:

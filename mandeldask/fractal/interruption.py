@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_WORTHWHILE_S = 0.4
+_LONG_S = 0.4
 """Computations that are estimated to take at least this many seconds run in another thread."""
 
-_PATIENCE_S = 1.0
+_STOP_WAIT_S = 1.0
 """Seconds that Ctrl-C waits for a computation to stop. Compiling a kernel takes longer and continues in its thread."""
 
 _running: dict[Cancellation, threading.Thread] = {}
@@ -41,7 +41,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
     KeyboardInterrupt
         If Ctrl-C ended it, in the main thread.
     """
-    if seconds < _WORTHWHILE_S or threading.current_thread() is not threading.main_thread():
+    if seconds < _LONG_S or threading.current_thread() is not threading.main_thread():
         return call()
     cancellation, outcome = Cancellation(), _Outcome(call)
     with current().calling(cancellation.cancel):
@@ -50,7 +50,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
             outcome.known.wait()
         except BaseException:
             cancellation.cancel()
-            if not outcome.known.wait(_PATIENCE_S):
+            if not outcome.known.wait(_STOP_WAIT_S):
                 _forget_calls()
             raise
     if outcome.error is not None:

@@ -26,7 +26,7 @@ RANGES = {"smooth": (Fraction(1, 4096), Fraction(1)), "distance": (Fraction(1, 4
 OFFSET = -16
 """The value of a stored 0: smaller than `smooth` at any pixel with coordinates."""
 
-_ROOM = 64
+_RESERVE = 64
 """Number of iterations by which `smooth` may exceed `maxiter`: orbits leave the circle slowly near -2 (down to
 2^-128)."""
 
@@ -78,7 +78,7 @@ class Packing:
         ValueError
             If 32 bits are too few.
         """
-        numbers = (maxiter + _ROOM - OFFSET) / step
+        numbers = (maxiter + _RESERVE - OFFSET) / step
         for dtype in (np.dtype(np.uint16), np.dtype(np.uint32)):
             if numbers < np.iinfo(dtype).max:
                 return cls(step, dtype)

@@ -17,7 +17,7 @@ from mandeldask.budget import pause
 from mandeldask.cancellation import current
 from mandeldask.flights import Flights
 from mandeldask.images.downsampling import Method, State, cells_along, method
-from mandeldask.images.states import StateStorage, compact, remembered
+from mandeldask.images.states import StateStorage, compact, states_of_level
 from mandeldask.images.tiling import tiling, within
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Halvings:
         Its levels.
     block : tuple of int, optional
         Elements along each axis of the blocks in which the array is read, if these are not its chunks.
-    kept : StateStorage, optional
+    storage : StateStorage, optional
         Long-term storage for the states of tiles. It is not pickled: a copy in another process has none.
     """
 
@@ -81,22 +81,22 @@ class Halvings:
         source: Source,
         levels: ImageLevels,
         block: tuple[int, ...] | None = None,
-        kept: StateStorage | None = None,
+        storage: StateStorage | None = None,
     ) -> None:
         self.source = source
         self.levels = levels
         self.tiling = tiling(block or source.chunks, source.shape, source.dtype.itemsize, levels.halved)
         self._block = block
-        self._kept = kept
+        self._storage = storage
         self._method: Method = method(levels.method, source.dtype, levels.halved, source.missing)
         self._key = (source.fingerprint, levels.method, levels.halved, self.tiling.tile)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.source, self.levels, self._block)
 
-    def stored_in(self, kept: StateStorage) -> Halvings:
-        """Return a copy that also stores the states of tiles in `kept`."""
-        return Halvings(self.source, self.levels, self._block, kept)
+    def stored_in(self, storage: StateStorage) -> Halvings:
+        """Return a copy that also stores the states of tiles in `storage`."""
+        return Halvings(self.source, self.levels, self._block, storage)
 
     def read(self, level: int, window: tuple[slice, ...]) -> NDArray[Any]:
         """Return the elements of a window of a level, from 1.
@@ -183,11 +183,11 @@ class Halvings:
         return cells
 
     def _state(self, level: int, coords: Coords) -> State:
-        """Return the state of a tile: from memory, from `kept`, or made from the next finer level."""
-        return remembered(level).read((*self._key, coords), partial(self._kept_or_made, level, coords))
+        """Return the state of a tile: from memory, from `storage`, or made from the next finer level."""
+        return states_of_level(level).read((*self._key, coords), partial(self._loaded_or_computed, level, coords))
 
-    def _kept_or_made(self, level: int, coords: Coords) -> State:
-        found = None if self._kept is None else self._kept.load(self._name(level, coords))
+    def _loaded_or_computed(self, level: int, coords: Coords) -> State:
+        found = None if self._storage is None else self._storage.load(self._name(level, coords))
         if found is not None:
             return found
         return self._read(coords) if level == 1 else self._halved(level, coords)
@@ -196,7 +196,7 @@ class Halvings:
         """Make a tile from the tiles of the next finer level."""
         finer = {below: self._state(level - 1, below) for below in self.tiling.below(level, coords)}
         state = compact(self._method.halve(self._joined(level - 1, finer), level))
-        self._keep(level, coords, state)
+        self._save(level, coords, state)
         return state
 
     def _joined(self, level: int, finer: Mapping[Coords, State]) -> State:
@@ -215,14 +215,14 @@ class Halvings:
     def _read(self, coords: Coords) -> State:
         """Make a tile of level 1, and the other tiles of the same window of the array."""
         place = self.tiling.read_with(coords)
-        made: dict[Coords, State] = _reading.read((*self._key, place), partial(self._begun, place))
+        made: dict[Coords, State] = _reading.read((*self._key, place), partial(self._read_window, place))
         return made[coords]
 
-    def _begun(self, place: Coords) -> dict[Coords, State]:
+    def _read_window(self, place: Coords) -> dict[Coords, State]:
         current().check()
         window, tiles = self.tiling.made_of(place)
         names = {coords: (*self._key, coords) for coords in tiles}
-        known = {coords: remembered(1).get(name) for coords, name in names.items()}
+        known = {coords: states_of_level(1).get(name) for coords, name in names.items()}
         if all(state is not None for state in known.values()):  # another thread was faster
             return {coords: state for coords, state in known.items() if state is not None}
         pause(f"a coarser level of an array of {self.source.shape}")
@@ -231,13 +231,13 @@ class Halvings:
         for coords, name in names.items():
             cells = block[within(self.tiling.source_of(coords), window)]
             made[coords] = compact(self._method.halve(self._method.begin(cells), 1))
-            remembered(1).put(name, made[coords])
-            self._keep(1, coords, made[coords])
+            states_of_level(1).put(name, made[coords])
+            self._save(1, coords, made[coords])
         return made
 
-    def _keep(self, level: int, coords: Coords, state: State) -> None:
-        if self._kept is not None:
-            self._kept.save(self._name(level, coords), state)
+    def _save(self, level: int, coords: Coords, state: State) -> None:
+        if self._storage is not None:
+            self._storage.save(self._name(level, coords), state)
 
     @staticmethod
     def _name(level: int, coords: Coords) -> str:

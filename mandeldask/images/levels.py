@@ -32,7 +32,7 @@ _DEPTH: Final = frozenset({"z", "depth", "lev", "level", "altitude", "height"})
 _PLANES: Final = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
 """Names of rows and columns, the two axes of the image plane, in any position."""
 
-_SAID: Final = {
+_DESCRIPTIONS: Final = {
     "mean": "means of 2 elements along each axis, rounded once from exact sums",
     "stride": "every second element of the level below",
     "mode": "the most frequent of 2 elements along each axis, the least of several",
@@ -143,7 +143,7 @@ class ImageLevels:
         datasets = tuple(
             Dataset(f"{level}/{name}", placed.scale_of(level), placed.origin_of(level)) for level in range(self.count)
         )
-        return ome([Image(name, axes, datasets, self.method, _SAID[self.method])], channels, name)
+        return ome([Image(name, axes, datasets, self.method, _DESCRIPTIONS[self.method])], channels, name)
 
     @property
     def _ascending(self) -> bool:

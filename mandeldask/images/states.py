@@ -33,12 +33,12 @@ class StateStorage(Protocol):
 
 
 @lru_cache(maxsize=64)
-def remembered(level: int) -> SharedCache[State]:
+def states_of_level(level: int) -> SharedCache[State]:
     """Return the cache of the states of a level's tiles, shared by all pyramids of this process."""
-    return SharedCache(LEVEL_BYTES.get(level, COARSE_BYTES), held, name="image_levels")
+    return SharedCache(LEVEL_BYTES.get(level, COARSE_BYTES), state_bytes, name="image_levels")
 
 
-def held(state: State) -> int:
+def state_bytes(state: State) -> int:
     """Return the size of a state in memory, in bytes.
 
     Examples

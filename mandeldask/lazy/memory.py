@@ -28,7 +28,7 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 """Files of a control group with its limit and its use in bytes, and the entry of `memory.stat` for cached files."""
 
 
-class Room(NamedTuple):
+class Memory(NamedTuple):
     """The memory of the system or of a control group, in bytes."""
 
     free: float
@@ -72,7 +72,7 @@ def check_left() -> None:
     MemoryError
         If less than 256 MiB is free, or less than an eighth of a memory below 2 GiB.
     """
-    for free, total in _rooms():
+    for free, total in _memories():
         if free < min(_RESERVE, total / 8):
             msg = (
                 f"the memory is nearly full ({free / 2**20:.0f} MiB are free), so the computation was stopped: compute "
@@ -83,28 +83,28 @@ def check_left() -> None:
 
 def free_bytes() -> float:
     """Return the bytes that this process can still allocate; infinity if the system does not report them."""
-    return min(room.free for room in _rooms())
+    return min(memory.free for memory in _memories())
 
 
-def _rooms() -> Iterator[Room]:
+def _memories() -> Iterator[Memory]:
     """Return the memory of the system, and of this process's control groups that have a limit."""
     yield _system()
     for folder, names in _groups(_CGROUPS, _OWN_GROUPS):
-        if room := _room(folder, *names):
-            yield room
+        if memory := _memory(folder, *names):
+            yield memory
 
 
-def _system() -> Room:
+def _system() -> Memory:
     try:
         entries = _entries(Path("/proc/meminfo").read_text("ascii"))
-        return Room(entries["MemAvailable:"] * 1024, entries["MemTotal:"] * 1024)
+        return Memory(entries["MemAvailable:"] * 1024, entries["MemTotal:"] * 1024)
     except (OSError, KeyError):
         pass
     try:  # without /proc: all memory, since the free memory is unknown
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
-        return Room(math.inf, math.inf)
-    return Room(size, size)
+        return Memory(math.inf, math.inf)
+    return Memory(size, size)
 
 
 @cache
@@ -125,7 +125,7 @@ def _upwards(folders: list[Path], top: Path) -> Iterator[Path]:
         yield from (one for one in (folder, *folder.parents) if one.is_relative_to(top))
 
 
-def _room(folder: Path, limit: str, used: str, cached: str) -> Room | None:
+def _memory(folder: Path, limit: str, used: str, cached: str) -> Memory | None:
     """Return the memory of a control group; None if it has no limit. The system frees cached files when needed."""
     try:
         total = int((folder / limit).read_text("ascii"))
@@ -133,7 +133,7 @@ def _room(folder: Path, limit: str, used: str, cached: str) -> Room | None:
         freed = _entries((folder / "memory.stat").read_text("ascii")).get(cached, 0)
     except (OSError, ValueError):  # no such group, or "max"
         return None
-    return Room(total - taken + freed, total)
+    return Memory(total - taken + freed, total)
 
 
 def _entries(text: str) -> dict[str, int]:

@@ -37,7 +37,7 @@ from mandeldask.web.zarr import Zarr, other_method
 from mandeldask.zarrview.cache import TileCache
 from mandeldask.zarrview.cache_file import CacheFile
 from mandeldask.zarrview.imaged import Making, images_of
-from mandeldask.zarrview.kept_levels import levels_cache_in
+from mandeldask.zarrview.level_storage import levels_cache_in
 from mandeldask.zarrview.nodes import checked_name, member
 from mandeldask.zarrview.pool import Pool
 from mandeldask.zarrview.view import ZarrView

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _SECRET = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _PREFIX = re.compile(r"/key/([^/]*)(/.*)?", re.DOTALL)
 _KEY = re.compile(r"(/key/+)[^/]+", re.IGNORECASE)
-_LOOK_S = 1.0
+_CHECK_S = 1.0
 """Seconds between two checks for changes of a key file."""
 
 _OPEN = ("/", "/healthz", "/readyz")
@@ -171,11 +171,11 @@ class KeyFile:
         """Return the current keys."""
         with self._lock:
             if time.monotonic() >= self._next_check:
-                self._next_check = time.monotonic() + _LOOK_S
-                self._look()
+                self._next_check = time.monotonic() + _CHECK_S
+                self._check_file()
             return self._keys
 
-    def _look(self) -> None:
+    def _check_file(self) -> None:
         try:
             mark = self._mark()
             if mark != self._seen:

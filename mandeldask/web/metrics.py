@@ -67,11 +67,11 @@ class Metrics:
 
     def watch(self, cache: TileCache, queues: Collection[Queue]) -> None:
         """Show the numbers that a cache and queues count themselves."""
-        self.registry.register(_Kept(cache, queues))
+        self.registry.register(_CacheMetrics(cache, queues))
 
     def count(self, name: str, documentation: str, number: Callable[[], int]) -> None:
         """Show a number that another object counts."""
-        self.registry.register(_Counted(name, documentation, number))
+        self.registry.register(_Counters(name, documentation, number))
 
     def reply(self) -> Reply:
         """Return every metric in Prometheus' text format."""
@@ -125,7 +125,7 @@ class _Requests(Collector):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Collector):
+class _CacheMetrics(Collector):
     """The numbers of a cache and its queues, read when the metrics are collected."""
 
     cache: TileCache
@@ -151,7 +151,7 @@ class _Kept(Collector):
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted(Collector):
+class _Counters(Collector):
     """One number, read when the metrics are collected."""
 
     name: str

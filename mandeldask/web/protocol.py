@@ -162,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Return whether to keep the connection: a client that closed only its end still receives its replies."""
         self._end_input()
         if self._awaited and self.scheme == "http":
-            self._check_timer = self.loop.call_later(CHECK_S, self._look, 1)
+            self._check_timer = self.loop.call_later(CHECK_S, self._check_connection, 1)
             return True
         return False
 
@@ -228,7 +228,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif left:
             self._stall_timer = self.loop.call_later(STALLED_S, self._watch_reading, left)
 
-    def _look(self, turn: int) -> None:
+    def _check_connection(self, turn: int) -> None:
         """Check whether a client that has closed its end has disconnected; probe it at intervals."""
         if not self._awaited or self.transport.is_closing():
             return
@@ -238,7 +238,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if probing:
             self.transport.write(_PROBE)
-        self._check_timer = self.loop.call_later(CHECK_S, self._look, turn + 1)
+        self._check_timer = self.loop.call_later(CHECK_S, self._check_connection, turn + 1)
 
     def _is_reset(self) -> bool:
         if not hasattr(select, "poll"):  # pragma: no cover  on Windows writing the reply fails instead

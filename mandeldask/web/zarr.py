@@ -19,7 +19,7 @@ from mandeldask.web.shares import client_of
 from mandeldask.web.urgency import urgency, urgency_of
 from mandeldask.zarrview.entries import Chunk, Document
 from mandeldask.zarrview.nodes import Changed
-from mandeldask.zarrview.pool import Busy, asker
+from mandeldask.zarrview.pool import Busy, client
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -94,7 +94,7 @@ class Zarr:
     async def _found(self, request: Request, number: int, path: str, scope: Scope, receive: Receive) -> Reply:
         """Return the reply for the group, array, document or chunk at `path`."""
         grant: Grant = scope["auth"]
-        asker.set(client_of(scope, grant.holder))  # for the places opened and chunks computed
+        client.set(client_of(scope, grant.holder))  # for the places opened and chunks computed
         observation = scope["observation"]
         known = self._known.get((number, path)) if grant is PUBLIC else None
         if known is not None:
@@ -139,7 +139,7 @@ class Zarr:
 
     def _check_share(self) -> None:
         """Raise a refusal if the client has used its share of the CPUs."""
-        wait_s = self.shares.wait_s(asker.get())
+        wait_s = self.shares.wait_s(client.get())
         if wait_s:
             msg = f"you have used your {self.shares.seconds:g} CPU seconds per minute on this server; try again later"
             raise Later(msg, wait_s, 429)

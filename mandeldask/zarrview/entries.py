@@ -43,7 +43,7 @@ class Chunk:
     """The array to which it belongs."""
     identity: str
     """Changes with the array's elements, its encoding and its version."""
-    kept_as: str
+    cache_key: str
     """Its key in the persistent cache."""
     changed: Callable[[], bool] = field(default=_never, repr=False)
     """Whether the array has another version now."""

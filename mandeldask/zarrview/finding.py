@@ -105,11 +105,11 @@ class Finder:
             return None
         versions = opened.versions
         if not versions:  # in a persistent cache that outlives the present tree, a key alone does not identify a chunk
-            kept_as = key if not self.keeps or self.is_fixed else f"{stored.content}/{'.'.join(segments)}"
-            return Chunk(key, coords, stored, stored.identity, kept_as, is_fixed=opened.is_fixed)
+            cache_key = key if not self.keeps or self.is_fixed else f"{stored.content}/{'.'.join(segments)}"
+            return Chunk(key, coords, stored, stored.identity, cache_key, is_fixed=opened.is_fixed)
         identity = digest(stored.identity, *versions) if None not in versions else unique()
-        kept_as = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
-        return Chunk(key, coords, stored, identity, kept_as, opened.changed, None not in versions)
+        cache_key = f"{digest(stored.content, *versions)}/{'.'.join(segments)}"
+        return Chunk(key, coords, stored, identity, cache_key, opened.changed, None not in versions)
 
     def _stored(self, opened: Opened) -> StoredArray | None:
         """Return an array as the format stores it; None if the format cannot store it."""

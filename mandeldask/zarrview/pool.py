@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-asker: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
+client: ContextVar[Hashable] = ContextVar("mandeldask_asker", default=None)
 """The client for which calls are submitted; calls of different clients take turns."""
 
 SIDE_THREADS = 4
@@ -97,7 +97,7 @@ class Pool(Queue):
         How much lower the priority of these threads is than that of others, such as an event loop: 0 to 19 (Linux
         only).
     charge : callable, optional
-        Called after each call with the client that it was for (`asker`) and its seconds of CPU.
+        Called after each call with the client that it was for (`client`) and its seconds of CPU.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class _Threads:
             if lane.queue is not None and lane.running + lane.waiting >= lane.most + lane.queue:
                 msg = f"{lane.queue} chunks are already waiting for {lane.most} threads; try again later"
                 raise Busy(msg, self.mean_s * (lane.queue + 1) / lane.most)
-            who = asker.get()
+            who = client.get()
             lane.put(who, future, call)
             if sum(each.waiting for each in self.lanes) > self.idle and len(self.threads) < self.most:
                 self._start()
@@ -212,7 +212,7 @@ class _Threads:
                 lane.drop(who, future)
 
     def _serve(self) -> None:
-        _step_back(self.niceness)
+        _lower_priority(self.niceness)
         while True:
             with self.changed:
                 while (lane := self._next()) is None:
@@ -271,7 +271,7 @@ def _renewed(lane: _Lane) -> _Lane:
     return lane
 
 
-def _step_back(niceness: int) -> None:
+def _lower_priority(niceness: int) -> None:
     """Lower this thread's priority: on Linux niceness belongs to a thread, not to its process."""
     if niceness and sys.platform == "linux":
         with suppress(OSError):  # a sandbox may forbid it

@@ -17,7 +17,7 @@ from mandeldask.zarrview.blocks import declared
 from mandeldask.zarrview.chunking import MOST_BYTES, aligned_chunks
 from mandeldask.zarrview.described import Described
 from mandeldask.zarrview.identity import digest, unique
-from mandeldask.zarrview.kept_levels import keeping
+from mandeldask.zarrview.level_storage import with_storage
 from mandeldask.zarrview.nodes import Array, Group
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def pyramid(
 def halvings_of(finest: Array, levels: ImageLevels, persistent: PersistentCache | None = None) -> Halvings:
     """Return the object that makes the levels of an array, with the axes in the order of `levels`."""
     source = replace(finest, fingerprint=_identity(finest))
-    return keeping(Halvings(source, levels, finest.block), persistent)
+    return with_storage(Halvings(source, levels, finest.block), persistent)
 
 
 def _declared(array: Array) -> Array:

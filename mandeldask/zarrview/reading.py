@@ -121,7 +121,7 @@ class Reader:
 
     def _load(self, chunk: Chunk, accepts: Callable[[bytes], bool]) -> bytes | None:
         """Return a chunk or shard from the persistent cache, unless it is damaged."""
-        raw = self.persistent.load(chunk.kept_as) if self.persistent is not None and chunk.stored.is_lasting else None
+        raw = self.persistent.load(chunk.cache_key) if self.persistent is not None and chunk.stored.is_lasting else None
         if raw is None:
             return None
         good = accepts(raw)
@@ -130,7 +130,7 @@ class Reader:
 
     def _save(self, chunk: Chunk, raw: bytes) -> None:
         if self.persistent is not None and chunk.keep and chunk.stored.is_lasting:
-            self.persistent.save(chunk.kept_as, raw)
+            self.persistent.save(chunk.cache_key, raw)
 
     def _assembled(self, chunk: Chunk, request: ByteRequest | None) -> bytes:
         """Return the bytes of a shard, or the part in `request`; its tiles are computed in parallel."""

@@ -90,7 +90,7 @@ SOURCES = {
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_block_is_read_once_for_all_levels_in_any_order(kind, tmp_path, monkeypatch):
-    states.remembered.cache_clear()
+    states.states_of_level.cache_clear()
     reads: ClassVar[list] = []
     make, blocks = SOURCES[kind]
     group = images_of(make(tmp_path, reads, monkeypatch))

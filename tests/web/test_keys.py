@@ -203,7 +203,7 @@ def test_keys_in_odd_spellings_are_not_logged(locked, caplog):
 
 
 def test_a_file_of_keys_is_read_again_when_it_changes(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(keys, "_LOOK_S", 0.0)
+    monkeypatch.setattr(keys, "_CHECK_S", 0.0)
     file = tmp_path / "keys"
     file.write_text("# people\n\nfirst   # until May\nnarrow:other\n")
 

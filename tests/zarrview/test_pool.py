@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from mandeldask.zarrview.pool import Busy, Pool, asker
+from mandeldask.zarrview.pool import Busy, Pool, client
 
 
 def until(condition, seconds=60):
@@ -32,11 +32,11 @@ def held():
 
 
 def as_asker(who, call):
-    token = asker.set(who)
+    token = client.set(who)
     try:
         return call()
     finally:
-        asker.reset(token)
+        client.reset(token)
 
 
 def test_as_many_run_at_a_time_as_there_are_threads():

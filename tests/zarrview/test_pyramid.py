@@ -13,7 +13,7 @@ from mandeldask.images import states
 from mandeldask.images.levels import ImageLevels, image_levels, is_large_image
 from mandeldask.zarrview.cache_file import NAME, CacheFile
 from mandeldask.zarrview.identity import unique
-from mandeldask.zarrview.kept_levels import CONTENT
+from mandeldask.zarrview.level_storage import CONTENT
 from mandeldask.zarrview.nodes import Array, as_node
 from mandeldask.zarrview.persistent_cache import PersistentCache
 from mandeldask.zarrview.pyramid import pyramid
@@ -194,7 +194,7 @@ def test_states_are_bounded_and_shared_by_identity():
     assert first.members["1"].members["image"].fingerprint == second.members["1"].members["image"].fingerprint
     other = pyramid(as_node(array + 1), image_levels(array.shape))
     assert not np.array_equal(read(first, 1), read(other, 1))
-    assert all(states.remembered(level).size <= 2**27 for level in range(1, 10))
+    assert all(states.states_of_level(level).size <= 2**27 for level in range(1, 10))
 
 
 SOURCES = {
@@ -238,7 +238,7 @@ def test_what_is_known_of_levels_is_kept_for_another_process(tmp_path):
     persistent = PersistentCache(CacheFile(tmp_path / "kept", 2**30).below("levels"), CONTENT, ())
 
     def opened(fingerprint):
-        states.remembered.cache_clear()  # another process
+        states.states_of_level.cache_clear()  # another process
         counting = Counting(array, (512, 512))
         node = replace(counting.node(), fingerprint=fingerprint)
         return counting, pyramid(node, image_levels(array.shape), persistent=persistent)

@@ -25,7 +25,7 @@ _MOST_STEPS = 60
 _FAR_OUT_BITS = 16
 """log2 of |z| from which an orbit cannot come back."""
 
-_LOOK = 64
+_CANCEL_INTERVAL = 64
 """Iterates between two checks of the cancellation flag."""
 
 Function = "Callable[[Ball, int], tuple[Ball, Ball]]"
@@ -50,7 +50,7 @@ def orbit_end(c: Ball, count: int, bits: int) -> tuple[Ball, Ball]:
     z = slope = number(0, bits)
     one = number(1, bits)
     for n in range(count):
-        if n % _LOOK == 0:
+        if n % _CANCEL_INTERVAL == 0:
             current().check()
         slope = z.times(slope, bits).doubled().plus(one)
         z = z.squared(bits).plus(c)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_PERIOD = 100_000
 """Default of the greatest period to search for."""
 
-_LOOK = 64
+_CANCEL_INTERVAL = 64
 """Iterates between two checks of the cancellation flag."""
 
 _MOST_ITERATES = 300_000
@@ -106,7 +106,7 @@ def _first_possible(center: Point, radius: Fraction, most: int, bits: int) -> in
     around = ball_of(Point(radius, Fraction(0)), bits).farthest
     z, slope, rest = number(0, bits), number(0, bits), 0
     for n in range(1, most + 1):
-        if n % _LOOK == 0:
+        if n % _CANCEL_INTERVAL == 0:
             current().check()
         spread = ((slope.farthest * around) >> bits) + 1
         rest = ((2 * z.farthest * rest + (spread + rest) ** 2) >> bits) + 2

@@ -118,7 +118,7 @@ def _spirals() -> Iterator[Site]:
     for (preperiod, period), widths in _TIPS.items():
         above = [each for each in misiurewicz(preperiod, period) if each.center.im > Fraction(1, 100)]
         point = above[0]
-        center = _refined(point.center, preperiod, period, as_fraction(widths[-1], "width"))
+        center = _with_digits_for(point.center, preperiod, period, as_fraction(widths[-1], "width"))
         for width in widths:
             name = f"M({preperiod},{period}), {width} wide"
             about = f"Misiurewicz point: the same at every scale, by the factor {abs(point.multiplier):.3g}"
@@ -144,7 +144,7 @@ def _found() -> Iterator[Site]:
             yield Site(f"minibrot {where}", found.center, found.width, about)
 
 
-def _refined(center: Point, preperiod: int, period: int, width: Fraction) -> Point:
+def _with_digits_for(center: Point, preperiod: int, period: int, width: Fraction) -> Point:
     """Return a Misiurewicz point to enough digits for a picture of a width."""
     root = root_near(misiurewicz_function(preperiod, period), center, _SPARE_BITS - exponent_of(width))
     return center if root is None else root.center

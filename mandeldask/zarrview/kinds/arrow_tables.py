@@ -14,7 +14,7 @@ from pyarrow import types
 from mandeldask.zarrview.chunking import default_chunks
 from mandeldask.zarrview.dtypes import TEXT
 from mandeldask.zarrview.identity import identity
-from mandeldask.zarrview.kinds.columns import column_of, nothing, with_gaps
+from mandeldask.zarrview.kinds.columns import all_missing, column_of, masked
 from mandeldask.zarrview.nodes import Array, Group, Node, as_node, group_of, load_families
 
 if TYPE_CHECKING:
@@ -116,11 +116,11 @@ def _of_dictionary(column: Any) -> NDArray[Any]:
     """Return the decoded values of a dictionary column: Arrow itself cannot decode all types."""
     column = column.unify_dictionaries()
     codes = [pc.fill_null(chunk.indices, 0).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    gaps = column.is_null().to_numpy()
-    if gaps.all():
-        return nothing(len(column))
+    missing = column.is_null().to_numpy()
+    if missing.all():
+        return all_missing(len(column))
     values = _values(pa.chunked_array([column.chunk(0).dictionary]))
-    return with_gaps(values[np.concatenate(codes)], gaps)
+    return masked(values[np.concatenate(codes)], missing)
 
 
 def _of_runs(column: Any) -> NDArray[Any]:
@@ -154,7 +154,7 @@ def _numbers(column: Any) -> NDArray[Any]:
     if types.is_float16(kind):  # which Arrow cannot fill
         return np.array([np.nan if one is None else one for one in column.to_pylist()], np.float16)
     filled = pc.fill_null(column, pa.scalar(0, pa.int8()).cast(kind)).to_numpy()
-    return with_gaps(filled, column.is_null().to_numpy())
+    return masked(filled, column.is_null().to_numpy())
 
 
 def _rows(column: Any) -> NDArray[Any]:
@@ -178,7 +178,7 @@ _CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], NDArray[Any]]],
     (lambda kind: isinstance(kind, pa.BaseExtensionType), _of_storage),
     (types.is_dictionary, _of_dictionary),
     (types.is_run_end_encoded, _of_runs),
-    (types.is_null, lambda column: nothing(len(column))),
+    (types.is_null, lambda column: all_missing(len(column))),
     (types.is_nested, _rows),
     (types.is_date, _dates),
     (lambda kind: types.is_timestamp(kind) or types.is_duration(kind), _times),

@@ -38,14 +38,14 @@ def as_column(node: Array, rows: str, name: str = "", zone: Any = None) -> Array
     return replace(node, dims=dims, attrs=node.attrs if zone is None else {**node.attrs, "timezone": str(zone)})
 
 
-def with_gaps(values: NDArray[Any], gaps: NDArray[Any]) -> NDArray[Any]:
-    """Return `values` with the elements in `gaps` masked."""
-    if not gaps.any():
+def masked(values: NDArray[Any], missing: NDArray[Any]) -> NDArray[Any]:
+    """Return `values` with the elements in `missing` masked."""
+    if not missing.any():
         return values
-    masked: NDArray[Any] = np.ma.masked_array(np.ma.getdata(values), gaps | np.ma.getmaskarray(values))
-    return masked
+    result: NDArray[Any] = np.ma.masked_array(np.ma.getdata(values), missing | np.ma.getmaskarray(values))
+    return result
 
 
-def nothing(rows: int) -> NDArray[Any]:
+def all_missing(rows: int) -> NDArray[Any]:
     """Return a column in which all values are missing."""
-    return with_gaps(np.zeros(rows), np.ones(rows, bool))
+    return masked(np.zeros(rows), np.ones(rows, bool))

@@ -14,7 +14,7 @@ from mandeldask.zarrview.blocks import dense
 from mandeldask.zarrview.cf import with_missing
 from mandeldask.zarrview.chunking import block_chunks
 from mandeldask.zarrview.identity import identity
-from mandeldask.zarrview.kinds.numpy_arrays import array_node, gaps, with_conventions
+from mandeldask.zarrview.kinds.numpy_arrays import array_node, dtype_and_missing, with_conventions
 from mandeldask.zarrview.nodes import Array, as_node
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _(tree: da.Array) -> Array:
     if tree.dtype.kind in "Mm":
         return with_conventions(tree)
     masked = isinstance(example_of(tree), np.ma.MaskedArray)
-    dtype, missing = gaps(_Unknown(tree.dtype)) if masked else (tree.dtype, None)
+    dtype, missing = dtype_and_missing(_Unknown(tree.dtype)) if masked else (tree.dtype, None)
     attrs = with_missing({}, missing, dtype)
     node = Array(tree.shape, dtype, Computed(tree), chunks, attrs=attrs, missing=missing, fingerprint=identity(tree))
     return in_dask_blocks(node, tree.chunks)

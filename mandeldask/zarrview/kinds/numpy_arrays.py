@@ -55,7 +55,7 @@ def array_node(data: NDArray[Any]) -> Array:
     """Return the Array of an ndarray.
 
     Dates and durations are encoded by CF conventions. Arrays of objects become arrays of the type of the objects.
-    Masked elements become the missing value; see `gaps`.
+    Masked elements become the missing value; see `dtype_and_missing`.
     """
     if data.dtype.kind == "O":
         return _objects_node(data)
@@ -63,7 +63,7 @@ def array_node(data: NDArray[Any]) -> Array:
     if data.dtype.kind in "Mm":
         return with_conventions(unmasked(data)[0])
     values = data if masked else np.asarray(data)
-    dtype, missing = gaps(data) if masked else (data.dtype, None)
+    dtype, missing = dtype_and_missing(data) if masked else (data.dtype, None)
     return Array(
         shape=data.shape,
         dtype=dtype,
@@ -77,18 +77,18 @@ def array_node(data: NDArray[Any]) -> Array:
 
 
 def unmasked(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Return an array without a mask, and its missing value (see `gaps`); NaT stays NaT."""
+    """Return an array without a mask, and its missing value (see `dtype_and_missing`); NaT stays NaT."""
     if not isinstance(values, np.ma.MaskedArray):
         return values, None
     if values.dtype.kind in "Mm":
         return np.where(np.ma.getmaskarray(values), np.array("NaT", values.dtype), np.ma.getdata(values)), None
     if values.dtype.kind == "O":
         return np.ma.filled(values, b""), None
-    dtype, missing = gaps(values)
+    dtype, missing = dtype_and_missing(values)
     return declared(values, values.shape, plain(dtype), missing), missing if dtype.kind in "iu" else None
 
 
-def gaps(data: Any) -> tuple[np.dtype[Any], Any]:
+def dtype_and_missing(data: Any) -> tuple[np.dtype[Any], Any]:
     """Return the dtype for an array with masked elements, and its missing value.
 
     As in xarray, integers and booleans become floats with NaN. Integers that floats cannot represent stay integers; a
@@ -105,16 +105,16 @@ def gaps(data: Any) -> tuple[np.dtype[Any], Any]:
     if dtype.kind == "b":
         return np.dtype(np.float64), np.nan
     if dtype.kind in "iu":
-        return _gaps_of_whole_numbers(dtype, data.compressed() if isinstance(data, np.ma.MaskedArray) else None)
+        return _integer_and_missing(dtype, data.compressed() if isinstance(data, np.ma.MaskedArray) else None)
     if dtype.kind in "TUS":
         return dtype, None  # missing text is empty
     msg = f"masked elements of dtype {dtype} cannot be shown: this dtype has no value for missing elements"
     raise TypeError(msg)
 
 
-def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -> tuple[np.dtype[Any], Any]:
+def _integer_and_missing(dtype: np.dtype[Any], present: NDArray[Any] | None) -> tuple[np.dtype[Any], Any]:
     """Return the dtype and the missing value for integers; `present` are the elements, or None if they are unknown."""
-    if dtype.itemsize < _WIDEST or (present is not None and _are_digits_of_floats(present)):
+    if dtype.itemsize < _WIDEST or (present is not None and _are_exact_in_float64(present)):
         return np.dtype(np.float32 if dtype.itemsize <= _NARROW else np.float64), np.nan
     limits = np.iinfo(dtype)
     largest = int(limits.max) + 1
@@ -125,7 +125,7 @@ def _gaps_of_whole_numbers(dtype: np.dtype[Any], present: NDArray[Any] | None) -
     raise TypeError(msg)
 
 
-def _are_digits_of_floats(numbers: NDArray[Any]) -> bool:
+def _are_exact_in_float64(numbers: NDArray[Any]) -> bool:
     return not numbers.size or -DIGITS <= int(numbers.min()) <= int(numbers.max()) <= DIGITS
 
 

@@ -31,20 +31,20 @@ def typed(objects: NDArray[Any]) -> NDArray[Any]:
         If the elements have different types, or a type without an equivalent in Zarr.
     """
     elements = objects.ravel().tolist()
-    gaps = np.array([is_missing(element) for element in elements], bool)
-    present = [element for element, gap in zip(elements, gaps, strict=True) if not gap]
+    missing = np.array([is_missing(element) for element in elements], bool)
+    present = [element for element, absent in zip(elements, missing, strict=True) if not absent]
     kind = _kind(present)
     made = kind(present)
     if made.ndim > 1:
-        if gaps.any():
+        if missing.any():
             msg = "lists, some of which are missing, cannot be shown as an array"
             raise TypeError(msg)
         return made.reshape(objects.shape + made.shape[1:])
     whole = np.full(len(elements), b"" if made.dtype.kind == "O" else np.zeros((), made.dtype), made.dtype)
-    whole[~gaps] = made
-    if not gaps.any():
+    whole[~missing] = made
+    if not missing.any():
         return whole.reshape(objects.shape)
-    masked: NDArray[Any] = np.ma.masked_array(whole, gaps).reshape(objects.shape)
+    masked: NDArray[Any] = np.ma.masked_array(whole, missing).reshape(objects.shape)
     return masked
 
 

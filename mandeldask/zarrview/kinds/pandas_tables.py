@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from mandeldask.zarrview.kinds.columns import as_column, column_of, nothing, with_gaps
+from mandeldask.zarrview.kinds.columns import all_missing, as_column, column_of, masked
 from mandeldask.zarrview.nodes import Array, Group, as_node, group_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def _index(index: pd.Index[Any]) -> tuple[str, list[tuple[str, pd.Series[Any]]]]
 def column_node(column: pd.Series[Any], rows: str, name: str = "") -> Array:
     """Return the Array of a column, its dimension named `rows`.
 
-    pandas types that numpy does not have are converted: numbers and booleans with missing values as in `gaps`, missing
-    text to "", categories to their values, periods and intervals to text, and times with a zone to UTC, with the zone
-    as the attribute `timezone`.
+    pandas types that numpy does not have are converted: numbers and booleans with missing values to masked arrays,
+    missing text to "", categories to their values, periods and intervals to text, and times with a zone to UTC,
+    with the zone as the attribute `timezone`.
     """
     if isinstance(column.dtype, pd.ArrowDtype):
         made = as_node(cast("Any", column.array).__arrow_array__())
@@ -80,16 +80,16 @@ def _values(column: Any) -> NDArray[Any]:
         return np.asarray(column)
     if not hasattr(dtype, "numpy_dtype"):
         return np.asarray(column, object)
-    gaps = column.isna().to_numpy()
+    missing = column.isna().to_numpy()
     values = column.to_numpy(dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
-    return with_gaps(values, gaps)
+    return masked(values, missing)
 
 
 def _of_categories(column: pd.Series[Any]) -> NDArray[Any]:
     codes = column.cat.codes.to_numpy()
     categories = _values(pd.Series(column.cat.categories))
-    gaps = codes < 0
+    missing = codes < 0
     if not len(categories):
-        return nothing(len(codes))
-    values = categories[np.where(gaps, 0, codes)]
-    return with_gaps(values, gaps)
+        return all_missing(len(codes))
+    values = categories[np.where(missing, 0, codes)]
+    return masked(values, missing)

@@ -43,19 +43,19 @@ def levels_cache_in_folder(folder: str | os.PathLike[str]) -> PersistentCache:
     return levels_cache_in(CacheFile(Path(folder).expanduser(), FOLDER_BYTES))
 
 
-def keeping(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
-    """Return halvings that keep the states of tiles; unchanged if other processes cannot identify their source."""
+def with_storage(halvings: Halvings, persistent: PersistentCache | None) -> Halvings:
+    """Return halvings that store the states of tiles; unchanged if other processes cannot identify their source."""
     source = halvings.source
     if persistent is None or not is_lasting(source.fingerprint):
         return halvings
     made = halvings.levels.method, halvings.tiling
     identity = digest(CONTENT, source.fingerprint, source.dtype, repr(source.missing), *made)
-    return halvings.stored_in(KeptLevels(persistent, identity))
+    return halvings.stored_in(LevelStorage(persistent, identity))
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLevels:
-    """Keeps the states of one image's tiles in a persistent cache."""
+class LevelStorage:
+    """Stores the states of one image's tiles in a persistent cache."""
 
     persistent: PersistentCache
     """The cache."""
@@ -68,7 +68,7 @@ class KeptLevels:
         return None if raw is None else as_state(raw)
 
     def save(self, key: str, state: State) -> None:
-        """Keep a state, unless the cache fails."""
+        """Store a state, unless the cache fails."""
         self.persistent.save(f"{self.identity}/{key}", as_bytes(state))
 
 
