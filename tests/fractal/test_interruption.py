@@ -18,6 +18,7 @@ from mandeldask.fractal import interruption
 from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.interruption import interruptible
 from mandeldask.fractal.mandelbrot import Mandelbrot
+from mandeldask.lazy import threads as _stops_tasks_of_dask  # noqa: F401
 
 SETUP = """
 import sys, time
