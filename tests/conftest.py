@@ -7,6 +7,7 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,19 @@ def pytest_collection_finish():
 def pytest_runtest_setup(item):
     """Limit the time of each attempt: pytest-timeout limits the first alone, and only where Python handles signals."""
     settings = pytest_timeout._get_item_settings(item)
-    if settings.timeout:
-        if getattr(item, "execution_count", 1) > 1:
-            item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
+    if not settings.timeout:
+        return
+    if getattr(item, "execution_count", 1) > 1:
+        item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
+    if LIMIT["seconds"] != settings.timeout or time.monotonic() > LIMIT["since"] + 60:  # setting it takes milliseconds
+        LIMIT.update(seconds=settings.timeout, since=time.monotonic())
         faulthandler.dump_traceback_later(2 * settings.timeout, exit=True, file=sys.__stderr__)
 
 
-def pytest_runtest_logfinish():
-    """End the second limit with the attempt."""
+LIMIT = {"seconds": 0.0, "since": 0.0}
+"""The limit that ends the process, whatever it does, and when it was set."""
+
+
+def pytest_sessionfinish():
+    """End the limit with the tests."""
     faulthandler.cancel_dump_traceback_later()

@@ -42,6 +42,7 @@ def go(page, server, place="", query=""):
     if page.url.split("#")[0] != f"{server.page}{query}":
         page.goto(f"{server.page}{query}{place}")
     else:
+        until(page, "viewer.canvas.width === viewer.canvas.clientWidth")  # if a test has just changed the window
         page.evaluate(FOLLOWED, place or "#")
     settle(page)
 

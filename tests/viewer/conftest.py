@@ -36,6 +36,7 @@ def browser():
     """
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    software += ["--disable-gpu-compositing"]  # of the page; by the same software GPU it takes longer than the drawing
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet + software)
         yield chromium

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import signal
 import socket
-import subprocess
-import sys
 import time
 from fractions import Fraction
 
 import httpx
 import pytest
 
+import mandeldask as md
 from viewing import PATIENCE_MS, PROVEN, place, settle, show, state, until, values
 
 pytestmark = pytest.mark.external
@@ -90,9 +88,9 @@ def test_a_server_that_stops_and_comes_back(context):
         port = free.getsockname()[1]
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    first = start(port)
+    first = md.serve(background=True, port=port)
     show(page, Address(port), START)
-    stop(first)
+    first.stop()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.mouse.move(320, 210)
@@ -101,11 +99,10 @@ def test_a_server_that_stops_and_comes_back(context):
     page.wait_for_timeout(5000)
     assert len(asked) < 25
     assert page.evaluate("document.getElementById('view').dataset.state") == "loading"
-    second = start(port)
-    settle(page)
+    with md.serve(background=True, port=port):
+        settle(page)
     assert page.inner_text("#notice") == ""
     assert (values(page, ALL) < PROVEN).any()
-    stop(second)
 
 
 class Address:
@@ -113,25 +110,6 @@ class Address:
 
     def __init__(self, port):
         self.page = f"http://127.0.0.1:{port}/"
-
-
-def start(port):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mandeldask", "serve", "--port", str(port)], stdout=subprocess.DEVNULL
-    )
-    for _ in range(600):
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/healthz")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return process
-    pytest.fail("the server does not start")
-
-
-def stop(process):
-    process.send_signal(signal.SIGINT)
-    process.wait(60)
 
 
 def wander(page, seconds, seed=7):
