@@ -102,6 +102,21 @@ def test_a_dive_goes_on_until_it_is_stopped(browser, server):
     context.close()
 
 
+def test_a_dive_waits_for_tiles(browser, server):
+    """While the server does not answer, a dive at 40 levels per second stays where its tiles still show something."""
+    context = browser.new_context(viewport={"width": 240, "height": 160})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    show(page, server, START)
+    page.route("**/at/**", lambda _: None)
+    page.evaluate("viewer.dive(-40)")
+    until(page, "viewer.view.scale < -18")
+    page.wait_for_timeout(500)
+    page.evaluate("viewer.stop()")
+    assert -18 > state(page)["scale"] > -30
+    context.close()
+
+
 def test_a_flight_arrives(browser, server):
     """Up, across the set and down again, and the view it ends at is exactly the one asked for."""
     context = browser.new_context(viewport={"width": 240, "height": 160})

@@ -4,7 +4,7 @@ import { CAPPED, escapeTime, LINEAR_STEPS, NONE, PROVEN } from "../data/encoding
 import { Tiles } from "../data/tiles.js";
 import { cover } from "../picture/changes.js";
 import { Following, sample } from "../picture/following.js";
-import { drawing, keyOf, reduced, tilesInSight } from "../picture/scene.js";
+import { drawing, insideOf, keyOf, reduced, tilesInSight } from "../picture/scene.js";
 import { View } from "../numbers/view.js";
 import { Demand } from "./demand.js";
 import { coast, dive, flight, glide } from "./motion.js";
@@ -16,6 +16,8 @@ const TOGETHER_MS = 200; // if pictures are slow, tiles that arrive within this 
 const REFINE_MS = 60; // time limit of one part of the finest picture: a new view waits for the end of a part
 const SETTLE_MS = 200; // the complete picture is drawn this long after the last change
 const HOLD_MS = 800; // if pictures are slow, a sketch stays this long after a move, to wait for all tiles
+const COARSE = 2 ** 7; // screen pixels of the coarsest pixels that a flight shows
+const WAIT_MS = 1500; // it waits up to this long for finer ones
 const BLANK_MS = 200; // if nothing of a view is here, the picture of the last one stays up to this long
 
 export class Explorer {
@@ -29,6 +31,7 @@ export class Explorer {
   #covered = false; // whether the last picture was complete
   #sketched = null; // its view, if it showed all sketches
   #blank = 0; // time since which nothing covers the view; 0 if something does
+  #waiting = 0; // time since which a motion waits for tiles; 0 if it does not
   #kept = false; // whether the canvas still shows the last view
 
   /**
@@ -148,6 +151,7 @@ export class Explorer {
   }
 
   #begin(motion) {
+    this.#waiting = 0;
     this.#motion = motion;
     this.refresh();
   }
@@ -180,7 +184,7 @@ export class Explorer {
     const drawn = drawing(view, this.level, canvas, source, tiles);
     this.shown = drawn;
     const boxes = drawn.map(({ box }) => box);
-    this.#covered = cover(boxes, canvas);
+    this.#covered = cover(boxes, insideOf(view, source, canvas));
     if (this.#waitsForSketches(drawn, now)) return;
     this.#follow(drawn, now);
     const stepped = drawn.some(({ tile }) => tile.level.key === this.level.key && tile.smooth === false);
@@ -284,10 +288,24 @@ export class Explorer {
   }
 
   #step(now) {
-    const { view, done } = this.#motion(this.view, now);
     const motion = this.#motion;
+    const { view, done } = motion(this.view, now);
+    if (motion.waits && view.scale < this.view.scale && this.#isCoarse(now)) {
+      this.refresh();
+      return;
+    }
     this.#motion = done ? null : motion;
     this.#set(view);
+  }
+
+  /** Whether the view has gaps or is too coarse, for a short time: then a motion that goes deeper waits for sketches. */
+  #isCoarse(now) {
+    const { canvas, view, tiles, source } = this;
+    const drawn = drawing(view, this.level, canvas, source, tiles);
+    const near = drawn.filter(({ tile, box }) => box.width <= COARSE * tile.width).map(({ box }) => box);
+    if (cover(near, insideOf(view, source, canvas))) this.#waiting = 0;
+    else this.#waiting ||= now;
+    return this.#waiting > 0 && now - this.#waiting < WAIT_MS;
   }
 
   #set(view) {

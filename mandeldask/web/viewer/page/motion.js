@@ -1,7 +1,11 @@
-/** Motions from one view to another over time: eased zooms, flights to distant places, and steady zooms. */
+/**
+ * Motions from one view to another over time: eased zooms, flights to distant places, and steady zooms. Those with `waits`
+ * go on from any view, so that they can wait for tiles.
+ */
 
 const GLIDE_MS = 240;
 const FLIGHT_S = 9; // duration of the longest flight, at any depth
+const LONGEST_S = 0.1; // longest step, so that slow frames leave no gaps
 const LEAST_RATE = 3; // levels per second
 const NEAR = 0.35; // share of a screen: at a smaller distance, a flight descends
 
@@ -22,11 +26,12 @@ export function glide(from, goal, dx, dy, start) {
 /** A steady zoom of `rate` levels per second (negative: deeper) around the point that `at` returns, until replaced. */
 export function dive(rate, at, start) {
   let before = start;
-  return (view, now) => {
-    const seconds = Math.min(0.25, (now - before) / 1000);
+  const motion = (view, now) => {
+    const seconds = Math.min(LONGEST_S, (now - before) / 1000);
     before = now;
     return { view: view.zoom(view.scale + rate * seconds, ...at()), done: false };
   };
+  return Object.assign(motion, { waits: true });
 }
 
 /** The continuation of a drag, with a speed in screen pixels per millisecond. */
@@ -51,8 +56,8 @@ export function coast(vx, vy, start) {
 export function flight(goal, extent, start) {
   let before = start;
   let rate = 0;
-  return (view, now) => {
-    const seconds = Math.min(0.25, (now - before) / 1000);
+  const motion = (view, now) => {
+    const seconds = Math.min(LONGEST_S, (now - before) / 1000);
     before = now;
     const [dx, dy] = goal.distanceTo(view).map((part) => -part * 2 ** (goal.scale - view.scale));
     const away = Math.hypot(dx, dy) / extent;
@@ -67,4 +72,5 @@ export function flight(goal, extent, start) {
     const done = Math.abs(left - step) < 1e-9 && away * extent < 0.5;
     return { view: done ? goal : next, done };
   };
+  return Object.assign(motion, { waits: true });
 }

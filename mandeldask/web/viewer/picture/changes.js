@@ -43,10 +43,9 @@ export const grown = ({ left, top, width, height }, by) => ({
   height: height + 2 * by,
 });
 
-/** Whether boxes cover the whole screen. @param {Box[]} boxes @param {{width: number, height: number}} screen */
-export function cover(boxes, { width, height }) {
-  const screen = [{ left: 0, top: 0, width, height }];
-  return boxes.reduce((parts, box) => parts.flatMap((part) => without(part, box)), screen).length === 0;
+/** Whether boxes cover another one. @param {Box[]} boxes @param {Box} whole */
+export function cover(boxes, whole) {
+  return boxes.reduce((parts, box) => parts.flatMap((part) => without(part, box)), [whole]).length === 0;
 }
 
 /** The visible parts of the entries that are not kept, between the kept ones above them. */

@@ -1,6 +1,7 @@
 /** The content of a view: the tiles that it needs, and the drawing of those that are loaded. It uses no canvas. */
 
-const COARSER = 9; // search for a substitute up to this many levels coarser
+const COARSER = 12; // search for a substitute up to this many levels coarser
+const ONE = { m: 1n, e: 0 };
 const FINER = 2; // use substitutes up to this many levels finer, when zooming out
 
 /**
@@ -68,6 +69,15 @@ export function boxOf(view, { level, row, col }, { width, height }) {
   const x = Math.round(left + width / 2);
   const y = Math.round(top + height / 2);
   return { left: x, top: y, width: Math.round(right + width / 2) - x, height: Math.round(bottom + height / 2) - y };
+}
+
+/** The part of the screen in which there is something to see: a box in whole pixels, empty if there is none. */
+export function insideOf(view, source, screen) {
+  const [left, top] = view.toScreen(0n, 0n, ONE, ONE);
+  const [right, bottom] = view.toScreen(source.width, source.height, ONE, ONE);
+  const within = (at, size) => Math.min(size, Math.max(0, Math.round(at + size / 2)));
+  const [x, y] = [within(left, screen.width), within(top, screen.height)];
+  return { left: x, top: y, width: within(right, screen.width) - x, height: within(bottom, screen.height) - y };
 }
 
 /** The same drawing with fewer values than the screen has pixels; edges are whole values, so that neighbours touch. */

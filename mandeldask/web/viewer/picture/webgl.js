@@ -11,6 +11,7 @@ import { STEPS } from "./palettes.js";
 
 const TEXTURES = 400; // number of tiles cached on the GPU, 256 KiB each
 const LOOK_MS = 4; // interval of checks whether a picture is complete
+const NEAR = 3; // values beyond the rows of a part on which its colours depend, and those of the pixels next to it
 const TELLING = 1 / 20; // least share of a picture whose time gives that of a whole one
 
 export class WebGL {
@@ -90,7 +91,7 @@ export class WebGL {
     this.fine = 2;
     this.#shown.rows = bottom;
     const band = { left: 0, top: 2 * top, width: 2 * width, height: 2 * (bottom - top) };
-    this.#drawn([grown(band, 1)], [band], entries, 2, style);
+    this.#drawn([grown(band, NEAR)], [band], entries, 2, style);
     return bottom === height;
   }
 
