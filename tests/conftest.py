@@ -21,7 +21,9 @@ compile_first(with_fields=True)
 compute(DEPTH + FIRST_VIEW)  # the second process, which a missing kernel starts, begins with the first view
 """
 
-os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)  # no certificates: each client would read all of the system's
+HERE = Path(__file__).parent
+os.environ["SSL_CERT_DIR"] = str(HERE)  # no certificates: each client would read all of the system's
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "started"), os.environ.get("PYTHONPATH")]))
 gc.disable()  # until all modules are imported: a third of the time of the imports went into searches for garbage
 
 

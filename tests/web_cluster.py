@@ -85,7 +85,9 @@ class Dask:
         self.workers.append(self._run("worker", self.address, *options, first=first))
 
     def _run(self, *command, first=""):
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [first, str(HERE)]))}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, [first, str(HERE), os.environ.get("PYTHONPATH")]))
+        }
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen([sys.executable, "-m", "dask", *command], env=environment, **quiet)
 

@@ -43,7 +43,7 @@ def state_bytes(state: State) -> int:
 
     Examples
     --------
-    >>> held((np.zeros((4, 4)), np.broadcast_to(np.uint8(1), (4, 4))))
+    >>> state_bytes((np.zeros((4, 4)), np.broadcast_to(np.uint8(1), (4, 4))))
     129
     """
     return sum(words.nbytes if any(words.strides) else words.itemsize for words in state)
