@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -59,6 +62,24 @@ def test_frames_are_the_pictures_of_their_widths_and_a_killed_film_goes_on(tmp_p
     assert len(list(target.glob("frame-*.png"))) == 12
     assert run("--out", target, "--cmap", "lagoon") == 2
     assert "contains frames of another film" in capsys.readouterr().err
+
+
+def test_a_real_ctrl_c_ends_a_film_and_leaves_whole_keyframes(tmp_path):
+    target = tmp_path / "frames"
+    place = ["-1.4011551890920506", "--from", "2e-6", "--width", "1e-6", "--size", "48x32", "--frames", "2", "--quiet"]
+    assert commands.run(["zoom", *place, "--maxiter", "3000", "--out", str(tmp_path / "warm")]) == 0  # kernels compiled
+    reported = (
+        "from mandeldask.cli import main; from mandeldask.scene import Scene; bands = Scene.bands;"
+        "Scene.bands = lambda scene, report: print('painting', flush=True) or bands(scene, report); main()"
+    )
+    command = [sys.executable, "-c", reported, "zoom", *place, "--maxiter", "4000000000", "--out", str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "painting\n"
+        time.sleep(0.5)  # into the kernel, usually
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "mandeldask: stopped\n")
+    assert not list(target.rglob("*.png"))
 
 
 def test_nothing_jumps_where_a_keyframe_takes_over(tmp_path):

@@ -138,10 +138,13 @@ export class Explorer {
     return { capped: capped / (all || 1), proven: proven / (all || 1) };
   }
 
-  /** Number of visible tiles that are loaded. */
+  /** Numbers of visible tiles, and of sketches that come before them, that are loaded. */
   get progress() {
-    const all = tilesInSight(this.view, this.level, this.canvas);
-    return { done: all.filter(({ key }) => this.tiles.get(key)).length, all: all.length };
+    const loaded = (requests) => ({
+      done: requests.filter(({ key }) => this.tiles.get(key)).length,
+      all: requests.length,
+    });
+    return { ...loaded(tilesInSight(this.view, this.level, this.canvas)), sketches: loaded(this.demand.sketches) };
   }
 
   /** Draw in the next frame. */

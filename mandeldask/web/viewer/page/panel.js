@@ -28,13 +28,14 @@ export function notice(text, seconds = 6) {
 }
 
 /** Show what the server is computing, and why it takes long. */
-export function showBusy({ tiles, level, canvas, moving, progress: { done, all } }) {
+export function showBusy({ tiles, level, canvas, moving, progress: { done, all, sketches } }) {
   const box = element("busy");
   const missing = tiles.missing;
   box.hidden = missing === 0 || moving;
   if (box.hidden) return;
   const improving = canvas.dataset.state === "loading" && tiles.improving === missing;
-  const what = done < all ? `tile ${done + 1} of ${all}` : `${missing} ${missing === 1 ? "tile" : "tiles"}`;
+  const left = done < all ? `tile ${done + 1} of ${all}` : `${missing} ${missing === 1 ? "tile" : "tiles"}`;
+  const what = sketches.done < sketches.all ? `sketch ${sketches.done + 1} of ${sketches.all}` : left;
   const depth = level.maxiter > 2000 ? `, up to ${count(level.maxiter)} iterations per pixel` : "";
   const slow =
     tiles.waited > SLOW_MS && tiles.size.tiles === 0 ? "; a server may have to compile its kernels first" : "";
