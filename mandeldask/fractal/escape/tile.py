@@ -106,8 +106,8 @@ class Tile:
     """Name of the running stage."""
     prepared: Any = None
     """The frame, positions and series that the stages in `direct` compute once (`direct.prepared_tile`)."""
-    near: Any = None
-    """The reference that stages at depth look up once (`perturbation.prepared_reference`)."""
+    reference: Any = None
+    """The prepared reference that stages at depth share (`perturbation.prepared_reference`)."""
     answered: dict[str, int] = field(default_factory=dict)
     """Pixels answered by each stage so far, in the order in which the stages ran."""
     cancellation: Cancellation = field(default_factory=current)
@@ -153,7 +153,7 @@ class Tile:
     @property
     def has_reference(self) -> bool:
         """Whether a stage has loaded a reference orbit for the tile."""
-        return self.near is not None
+        return self.reference is not None
 
     def without_missing_kernels(self) -> AbstractContextManager[None]:
         """Return a context whose block ends at a kernel that is not compiled yet, if the tile is cheap without it.

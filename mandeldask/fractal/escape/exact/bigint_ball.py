@@ -1,4 +1,4 @@
-"""The last resort: the exact escape count of one point, in fixed point with as many bits as it takes.
+"""The last stage: the exact escape count of one point, in fixed point with as many bits as necessary.
 
 A complex number is kept as ``(x, y)`` in units of 2^-p with a bound ``e`` (same units) on ``|z_kept - z_exact|``.
 If a comparison with 2 stays open, the orbit is computed again with more bits: compiled up to
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.whole_numbers import Quotient, integer, product, scaled
-from mandeldask.fractal.escape.exact.limb_orbit import MOST_BITS, SLOPELESS, Followed, Slope, follow
+from mandeldask.fractal.escape.exact.limb_orbit import LEAST_SLOPE, MOST_BITS, OrbitResult, Slope, decide_orbit
 from mandeldask.fractal.escape.exact.ties import is_proven_tie
 from mandeldask.fractal.escape.proofs.closed_form import known_period
 from mandeldask.fractal.rationals import Point
@@ -26,18 +26,18 @@ FEWEST_BITS = 192
 
 _WORD = 64
 
-_WHOLE_INSIDE = 13
+_INTEGERS_INSIDE = 13
 """Number of Gaussian integers with |z| <= 2: an orbit of them that stays longer repeats itself."""
 
 _NEAR = 4
 """Largest |re c| or |im c| for compiled orbits."""
 
-_LOOK_BITS = 1 << 15
+_BITS_PER_CHECK = 1 << 15
 """Approximate number of bits processed between two checks of the cancellation flag: below 2 ms."""
 
 _FAR_OUT_BITS = 24
 """As `fields.FAR_OUT`: |z|^2 > 2^24 (1 + |c|^2)."""
-_GOOD_BITS = 20
+_FIELD_BITS = 20
 """Bits of z and dz/dc from which fields are computed."""
 
 
@@ -122,10 +122,10 @@ def escape(c: Point, maxiter: int, bits: int, *, fields: bool) -> tuple[int, tup
     mandeldask.cancellation.Cancelled
         If the computation was cancelled.
     """
-    if known_period(c) is not None:  # chaotic real orbits would cost a bit of precision for every iterate
+    if known_period(c) is not None:  # chaotic real orbits lose a bit of precision in every iterate
         return maxiter, None
     if c.re.denominator == c.im.denominator == 1:
-        count = _whole_count(c, maxiter)
+        count = _gaussian_integer_count(c, maxiter)
         if count == maxiter or not fields:
             return count, None
     return decided(Orbit(_ORIGIN, c), maxiter, bits, is_proven_tie, fields=fields)
@@ -137,61 +137,61 @@ def decided(
     """Return what `escape` returns for an orbit, with enough bits; ``is_tie(pixel, n, bits)`` proves ties."""
     inside, bits = 0, -(-bits // _WORD) * _WORD
     while True:
-        followed = _followed(orbit, maxiter, bits, inside, fields)
-        if followed.count is not None:
-            return followed.count, followed.potential
-        if _may_be_a_tie(followed, bits) and is_tie(orbit.pixel, followed.undecided, bits):
-            inside = followed.undecided
+        result = _attempt(orbit, maxiter, bits, inside, fields)
+        if result.count is not None:
+            return result.count, result.potential
+        if _may_be_a_tie(result, bits) and is_tie(orbit.pixel, result.undecided, bits):
+            inside = result.undecided
         else:
-            bits = _more(bits)
+            bits = _next_bits(bits)
 
 
-def _whole_count(c: Point, maxiter: int) -> int:
-    """Return the escape count of a Gaussian integer: if it does not leave soon, it never does."""
+def _gaussian_integer_count(c: Point, maxiter: int) -> int:
+    """Return the escape count of a Gaussian integer: if it does not escape soon, it never does."""
     z = cx, cy = int(c.re), int(c.im)
-    for n in range(_WHOLE_INSIDE + 1):
+    for n in range(_INTEGERS_INSIDE + 1):
         if z[0] * z[0] + z[1] * z[1] > 4:
             return min(n, maxiter)
         z = z[0] * z[0] - z[1] * z[1] + cx, 2 * z[0] * z[1] + cy
     return maxiter
 
 
-def steps_between_looks(bits: int) -> int:
+def steps_between_checks(bits: int) -> int:
     """Return the number of iterations with `bits` fractional bits between two checks of the cancellation flag."""
-    return _LOOK_BITS // bits + 1
+    return _BITS_PER_CHECK // bits + 1
 
 
-def _may_be_a_tie(followed: Followed, bits: int) -> bool:
+def _may_be_a_tie(result: OrbitResult, bits: int) -> bool:
     """Only a ball much smaller than the distances in question suggests a tie."""
-    return followed.undecided > 0 and followed.error < -bits / 2
+    return result.undecided > 0 and result.error < -bits / 2
 
 
-def _more(bits: int) -> int:
+def _next_bits(bits: int) -> int:
     """Return the bits to try after `bits`: half as many more, or twice as many if orbits are not compiled."""
     return min(-(-bits * 3 // (2 * _WORD)) * _WORD, MOST_BITS) if bits < MOST_BITS else 2 * bits
 
 
-def _followed(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> Followed:
+def _attempt(orbit: Orbit, maxiter: int, bits: int, inside: int, fields: bool) -> OrbitResult:
     z_1 = orbit.first()
     near = all(abs(part.numerator) <= _NEAR * part.denominator for part in (*z_1, *orbit.c))
     if near and bits <= MOST_BITS:
         first, c = ((scaled(re, bits), scaled(im, bits)) for re, im in (z_1, orbit.c))
         slope = orbit.slope if fields else None
-        return follow(first, c, bits, maxiter, inside, slope, from_zero=orbit.start == _ORIGIN)
-    followed = _counted(orbit, maxiter, bits, inside) if near else Followed(0, 0, 0.0, None)
-    if not fields or followed.count is None or followed.count == maxiter:
-        return followed
+        return decide_orbit(first, c, bits, maxiter, inside, slope, from_zero=orbit.start == _ORIGIN)
+    result = _count(orbit, maxiter, bits, inside) if near else OrbitResult(0, 0, 0.0, None)
+    if not fields or result.count is None or result.count == maxiter:
+        return result
     potential = _potential(orbit, bits)
-    return Followed(None if potential is None else followed.count, 0, 0.0, potential)
+    return OrbitResult(None if potential is None else result.count, 0, 0.0, potential)
 
 
-def _counted(orbit: Orbit, maxiter: int, bits: int, inside: int) -> Followed:
+def _count(orbit: Orbit, maxiter: int, bits: int, inside: int) -> OrbitResult:
     """Count with `bits` fractional bits, until they no longer decide."""
     (x, y), (cx, cy) = _parts(orbit.first(), bits), _parts(orbit.c, bits)
     four, error, modulus = 4 << bits, 4, 0
-    cancellation, look = current(), steps_between_looks(bits)
+    cancellation, interval = current(), steps_between_checks(bits)
     for n in range(1, maxiter + 1):
-        if n % look == 0:
+        if n % interval == 0:
             cancellation.check()
         square_x, square_y = product(x, x), product(y, y)
         square = (square_x + square_y) >> bits  # too small by less than a unit
@@ -199,12 +199,12 @@ def _counted(orbit: Orbit, maxiter: int, bits: int, inside: int) -> Followed:
         slack = (product(2 * modulus + low_error, error) >> (_WORD // 2)) + 2  # of units, as what follows
         if n > inside:
             if square - slack > four:
-                return Followed(n - 1, 0, 0.0, None)
+                return OrbitResult(n - 1, 0, 0.0, None)
             if square + slack > four:
-                return Followed(None, n, int(error).bit_length() - bits, None)
+                return OrbitResult(None, n, int(error).bit_length() - bits, None)
         x, y = ((square_x - square_y) >> bits) + cx, (product(x, y) >> (bits - 1)) + cy
         error = slack + 4
-    return Followed(maxiter, 0, 0.0, None)
+    return OrbitResult(maxiter, 0, 0.0, None)
 
 
 def _potential(orbit: Orbit, bits: int) -> tuple[int, float, float] | None:
@@ -214,12 +214,12 @@ def _potential(orbit: Orbit, bits: int) -> tuple[int, float, float] | None:
     far = (one * one + product(cx, cx) + product(cy, cy)) << _FAR_OUT_BITS
     added, dx, dy = (one, 0 * one, 0 * one) if orbit.by_c else (0 * one, one, 0 * one)
     error, slope_error, n = 4 * (not orbit.by_c), 0, 0
-    cancellation, look = current(), steps_between_looks(bits)
+    cancellation, interval = current(), steps_between_checks(bits)
     while (square := product(x, x) + product(y, y)) <= far:
-        if n % look == 0:
+        if n % interval == 0:
             cancellation.check()
         modulus, slope = _root(square), _root(product(dx, dx) + product(dy, dy))
-        if error << _GOOD_BITS > modulus + one or slope_error << _GOOD_BITS > slope + one:
+        if error << _FIELD_BITS > modulus + one or slope_error << _FIELD_BITS > slope + one:
             return None
         slope_error = ((2 * product(modulus + error, slope_error) + 2 * product(error, slope)) >> bits) + 3
         dx, dy = (
@@ -229,10 +229,10 @@ def _potential(orbit: Orbit, bits: int) -> tuple[int, float, float] | None:
         error = (product(2 * modulus + error, error) >> bits) + 7
         x, y, n = (product(x - y, x + y) >> bits) + cx, (product(x, y) >> (bits - 1)) + cy, n + 1
     slope_square = product(dx, dx) + product(dy, dy)
-    least = integer(int(1 / SLOPELESS))
+    least = integer(int(1 / LEAST_SLOPE))
     if (_root(slope_square) + slope_error) * least < one:
         slope_square, slope_error = (one // least) ** 2, 0
-    if error << _GOOD_BITS > _root(square) or slope_error << _GOOD_BITS > _root(slope_square):
+    if error << _FIELD_BITS > _root(square) or slope_error << _FIELD_BITS > _root(slope_square):
         return None
     return n, log2(int(square)) - 2 * bits, log2(int(slope_square)) - 2 * bits
 

@@ -1,7 +1,7 @@
 """The orbit of one point in fixed point of up to 8192 bits, compiled: for pixels that triple-double leaves open.
 
 A complex number is kept as two magnitudes of `limbs` and their signs, with a bound on its error in units of the last
-digit, ``error 2^exponent``. docs/explanation/exactness.md derives the bounds.
+digit, ``error 2^exponent``: Lemma 27.
 """
 
 from __future__ import annotations
@@ -16,43 +16,45 @@ from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.arithmetic.limbs import add, leading, square
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.exact.near_return import MOST_KEPT, NEARER, last_inside
+from mandeldask.fractal.escape.exact.near_return import MOST_KEPT, RETURN_RATIO, last_inside
 from mandeldask.fractal.escape.fields import FAR_OUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Ints, Limbs
 
 MOST_BITS = 8192
 """The most fractional bits: beyond, integers of Python or GMP are no slower."""
 
 _WORD = 64
 """Bits of a limb."""
-_LOOKS = 256
+_CANCEL_INTERVAL = 256
 """Iterations between two checks of the cancellation flag: at most about three milliseconds."""
 _OUTWARD = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound itself."""
-_GOOD = 2.0**-20
+_LARGEST_FIELD_ERROR = 2.0**-20
 """Largest relative error of z and dz/dc from which fields are computed."""
-SLOPELESS = 2.0**-200
+LEAST_SLOPE = 2.0**-200
 """With a slope below this, the distance is beyond the range of float32; at z_0 = 0 and its images the slope is 0."""
 _SLOPE = 2.0**-48
 """Bound on the rounding error of a float64 step of dz/dc, per |z dz/dc| + 1."""
 _RENORM = 500
 """Powers of two by which an error is rescaled before it overflows."""
-_CLEAR = 2.0**-20
-"""At this distance from the circle and more, |z|^2 is compared with 4 in float64."""
-_NOTHING = 2.0**-900
-"""Bound on the error of a modulus by underflow."""
-_SMALL = 2.0**-200
+_CLEAR_DISTANCE = 2.0**-20
+"""If |z|^2 differs from 4 by at least this, the two are compared in float64."""
+_UNDERFLOW = 2.0**-900
+"""Bound on the error of a modulus that comes from underflow."""
+_SMALL_MODULUS = 2.0**-200
 """Below this modulus, a step makes an error so much smaller that it gets another exponent."""
 _LEAST = 2.0**-1000
 """Replaces a power of two that underflows, where bounds are scaled."""
 
-_INSIDE, _OUTSIDE, _UNSURE = range(3)
+_INSIDE, _OUTSIDE, _UNDECIDED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class OrbitResult:
     """How much of an orbit was decided."""
 
     count: int | None
@@ -74,7 +76,7 @@ class Slope(NamedTuple):
     added: float = 1.0
 
 
-def follow(
+def decide_orbit(
     first: tuple[int, int],
     c: tuple[int, int],
     bits: int,
@@ -83,7 +85,7 @@ def follow(
     slope: Slope | None,
     *,
     from_zero: bool,
-) -> Followed:
+) -> OrbitResult:
     """Follow an orbit from z_1, for parts of z_1 and c of at most 4 in modulus.
 
     Parameters
@@ -109,16 +111,16 @@ def follow(
     size, cancellation = bits // _WORD + 1, current()
     limbs = np.array([_as_limbs(abs(part), size) for part in (*first, *c)])
     signs = np.array([part < 0 for part in (*first, *c)], np.int64)
-    results, room = np.zeros(6), np.zeros((6, size), np.uint64)
+    results, buffers = np.zeros(6), np.zeros((6, size), np.uint64)
     moduli = np.empty(min(maxiter, MOST_KEPT) + 1 if from_zero else 0)
     flag = cancellation.flag
-    _follow(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), room, moduli, results, flag)
+    _iterate(limbs, signs, maxiter, inside, slope is not None, slope or Slope(), buffers, moduli, results, flag)
     cancellation.check()
     n, count, error, square, last_slope, shift = results.tolist()
     if count < 0:
-        return Followed(None, int(n), error, None)
+        return OrbitResult(None, int(n), error, None)
     far = (int(n), log2(square), log2(last_slope) + 2 * shift) if square > 0.0 else None
-    return Followed(int(count), 0, error, far)
+    return OrbitResult(int(count), 0, error, far)
 
 
 def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
@@ -126,13 +128,16 @@ def _as_limbs(value: int, size: int) -> NDArray[np.uint64]:
 
 
 @kernel
-def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, results, flag):
+def _iterate(
+    limbs: Limbs, signs: Ints, maxiter: int, inside: int, fields: bool, first_slope: Slope, buffers: Limbs, moduli:
+    Floats, results: Floats, flag: Flag,
+) -> None:  # fmt: skip
     """Follow z from z_1, the first two of `limbs`; c is the other two; `moduli` is for near returns, if it has room.
 
     Write n, the count (-1 where it is not decided), log2 of the error, |z|^2, |dz/dc|^2 and its scale to `results`.
     """
     c, c_signs = limbs[2:], signs[2:]
-    x, y, xx, yy, zz, xy = room[0], room[1], room[2], room[3], room[4], room[5]
+    x, y, xx, yy, zz, xy = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5]
     size = x.size
     for i in range(size):
         x[i], y[i] = limbs[0, i], limbs[1, i]
@@ -145,18 +150,18 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, re
     far = FAR_OUT * (1.0 + _plain(c[0], 0, size) ** 2 + _plain(c[1], 0, size) ** 2)
     n, count, nearest = 1, -1, 1.0
     while True:
-        if n % _LOOKS == 0 and flag[0]:
+        if n % _CANCEL_INTERVAL == 0 and flag[0]:
             return
         square(x, xx)
         square(y, yy)
         add(xx, 0, yy, 0, zz)
         z_x, z_y = _plain(x, x_sign, size), _plain(y, y_sign, size)
-        modulus = hypot(z_x, z_y) * _OUTWARD + _NOTHING  # a square would underflow near 0
-        radius = error * max(power(exponent - per_unit), _LEAST) + _NOTHING
+        modulus = hypot(z_x, z_y) * _OUTWARD + _UNDERFLOW  # a square would underflow near 0
+        radius = error * max(power(exponent - per_unit), _LEAST) + _UNDERFLOW
         unit = max(power(-exponent), _LEAST)
         if count < 0:
             side = _INSIDE if n <= inside else _side(zz, xy, modulus, radius, error, exponent)
-            if side == _UNSURE:
+            if side == _UNDECIDED:
                 break
             if side == _OUTSIDE:
                 count = n - 1
@@ -167,9 +172,9 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, re
                 break
         elif z_x * z_x + z_y * z_y > far:
             slope = sqrt(dx * dx + dy * dy)
-            if slope_error >= _GOOD * slope and slope + slope_error < SLOPELESS * power(-shift):
-                slope, slope_error = SLOPELESS * power(-shift), 0.0
-            if radius > _GOOD * modulus or slope_error > _GOOD * slope:
+            if slope_error >= _LARGEST_FIELD_ERROR * slope and slope + slope_error < LEAST_SLOPE * power(-shift):
+                slope, slope_error = LEAST_SLOPE * power(-shift), 0.0
+            if radius > _LARGEST_FIELD_ERROR * modulus or slope_error > _LARGEST_FIELD_ERROR * slope:
                 count = -1
                 n = 0
             else:
@@ -187,12 +192,12 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, re
         if n < moduli.size:
             moduli[n] = (modulus + radius) * _OUTWARD
         lower = exponent
-        if modulus < _SMALL:
+        if modulus < _SMALL_MODULUS:
             lower, modulus, radius = _near_zero(x, y, error, exponent, per_unit)
             unit = max(power(-lower), _LEAST)
         size_of_z = modulus * power(lower - exponent)
         if count < 0 and moduli.size > 0 and size_of_z < nearest:
-            nearest = NEARER * size_of_z
+            nearest = RETURN_RATIO * size_of_z
             inside = max(inside, last_inside(moduli, n, (modulus + radius) * _OUTWARD, lower - exponent, maxiter))
             if inside >= maxiter:
                 count = maxiter
@@ -215,7 +220,7 @@ def _follow(limbs, signs, maxiter, inside, fields, first_slope, room, moduli, re
 
 
 @inner
-def _near_zero(x, y, error, exponent, per_unit):
+def _near_zero(x: Limbs, y: Limbs, error: float, exponent: int, per_unit: int) -> tuple[int, float, float]:
     """Return a lower exponent for the error, and the modulus and the error of an iterate, both larger by as much."""
     (a, limb_of_x), (b, limb_of_y) = leading(x), leading(y)
     limb = max(limb_of_x, limb_of_y)
@@ -223,32 +228,32 @@ def _near_zero(x, y, error, exponent, per_unit):
     scale = power(_WORD * limb - per_unit + lower)  # at most 1
     a, b = a * power(_WORD * (limb_of_x - limb)), b * power(_WORD * (limb_of_y - limb))
     larger = exponent + lower - per_unit
-    radius = error * max(power(larger), _LEAST) + _NOTHING if larger < _RENORM else inf
-    return exponent - lower, hypot(a, b) * scale * _OUTWARD + _NOTHING, radius
+    radius = error * max(power(larger), _LEAST) + _UNDERFLOW if larger < _RENORM else inf
+    return exponent - lower, hypot(a, b) * scale * _OUTWARD + _UNDERFLOW, radius
 
 
 @inner
-def _side(zz, room, modulus, radius, error, exponent):
+def _side(zz: Limbs, buffers: Limbs, modulus: float, radius: float, error: float, exponent: int) -> int:
     """Return the side of the circle on which an iterate is; `zz` is its |z|^2, too small by up to two units a limb."""
     size, slack = zz.size, (2.0 * modulus + radius) * radius * _OUTWARD
     square_of_z = _plain(zz, 0, size)
-    if square_of_z + slack < 4.0 - _CLEAR:
+    if square_of_z + slack < 4.0 - _CLEAR_DISTANCE:
         return _INSIDE
-    if square_of_z - slack > 4.0 + _CLEAR:
+    if square_of_z - slack > 4.0 + _CLEAR_DISTANCE:
         return _OUTSIDE
     for i in range(size):
-        room[i] = 0
-    room[size - 1] = 4
-    within = add(zz, 0, room, 1, room)
-    excess, limb = leading(room)
+        buffers[i] = 0
+    buffers[size - 1] = 4
+    within = add(zz, 0, buffers, 1, buffers)
+    excess, limb = leading(buffers)
     excess *= power(_WORD * limb - exponent) * (1.0 - 2.0**-40)
     if excess > (2.0 * modulus + radius) * error * _OUTWARD + 2.0 * size * max(power(-exponent), _LEAST):
         return _INSIDE if within else _OUTSIDE
-    return _UNSURE
+    return _UNDECIDED
 
 
 @inner
-def _plain(a, sign, size):
+def _plain(a: Limbs, sign: int, size: int) -> float:
     """Return a number as float64 with a relative error below 2^-51, or 0 if that underflows."""
     value, limb = leading(a)
     value *= power(_WORD * (limb - size + 1))

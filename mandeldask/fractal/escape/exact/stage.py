@@ -35,12 +35,12 @@ def answer_in_integers(tile: Tile) -> None:
     past_double_double = max(abs(tile.grid.re.step), abs(tile.grid.im.step)) <= FINEST_DIRECT
 
     def counted(c: Point, bits: int) -> tuple[int, tuple[int, float, float] | None]:
-        return escape(c, tile.maxiter, _for_a_return(bits) if past_double_double else bits, fields=tile.wants_orbits)
+        return escape(c, tile.maxiter, _bits_for_return(bits) if past_double_double else bits, fields=tile.wants_orbits)
 
     answer_each(tile, counted)
 
 
-def _for_a_return(bits: int) -> int:
+def _bits_for_return(bits: int) -> int:
     """Return the bits for a pixel that perturbation in double-double leaves open, for `bits` that distinguish pixels.
 
     It is probably next to a minibrot, and its orbit loses more than the bits of double-double before it returns to 0.

@@ -6,7 +6,7 @@ radii so small that the omitted squares are below the rounding error: Lemma 26.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from mandeldask.cancellation import current
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inner, kernel
 from mandeldask.fractal.escape.perturbation.delta_step import CIRCLE
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Ints
 
 BASE = 3
 """log2 of the steps that an entry of the lowest row covers: fewer would cost memory and gain little."""
@@ -45,7 +48,7 @@ class Bilinear(NamedTuple):
         return sum(int(array.nbytes) for array in self)
 
 
-def bilinear(z_x, z_y, dc_most):
+def bilinear(z_x: Floats, z_y: Floats, dc_most: float) -> Bilinear:
     """Return the Bilinear of a reference orbit for pixels with ``log2|dc| <= dc_most``."""
     sizes = []
     size = (z_x.size - 2) >> BASE
@@ -62,7 +65,7 @@ def bilinear(z_x, z_y, dc_most):
 
 
 @kernel
-def _fill(table, z_x, z_y, dc_most, flag):
+def _fill(table: Bilinear, z_x: Floats, z_y: Floats, dc_most: float, flag: Flag) -> None:
     first = table.first
     for row in range(first.size - 1):
         for j in range(first[row + 1] - first[row]):
@@ -83,13 +86,13 @@ def _fill(table, z_x, z_y, dc_most, flag):
 
 
 @inner
-def _entry(table, i):
+def _entry(table: Bilinear, i: int) -> tuple[float, float, float, float, float, float]:
     maps = table.maps[i]
     return maps[0], maps[1], maps[2], maps[3], maps[4], table.radius[i]
 
 
 @inner
-def _single(z_x, z_y):
+def _single(z_x: float, z_y: float) -> tuple[float, float, float, float, float, float]:
     """Return the entry of one step: the square is below 2^-53 |2 Z| |dz| while |dz| < 2^-53 |2 Z|."""
     modulus = 2.0 * np.sqrt(z_x * z_x + z_y * z_y)
     radius = np.log2(modulus) - _RADIUS_BITS if modulus > _SMALLEST else NEVER
@@ -97,7 +100,10 @@ def _single(z_x, z_y):
 
 
 @inner
-def _merged(x, y, dc_most):
+def _merged(
+    x: tuple[float, float, float, float, float, float], y: tuple[float, float, float, float, float, float],
+    dc_most: float,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """Return the entry of `x` followed by `y`."""
     ax_x, ax_y, bx_x, bx_y, bx_most, x_radius = x
     ay_x, ay_y, by_x, by_y, by_most, y_radius = y
@@ -118,7 +124,9 @@ def _merged(x, y, dc_most):
 
 
 @inner
-def longest_skip(radius, first, z_x, z_y, m, most, exponent):
+def longest_skip(
+    radius: Floats, first: Ints, z_x: Floats, z_y: Floats, m: int, most: float, exponent: int
+) -> tuple[int, int]:
     """Return the index of the entry with the most steps from m, for pixels below ``most * 2**exponent``.
 
     Returns its number of steps too: 0 if there is none. It must end inside the circle: then no pixel has escaped

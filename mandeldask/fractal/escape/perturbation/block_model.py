@@ -7,6 +7,7 @@ Sixteen blocks that share m and E advance together (`block_step`), each in a lan
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +16,14 @@ from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.perturbation.delta_step import APART, NEAR_ZERO
+from mandeldask.fractal.escape.perturbation.delta_step import NEAR_ZERO, PLAIN_RATIO
 
-FITS = 2.0**-46
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats
+
+MOST_DROPPED = 2.0**-46
 """Largest sum beyond degree 5 that a step may drop, per sum of the coefficients: far below the size of a pixel."""
-FITS_DOUBLED = 2.0**-80
+MOST_DROPPED_DOUBLE_DOUBLE = 2.0**-80
 """The same for pixels that begin in double-double there."""
 VALUE_ERROR: ErrorBound = 2.0**-46
 """Bound on the rounding error of evaluating a polynomial in float64, per sum of the coefficients."""
@@ -27,9 +31,9 @@ SHIFT_ERROR: ErrorBound = 2.0**-93
 """Bound on the rounding error of evaluating it, or moving its middle, in double-double."""
 _REBASE_ERROR: ErrorBound = 2.0**-100
 """Bound on the error of adding to dz in double-double, that of Z included, per sum of the moduli."""
-_CIRCLE = 2.0 - 2.0**-30
+_ALL_INSIDE = 2.0 - 2.0**-30
 """All pixels of a block stay below this."""
-_OUT = 2.0 + 2.0**-30
+_ALL_OUTSIDE = 2.0 + 2.0**-30
 """A block whose pixels all are past this has left."""
 
 LANES = 16
@@ -46,16 +50,16 @@ _STATE = len(STATE.names)
 OLD = STATE.size
 """Offset from a row to its backup from before the last step."""
 ROWS = STATE.then(" ".join(f"OLD_{name}" for name in STATE.names)).then(
-    "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED WHAT"
+    "DCX DCX_LOW DCY DCY_LOW N0 ROW COL SPREAD DROPPED OUTCOME"
 )
-DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, WHAT = ROWS.offsets[50:]
+DCX, DCX_LOW, DCY, DCY_LOW, N0, ROW, COL, SPREAD, DROPPED, OUTCOME = ROWS.offsets[50:]
 """dc, the iterations done at m = 0, the place of the block, a bound on |dz - b_0|, a bound on the terms that the last
 step dropped, and the verdict on the block."""
 STRIDE = _ROW
 """From a row to the next."""
 SIZE = ROWS.size
-GOES_ON, ENDS, REBASES, LASTS, LEAVES = 0.0, 1.0, 2.0, 3.0, 4.0
-"""Verdicts on a block; LASTS: it reaches maxiter inside."""
+CONTINUES, STOPS, REBASES, REACHES_MAXITER, ESCAPES = 0.0, 1.0, 2.0, 3.0, 4.0
+"""Verdicts on a block; REACHES_MAXITER: it reaches maxiter inside."""
 
 RECORDS = Layout(tuple(f"KEPT_{name}" for name in STATE.names), 1).then("BROW BCOL BSIDE BN0 BM BEXPONENT")
 BROW, BCOL, BSIDE, BN0, BM, BEXPONENT = RECORDS.offsets[25:]
@@ -64,13 +68,13 @@ RECORD = RECORDS.size
 
 
 @inlined
-def norm(x, y):
+def norm(x: float, y: float) -> float:
     """Return |x| + |y|, a bound on a modulus."""
     return abs(x) + abs(y)
 
 
 @inner
-def largest(w, active):
+def largest(w: Floats, active: int) -> float:
     """Return a bound on |dz|, in units."""
     most = 0.0
     for i in range(active):
@@ -79,7 +83,7 @@ def largest(w, active):
 
 
 @inner
-def rescale(w, active, factor):
+def rescale(w: Floats, active: int, factor: float) -> None:
     """Multiply lanes by a power of two, so that they neither overflow nor underflow."""
     for row in range(0, OLD, _ROW):
         for i in range(active):
@@ -89,7 +93,7 @@ def rescale(w, active, factor):
 
 
 @inner
-def remember(w, active):
+def back_up(w: Floats, active: int) -> None:
     """Back up lanes before a step."""
     for row in range(0, OLD, _ROW):
         for i in range(active):
@@ -97,15 +101,15 @@ def remember(w, active):
 
 
 @inner
-def replace(w, i, last):
+def replace(w: Floats, i: int, last: int) -> None:
     """Move lane `last` to slot `i`."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = w[row + last]
 
 
 @inner
-def look(w, active, z_x, z_y, scale, at_end, left, most):
-    """Write the verdict on each lane at Z, `left` iterations before maxiter, to WHAT; return how many go on.
+def classify(w: Floats, active: int, z_x: float, z_y: float, scale: float, at_end: bool, left: int, most: float) -> int:
+    """Write the verdict on each lane at Z, `left` iterations before maxiter, to OUTCOME; return how many go on.
 
     A step may drop `most` per sum of the coefficients.
     """
@@ -114,17 +118,17 @@ def look(w, active, z_x, z_y, scale, at_end, left, most):
         x, y, spread = scale * w[X + i], scale * w[Y + i], w[SPREAD + i]
         modulus = np.sqrt((z_x + x) * (z_x + x) + (z_y + y) * (z_y + y))
         reach = scale * (spread + w[E + i])
-        fits = (w[DROPPED + i] <= most * spread) & (modulus + reach < _CIRCLE)
+        fits = (w[DROPPED + i] <= most * spread) & (modulus + reach < _ALL_INSIDE)
         stays = (modulus * modulus >= x * x + y * y) & (not at_end)
-        lasts = w[N0 + i] >= left
-        inside = LASTS if lasts else (GOES_ON if stays else REBASES)
-        w[WHAT + i] = inside if fits else (LEAVES if modulus - reach > _OUT else ENDS)
-        going += 1 if fits & stays & (not lasts) else 0
+        reaches_maxiter = w[N0 + i] >= left
+        inside = REACHES_MAXITER if reaches_maxiter else (CONTINUES if stays else REBASES)
+        w[OUTCOME + i] = inside if fits else (ESCAPES if modulus - reach > _ALL_OUTSIDE else STOPS)
+        going += 1 if fits & stays & (not reaches_maxiter) else 0
     return going
 
 
 @inner
-def keep(w, i, m, exponent, side, record):
+def store(w: Floats, i: int, m: int, exponent: int, side: int, record: Floats) -> None:
     """Write lane `i`, rolled back by one step, into `record`."""
     for row in range(_STATE):
         record[row] = w[OLD + row * _ROW + i]
@@ -133,7 +137,7 @@ def keep(w, i, m, exponent, side, record):
 
 
 @inner
-def restore(w, i, record, factor):
+def load(w: Floats, i: int, record: Floats, factor: float) -> None:
     """Load the state in `record`, times a power of two, into lane `i`."""
     for k in range(_STATE):
         w[k * _ROW + i] = record[k] * factor
@@ -141,7 +145,7 @@ def restore(w, i, record, factor):
 
 
 @inner
-def _spread(record):
+def _spread(record: Floats) -> float:
     """Return the sum of the parts of the coefficients in a record."""
     total = 0.0
     for k in range(_STATE - 10, _STATE):
@@ -150,7 +154,7 @@ def _spread(record):
 
 
 @inner
-def spread_before(w, i):
+def spread_before(w: Floats, i: int) -> float:
     """Return the same sum for lane `i` before its last step."""
     total = 0.0
     for row in range(OLD + A1X, 2 * OLD, _ROW):
@@ -159,7 +163,10 @@ def spread_before(w, i):
 
 
 @inner
-def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
+def rebase(
+    w: Floats, i: int, m: int, exponent: int, side: int, z_x: float, z_x_low: float, z_y: float, z_y_low: float,
+    error: float, record: Floats,
+) -> None:  # fmt: skip
     """Write lane `i`, now at Z_m, into `record` with dz = Z + dz."""
     scale = power(exponent)
     x, x_low = dd.add(z_x, z_x_low, scale * w[X + i], scale * w[X_LOW + i])
@@ -176,11 +183,11 @@ def rebase(w, i, m, exponent, side, z_x, z_x_low, z_y, z_y_low, error, record):
 
 
 @inner
-def shift(w, i, tx, tx_low, ty, ty_low, shrink):
+def shift(w: Floats, i: int, tx: float, tx_low: float, ty: float, ty_low: float, shrink: float) -> None:
     """Set lane `i` to the part of its disc with the middle at t = tx + i ty, `shrink` times as large."""
     lost = SHIFT_ERROR * w[SPREAD + i] + _REBASE_ERROR * (norm(w[X + i], w[Y + i]) + w[SPREAD + i])
     w[E + i] = (w[E + i] + lost) * (1.0 + 2.0**-40)
-    x, x_low, y, y_low = doubled_value(w, 0, i, tx, tx_low, ty, ty_low)
+    x, x_low, y, y_low = value_in_double_double(w, 0, i, tx, tx_low, ty, ty_low)
     w[X + i], w[X_LOW + i] = dd.add(w[X + i], w[X_LOW + i], x, x_low)
     w[Y + i], w[Y_LOW + i] = dd.add(w[Y + i], w[Y_LOW + i], y, y_low)
     for derivative in range(5):  # by Horner's scheme, which gives one after another
@@ -202,7 +209,9 @@ def shift(w, i, tx, tx_low, ty, ty_low, shrink):
 
 
 @inner
-def doubled_value(w, before, i, tx, tx_low, ty, ty_low):
+def value_in_double_double(
+    w: Floats, before: int, i: int, tx: float, tx_low: float, ty: float, ty_low: float
+) -> tuple[float, float, float, float]:
     """Return ``a_1 t + ... + a_5 t^5`` of lane `i` in double-double; `before` is `OLD` for the model before a step."""
     last = before + 8 * _ROW + i
     x, x_low, y, y_low = w[A1X + last], w[L1X + last], w[A1X + last + _ROW], w[L1X + last + _ROW]
@@ -215,7 +224,7 @@ def doubled_value(w, before, i, tx, tx_low, ty, ty_low):
 
 
 @inner
-def value(w, first, i, tx, ty):
+def value(w: Floats, first: int, i: int, tx: float, ty: float) -> tuple[float, float]:
     """Return ``a_1 t + ... + a_5 t^5`` of lane `i` at t = tx + i ty, where a_1 is in row `first`."""
     x = y = 0.0
     for row in range(first + 8 * _ROW, first - 1, -2 * _ROW):
@@ -225,7 +234,7 @@ def value(w, first, i, tx, ty):
 
 
 @inner
-def slope(w, first, i, tx, ty):
+def slope(w: Floats, first: int, i: int, tx: float, ty: float) -> tuple[float, float]:
     """Return ``a_1 + 2 a_2 t + ... + 5 a_5 t^4`` of lane `i` at t = tx + i ty, where a_1 is in row `first`."""
     x, y = 5.0 * w[first + 8 * _ROW + i], 5.0 * w[first + 9 * _ROW + i]
     for k in range(4, 0, -1):
@@ -236,8 +245,8 @@ def slope(w, first, i, tx, ty):
 
 
 @inner
-def is_apart(w, i, z_x, z_y, scale):
+def has_left_reference(w: Floats, i: int, z_x: float, z_y: float, scale: float) -> bool:
     """Return whether lane `i`, before its last step at Z, no longer gained by the reference."""
     x, y = scale * w[OLD + X + i], scale * w[OLD + Y + i]
     z2 = (z_x + x) ** 2 + (z_y + y) ** 2
-    return 2.0 ** (2 * NEAR_ZERO) < z2 < APART * (x * x + y * y)
+    return 2.0 ** (2 * NEAR_ZERO) < z2 < PLAIN_RATIO * (x * x + y * y)

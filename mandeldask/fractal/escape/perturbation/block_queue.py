@@ -1,13 +1,13 @@
-"""Blocks of pixels at any depth: iterated as polynomials, divided when these become inaccurate, handed over as pixels.
+"""Blocks of pixels at any depth: iterated as polynomials and divided when these become inaccurate.
 
-A block whose polynomial is no longer accurate is divided into sixteen; one that must be rebased continues at m = 0; the
-smallest hand over their pixels, each at its own iterate and with a bound on its error: docs/explanation/exactness.md.
+A block whose polynomial is no longer accurate is divided into sixteen. A block that must be rebased continues at m = 0.
+From the smallest blocks the pixels continue as single orbits, each with a bound on its error: Lemma 25.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,38 +24,39 @@ from mandeldask.fractal.escape.perturbation.block_model import (
     BROW,
     BSIDE,
     COL,
+    CONTINUES,
     DCX,
     DCX_LOW,
     DCY,
     DCY_LOW,
-    ENDS,
-    GOES_ON,
+    ESCAPES,
     LANES,
-    LASTS,
-    LEAVES,
     N0,
+    OUTCOME,
+    REACHES_MAXITER,
     REBASES,
     RECORD,
     ROW,
-    WHAT,
-    is_apart,
-    keep,
+    STOPS,
+    back_up,
+    classify,
+    has_left_reference,
     largest,
-    look,
+    load,
     rebase,
-    remember,
     replace,
     rescale,
-    restore,
     shift,
+    store,
 )
-from mandeldask.fractal.escape.perturbation.block_pixels import pixels_by_t, radius, write_pixels
+from mandeldask.fractal.escape.perturbation.block_pixels import Frame, pixels_by_t, radius, write_pixels
 from mandeldask.fractal.escape.perturbation.block_step import STEP_SIZE, advance
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mandeldask.fractal.escape.arithmetic.array_types import Bools, Flag, Floats, Ints
     from mandeldask.fractal.escape.perturbation.pixel_pool import Orbit
 
 SIDE = 16
@@ -64,31 +65,8 @@ _PARTS = 4
 """Blocks along each side of a block that is divided."""
 _LARGEST = SIDE * _PARTS**2
 """Pixels along the largest."""
-_DEEP, _TINY = -450, -150
+_NO_SQUARE_EXPONENT, _TINY_EXPONENT = -450, -150
 """Exponents below which dz^2 is negligible against 2 Z dz, and below which Z = 0 needs its own exponent."""
-
-
-class Frame(NamedTuple):
-    """Positions of the blocks, relative to the reference in units of 2^exponent."""
-
-    re: np.ndarray
-    """Columns of whole blocks, high and low, shape (2, width)."""
-    im: np.ndarray
-    """Rows, shape (2, height)."""
-    exponent: int
-    most: float
-    """The greatest |dc|."""
-    step_x: float
-    """Distance between columns."""
-    step_y: float
-    """Distance between rows."""
-    step_x_low: float
-    """What rounding left of the distances."""
-    step_y_low: float
-    stretch: float
-    """Radius of the disc of a block, per distance from its middle to its corners: `block_pixels.SLOPED` for slopes."""
-    fits: float
-    """What a step may drop: `block_model.FITS` or `block_model.FITS_DOUBLED`."""
 
 
 def hand_over(
@@ -125,7 +103,7 @@ def hand_over(
     rows, cols = wanted.shape
     side = side_for(wanted.shape)
     capacity = (rows // SIDE + 1) * (cols // SIDE + 1) + 1
-    cut, rebased = np.zeros((2, capacity, RECORD))
+    to_divide, rebased = np.zeros((2, capacity, RECORD))
     corners = [
         (row, col)
         for row in range(0, rows, side)
@@ -136,7 +114,7 @@ def hand_over(
         record[BROW], record[BCOL], record[BSIDE], record[BEXPONENT] = row, col, side, frame.exponent
     sizes: tuple[int, int] = _advance_all(
         workspace(STEP_SIZE),
-        cut,
+        to_divide,
         rebased,
         len(corners),
         orbit,
@@ -163,23 +141,25 @@ def side_for(shape: tuple[int, int]) -> int:
 
 @kernel
 def _advance_all(
-    w, cut, rebased, rebases, orbit, frame, wanted, maxiter, u, pool, later, count_and_proven, fields, flag
-):
+    w: Floats, to_divide: Floats, rebased: Floats, rebases: int, orbit: Orbit, frame: Frame, wanted: Bools,
+    maxiter: int,
+    u: float, pool: Floats, later: Floats, count_and_proven: Ints, fields: Floats | None, flag: Flag,
+) -> tuple[int, int]:  # fmt: skip
     """Advance the blocks in `rebased` until each is divided, rebased, handed over or answered; see `hand_over`.
 
     Returns the numbers of pixels in `pool` and in `later`.
     """
     orbit_x, orbit_y, low_x, low_y = orbit.x, orbit.y, orbit.x_low, orbit.y_low
     last = orbit_x.size - 1
-    cuts = size = waiting = 0
-    doubled = pool.shape[1] > pixel_pool.X_LOW
-    while (cuts or rebases) and not flag[0]:
-        if cuts:
-            cuts -= 1
-            m, exponent = int(cut[cuts, BM]), int(cut[cuts, BEXPONENT])
-            side = int(cut[cuts, BSIDE]) // _PARTS
+    divisions = size = waiting = 0
+    double_double = pool.shape[1] > pixel_pool.X_LOW
+    while (divisions or rebases) and not flag[0]:
+        if divisions:
+            divisions -= 1
+            m, exponent = int(to_divide[divisions, BM]), int(to_divide[divisions, BEXPONENT])
+            side = int(to_divide[divisions, BSIDE]) // _PARTS
             rho = radius(frame, side)
-            active = _load_parts(w, cut[cuts], side, rho * _PARTS, wanted, frame)
+            active = _load_parts(w, to_divide[divisions], side, rho * _PARTS, wanted, frame)
         else:
             m, exponent = 0, int(rebased[rebases - 1, BEXPONENT])
             side = int(rebased[rebases - 1, BSIDE])
@@ -193,34 +173,53 @@ def _advance_all(
                 rescale(w, active, power(-shift))
                 exponent, most = exponent + shift, most * power(-shift)
             z_x, z_y = orbit_x[m], orbit_y[m]
-            after, factor = exponent, power(exponent) if exponent > _DEEP else 0.0
-            deep = exponent < _TINY and max(abs(z_x), abs(z_y)) < TINY
+            after, factor = exponent, power(exponent) if exponent > _NO_SQUARE_EXPONENT else 0.0
+            deep = exponent < _TINY_EXPONENT and max(abs(z_x), abs(z_y)) < TINY
             if deep:  # dz^2 is all there is: it and dc choose the exponent
                 after = max(frame.exponent, 2 * exponent + 2 * math.frexp(most)[1])
                 factor = power(2 * exponent - after)
-            remember(w, active)
+            back_up(w, active)
             dc_scale = power(frame.exponent - after)
             at_end = m + 1 == last
-            lost = at_end and after < _DEEP and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY  # in float64
+            lost = (
+                at_end and after < _NO_SQUARE_EXPONENT and max(abs(orbit_x[last]), abs(orbit_y[last])) < TINY
+            )  # in float64
             going = 0
             if m == last or (deep and m > 0) or lost:
                 for i in range(active):
-                    w[WHAT + i] = ENDS
+                    w[OUTCOME + i] = STOPS
             else:
                 advance(
-                    w, active, z_x, low_x[m], z_y, low_y[m], factor, dc_scale, rho, frame.most * dc_scale, frame.fits
+                    w,
+                    active,
+                    z_x,
+                    low_x[m],
+                    z_y,
+                    low_y[m],
+                    factor,
+                    dc_scale,
+                    rho,
+                    frame.most * dc_scale,
+                    frame.most_dropped,
                 )
-                going = look(
-                    w, active, orbit_x[m + 1], orbit_y[m + 1], power(after), at_end, maxiter - (m + 1), frame.fits
+                going = classify(
+                    w,
+                    active,
+                    orbit_x[m + 1],
+                    orbit_y[m + 1],
+                    power(after),
+                    at_end,
+                    maxiter - (m + 1),
+                    frame.most_dropped,
                 )
             if going < active:
                 for i in range(active - 1, -1, -1):
-                    what = w[WHAT + i]
-                    if what == GOES_ON:
+                    outcome = w[OUTCOME + i]
+                    if outcome == CONTINUES:
                         continue
-                    if (what == LEAVES and fields is None) or what == LASTS:
-                        _answer(w, i, side, wanted, w[N0 + i] + m if what == LEAVES else maxiter, count_and_proven)
-                    elif what == REBASES:
+                    if (outcome == ESCAPES and fields is None) or outcome == REACHES_MAXITER:
+                        _answer(w, i, side, wanted, w[N0 + i] + m if outcome == ESCAPES else maxiter, count_and_proven)
+                    elif outcome == REBASES:
                         error = orbit.error * power(orbit.error_exponent) if at_end else 0.0
                         rebase(
                             w, i, m + 1, after, side, orbit_x[m + 1], low_x[m + 1], orbit_y[m + 1], low_y[m + 1], error,
@@ -228,9 +227,9 @@ def _advance_all(
                         )  # fmt: skip
                         rebases += 1
                     elif side > SIDE:
-                        keep(w, i, m, exponent, side, cut[cuts])
-                        cuts += 1
-                    elif not doubled and is_apart(w, i, z_x, z_y, power(exponent)):
+                        store(w, i, m, exponent, side, to_divide[divisions])
+                        divisions += 1
+                    elif not double_double and has_left_reference(w, i, z_x, z_y, power(exponent)):
                         w[N0 + i] += m
                         waiting = write_pixels(w, i, 0, exponent, side, rho, z_x, z_y, frame, wanted, u, later, waiting)
                     else:
@@ -243,7 +242,7 @@ def _advance_all(
 
 
 @inner
-def _is_wanted(wanted, row, col, side):
+def _is_wanted(wanted: Bools, row: int, col: int, side: int) -> bool:
     """Return whether the block has wanted pixels."""
     for i in range(row, min(row + side, wanted.shape[0])):
         for j in range(col, min(col + side, wanted.shape[1])):
@@ -253,7 +252,7 @@ def _is_wanted(wanted, row, col, side):
 
 
 @inner
-def _load_rebased(w, waiting, size, exponent, side, frame):
+def _load_rebased(w: Floats, waiting: Floats, size: int, exponent: int, side: int, frame: Frame) -> int:
     """Take up to `LANES` blocks of one side and similar exponents from the end of `waiting`; return how many."""
     active = 0
     while active < size and active < LANES:
@@ -261,14 +260,14 @@ def _load_rebased(w, waiting, size, exponent, side, frame):
         if record[BSIDE] != side or abs(record[BEXPONENT] - exponent) > 30:
             break
         factor = power(int(record[BEXPONENT]) - exponent)
-        restore(w, active, record, factor)
+        load(w, active, record, factor)
         _place(w, active, int(record[BROW]), int(record[BCOL]), side, record[BN0], frame)
         active += 1
     return active
 
 
 @inner
-def _load_parts(w, parent, side, rho, wanted, frame):
+def _load_parts(w: Floats, parent: Floats, side: int, rho: float, wanted: Bools, frame: Frame) -> int:
     """Divide `parent`, of radius `rho`, into blocks of `side`, and load those with wanted pixels; return how many."""
     active = 0
     unit_x, unit_x_low, unit_y, unit_y_low = pixels_by_t(frame, rho)
@@ -277,7 +276,7 @@ def _load_parts(w, parent, side, rho, wanted, frame):
         col = int(parent[BCOL]) + part % _PARTS * side
         if not _is_wanted(wanted, row, col, side):
             continue
-        restore(w, active, parent, 1.0)
+        load(w, active, parent, 1.0)
         off_x, off_y = side * (part % _PARTS - 0.5 * (_PARTS - 1)), side * (part // _PARTS - 0.5 * (_PARTS - 1))
         t_x, t_x_low = dd.multiply(off_x, 0.0, unit_x, unit_x_low)
         t_y, t_y_low = dd.multiply(off_y, 0.0, unit_y, unit_y_low)
@@ -288,7 +287,7 @@ def _load_parts(w, parent, side, rho, wanted, frame):
 
 
 @inner
-def _place(w, i, row, col, side, n0, frame):
+def _place(w: Floats, i: int, row: int, col: int, side: int, n0: float, frame: Frame) -> None:
     """Write the place of lane `i`."""
     middle_row, middle_col = row + side // 2, col + side // 2
     w[DCX + i], w[DCX_LOW + i] = frame.re[0, middle_col], frame.re[1, middle_col]
@@ -297,7 +296,7 @@ def _place(w, i, row, col, side, n0, frame):
 
 
 @inner
-def _answer(w, i, side, wanted, count, count_and_proven):
+def _answer(w: Floats, i: int, side: int, wanted: Bools, count: float, count_and_proven: Ints) -> None:
     """Answer the pixels of a lane, which share a count."""
     row, col = int(w[ROW + i]), int(w[COL + i])
     for k in range(row, min(row + side, wanted.shape[0])):

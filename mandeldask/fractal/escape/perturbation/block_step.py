@@ -52,7 +52,7 @@ from mandeldask.fractal.escape.perturbation.delta_step import FLOOR
 if TYPE_CHECKING:
     from mandeldask.fractal.escape.arithmetic.array_types import Floats
 
-_DOUBLED_ERROR: ErrorBound = 2.0**-98
+_DOUBLE_DOUBLE_ERROR: ErrorBound = 2.0**-98
 """Bound on the error of a double-double step, as in `delta_doubledouble`: of the middle, per (2 |2 Z + dz| + |Z|) |b_0|
 and |dc|; of all coefficients, per (2 |Z + dz| + |Z|) R, R^2 and rho, where R is the sum of their moduli."""
 _FLOAT64_ERROR: ErrorBound = 2.0**-50
@@ -89,7 +89,7 @@ def advance(
     dc_most: float,
     most: float,
 ) -> None:
-    """Do one step: z^2 + c as ``(2 Z + factor b) b + dc``; it may drop `most`, as `block_model.look` has it.
+    """Do one step: z^2 + c as ``(2 Z + factor b) b + dc``; it may drop `most`, as `block_model.classify` has it.
 
     Coefficient k becomes ``2 z a_k + factor (a_1 a_(k-1) + ... + a_(k-1) a_1)``; the first of them has rho added.
     """
@@ -114,7 +114,7 @@ def advance(
         modulus = np.sqrt(zx * zx + zy * zy)
         slope = 2.0 * (modulus + factor * spread) + 2.0**-100 * modulus_z
         lost = (2.0 * norm(tx, ty) + modulus_z) * norm(x, y) + dc_most + (slope + modulus_z) * spread + rho
-        lost = _DOUBLED_ERROR * lost + rounding * (factor * spread * spread + slope * t3)
+        lost = _DOUBLE_DOUBLE_ERROR * lost + rounding * (factor * spread * spread + slope * t3)
         w[E + i] = ((slope + factor * e) * e + dropped + lost) * (1.0 + 2.0**-40) + FLOOR
         w[DROPPED + i] = dropped
         w[_DX + i], w[_DX_LOW + i], w[_DY + i], w[_DY_LOW + i] = zx + zx, zx_low + zx_low, zy + zy, zy_low + zy_low

@@ -8,20 +8,58 @@ lane that is done, must be rebased or rescaled, or is at a zero of the reference
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic import doubledouble as dd
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import inlined, inner, kernel
-from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import power
-from mandeldask.fractal.escape.fields import fields_at, smooth_at
-from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.delta_edge import beyond_circle, edge_in_units
-from mandeldask.fractal.escape.perturbation.delta_groups import DEEP, TINY_EXPONENT
+from mandeldask.fractal.escape.perturbation.delta_groups import TINY_EXPONENT
 from mandeldask.fractal.escape.perturbation.delta_step import MARGIN
+from mandeldask.fractal.escape.perturbation.doubledouble_lanes import (
+    ALONE,
+    DC_SCALE,
+    DC_X,
+    DC_X_LOW,
+    DC_Y,
+    DC_Y_LOW,
+    EXPONENT,
+    GX,
+    GY,
+    LANES,
+    PIXEL,
+    REF_X,
+    REF_X_LOW,
+    REF_Y,
+    REF_Y_LOW,
+    ROW,
+    SCALE,
+    SIZE,
+    X_LOW,
+    Y_LOW,
+    ZX,
+    ZX_LOW,
+    ZY,
+    ZY_LOW,
+    M,
+    N,
+    Q,
+    R,
+    X,
+    Y,
+    gather,
+    load,
+    set_exponent,
+    write_fields,
+)
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Ints
+    from mandeldask.fractal.escape.perturbation import pixel_pool
 
 _STEP: ErrorBound = 2.0**-98
 """Bound on the error of a step, per (2 |2 Z + dz| + |Z|) |w| and |dc|; that of Z is at most 2^-103 of its modulus."""
@@ -31,27 +69,17 @@ _REFERENCE: ErrorBound = 2.0**-100
 """Bound on the error of Z as two float64 and of adding dz to it, per sum of the moduli; Z alone: 2^-103."""
 _OUTWARD: ErrorBound = 1.0 + 2.0**-40
 """Factor above 1 that covers the rounding of a bound itself."""
-_MOST_W = 2.0**80
+_LARGEST_SQUARE = 2.0**80
 """|w|^2 is kept below this and above its inverse."""
-_LOOK = 64
-"""Iterations between two looks at the cancellation flag."""
-
-LANES = 64
-_ROW = LANES + 8
-_PIXELS = Layout.of("X X_LOW Y Y_LOW R GX GY Q SCALE DC_SCALE DC_X DC_X_LOW DC_Y DC_Y_LOW N M EXPONENT PIXEL", _ROW)
-X, X_LOW, Y, Y_LOW, R, GX, GY, Q, SCALE, DC_SCALE, DC_X, DC_X_LOW, DC_Y, DC_Y_LOW, N, M, EXPONENT, PIXEL = (
-    _PIXELS.offsets
-)
-"""Rows that a step changes, and those of the pixel: N iterations done, the index M into the reference,
-dz = w 2^EXPONENT, and the index PIXEL."""
-ROWS = _PIXELS.then("REF_X REF_X_LOW REF_Y REF_Y_LOW ZX ZX_LOW ZY ZY_LOW CALL")
-REF_X, REF_X_LOW, REF_Y, REF_Y_LOW, ZX, ZX_LOW, ZY, ZY_LOW, CALL = ROWS.offsets[18:]
-"""Z, z and CALL (must the lane be handled alone?) at this iteration."""
-SIZE = ROWS.size
+_CANCEL_INTERVAL = 64
+"""Iterations between two checks of the cancellation flag."""
 
 
 @kernel
-def follow_refined(w, orbit, place, starts, u, maxiter, count_and_proven, fields, flag):
+def iterate_double_double(
+    w: Floats, orbit: pixel_pool.Orbit, place: pixel_pool.DoubleDoublePlace, starts: Floats, u: float, maxiter: int,
+    count_and_proven: Ints, fields: Floats | None, flag: Flag,
+) -> None:  # fmt: skip
     """Write the counts, and the fields if they are wanted, that can be proven.
 
     Parameters
@@ -59,24 +87,24 @@ def follow_refined(w, orbit, place, starts, u, maxiter, count_and_proven, fields
     w : float64, shape (SIZE,)
         A workspace.
     starts : float64, shape (pixels, numbers by pixel)
-        The pixels, as `pixel_pool.DOUBLED` has them; those of `place`, by their index PIXEL.
+        The pixels, as `pixel_pool.DOUBLE_DOUBLE` has them; those of `place`, by their index PIXEL.
     u : float
         ``S / r^2`` in `starts`.
     """
     active = following = 0
     while not flag[0]:
         while active < LANES and following < starts.shape[0]:
-            _enter(w, active, place, starts[following], u)
+            load(w, active, place, starts[following], u)
             active, following = active + 1, following + 1
         if active == 0:
             break
-        for _ in range(_LOOK):
-            _gather(w, active, orbit.x, orbit.x_low, orbit.y, orbit.y_low)
-            if _look(w, active, maxiter):
+        for _ in range(_CANCEL_INTERVAL):
+            gather(w, active, orbit.x, orbit.x_low, orbit.y, orbit.y_low)
+            if _mark_alone(w, active, maxiter):
                 for i in range(active - 1, -1, -1):
-                    if w[CALL + i] > 0.0 and not _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
+                    if w[ALONE + i] > 0.0 and not _handle_alone(w, i, orbit, place, maxiter, count_and_proven, fields):
                         active -= 1
-                        for row in range(0, SIZE, _ROW):
+                        for row in range(0, SIZE, ROW):
                             w[row + i] = w[row + active]
             if fields is not None and place.worst_slope < np.inf:
                 _step(w, active, place.spacing, fields)
@@ -85,45 +113,9 @@ def follow_refined(w, orbit, place, starts, u, maxiter, count_and_proven, fields
 
 
 @inner
-def _enter(w, i, place, start, u):
-    """Set lane `i` to a pixel where it starts."""
-    for row in range(0, SIZE, _ROW):
-        w[row + i] = 0.0
-    pixel = int(start[pixel_pool.PIXEL])
-    w[DC_X + i], w[DC_X_LOW + i] = place.x[0, pixel], place.x[1, pixel]
-    w[DC_Y + i], w[DC_Y_LOW + i] = place.y[0, pixel], place.y[1, pixel]
-    w[PIXEL + i] = pixel
-    w[X + i], w[X_LOW + i], w[GX + i] = start[pixel_pool.X], start[pixel_pool.X_LOW], start[pixel_pool.GX]
-    w[Y + i], w[Y_LOW + i], w[GY + i] = start[pixel_pool.Y], start[pixel_pool.Y_LOW], start[pixel_pool.GY]
-    w[R + i] = np.sqrt(start[pixel_pool.S] / u) * _OUTWARD
-    w[Q + i] = np.sqrt(start[pixel_pool.Q]) * _OUTWARD
-    w[M + i], w[N + i] = start[pixel_pool.M], start[pixel_pool.M] + start[pixel_pool.DONE]
-    exponent = int(start[pixel_pool.EXPONENT])
-    _set_exponent(w, i, place.exponent if exponent == pixel_pool.AT_START else exponent, place.exponent)
-
-
-@inner
-def _set_exponent(w, i, exponent, dc_exponent):
-    """Set the units of lane `i`."""
-    w[EXPONENT + i] = exponent
-    w[SCALE + i] = power(exponent) if exponent > DEEP else 0.0
-    w[DC_SCALE + i] = power(dc_exponent - exponent)
-
-
-@inner
-def _gather(w, active, x, x_low, y, y_low):
-    """Load the Z of every lane; mark as CALL those at the end of the reference."""
-    last = x.size - 1
-    for i in range(active):
-        m = int(w[M + i])
-        w[REF_X + i], w[REF_X_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i] = x[m], x_low[m], y[m], y_low[m]
-        w[CALL + i] = 1.0 if m == last else 0.0
-
-
-@inner
-def _look(w, active, maxiter):
-    """Compute every z, and CALL the lanes that need more than an ordinary step; return whether there are any."""
-    calls = 0
+def _mark_alone(w: Floats, active: int, maxiter: int) -> bool:
+    """Compute every z, and mark as ALONE the lanes that need more than an ordinary step; return whether any does."""
+    count = 0
     for i in range(active):
         scale = w[SCALE + i]
         x, y = scale * w[X + i], scale * w[Y + i]
@@ -132,23 +124,31 @@ def _look(w, active, maxiter):
         w[ZX + i], w[ZX_LOW + i], w[ZY + i], w[ZY_LOW + i] = zx, zx_low, zy, zy_low
         z2, w2 = zx * zx + zy * zy, w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
         reference2 = w[REF_X + i] * w[REF_X + i] + w[REF_Y + i] * w[REF_Y + i]
-        stays = (z2 + _doubt(scale * w[R + i]) <= 4.0) & (z2 >= x * x + y * y) & (w[N + i] < maxiter)
-        ordinary = (w2 < _MOST_W) & (w2 > 1.0 / _MOST_W) & ((reference2 > TINY * TINY) | (scale > 2.0**TINY_EXPONENT))
-        call = (w[CALL + i] > 0.0) | (not stays) | (not ordinary)
-        w[CALL + i] = 1.0 if call else 0.0
-        calls += 1 if call else 0
-    return calls > 0
+        stays = (z2 + _margin(scale * w[R + i]) <= 4.0) & (z2 >= x * x + y * y) & (w[N + i] < maxiter)
+        ordinary = (
+            (w2 < _LARGEST_SQUARE)
+            & (w2 > 1.0 / _LARGEST_SQUARE)
+            & ((reference2 > TINY * TINY) | (scale > 2.0**TINY_EXPONENT))
+        )
+        alone = (w[ALONE + i] > 0.0) | (not stays) | (not ordinary)
+        w[ALONE + i] = 1.0 if alone else 0.0
+        count += 1 if alone else 0
+    return count > 0
 
 
 @inlined
-def _doubt(r):
+def _margin(r: float) -> float:
     """Return the least distance of |z|^2 from 4 that decides the side, if the error of z is at most `r`."""
     error = r + MARGIN
     return error * (4.0 + error)
 
 
 @inner
-def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
+def _handle_alone(
+    w: Floats, i: int, orbit: pixel_pool.Orbit, place: pixel_pool.DoubleDoublePlace, maxiter: int,
+    count_and_proven: Ints,
+    fields: Floats | None,
+) -> bool:  # fmt: skip
     """Handle lane `i` before its next ordinary step; return False if it has none."""
     last = orbit.x.size - 1
     while True:
@@ -160,17 +160,15 @@ def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
         zy, zy_low = dd.add(ref_y, ref_y_low, scale * w[Y + i], scale * w[Y_LOW + i])
         z2, at_zero = zx * zx + zy * zy, reference < TINY and exponent < TINY_EXPONENT
         if not at_zero:
-            beyond, doubt = z2 - 4.0, _doubt(scale * w[R + i])
-            if abs(beyond) <= doubt:
-                beyond, doubt = _at_edge(w, i, m, exponent, orbit, ref_x, ref_y)
-            if beyond - doubt > 0.0:
+            beyond, margin = z2 - 4.0, _margin(scale * w[R + i])
+            if abs(beyond) <= margin:
+                beyond, margin = _at_edge(w, i, m, exponent, orbit, ref_x, ref_y)
+            if beyond - margin > 0.0:
                 count_and_proven[0, pixel], count_and_proven[1, pixel] = w[N + i] - 1.0, True
                 if fields is not None:
-                    _write_fields(
-                        w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, count_and_proven, fields
-                    )
+                    write_fields(w, i, pixel, exponent, zx, zy, orbit.x[1], orbit.y[1], place, count_and_proven, fields)
                 return False
-            if not beyond + doubt <= 0.0:
+            if not beyond + margin <= 0.0:
                 return False
         if w[N + i] >= maxiter:
             count_and_proven[0, pixel], count_and_proven[1, pixel] = maxiter, True
@@ -190,9 +188,11 @@ def _attend(w, i, orbit, place, maxiter, count_and_proven, fields):
 
 
 @inner
-def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
+def _at_edge(
+    w: Floats, i: int, m: int, exponent: int, orbit: pixel_pool.Orbit, z_x: float, z_y: float
+) -> tuple[float, float]:
     """Return |z|^2 - 4 of lane `i` near the circle, in its units, and a bound on its error: infinite elsewhere."""
-    edge = _found(orbit.edge_at, m)
+    edge = _first_from(orbit.edge_at, m)
     if orbit.edge_at[edge] != m:
         return 0.0, np.inf
     excess, error = edge_in_units(orbit.edge[edge], exponent)
@@ -200,7 +200,7 @@ def _at_edge(w, i, m, exponent, orbit, z_x, z_y):
 
 
 @inner
-def _found(indices, m):
+def _first_from(indices: Ints, m: int) -> int:
     """Return the first position with an index of at least m; the last of the ascending `indices` always is."""
     low, high = 0, indices.size - 1
     while low < high:
@@ -213,38 +213,44 @@ def _found(indices, m):
 
 
 @inner
-def _rescale(w, i, dc_exponent):
+def _rescale(w: Floats, i: int, dc_exponent: int) -> None:
     """Rescale w of lane `i`, so that it neither overflows nor underflows."""
     largest = max(abs(w[X + i]), abs(w[Y + i]))
-    if largest * largest > 0.25 * _MOST_W or 0.0 < largest * largest < 4.0 / _MOST_W:
+    if largest * largest > 0.25 * _LARGEST_SQUARE or 0.0 < largest * largest < 4.0 / _LARGEST_SQUARE:
         exponent = int(w[EXPONENT + i])
         shift = max(math.frexp(largest)[1], dc_exponent - exponent - 60)
         factor = power(-shift)
-        for row in range(X, SCALE, _ROW):
+        for row in range(X, SCALE, ROW):
             w[row + i] *= factor
-        _set_exponent(w, i, exponent + shift, dc_exponent)
+        set_exponent(w, i, exponent + shift, dc_exponent)
 
 
 @inner
-def _rebase(w, i, zx, zx_low, zy, zy_low, factor, exponent, lost, dc_exponent):
+def _rebase(
+    w: Floats, i: int, zx: float, zx_low: float, zy: float, zy_low: float, factor: float, exponent: int, lost: float,
+    dc_exponent: int,
+) -> None:  # fmt: skip
     """Rebase lane `i` to dz = z, with the error `lost`, in units of 2^exponent; its own units are `factor` of these."""
-    for row in range(R, SCALE, _ROW):
+    for row in range(R, SCALE, ROW):
         w[row + i] *= factor
     w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i] = zx, zx_low, zy, zy_low
     w[R + i] += lost
     w[M + i] = 0.0
-    _set_exponent(w, i, exponent, dc_exponent)
+    set_exponent(w, i, exponent, dc_exponent)
     if factor == 0.0:  # dz is lost in the sum with Z, and g with it
         w[Q + i] = np.inf
 
 
 @inner
-def _pass_zero(w, i, m, exponent, orbit, place, fields):
+def _pass_zero(
+    w: Floats, i: int, m: int, exponent: int, orbit: pixel_pool.Orbit, place: pixel_pool.DoubleDoublePlace,
+    fields: Floats | None,
+) -> None:  # fmt: skip
     """Do a step of lane `i` from a Z that may be 0 or below the range of float64, or rebase it there.
 
     z and Z are taken in units of one power of two, so that neither Z nor dz is lost in the sum.
     """
-    tiny, at_end = _found(orbit.tiny_at, m), m == orbit.x.size - 1
+    tiny, at_end = _first_from(orbit.tiny_at, m), m == orbit.x.size - 1
     tiny_exponent = orbit.tiny_exponent[tiny]
     unit = max(exponent, tiny_exponent)
     if at_end and orbit.error > 0.0:
@@ -265,7 +271,7 @@ def _pass_zero(w, i, m, exponent, orbit, place, fields):
     if modulus > 0.0:
         size = math.frexp(modulus)[1] + exponent
         after = max(after, 2 * size, tiny_exponent + size + 2)
-    _set_exponent(w, i, after, place.exponent)
+    set_exponent(w, i, after, place.exponent)
     r, to_after = w[R + i] * factor, power(unit + exponent - after)
     if fields is not None:
         _differentiate_past_zero(w, i, zx, zy, z_modulus, reference, r, to_after, place.spacing)
@@ -273,14 +279,16 @@ def _pass_zero(w, i, m, exponent, orbit, place, fields):
     ty, ty_low = dd.add(zy, zy_low, ref_y, ref_y_low)
     slope = 2.0 * z_modulus * (1.0 + 2.0**-48) + _REFERENCE * reference + r
     product = (2.0 * (abs(tx) + abs(ty)) + reference) * (abs(w[X + i]) + abs(w[Y + i]))
-    w[R + i] = (w[R + i] * slope * to_after + _lost(product * to_after, w, i)) * _OUTWARD + 2.0**-900
+    w[R + i] = (w[R + i] * slope * to_after + _rounding_error(product * to_after, w, i)) * _OUTWARD + 2.0**-900
     _multiply_add(w, i, tx * to_after, tx_low * to_after, ty * to_after, ty_low * to_after)
     w[M + i] += 1.0
     w[N + i] += 1.0
 
 
 @inner
-def _differentiate_past_zero(w, i, zx, zy, modulus, reference, r, to_after, spacing):
+def _differentiate_past_zero(
+    w: Floats, i: int, zx: float, zy: float, modulus: float, reference: float, r: float, to_after: float, spacing: float
+) -> None:
     """Do the step of the derivative of lane `i`, where z is known to `r`; `to_after` brings a product to new units."""
     gx, gy, added = w[GX + i], w[GY + i], w[DC_SCALE + i] * spacing
     slope = abs(gx) + abs(gy)
@@ -290,7 +298,7 @@ def _differentiate_past_zero(w, i, zx, zy, modulus, reference, r, to_after, spac
 
 
 @inner
-def _step(w, active, spacing, slopes):
+def _step(w: Floats, active: int, spacing: float, slopes: Floats | None) -> None:
     """Do an ordinary step: w' = (Z + z) w + dc, and g' = 2 z g + spacing unless `slopes` is None."""
     for i in range(active):
         zx, zy, x, y, r = w[ZX + i], w[ZY + i], w[X + i], w[Y + i], w[R + i]
@@ -305,7 +313,7 @@ def _step(w, active, spacing, slopes):
         ty, ty_low = dd.add(zy, w[ZY_LOW + i], w[REF_Y + i], w[REF_Y_LOW + i])
         reference = abs(w[REF_X + i]) + abs(w[REF_Y + i])
         growth = 2.0 * modulus * (1.0 + 2.0**-48) + _REFERENCE * reference + scale * r
-        lost = _lost((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
+        lost = _rounding_error((2.0 * (abs(tx) + abs(ty)) + reference) * (abs(x) + abs(y)), w, i)
         w[R + i] = (r * growth + lost) * _OUTWARD + 2.0**-900
         _multiply_add(w, i, tx, tx_low, ty, ty_low)
         w[N + i] += 1.0
@@ -313,13 +321,13 @@ def _step(w, active, spacing, slopes):
 
 
 @inlined
-def _lost(product, w, i):
+def _rounding_error(product: float, w: Floats, i: int) -> float:
     """Return a bound on the rounding error of a step of lane `i`, from |2 t w| + |Z w|."""
     return _STEP * (product + w[DC_SCALE + i] * (abs(w[DC_X + i]) + abs(w[DC_Y + i])))
 
 
 @inlined
-def _multiply_add(w, i, tx, tx_low, ty, ty_low):
+def _multiply_add(w: Floats, i: int, tx: float, tx_low: float, ty: float, ty_low: float) -> None:
     """Replace w of lane `i` by t w + dc."""
     scale = w[DC_SCALE + i]
     dc_x, dc_x_low, dc_y, dc_y_low = w[DC_X + i], w[DC_X_LOW + i], w[DC_Y + i], w[DC_Y_LOW + i]
@@ -327,20 +335,3 @@ def _multiply_add(w, i, tx, tx_low, ty, ty_low):
         tx, tx_low, ty, ty_low, w[X + i], w[X_LOW + i], w[Y + i], w[Y_LOW + i],
         scale * dc_x, scale * dc_x_low, scale * dc_y, scale * dc_y_low,
     )  # fmt: skip
-
-
-@inner
-def _write_fields(w, i, pixel, exponent, zx, zy, c_x, c_y, place, count_and_proven, fields):
-    """Write the fields of lane `i`, which has just escaped; if they are not proven, the pixel stays open."""
-    reach = power(place.exponent)
-    n, r = w[N + i], w[SCALE + i] * w[R + i]
-    c_x, c_y = c_x + reach * w[DC_X + i], c_y + reach * w[DC_Y + i]
-    if place.worst_slope == np.inf:
-        smooth, distance = smooth_at(n, zx, zy, r, c_x, c_y, place.worst), 0.0
-    else:
-        smooth, distance = fields_at(
-            n, zx, zy, r, c_x, c_y, w[GX + i], w[GY + i], w[Q + i], exponent, place.spacing * w[DC_SCALE + i],
-            place.worst, place.worst_slope,
-        )  # fmt: skip
-    fields[0, pixel], fields[1, pixel] = smooth, distance
-    count_and_proven[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))

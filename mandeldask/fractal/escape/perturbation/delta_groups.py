@@ -1,4 +1,4 @@
-"""Groups of pixels that follow one reference orbit together: bilinear leaps, safe steps, and checks which pixels leave.
+"""Groups of pixels that are iterated around one reference orbit: skipped steps, steps without a test, and tests.
 
 All pixels of a group share the index m into the reference, so that Z_m is one number for all of them. A pixel leaves
 when it escapes, reaches the cap, has too large an error, or must be rebased (|z| < |dz|): then it waits, with dz = z,
@@ -19,19 +19,22 @@ from mandeldask.fractal.escape.fields import fields_at, smooth_at
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.bla import BASE, longest_skip
 from mandeldask.fractal.escape.perturbation.delta_edge import decide_at_edge
+from mandeldask.fractal.escape.perturbation.delta_skip import (
+    bla_skip,
+    bla_skip_slope,
+    step_without_bound,
+    two_steps_without_bound,
+)
 from mandeldask.fractal.escape.perturbation.delta_slope import grow_slope_error, slope_step_without_bound
 from mandeldask.fractal.escape.perturbation.delta_step import (
     CIRCLE,
     DC_X,
     DC_Y,
     DONE,
-    FLOOR,
-    GROUP,
     GX,
     GY,
-    LIMIT,
     MARK,
-    NEAR,
+    NEAR_SQUARE,
     OPEN,
     PIXEL,
     REBASE,
@@ -42,8 +45,6 @@ from mandeldask.fractal.escape.perturbation.delta_step import (
     Y,
     advance,
     advance_slope,
-    bla_skip,
-    bla_skip_slope,
     classify,
     classify_at_zero,
     grow_error,
@@ -53,41 +54,35 @@ from mandeldask.fractal.escape.perturbation.delta_step import (
     replace,
     rescale,
     set_aside,
-    step_without_bound,
-    two_steps_without_bound,
 )
+from mandeldask.fractal.escape.perturbation.group_loading import gather
 from mandeldask.fractal.escape.perturbation.reference_orbit import TINY
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Ints
+    from mandeldask.fractal.escape.perturbation.bla import Bilinear
+    from mandeldask.fractal.escape.perturbation.delta_step import Bound
 
-DEEP = -450
+NO_SQUARE_EXPONENT = -450
 """Exponent of dz below which scale * w * w is negligible against 2 Z w, where |Z| >= 2^-300."""
 
 TINY_EXPONENT = -150
 """Exponent of dz below which a step from |Z| < 2^-300 needs its own exponents."""
 
-SPREAD = 64
-"""log2 of the range of |dz| in a group when it begins."""
-
-_FAR_BEHIND = 100
+_TOO_SMALL = 100
 """log2 of the ratio to the largest |dz| below which a pixel leaves the group, whose exponent is too large for it."""
 
-_SAFE = 2.0**-5
-"""Largest |dz / Z| for steps without a check."""
-
-
-def arrange(pool: NDArray[np.float64], size: int) -> NDArray[np.int64]:
-    """Return the order of the first `size` pixels of `pool` for `follow`: by m, then by the size of dz."""
-    m, exponent = pool[:size, pixel_pool.M], pool[:size, pixel_pool.EXPONENT]
-    # numpy sorts short numbers by digits; so far below the largest all are as good as 0
-    below = np.maximum(exponent - exponent.max(initial=-np.inf), -(2.0**15)).astype(np.int16)
-    return np.lexsort((below, m))
+_SAFE_RATIO = 2.0**-5
+"""Largest |dz / Z| for steps without a test."""
 
 
 @kernel
-def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, count_and_proven, fields, slopes, flag):
-    """Follow the reference with all groups of pixels until all have left.
+def iterate_groups(
+    w: Floats, pool: Floats, order: Ints, later: Floats, waiting: int, orbit: pixel_pool.Orbit, table: Bilinear,
+    place: pixel_pool.Place, bound: Bound, maxiter: int, count_and_proven: Ints, fields: Floats | None,
+    slopes: Floats | None, flag: Flag,
+) -> int:  # fmt: skip
+    """Iterate all groups of pixels around the reference until every pixel is done or waits.
 
     Parameters
     ----------
@@ -117,17 +112,17 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
     begun = 0
     while begun < order.size:
         m, tiny, edge = int(pool[order[begun], pixel_pool.M]), 0, 0
-        count, exponent = _gather(w, pool, order, begun, place, slopes)
+        count, exponent = gather(w, pool, order, begun, place, slopes)
         begun += count
         most, deadline = moduli(w, count, bound), _deadline(w, count, maxiter)
         while count and not flag[0]:
-            tiny, edge = _next(tiny_at, tiny, m), _next(edge_at, edge, m)
+            tiny, edge = _first_from(tiny_at, tiny, m), _first_from(edge_at, edge, m)
             if most > 2.0**60 or 0.0 < most < 2.0**-60:
                 shift = max(math.frexp(most)[1], place.exponent - exponent - 60)
                 rescale(w, count, shift)
                 exponent, most = exponent + shift, most * power(-shift)
-                count, waiting = _leave_behind(w, count, exponent, later, waiting, m, bound, place.exponent, slopes)
-            scale = power(exponent) if exponent > DEEP else 0.0
+                count, waiting = _set_small_aside(w, count, exponent, later, waiting, m, bound, place.exponent, slopes)
+            scale = power(exponent) if exponent > NO_SQUARE_EXPONENT else 0.0
             dc_scale = power(place.exponent - exponent)
             dc_size, spacing = place.most * dc_scale, place.spacing * dc_scale
 
@@ -138,7 +133,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
                     m += steps
                     continue
                 start = m
-                m, most = _safe_steps(
+                m, most = _untested_steps(
                     w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, slopes
                 )
                 if m > start:
@@ -152,11 +147,11 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
                 classify_at_zero(w, count, z_x, z_y, z_exponent, exponent)
                 leaving = count
             else:  # at m = 0 no pixel is rebased: there z is dz
-                leaving = classify(w, count, z_x, z_y, scale, bound, NEAR if m else 4.0)
+                leaving = classify(w, count, z_x, z_y, scale, bound, NEAR_SQUARE if m else 4.0)
                 if leaving and at_edge:
                     decide_at_edge(w, count, z_x, z_y, scale, bound, orbit.edge[edge], exponent)
             if leaving or m >= deadline or m == last:
-                count, waiting = _let_go(
+                count, waiting = _remove_done(
                     w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
                     orbit, place, bound, maxiter, count_and_proven, fields, slopes,
                 )  # fmt: skip
@@ -176,37 +171,7 @@ def follow(w, pool, order, later, waiting, orbit, table, place, bound, maxiter, 
 
 
 @inner
-def _gather(w, pool, order, begin, place, fields):
-    """Load the group that begins with ``pool[order[begin]]`` under one exponent; return how many it has, and that."""
-    m, some_exponent = pool[order[begin], pixel_pool.M], pool[order[begin], pixel_pool.EXPONENT]
-    width, exponent, end = place.dc_x.size, place.exponent, begin
-    while end < min(begin + GROUP, order.size):
-        j = order[end]
-        if pool[j, pixel_pool.M] != m or abs(pool[j, pixel_pool.EXPONENT] - some_exponent) >= SPREAD:
-            break
-        exponent = max(exponent, int(pool[j, pixel_pool.EXPONENT]))
-        end += 1
-    their_exponent, factor = exponent, 1.0
-    for k in range(begin, end):
-        j, i = order[k], k - begin
-        if pool[j, pixel_pool.EXPONENT] != their_exponent:
-            their_exponent = int(pool[j, pixel_pool.EXPONENT])
-            factor = power(their_exponent - exponent)
-        w[X + i], w[Y + i] = pool[j, pixel_pool.X] * factor, pool[j, pixel_pool.Y] * factor
-        w[S + i], w[LIMIT + i] = pool[j, pixel_pool.S] * factor * factor, pool[j, pixel_pool.APART]
-        w[DONE + i], w[PIXEL + i] = pool[j, pixel_pool.DONE], pool[j, pixel_pool.PIXEL]
-        pixel = int(w[PIXEL + i])
-        row = pixel // width
-        w[DC_X + i], w[DC_Y + i] = place.dc_x[pixel - row * width], place.dc_y[row]
-        if fields is not None:
-            w[GX + i], w[GY + i] = pool[j, pixel_pool.GX] * factor, pool[j, pixel_pool.GY] * factor
-            lost = factor == 0.0 and pool[j, pixel_pool.Q] > 0.0
-            w[Q + i] = np.inf if lost else pool[j, pixel_pool.Q] * factor * factor + FLOOR
-    return end - begin, exponent
-
-
-@inner
-def _deadline(w, count, maxiter):
+def _deadline(w: Floats, count: int, maxiter: int) -> int:
     """Return the m at which the first pixel reaches the cap, or one before it."""
     latest = 0.0
     for i in range(count):
@@ -215,7 +180,7 @@ def _deadline(w, count, maxiter):
 
 
 @inner
-def _next(indices, i, m):
+def _first_from(indices: Ints, i: int, m: int) -> int:
     """Return the first position from `i` on with an index of at least m; the last of `indices` always is."""
     while indices[i] < m:
         i += 1
@@ -223,12 +188,15 @@ def _next(indices, i, m):
 
 
 @inner
-def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fields):
+def _set_small_aside(
+    w: Floats, count: int, exponent: int, later: Floats, waiting: int, m: int, bound: Bound, dc_exponent: int,
+    fields: Floats | None,
+) -> tuple[int, int]:  # fmt: skip
     """Move the pixels whose dz is far below the others' to the queue, at m; return (remaining, queued)."""
     for i in range(count - 1, -1, -1):
         size = max(abs(w[X + i]), abs(w[Y + i]), np.sqrt(w[S + i] / bound.u))
         shift = max(math.frexp(size)[1], dc_exponent - exponent)
-        if shift < -_FAR_BEHIND:
+        if shift < -_TOO_SMALL:
             set_aside(w, i, later, waiting, exponent, shift, bound, m, fields)
             waiting += 1
             count -= 1
@@ -237,7 +205,10 @@ def _leave_behind(w, count, exponent, later, waiting, m, bound, dc_exponent, fie
 
 
 @inner
-def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields):
+def _skip(
+    w: Floats, count: int, maps: Floats, steps: int, most: float, dc_scale: float, dc_size: float, spacing: float,
+    bound: Bound, fields: Floats | None,
+) -> float:  # fmt: skip
     """Do the `steps` steps of a table entry, given its row of `maps`; return the new bound on |w|."""
     a_x, a_y, b_x, b_y, b_most = maps[0], maps[1], maps[2], maps[3], maps[4]
     if fields is not None:
@@ -249,8 +220,11 @@ def _skip(w, count, maps, steps, most, dc_scale, dc_size, spacing, bound, fields
 
 
 @inner
-def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, dc_size, spacing, bound, fields):
-    """Do the steps that `most` shows to be safe: no pixel can escape or need rebasing. Return m and the bound on |w|.
+def _untested_steps(
+    w: Floats, count: int, orbit_x: Floats, orbit_y: Floats, m: int, most: float, exponent: int, scale: float,
+    dc_scale: float, dc_size: float, spacing: float, bound: Bound, fields: Floats | None,
+) -> tuple[int, float]:  # fmt: skip
+    """Do the steps that need no test, by `most`: no pixel can escape or need rebasing. Return m and the bound on |w|.
 
     It stops where a table entry may be used.
     """
@@ -260,7 +234,7 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
     while end < last and 2.0**-90 < most < 2.0**90:
         modulus = np.sqrt(orbit_x[end] ** 2 + orbit_y[end] ** 2)
         size = scale * most
-        if size > _SAFE * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < TINY_EXPONENT):
+        if size > _SAFE_RATIO * modulus or modulus + size > CIRCLE or (modulus < TINY and exponent < TINY_EXPONENT):
             break
         growth = 2.0 * (modulus + size) * (1.0 + 2.0**-40)
         bent += 2.0 * scale * a_most / growth
@@ -287,7 +261,10 @@ def _safe_steps(w, count, orbit_x, orbit_y, m, most, exponent, scale, dc_scale, 
 
 
 @inner
-def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
+def _step(
+    w: Floats, count: int, z_x: float, z_y: float, scale: float, dc_scale: float, dc_size: float, spacing: float,
+    bound: Bound, fields: Floats | None,
+) -> None:  # fmt: skip
     """Do one step from Z = (z_x, z_y), also of the derivatives if they are computed."""
     if fields is not None:
         advance_slope(w, count, z_x, z_y, scale, spacing, bound)
@@ -295,10 +272,11 @@ def _step(w, count, z_x, z_y, scale, dc_scale, dc_size, spacing, bound, fields):
 
 
 @inner
-def _let_go(
-    w, count, later, waiting, m, last, z_x, z_y, z_exponent, scale, exponent,
-    orbit, place, bound, maxiter, count_and_proven, fields, slopes,
-):  # fmt: skip
+def _remove_done(
+    w: Floats, count: int, later: Floats, waiting: int, m: int, last: int, z_x: float, z_y: float, z_exponent: int,
+    scale: float, exponent: int, orbit: pixel_pool.Orbit, place: pixel_pool.Place, bound: Bound, maxiter: int,
+    count_and_proven: Ints, fields: Floats | None, slopes: Floats | None,
+) -> tuple[int, int]:  # fmt: skip
     """Remove pixels that escaped, hit maxiter, need rebasing or are undecided; return (remaining, queued)."""
     error = orbit.error if m == last else 0.0
     for i in range(count - 1, -1, -1):
@@ -331,7 +309,7 @@ def _let_go(
                     w[GX + i], w[GY + i], np.sqrt(w[Q + i]), exponent, place.spacing * power(place.exponent - exponent),
                     place.worst, place.worst_slope,
                 )  # fmt: skip
-                fields[0, pixel], fields[1, pixel] = smooth, distance
+                fields[0, pixel], fields[1, pixel] = smooth, distance  # type: ignore[index]  # there are fields too
                 count_and_proven[1, pixel] = not (np.isnan(smooth) or np.isnan(distance))
         count -= 1
         replace(w, i, count)
@@ -339,7 +317,7 @@ def _let_go(
 
 
 @inner
-def _exponent_past_zero(z_x, z_y, z_exponent, exponent, most, dc_exponent):
+def _exponent_past_zero(z_x: float, z_y: float, z_exponent: int, exponent: int, most: float, dc_exponent: int) -> int:
     """Return the exponent after a step from a Z that may underflow: that of the largest of 2 Z dz, dz^2 and dc."""
     after = dc_exponent
     if most > 0.0:

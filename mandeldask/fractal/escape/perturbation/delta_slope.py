@@ -1,15 +1,21 @@
-"""Derivatives in steps that need no look: the bound on their errors grows once for several steps, as in Lemma 30.
+"""Derivatives in steps without a test: the bound on their errors grows once for several steps, by Lemma 30.
 
-The rows are those of `delta_step`, where derivatives in single steps and in bilinear leaps are.
+The rows are those of `delta_step`. Derivatives of single steps are there, those of skipped steps in `delta_skip`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.error_bound import ErrorBound
 from mandeldask.fractal.escape.arithmetic.jit import contracted
 from mandeldask.fractal.escape.perturbation.delta_step import DC_X, DC_Y, FLOOR, GX, GY, SKIP_ERROR, Q, S, X, Y
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats
+    from mandeldask.fractal.escape.perturbation.delta_step import Bound
 
 _SLOPE_STEP: ErrorBound = 2.0**-47
 """Bound on the rounding error of a step of g, per half of |2 z g| and per the added term."""
@@ -18,7 +24,9 @@ _OUTWARD = 1.0 + 2.0**-40
 
 
 @contracted
-def slope_step_without_bound(w, count, z_x, z_y, scale, dc_scale, spacing):
+def slope_step_without_bound(
+    w: Floats, count: int, z_x: float, z_y: float, scale: float, dc_scale: float, spacing: float
+) -> None:
     """Do one step, also of the derivatives, without bounds: call `grow_slope_error` and `grow_error` before."""
     for i in range(count):
         x, y, g_x, g_y = w[X + i], w[Y + i], w[GX + i], w[GY + i]
@@ -31,7 +39,10 @@ def slope_step_without_bound(w, count, z_x, z_y, scale, dc_scale, spacing):
 
 
 @contracted
-def grow_slope_error(w, count, a_most, b_most, bent, steps, dc_size, spacing, bound):
+def grow_slope_error(
+    w: Floats, count: int, a_most: float, b_most: float, bent: float, steps: int, dc_size: float, spacing: float,
+    bound: Bound,
+) -> None:  # fmt: skip
     """Let errors of derivatives grow by the next `steps` steps; `grow_error` does it for z afterwards.
 
     ``a_most |w| + b_most |dc|`` bounds |w| during the steps, and likewise |g|; `bent` bounds the sum of

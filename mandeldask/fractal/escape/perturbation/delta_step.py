@@ -8,7 +8,7 @@ A group of pixels is in a workspace, a row for each number of a pixel.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from mandeldask.fractal.escape.arithmetic.jit import contracted, inner
 from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
 from mandeldask.fractal.escape.perturbation import pixel_pool
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Floats
 
 LINEAR: ErrorBound = 256.0 * 2.0**-106
 """Rounding of one step in r^2, per |Z|^2 |w|^2 and per |dc|^2; 2^-53 is one rounding."""
@@ -33,7 +36,7 @@ SLOPE: ErrorBound = 2.0**-93
 FLOOR: ErrorBound = 2.0**-900
 """Bound on the square of an underflow; added to S at every step."""
 
-_LEAST = 2.0**-450
+_LEAST_REBASED = 2.0**-450
 """Lower limit for a rebased dz relative to its old scale, so that its underflow stays below `FLOOR`."""
 
 _LEAST_PRODUCT: ErrorBound = 2.0**-1000
@@ -57,10 +60,10 @@ CIRCLE = 2.0 - 2.0**-20
 NEAR_ZERO = -8
 """Exponent of z up to which a pixel needs a reference: z alone would lose its difference from others."""
 
-NEAR = 4.0**NEAR_ZERO
+NEAR_SQUARE = 4.0**NEAR_ZERO
 """|z|^2 of the same."""
 
-APART = 2.0**8
+PLAIN_RATIO = 2.0**8
 """|z / dz|^2 below which a pixel continues as a plain orbit, if that has not failed before."""
 
 STAY, OUT, REBASE, OPEN = 0.0, 1.0, 2.0, 3.0
@@ -72,9 +75,9 @@ GROUP = 512
 _ROW = GROUP + 8
 """Numbers in a row."""
 
-ROWS = Layout.of("X Y GX GY S Q DC_X DC_Y LIMIT DONE PIXEL MARK", _ROW)
-X, Y, GX, GY, S, Q, DC_X, DC_Y, LIMIT, DONE, PIXEL, MARK = ROWS.offsets
-"""As in `pixel_pool.ROWS`, LIMIT being its APART; dc in the units of `Place`; MARK is the verdict."""
+ROWS = Layout.of("X Y GX GY S Q DC_X DC_Y RATIO DONE PIXEL MARK", _ROW)
+X, Y, GX, GY, S, Q, DC_X, DC_Y, RATIO, DONE, PIXEL, MARK = ROWS.offsets
+"""As in `pixel_pool.ROWS`, RATIO being its PLAIN_RATIO; dc in the units of `Place`; MARK is the verdict."""
 
 SIZE = ROWS.size
 """Numbers in a workspace."""
@@ -109,7 +112,9 @@ def bound_for(steps: int) -> Bound:
 
 
 @contracted
-def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
+def advance(
+    w: Floats, count: int, z_x: float, z_y: float, scale: float, dc_scale: float, dc_size: float, bound: Bound
+) -> None:
     """Do one step of the first `count` pixels from Z = (z_x, z_y): w' = (2 Z + scale w) w + dc.
 
     Checks nothing; `scale` may be 0 where dz is too small to change Z.
@@ -132,7 +137,7 @@ def advance(w, count, z_x, z_y, scale, dc_scale, dc_size, bound):
 
 
 @contracted
-def advance_slope(w, count, z_x, z_y, scale, spacing, bound):
+def advance_slope(w: Floats, count: int, z_x: float, z_y: float, scale: float, spacing: float, bound: Bound) -> None:
     """Do the same step of the derivatives g = dw/d(pixel), g' = 2 z g + spacing, and of their bounds. Before `advance`.
 
     q is the square of a bound on the error of g. Unlike roundings, what the error of z adds to it is largest in the
@@ -152,7 +157,7 @@ def advance_slope(w, count, z_x, z_y, scale, spacing, bound):
 
 
 @inner
-def classify(w, count, z_x, z_y, scale, bound, near):
+def classify(w: Floats, count: int, z_x: float, z_y: float, scale: float, bound: Bound, near: float) -> int:
     """Write the verdict on each pixel at Z; return how many do not simply stay: usually none.
 
     A pixel is inside if ``|z| + R <= 2`` and out if ``|z| - R > 2``, where R = scale r + MARGIN; as squares,
@@ -168,14 +173,14 @@ def classify(w, count, z_x, z_y, scale, bound, near):
         error = np.sqrt(w[S + i] * per_u) + MARGIN
         error *= 4.0 + error
         inside = (z2 + error <= 4.0) & (error < 0.25)
-        stays = inside & ((z2 >= w[LIMIT + i] * w2) | ((z2 >= w2) & (z2 < near)))
+        stays = inside & ((z2 >= w[RATIO + i] * w2) | ((z2 >= w2) & (z2 < near)))
         w[MARK + i] = STAY if stays else (REBASE if inside else (OUT if z2 - error > 4.0 else OPEN))
         staying += stays
     return count - staying
 
 
 @contracted
-def grow_error(w, count, a_most, b_most, steps, dc_size, bound):
+def grow_error(w: Floats, count: int, a_most: float, b_most: float, steps: int, dc_size: float, bound: Bound) -> None:
     """Let errors grow by the next `steps` steps, during which ``a_most |w| + b_most |dc|`` bounds |w|."""
     a2 = a_most * a_most
     # (p + q)^2 <= (1 + steps kappa) p^2 + (1 + 1 / (steps kappa)) q^2: of many steps at once all may lose
@@ -188,56 +193,8 @@ def grow_error(w, count, a_most, b_most, steps, dc_size, bound):
         w[S + i] = kept * w[S + i] + (linear * (x * x + y * y) + constant)
 
 
-@contracted
-def bla_skip(w, count, a_x, a_y, b_x, b_y):
-    """Do many steps by the bilinear approximation w' = A w + B dc; call `grow_error` before."""
-    for i in range(count):
-        x, y, d_x, d_y = w[X + i], w[Y + i], w[DC_X + i], w[DC_Y + i]
-        w[X + i] = (a_x * x - a_y * y) + (b_x * d_x - b_y * d_y)
-        w[Y + i] = (a_x * y + a_y * x) + (b_x * d_y + b_y * d_x)
-
-
-@contracted
-def step_without_bound(w, count, z_x, z_y, scale, dc_scale):
-    """Do one step from Z = (z_x, z_y), without its bound: call `grow_error` before."""
-    z_x, z_y = 2.0 * z_x, 2.0 * z_y
-    for i in range(count):
-        x, y = w[X + i], w[Y + i]
-        tx, ty = z_x + scale * x, z_y + scale * y
-        w[X + i] = tx * x - ty * y + dc_scale * w[DC_X + i]
-        w[Y + i] = tx * y + ty * x + dc_scale * w[DC_Y + i]
-
-
-@contracted
-def two_steps_without_bound(w, count, z_x, z_y, next_x, next_y, scale, dc_scale):
-    """Do two steps, from Z and from the next one: half the memory traffic."""
-    z_x, z_y, next_x, next_y = 2.0 * z_x, 2.0 * z_y, 2.0 * next_x, 2.0 * next_y
-    for i in range(count):
-        x, y = w[X + i], w[Y + i]
-        d_x, d_y = dc_scale * w[DC_X + i], dc_scale * w[DC_Y + i]
-        tx, ty = z_x + scale * x, z_y + scale * y
-        x, y = tx * x - ty * y + d_x, tx * y + ty * x + d_y
-        tx, ty = next_x + scale * x, next_y + scale * y
-        w[X + i] = tx * x - ty * y + d_x
-        w[Y + i] = tx * y + ty * x + d_y
-
-
 @inner
-def bla_skip_slope(w, count, a_x, a_y, b_x, b_y, b_most, steps, spacing, bound):
-    """Do the same steps of the derivatives, g' = A g + B spacing, and of their bounds."""
-    a2 = a_x * a_x + a_y * a_y
-    kept = (1.0 + steps * bound.kappa) * (1.0 + steps * 2.0**-46) * a2
-    lost = (1.0 + 1.0 / (steps * bound.kappa)) * steps**2 * SLOPE
-    linear, constant = lost * a2, lost * (b_most * spacing) ** 2 + FLOOR
-    for i in range(count):
-        x, y = w[GX + i], w[GY + i]
-        w[Q + i] = kept * w[Q + i] + (linear * (x * x + y * y) + constant)
-        w[GX + i] = a_x * x - a_y * y + b_x * spacing
-        w[GY + i] = a_x * y + a_y * x + b_y * spacing
-
-
-@inner
-def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
+def classify_at_zero(w: Floats, count: int, z_x: float, z_y: float, z_exponent: int, exponent: int) -> None:
     """Do as `classify`, at a Z below the range of float64, where nothing escapes and dz may be larger than Z."""
     larger = max(z_exponent, exponent)
     z_factor, w_factor = power(z_exponent - larger), power(exponent - larger)
@@ -248,7 +205,10 @@ def classify_at_zero(w, count, z_x, z_y, z_exponent, exponent):
 
 
 @inner
-def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fields):
+def pass_zero(
+    w: Floats, count: int, z_x: float, z_y: float, z_exponent: int, exponent: int, after: int, place: pixel_pool.Place,
+    bound: Bound, fields: Floats | None,
+) -> None:  # fmt: skip
     """Do one step from a Z that may be 0 or underflow, from the scale 2^exponent to 2^after."""
     # z = 2^larger (zx, zy), so that neither Z nor dz is lost in the sum
     larger = max(exponent, z_exponent)
@@ -281,7 +241,10 @@ def pass_zero(w, count, z_x, z_y, z_exponent, exponent, after, place, bound, fie
 
 
 @inner
-def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_exponent, m, fields):
+def rebase(
+    w: Floats, i: int, pool: Floats, k: int, exponent: int, z_x: float, z_y: float, z_exponent: int, bound: Bound,
+    error: float, error_exponent: int, m: int, fields: Floats | None,
+) -> None:  # fmt: skip
     """Write pixel `i` with dz = Z + dz to slot `k` of a pool; `error` bounds that of Z, without its rounding."""
     larger = max(z_exponent, exponent)
     if error > 0.0:
@@ -292,11 +255,11 @@ def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_ex
     sizes = (abs(z_x) + abs(z_y)) * z_factor + (abs(w_x) + abs(w_y))
     r = np.sqrt(w[S + i] / bound.u) * w_factor + _REBASE_ROUNDING * sizes
     r += error * power(error_exponent - larger)
-    shift = exponent_above(max(abs(x), abs(y), r, _LEAST))
+    shift = exponent_above(max(abs(x), abs(y), r, _LEAST_REBASED))
     factor = power(-shift)
     pool[k, pixel_pool.X], pool[k, pixel_pool.Y] = x * factor, y * factor
     pool[k, pixel_pool.S] = bound.u * ((r * factor) ** 2 * (1.0 + 2.0**-40) + FLOOR)
-    pool[k, pixel_pool.APART] = w[LIMIT + i] if larger + shift > NEAR_ZERO else APART
+    pool[k, pixel_pool.RATIO] = w[RATIO + i] if larger + shift > NEAR_ZERO else PLAIN_RATIO
     pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = larger + shift, w[DONE + i] + m
     pool[k, pixel_pool.PIXEL], pool[k, pixel_pool.M] = w[PIXEL + i], 0.0
     if fields is not None:
@@ -305,13 +268,15 @@ def rebase(w, i, pool, k, exponent, z_x, z_y, z_exponent, bound, error, error_ex
 
 
 @inner
-def set_aside(w, i, pool, k, exponent, shift, bound, m, fields):
+def set_aside(
+    w: Floats, i: int, pool: Floats, k: int, exponent: int, shift: int, bound: Bound, m: int, fields: Floats | None
+) -> None:
     """Write pixel `i`, which stays at Z_m, to slot `k` of a pool, with dz in units 2^shift larger."""
     factor = power(-shift)
-    pool[k, pixel_pool.X], pool[k, pixel_pool.Y], pool[k, pixel_pool.APART] = (
+    pool[k, pixel_pool.X], pool[k, pixel_pool.Y], pool[k, pixel_pool.RATIO] = (
         w[X + i] * factor,
         w[Y + i] * factor,
-        APART,
+        PLAIN_RATIO,
     )
     pool[k, pixel_pool.S] = w[S + i] * factor * factor + bound.u * FLOOR
     pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = exponent + shift, w[DONE + i]
@@ -322,7 +287,7 @@ def set_aside(w, i, pool, k, exponent, shift, bound, m, fields):
 
 
 @inner
-def moduli(w, count, bound):
+def moduli(w: Floats, count: int, bound: Bound) -> float:
     """Return a bound on |w| + r of all pixels."""
     most_w2 = most_s = 0.0
     for i in range(count):
@@ -332,7 +297,7 @@ def moduli(w, count, bound):
 
 
 @inner
-def rescale(w, count, by):
+def rescale(w: Floats, count: int, by: int) -> None:
     """Multiply w of the pixels by 2^-by, for a scale multiplied by 2^by."""
     factor = power(-by)
     for row in range(X, DC_X, _ROW):
@@ -341,7 +306,7 @@ def rescale(w, count, by):
 
 
 @inner
-def replace(w, i, last):
+def replace(w: Floats, i: int, last: int) -> None:
     """Move pixel `last` to slot `i`."""
     for row in range(0, SIZE, _ROW):
         w[row + i] = w[row + last]

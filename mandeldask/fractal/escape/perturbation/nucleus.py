@@ -1,4 +1,4 @@
-"""Nuclei as references: a short orbit that returns to 0 replaces one of `maxiter` iterations.
+"""Nuclei as references: a short orbit that returns to 0 replaces an orbit of `maxiter` iterations.
 
 A nucleus of period p is a C with Z_p = 0. One is near if the first Newton step from the middle to it is
 short; R. Munafo calls the method "Newton-Raphson zooming", https://mrob.com/pub/muency/newtonraphsonzooming.html.

@@ -1,6 +1,6 @@
 """Long reference orbits in a folder, for the processes of a machine: the first process that needs one computes it.
 
-Nobody else may write to the folder, since its files are unpickled.
+No other user may write to the folder, since its files are unpickled.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class OrbitFolder:
                 try:
                     file.write(sha256(content).digest() + content)
                     file.flush()
-                    part.replace(path)  # what is there under the name is whole
+                    part.replace(path)  # atomic: a file of this name is always complete
                 except OSError:
                     part.unlink()
                     raise
@@ -115,10 +115,10 @@ def orbit_folder(folder: str | os.PathLike[str]) -> OrbitFolder:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time into the block. A killed process releases it; waiting ones may be cancelled."""
+    """Run the block in one process at a time. A killed process releases the lock; waiting can be cancelled."""
     try:
         file = path.open("w")
-    except OSError:  # a folder that has gone, or is full, is of no use, and no fault of the orbit's
+    except OSError:  # the folder is missing or the disk is full: compute without it
         yield
         return
     cancellation = current()

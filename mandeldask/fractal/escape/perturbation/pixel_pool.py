@@ -1,4 +1,4 @@
-"""What the kernels at depth read and write: a reference orbit, positions of pixels, their states and results."""
+"""The data of the kernels at depth: a reference orbit, positions of pixels, their states and results."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class Orbit(NamedTuple):
     error_exponent: int
 
 
-ROWS = Layout.of("X Y S APART EXPONENT DONE PIXEL M", 1)
-X, Y, S, APART, EXPONENT, DONE, PIXEL, M = ROWS.offsets
+ROWS = Layout.of("X Y S RATIO EXPONENT DONE PIXEL M", 1)
+X, Y, S, RATIO, EXPONENT, DONE, PIXEL, M = ROWS.offsets
 """The state of a pixel in a pool: w, where ``dz = w 2^exponent``; U times the square of a bound on the error
 of w; |z / dz|^2 below which the reference is left; iterations done at m = 0; the pixel's index in the tile; and m, the
 index into the reference."""
-SLOPED = ROWS.then("GX GY Q")
-GX, GY, Q = SLOPED.rows("GX GY Q")
+WITH_DERIVATIVE = ROWS.then("GX GY Q")
+GX, GY, Q = WITH_DERIVATIVE.rows("GX GY Q")
 """If fields need it: dw/d(pixel), and the square of a bound on its error."""
-DOUBLED = SLOPED.then("X_LOW Y_LOW")
-X_LOW, Y_LOW = DOUBLED.rows("X_LOW Y_LOW")
+DOUBLE_DOUBLE = WITH_DERIVATIVE.then("X_LOW Y_LOW")
+X_LOW, Y_LOW = DOUBLE_DOUBLE.rows("X_LOW Y_LOW")
 """For double-double: the rounding errors of w."""
-_PLAIN, _SLOPED = ROWS.size, SLOPED.size
+_PLAIN, _WITH_DERIVATIVE = ROWS.size, WITH_DERIVATIVE.size
 """Numbers per pixel without and with the derivative: they are contiguous, if possible in one cache line."""
-_KEPT = 1 << 18
-"""Pixels of the largest pools that are kept for reuse: fresh memory costs a tile tens of milliseconds."""
+_MOST_KEPT = 1 << 18
+"""Pixels of the largest pools that are kept for reuse: new memory costs a tile tens of milliseconds."""
 
 AT_START = -(1 << 40)
 """The exponent of a pixel at z_0 = 0, where dz is 0."""
@@ -76,7 +76,7 @@ class Place(NamedTuple):
     """The same of dz/dc."""
 
 
-class DoubledPlace(NamedTuple):
+class DoubleDoublePlace(NamedTuple):
     """Positions of single pixels, relative to the reference."""
 
     x: np.ndarray
@@ -107,8 +107,8 @@ def lent_pools(size: int, *, slopes: bool) -> Iterator[tuple[NDArray[np.float64]
 
     The thread keeps them for its next call, unless they are large or hold the derivatives, `slopes`.
     """
-    if slopes or size > _KEPT:
-        width = _SLOPED if slopes else _PLAIN
+    if slopes or size > _MOST_KEPT:
+        width = _WITH_DERIVATIVE if slopes else _PLAIN
         yield np.empty((size, width)), np.empty((size, width))
         return
     with _pools.lent(lambda kept: kept.shape[1] >= size, lambda: np.empty((2, size, _PLAIN))) as kept:
@@ -121,7 +121,7 @@ _pools: Scratch[NDArray[np.float64]] = Scratch()
 @contextmanager
 def lent_answers(size: int, *, fields: bool) -> Iterator[Answers]:
     """Lend the block blank answers for `size` pixels, with or without `fields`; the thread keeps them likewise."""
-    if size > _KEPT:
+    if size > _MOST_KEPT:
         yield blank_answers(size, fields=fields)
         return
     with _answers.lent(lambda kept: kept.shape[1] >= 2 * size, lambda: np.empty((2, 2 * size))) as kept:
@@ -145,8 +145,8 @@ def _blank(answers: Answers) -> Answers:
     return answers
 
 
-def doubled_pool(size: int) -> NDArray[np.float64]:
+def double_double_pool(size: int) -> NDArray[np.float64]:
     """Return a pool for `size` pixels at z_0 = 0, with the numbers that double-double needs."""
-    pool = np.zeros((size, DOUBLED.size))
+    pool = np.zeros((size, DOUBLE_DOUBLE.size))
     pool[:, EXPONENT], pool[:, PIXEL] = AT_START, np.arange(size)
     return pool

@@ -6,6 +6,8 @@ waits there to be rebased, and one whose error becomes too large keeps its earli
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mandeldask.fractal.escape.arithmetic.float64_step import (
@@ -26,21 +28,26 @@ from mandeldask.fractal.escape.arithmetic.layout import Layout
 from mandeldask.fractal.escape.arithmetic.power_of_two import exponent_above, power
 from mandeldask.fractal.escape.fields import FAR_OUT, bounds_after, distance, smooth, step, tolerated
 from mandeldask.fractal.escape.perturbation import pixel_pool
-from mandeldask.fractal.escape.perturbation.delta_step import APART, FLOOR, NEAR, NEAR_ZERO
+from mandeldask.fractal.escape.perturbation.delta_step import FLOOR, NEAR_SQUARE, NEAR_ZERO, PLAIN_RATIO
+
+if TYPE_CHECKING:
+    from mandeldask.fractal.escape.arithmetic.array_types import Flag, Floats, Ints
 
 LANES = 256
 """Pixels iterated at a time."""
 
-ROWS = Layout.of("X Y S CX CY BORN PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8).then(
+ROWS = Layout.of("X Y S CX CY START PLACE OLD_X OLD_Y OLD_S NEAREST LEAVING", LANES + 8).then(
     "GX GY Q OLD_GX OLD_GY OLD_Q ONE UNIT"
 )
-X, Y, S, CX, CY, BORN, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets[:12]
+X, Y, S, CX, CY, START, PLACE, OLD_X, OLD_Y, OLD_S, NEAREST, LEAVING = ROWS.offsets[:12]
 """NEAREST is the least |2z|^2 of a batch; for a lane that left, that of its present z."""
 GX, GY, Q, OLD_GX, OLD_GY, OLD_Q, ONE, UNIT = ROWS.offsets[12:]
 """With slopes: dz/d(pixel) in units of 2^UNIT, at least 1 at first; its Q; and what a step adds to it, below 1/4."""
 SIZE = ROWS.size
-LEFT = ROWS.renamed(OLD_X="FOLLOWED", OLD_Y="COUNT", OLD_S="R", OLD_GX="SMOOTH", OLD_GY="DISTANCE", OLD_Q="KNOWN")
-FOLLOWED, COUNT, R, SMOOTH, DISTANCE, KNOWN = LEFT.rows("FOLLOWED COUNT R SMOOTH DISTANCE KNOWN")
+ROLLED_BACK = ROWS.renamed(
+    OLD_X="STEPS_SINCE", OLD_Y="COUNT", OLD_S="R", OLD_GX="SMOOTH", OLD_GY="DISTANCE", OLD_Q="KNOWN"
+)
+STEPS_SINCE, COUNT, R, SMOOTH, DISTANCE, KNOWN = ROLLED_BACK.rows("STEPS_SINCE COUNT R SMOOTH DISTANCE KNOWN")
 """For lanes that left, which need no backup: the iterations done since; and for those that escape, the count, a bound R
 on the error of z, the fields far out, and whether they are proven."""
 _PROVEN = -1.0
@@ -48,10 +55,13 @@ _PROVEN = -1.0
 
 
 @kernel
-def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven, fields, slopes, place, flag):
+def iterate_plain(
+    w: Floats, rolled_back: Floats, pool: Floats, size: int, c_x: Floats, c_y: Floats, maxiter: int, u: float,
+    count_and_proven: Ints, fields: Floats | None, slopes: Floats | None, place: pixel_pool.Place, flag: Flag,
+) -> int:  # fmt: skip
     """Iterate the first `size` pixels of `pool`, if a reference gains nothing for them; return how many remain in it.
 
-    Removes those whose counts are proven, and advances others until they come near 0. `w` and `leavers` are
+    Removes those whose counts are proven, and advances others until they come near 0. `w` and `rolled_back` are
     workspaces; `c_x` and `c_y` are the parts of c rounded to float64, by column and by row. Where `fields` are wanted,
     a count is proven only with them; `slopes` is None for `smooth` alone.
     """
@@ -65,51 +75,54 @@ def follow_plain(w, leavers, pool, size, c_x, c_y, maxiter, u, count_and_proven,
             _advance(w, active)
         else:
             _advance_slopes(w, active)
-        _look(w, active, maxiter - clock - STEPS)
-        active, left = _leave(w, active, leavers, slopes)
+        _mark_leaving(w, active, maxiter - clock - STEPS)
+        active, left = _roll_back(w, active, rolled_back, slopes)
         if left:
-            _follow(leavers, left, slopes)
-            flying = 0
+            _step_to_last_inside(rolled_back, left, slopes)
+            escaping = 0
             for i in range(left):
-                k, n = int(leavers[PLACE + i]), _proven_count(leavers, i, clock, maxiter)
+                k, n = int(rolled_back[PLACE + i]), _proven_count(rolled_back, i, clock, maxiter)
                 if fields is not None and 0 <= n < maxiter:
-                    _let_fly(leavers, i, flying, n, slopes)
-                    flying += 1
+                    _start_to_far_out(rolled_back, i, escaping, n, slopes)
+                    escaping += 1
                 elif n >= 0:
                     _prove(pool, k, n, count_and_proven)
-                elif leavers[NEAREST + i] < 4.0 * NEAR:
-                    _put_back(leavers, i, clock, u, pool, k, slopes)
+                elif rolled_back[NEAREST + i] < 4.0 * NEAR_SQUARE:
+                    _return_to_pool(rolled_back, i, clock, u, pool, k, slopes)
                 else:
-                    pool[k, pixel_pool.APART] = 1.0
+                    pool[k, pixel_pool.RATIO] = 1.0
             if fields is not None:
-                _fly(leavers, flying, slopes, place)
-                for i in range(flying):
-                    k, n = int(leavers[PLACE + i]), int(leavers[COUNT + i])
-                    if leavers[KNOWN + i] > 0.0:
+                _to_far_out(rolled_back, escaping, slopes, place)
+                for i in range(escaping):
+                    k, n = int(rolled_back[PLACE + i]), int(rolled_back[COUNT + i])
+                    if rolled_back[KNOWN + i] > 0.0:
                         _prove(pool, k, n, count_and_proven)
                         pixel = int(pool[k, pixel_pool.PIXEL])
-                        fields[0, pixel], fields[1, pixel] = leavers[SMOOTH + i], leavers[DISTANCE + i]
+                        fields[0, pixel], fields[1, pixel] = rolled_back[SMOOTH + i], rolled_back[DISTANCE + i]
                     else:
-                        pool[k, pixel_pool.APART] = 1.0
+                        pool[k, pixel_pool.RATIO] = 1.0
         clock += STEPS
-    return _without(pool, size)
+    return _close_gaps(pool, size)
 
 
 @inner
-def _enter(pool, size, c_x, c_y, u, following, clock, w, active, slopes, place):
+def _enter(
+    pool: Floats, size: int, c_x: Floats, c_y: Floats, u: float, following: int, clock: int, w: Floats, active: int,
+    slopes: Floats | None, place: pixel_pool.Place,
+) -> tuple[int, int]:  # fmt: skip
     """Append the next pixels; return the numbers of active lanes and of the next pixel."""
     while following < size and active < LANES:
         k = following
         following += 1
         exponent = int(pool[k, pixel_pool.EXPONENT])
-        if exponent <= NEAR_ZERO or pool[k, pixel_pool.APART] < APART:
+        if exponent <= NEAR_ZERO or pool[k, pixel_pool.RATIO] < PLAIN_RATIO:
             continue
         scale, pixel = 2.0 * power(exponent), int(pool[k, pixel_pool.PIXEL])
         row = pixel // c_x.size
         w[X + active], w[Y + active] = scale * pool[k, pixel_pool.X], scale * pool[k, pixel_pool.Y]
         w[S + active] = SCALE / u * scale * scale * pool[k, pixel_pool.S] * (1.0 + 2.0**-40) + ROUNDING
         w[CX + active], w[CY + active] = 2.0 * c_x[pixel - row * c_x.size], 2.0 * c_y[row]
-        w[BORN + active], w[PLACE + active] = pool[k, pixel_pool.DONE] - clock, k
+        w[START + active], w[PLACE + active] = pool[k, pixel_pool.DONE] - clock, k
         if slopes is not None:
             _enter_slope(w, active, pool[k], exponent, place)
         active += 1
@@ -117,7 +130,7 @@ def _enter(pool, size, c_x, c_y, u, following, clock, w, active, slopes, place):
 
 
 @inner
-def _enter_slope(w, i, start, exponent, place):
+def _enter_slope(w: Floats, i: int, start: Floats, exponent: int, place: pixel_pool.Place) -> None:
     """Set the derivative of lane `i`, in units in which it is 1 to 2."""
     largest = max(abs(start[pixel_pool.GX]), abs(start[pixel_pool.GY]), 2.0**-900)
     unit = exponent + exponent_above(largest) - 1
@@ -129,7 +142,7 @@ def _enter_slope(w, i, start, exponent, place):
 
 
 @inner
-def _advance(w, active):
+def _advance(w: Floats, active: int) -> None:
     """Advance lanes by a batch of unchecked steps; back up their state, and record their least distance from 0."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
@@ -143,7 +156,7 @@ def _advance(w, active):
 
 
 @inner
-def _advance_slopes(w, active):
+def _advance_slopes(w: Floats, active: int) -> None:
     """Do what `_advance` does, with derivatives."""
     for i in range(active):
         w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i] = w[X + i], w[Y + i], w[S + i]
@@ -167,29 +180,39 @@ def _advance_slopes(w, active):
 
 
 @inner
-def _look(w, active, last):
+def _mark_leaving(w: Floats, active: int, last: int) -> None:
     """Mark as LEAVING the lanes not surely inside, those that were near 0, and those that have reached the cap."""
     for i in range(active):
         m = w[X + i] * w[X + i] + w[Y + i] * w[Y + i]
-        stays = (m < 16.0) & (not is_undecided(m, w[S + i])) & (w[BORN + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR)
+        stays = (
+            (m < 16.0) & (not is_undecided(m, w[S + i])) & (w[START + i] < last) & (w[NEAREST + i] >= 4.0 * NEAR_SQUARE)
+        )
         w[LEAVING + i] = 0.0 if stays else 1.0
 
 
 @inner
-def _leave(w, active, leavers, slopes):
-    """Move leaving lanes, rolled back, to `leavers`; return how many stay and how many leave."""
+def _roll_back(w: Floats, active: int, rolled_back: Floats, slopes: Floats | None) -> tuple[int, int]:
+    """Move leaving lanes, rolled back, to `rolled_back`; return how many stay and how many leave."""
     size = 0
     for i in range(active - 1, -1, -1):
         if w[LEAVING + i] > 0.0:
             active -= 1
-            leavers[X + size], leavers[Y + size], leavers[S + size] = w[OLD_X + i], w[OLD_Y + i], w[OLD_S + i]
+            rolled_back[X + size], rolled_back[Y + size], rolled_back[S + size] = (
+                w[OLD_X + i],
+                w[OLD_Y + i],
+                w[OLD_S + i],
+            )
             w[X + i], w[Y + i], w[S + i] = w[X + active], w[Y + active], w[S + active]
-            for row in (CX, CY, BORN, PLACE):
-                leavers[row + size] = w[row + i]
+            for row in (CX, CY, START, PLACE):
+                rolled_back[row + size] = w[row + i]
                 w[row + i] = w[row + active]
             if slopes is not None:
-                leavers[GX + size], leavers[GY + size], leavers[Q + size] = w[OLD_GX + i], w[OLD_GY + i], w[OLD_Q + i]
-                leavers[ONE + size], leavers[UNIT + size] = w[ONE + i], w[UNIT + i]
+                rolled_back[GX + size], rolled_back[GY + size], rolled_back[Q + size] = (
+                    w[OLD_GX + i],
+                    w[OLD_GY + i],
+                    w[OLD_Q + i],
+                )
+                rolled_back[ONE + size], rolled_back[UNIT + size] = w[ONE + i], w[UNIT + i]
                 for row in (GX, GY, Q, ONE, UNIT):
                     w[row + i] = w[row + active]
             size += 1
@@ -197,10 +220,10 @@ def _leave(w, active, leavers, slopes):
 
 
 @inner
-def _proven_count(w, i, clock, maxiter):
+def _proven_count(w: Floats, i: int, clock: int, maxiter: int) -> int:
     """Return the count of lane `i` if it is surely inside now and surely outside after the next step; otherwise -1."""
     x, y, s = w[X + i], w[Y + i], w[S + i]
-    n = int(w[BORN + i] + w[FOLLOWED + i]) + clock
+    n = int(w[START + i] + w[STEPS_SINCE + i]) + clock
     m = x * x + y * y
     if is_undecided(m, s) or not m < 16.0:
         return -1
@@ -212,7 +235,7 @@ def _proven_count(w, i, clock, maxiter):
 
 
 @inner
-def _prove(pool, k, n, count_and_proven):
+def _prove(pool: Floats, k: int, n: int, count_and_proven: Ints) -> None:
     """Write the count of slot `k` of the pool, which is free then."""
     pixel = int(pool[k, pixel_pool.PIXEL])
     count_and_proven[0, pixel], count_and_proven[1, pixel] = n, True
@@ -220,7 +243,7 @@ def _prove(pool, k, n, count_and_proven):
 
 
 @inner
-def _let_fly(w, i, j, n, slopes):
+def _start_to_far_out(w: Floats, i: int, j: int, n: int, slopes: Floats | None) -> None:
     """Move lane `i`, at its last iterate n within |z| <= 2, to `j`: z, c and bounds are no longer doubled."""
     w[X + j], w[Y + j], w[CX + j], w[CY + j] = 0.5 * w[X + i], 0.5 * w[Y + i], 0.5 * w[CX + i], 0.5 * w[CY + i]
     w[R + j], w[PLACE + j], w[COUNT + j] = 0.5 * np.sqrt(w[S + i] / SCALE), w[PLACE + i], n
@@ -230,10 +253,10 @@ def _let_fly(w, i, j, n, slopes):
 
 
 @inner
-def _fly(w, size, slopes, place):
+def _to_far_out(w: Floats, size: int, slopes: Floats | None, place: pixel_pool.Place) -> None:
     """Iterate lanes until all are far out, as `fields_at` does with one; write their fields, and which are KNOWN."""
     for i in range(size):
-        w[FOLLOWED + i] = 0.0
+        w[STEPS_SINCE + i] = 0.0
     going = size
     while going > 0:  # next to -2 an orbit may seem to stay
         going = 0
@@ -249,13 +272,13 @@ def _fly(w, size, slopes, place):
             next_x, next_y, next_g_x, next_g_y = step(x, y, c_x, c_y, g_x, g_y, one)
             w[X + i], w[Y + i] = next_x if goes else x, next_y if goes else y
             w[R + i] = next_r if goes else r
-            w[FOLLOWED + i] += 1.0 if goes else 0.0
+            w[STEPS_SINCE + i] += 1.0 if goes else 0.0
             going += 1 if goes else 0
             if slopes is not None:
                 w[GX + i], w[GY + i] = next_g_x if goes else g_x, next_g_y if goes else g_y
                 w[Q + i] = next_q if goes else q
     for i in range(size):
-        n, square, r = w[COUNT + i] + w[FOLLOWED + i], w[X + i] * w[X + i] + w[Y + i] * w[Y + i], w[R + i]
+        n, square, r = w[COUNT + i] + w[STEPS_SINCE + i], w[X + i] * w[X + i] + w[Y + i] * w[Y + i], w[R + i]
         w[SMOOTH + i], w[DISTANCE + i] = smooth(n, square), 0.0
         if slopes is None:
             known = r * r < max(place.worst, tolerated(n)) * square
@@ -267,23 +290,23 @@ def _fly(w, size, slopes, place):
 
 
 @inner
-def _follow(w, size, slopes):
+def _step_to_last_inside(w: Floats, size: int, slopes: Floats | None) -> None:
     """Advance lanes to the first of the next iterates that is near 0, or to the last within |z| <= 2.
 
-    Writes the number of steps to FOLLOWED, and |z|^2 there to NEAREST.
+    Writes the number of steps to STEPS_SINCE, and |z|^2 there to NEAREST.
     """
     if slopes is not None:
         for i in range(size):
             w[Q + i] *= DERIVATIVE_GROWTH
     for i in range(size):
         w[S + i] *= GROWTH
-        w[FOLLOWED + i] = 0.0
+        w[STEPS_SINCE + i] = 0.0
         w[NEAREST + i] = 16.0
     for _ in range(STEPS):
         for i in range(size):
             x, y, s = iterate(w[X + i], w[Y + i], w[S + i], w[CX + i], w[CY + i])
             m = x * x + y * y
-            goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR)
+            goes = (m < 16.0) & (w[NEAREST + i] >= 4.0 * NEAR_SQUARE)
             if slopes is not None:
                 gx, gy = w[GX + i], w[GY + i]
                 q, _ = next_slope_bound(w[X + i], w[Y + i], w[S + i], w[Q + i], slope_square(gx, gy))
@@ -295,18 +318,18 @@ def _follow(w, size, slopes):
             w[Y + i] = y if goes else w[Y + i]
             w[S + i] = s if goes else w[S + i]
             w[NEAREST + i] = m if goes else w[NEAREST + i]
-            w[FOLLOWED + i] += 1.0 if goes else 0.0
+            w[STEPS_SINCE + i] += 1.0 if goes else 0.0
 
 
 @inner
-def _put_back(w, i, clock, u, pool, k, slopes):
+def _return_to_pool(w: Floats, i: int, clock: int, u: float, pool: Floats, k: int, slopes: Floats | None) -> None:
     """Write lane `i`, near 0, to slot `k` of the pool."""
     x, y = 0.5 * w[X + i], 0.5 * w[Y + i]
     shift = exponent_above(max(abs(x), abs(y), 2.0**-60))
     factor = power(-shift)
     pool[k, pixel_pool.X], pool[k, pixel_pool.Y] = x * factor, y * factor
     pool[k, pixel_pool.S] = 0.25 * u / SCALE * w[S + i] * factor * factor * (1.0 + 2.0**-40) + u * FLOOR
-    pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = shift, w[BORN + i] + w[FOLLOWED + i] + clock
+    pool[k, pixel_pool.EXPONENT], pool[k, pixel_pool.DONE] = shift, w[START + i] + w[STEPS_SINCE + i] + clock
     if slopes is not None:
         factor = power(int(w[UNIT + i]) - shift)
         pool[k, pixel_pool.GX], pool[k, pixel_pool.GY] = w[GX + i] * factor, w[GY + i] * factor
@@ -315,7 +338,7 @@ def _put_back(w, i, clock, u, pool, k, slopes):
 
 
 @inner
-def _without(pool, size):
+def _close_gaps(pool: Floats, size: int) -> int:
     """Close the gaps that `done` pixels leave in `pool`; return how many are left."""
     left = 0
     for k in range(size):

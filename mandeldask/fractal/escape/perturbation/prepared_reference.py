@@ -96,10 +96,10 @@ def prepared_reference_for(grid: Grid, maxiter: int) -> PreparedReference:
     return prepared_reference_of(center, reach, finest, maxiter)
 
 
-def nearest_to(tile: Tile) -> PreparedReference:
+def shared_reference(tile: Tile) -> PreparedReference:
     """Return the PreparedReference of the grid of `tile`, looked up by the first stage that needs it."""
-    found: PreparedReference = tile.near or prepared_reference_for(tile.grid, tile.maxiter)
-    tile.near = found
+    found: PreparedReference = tile.reference or prepared_reference_for(tile.grid, tile.maxiter)
+    tile.reference = found
     return found
 
 
@@ -142,7 +142,7 @@ def _as_arrays(reference: ReferenceOrbit) -> Orbit:
 
 
 def _column(values: Iterable[float], dtype: type = np.int64) -> NDArray[Any]:
-    """Return `values` as an array; it can be cancelled: next to -2 there are as many as iterations."""
+    """Return `values` as an array. This can be cancelled: next to -2 there are as many values as iterations."""
     return np.fromiter(_cancellable(values), dtype)
 
 

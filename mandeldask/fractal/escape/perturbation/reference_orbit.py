@@ -1,7 +1,7 @@
 """Reference orbits: one orbit of `z^2 + c` in arbitrary precision, around which thousands of pixels are perturbed.
 
 A complex number is kept as two integers in units of 2^-bits, and the kept orbit is rounded to float64. It carries a
-bound on its own error; the derivation is in docs/explanation/exactness.md.
+bound on its own error: Lemma 19.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LONG_S = 1.0
 """Seconds from which an orbit reports its progress."""
 
 _ENTRIES = 16
-"""Most points near 0 or the circle that are stored between two checks: each takes as long as about twenty others."""
+"""Most points near 0 or the circle that are stored between two checks: each takes as long as twenty other points."""
 
 _LEAST = 2.0**-1000
 """Replaces a bound that underflows."""

@@ -21,7 +21,7 @@ from mandeldask.fractal.escape.arithmetic.power_of_two import power
 from mandeldask.fractal.escape.limits import NUCLEUS_PERIOD_SHARE
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.escape.perturbation.orbit_source import orbit_of
-from mandeldask.fractal.escape.perturbation.prepared_reference import nearest_to
+from mandeldask.fractal.escape.perturbation.prepared_reference import shared_reference
 from mandeldask.fractal.escape.proofs.interior_stage import attracting_periods, periods_one_by_one
 from mandeldask.fractal.rationals import exponent_of
 
@@ -80,7 +80,7 @@ def answer_by_minibrot(tile: Tile, reference: ReferenceOrbit | None = None) -> N
 
     Its nucleus is the end of `reference` or a near return of it; by default that is the orbit that tiles here share.
     """
-    orbit = _nucleus_orbit(reference or nearest_to(tile).reference, tile)
+    orbit = _nucleus_orbit(reference or shared_reference(tile).reference, tile)
     minibrot = None if orbit is None else _renormalization(orbit)
     if minibrot is None:
         return

@@ -13,7 +13,7 @@ MODULES = (
     "direct.lanes",
     "direct.multidouble_lanes",
     "perturbation.block_model",
-    "perturbation.delta_doubledouble",
+    "perturbation.doubledouble_lanes",
     "perturbation.delta_step",
     "perturbation.pixel_pool",
     "perturbation.plain_lanes",

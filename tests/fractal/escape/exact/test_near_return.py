@@ -14,7 +14,7 @@ from fractal.oracle import escape_count as judged
 from mandeldask.fractal.escape.arithmetic.whole_numbers import scaled
 from mandeldask.fractal.escape.exact import near_return
 from mandeldask.fractal.escape.exact.bigint_ball import escape_count
-from mandeldask.fractal.escape.exact.limb_orbit import follow
+from mandeldask.fractal.escape.exact.limb_orbit import decide_orbit
 from mandeldask.fractal.escape.perturbation.nucleus import nucleus_of_period
 from mandeldask.fractal.rationals import Point, as_point
 
@@ -101,7 +101,9 @@ def test_an_orbit_is_not_followed_past_its_return(place, period):
     (c, slope), bits, cap = next_to(place, period, 100.0), 320, 5 * period // 2
     assert judged(*c, cap) == cap
     parts: tuple[int, int] = tuple(scaled(part, bits) for part in c)
-    to_its_return, to_the_cap = (follow(parts, parts, bits, cap, 0, None, from_zero=which) for which in (True, False))
+    to_its_return, to_the_cap = (
+        decide_orbit(parts, parts, bits, cap, 0, None, from_zero=which) for which in (True, False)
+    )
     assert to_its_return.count == to_the_cap.count == cap
     assert slope - bits < to_its_return.error < slope - bits + 12
     assert to_the_cap.error != pytest.approx(to_its_return.error, abs=0.1)

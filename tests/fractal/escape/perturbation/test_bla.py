@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from fractal.exactly import Complex, along, exact, rational
-from mandeldask.fractal.escape.perturbation import bla
+from mandeldask.fractal.escape.perturbation import bla, delta_skip
 from mandeldask.fractal.escape.perturbation import delta_step as ds
 
-grow_error, bla_skip, bla_skip_slope = numba.njit(ds.grow_error), numba.njit(ds.bla_skip), numba.njit(ds.bla_skip_slope)
+grow_error, bla_skip, bla_skip_slope = (
+    numba.njit(ds.grow_error),
+    numba.njit(delta_skip.bla_skip),
+    numba.njit(delta_skip.bla_skip_slope),
+)
 single, merged = numba.njit(bla._single), numba.njit(bla._merged)
 COUNT = 24
 NOTHING = Complex(rational(0), rational(0))

@@ -11,7 +11,7 @@ from fractal.exactly import Complex, along, exact, power_of_two, rational
 from mandeldask.fractal.escape.perturbation import block_model as bm
 
 shift, rebase = numba.njit(bm.shift), numba.njit(bm.rebase)
-value, doubled_value = numba.njit(bm.value), numba.njit(bm.doubled_value)
+value, doubled_value = numba.njit(bm.value), numba.njit(bm.value_in_double_double)
 
 
 @pytest.mark.parametrize("degrees", [1, 5])

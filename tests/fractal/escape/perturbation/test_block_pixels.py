@@ -9,7 +9,7 @@ import pytest
 from fractal.exactly import Complex, exact, power_of_two, rational
 from mandeldask.fractal.escape.perturbation import block_model as bm
 from mandeldask.fractal.escape.perturbation import block_pixels, pixel_pool
-from mandeldask.fractal.escape.perturbation.block_queue import Frame
+from mandeldask.fractal.escape.perturbation.block_pixels import Frame
 
 write, radius = numba.njit(block_pixels.write_pixels), numba.njit(block_pixels.radius)
 A = [(bm.A1X, bm.A1Y), (bm.A2X, bm.A2Y), (bm.A3X, bm.A3Y), (bm.A4X, bm.A4Y), (bm.A5X, bm.A5Y)]
@@ -47,7 +47,9 @@ def at(polynomial, t):
 def written(w, error, width, exponent=0, z=(0.0, 0.0)):
     """Return a row of a pool for each pixel, and t there."""
     w[bm.OLD + bm.E] = error
-    frame = Frame(np.zeros((2, 1)), np.zeros((2, 1)), 0, 1.0, *STEPS, *LOST, block_pixels.SLOPED, bm.FITS)
+    frame = Frame(
+        np.zeros((2, 1)), np.zeros((2, 1)), 0, 1.0, *STEPS, *LOST, block_pixels.DERIVATIVE_STRETCH, bm.MOST_DROPPED
+    )
     rho, pool = radius(frame, SIDE), np.zeros((SIDE * SIDE, width))
     assert write(w, 0, 5, exponent, SIDE, rho, *z, frame, np.ones((SIDE, SIDE), bool), U, pool, 0) == SIDE * SIDE
     ts = []
@@ -59,7 +61,7 @@ def written(w, error, width, exponent=0, z=(0.0, 0.0)):
 
 
 @pytest.mark.parametrize("spread", [1.0, 2.0**-30, 2.0**-64])
-@pytest.mark.parametrize("width", [pixel_pool.ROWS.size, pixel_pool.DOUBLED.size])
+@pytest.mark.parametrize("width", [pixel_pool.ROWS.size, pixel_pool.DOUBLE_DOUBLE.size])
 def test_pixels_are_as_near_to_their_orbits_as_they_say(width, spread):
     rng = np.random.default_rng(1)
     for z, exponent in ((0.0, 0.0), 0), ((0.7, -1.1), -3):
@@ -82,7 +84,7 @@ def test_derivatives_are_as_near_as_they_say_for_any_error_that_the_disc_allows(
     rng = np.random.default_rng(2)
     for z, exponent in (((0.0, 0.0), 0), ((0.0, 0.0), -9), ((0.7, -1.1), -3)):
         w = block(rng, 2.0**-10)
-        pool, ts, rho = written(w, error, pixel_pool.SLOPED.size, exponent, z)
+        pool, ts, rho = written(w, error, pixel_pool.WITH_DERIVATIVE.size, exponent, z)
         unit = power_of_two(exponent if any(z) else 0)
         polynomial = coefficients(w)
         derivative = [one * rational(k) for k, one in enumerate(polynomial)][1:]

@@ -10,7 +10,7 @@ from fractal.exactly import Complex, along, exact, rational
 from mandeldask.fractal.escape.arithmetic import doubledouble
 from mandeldask.fractal.escape.perturbation import delta_doubledouble as dd
 
-look, step, rebase = (numba.njit(f) for f in (dd._look, dd._step, dd._rebase))
+look, step, rebase = (numba.njit(f) for f in (dd._mark_alone, dd._step, dd._rebase))
 add = numba.njit(doubledouble.add)
 COUNT, SLOPES = 32, np.empty(0)
 

@@ -10,13 +10,20 @@ import pytest
 
 from fractal.exactly import Complex, along, exact, power_of_two, rational
 from mandeldask.fractal.escape.limits import worst_for
+from mandeldask.fractal.escape.perturbation import delta_skip, pixel_pool
 from mandeldask.fractal.escape.perturbation import delta_step as ds
-from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation.pixel_pool import Place
 
 advance, advance_slope = numba.njit(ds.advance), numba.njit(ds.advance_slope)
-grow_error, bla_skip, bla_skip_slope = numba.njit(ds.grow_error), numba.njit(ds.bla_skip), numba.njit(ds.bla_skip_slope)
-step_without_bound, two_steps_without_bound = numba.njit(ds.step_without_bound), numba.njit(ds.two_steps_without_bound)
+grow_error, bla_skip, bla_skip_slope = (
+    numba.njit(ds.grow_error),
+    numba.njit(delta_skip.bla_skip),
+    numba.njit(delta_skip.bla_skip_slope),
+)
+step_without_bound, two_steps_without_bound = (
+    numba.njit(delta_skip.step_without_bound),
+    numba.njit(delta_skip.two_steps_without_bound),
+)
 classify = numba.njit(ds.classify)
 rebase, pass_zero = numba.njit(ds.rebase), numba.njit(ds.pass_zero)
 COUNT = 48
@@ -180,7 +187,7 @@ def test_a_pixel_is_not_taken_for_one_on_the_other_side(gap, r):
         reference, w = Complex.of(z.real, z.imag), np.zeros(ds.SIZE)
         goal = (2.0 + gap * rng.normal(size=COUNT)) * np.exp(2j * np.pi * rng.random(COUNT))
         w[ds.X : ds.X + COUNT], w[ds.Y : ds.Y + COUNT] = (goal - z).real, (goal - z).imag
-        w[ds.S : ds.S + COUNT], w[ds.LIMIT : ds.LIMIT + COUNT] = bound.u * r * r * (1 + 2.0**-50), 0.0
+        w[ds.S : ds.S + COUNT], w[ds.RATIO : ds.RATIO + COUNT] = bound.u * r * r * (1 + 2.0**-50), 0.0
         classify(w, COUNT, z.real, z.imag, 1.0, bound, 4.0)
         true_z = wrong(reference, rng)
         for i in range(COUNT):

@@ -11,7 +11,7 @@ from fractal.oracle import escape_count, wrong_pixels
 from mandeldask.fractal.escape.exact.bigint_ball import escape_count as counted
 from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_for
 from mandeldask.fractal.escape.perturbation.reference_orbit import ReferenceOrbit
-from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine
+from mandeldask.fractal.escape.perturbation.stage import _answer_around, _answer_in_double_double
 from mandeldask.fractal.escape.proofs.minibrot_stage import answer_by_minibrot
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.geometry import Grid
@@ -30,7 +30,7 @@ def test_a_minibrot_at_depth(period):
     assert kernel.report(grid).get("exact", 0) < 10
 
 
-@pytest.mark.parametrize("stage", [_answer_around, _refine])
+@pytest.mark.parametrize("stage", [_answer_around, _answer_in_double_double])
 @pytest.mark.parametrize("period", [83, 249])
 def test_a_minibrot_at_depth_needs_one_stage(period, stage):
     nucleus, scale = minibrot_near_the_tip(period)

@@ -11,8 +11,8 @@ from mandeldask.fractal.escape.arithmetic.float64_step import DERIVATIVE_SHARE, 
 from mandeldask.fractal.escape.perturbation import pixel_pool
 from mandeldask.fractal.escape.perturbation import plain_lanes as pl
 
-advance, follow, enter_slope = (numba.njit(f) for f in (pl._advance_slopes, pl._follow, pl._enter_slope))
-put_back = numba.njit(pl._put_back)
+advance, follow, enter_slope = (numba.njit(f) for f in (pl._advance_slopes, pl._step_to_last_inside, pl._enter_slope))
+put_back = numba.njit(pl._return_to_pool)
 COUNT, SLOPES = 24, np.empty(0)
 
 
@@ -61,7 +61,7 @@ def test_bounds_hold_for_derivatives_in_any_unit(r, q):
         advance(w, COUNT)
         follow(ahead, COUNT, SLOPES)
         for i in range(COUNT):
-            for after, steps in ((w, STEPS), (ahead, int(ahead[pl.FOLLOWED + i]))):
+            for after, steps in ((w, STEPS), (ahead, int(ahead[pl.STEPS_SINCE + i]))):
                 true = orbit(start, i, r, q, steps)
                 if true is None:
                     continue
@@ -78,7 +78,7 @@ def test_bounds_hold_for_derivatives_in_any_unit(r, q):
 def test_derivatives_enter_and_return_with_their_bounds():
     rng = np.random.default_rng(2)
     for _ in range(50):
-        pool, w = np.zeros((1, pixel_pool.SLOPED.size)), np.zeros(pl.SIZE)
+        pool, w = np.zeros((1, pixel_pool.WITH_DERIVATIVE.size)), np.zeros(pl.SIZE)
         exponent = int(rng.integers(-300, 5))
         pool[0, pixel_pool.GX], pool[0, pixel_pool.GY] = rng.normal(size=2) * 2.0 ** rng.uniform(-60, 60)
         pool[0, pixel_pool.Q] = 2.0 ** rng.uniform(-200, 0)

@@ -13,7 +13,11 @@ from fractal.oracle import escape_count, wrong_pixels
 from fractal.places import around
 from mandeldask.fractal.escape.perturbation import prepared_reference
 from mandeldask.fractal.escape.perturbation.prepared_reference import prepared_reference_of
-from mandeldask.fractal.escape.perturbation.stage import _answer_around, _refine, answer_by_perturbation
+from mandeldask.fractal.escape.perturbation.stage import (
+    _answer_around,
+    _answer_in_double_double,
+    answer_by_perturbation,
+)
 from mandeldask.fractal.escape.tile import Tile
 from mandeldask.fractal.escape.units import unit_for
 from mandeldask.fractal.geometry import Grid
@@ -171,7 +175,7 @@ def test_fields_at_depth(width, unit):
             np.testing.assert_allclose((smooth[row, col], distance[row, col]), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("stage", [_answer_around, _refine])
+@pytest.mark.parametrize("stage", [_answer_around, _answer_in_double_double])
 @pytest.mark.parametrize(
     ("center", "width", "maxiter"),
     [("1j", "1e-300", 3000), ("1j", "1e-1000", 5000), (MISIUREWICZ, "1e-30", 1000), (SEAHORSE, "1e-17", 9000)],
@@ -181,7 +185,7 @@ def test_fields_around_a_reference(center, width, maxiter, stage):
     tile = Tile.blank(grid, maxiter, ("smooth", "distance"))
     where, reach = prepared_reference.lattice_point(grid)
     stage(tile, prepared_reference_of(where, reach, exponent_of(grid.spacing) - 9, maxiter))
-    assert tile.open.size < (2 if stage is _refine else 100)
+    assert tile.open.size < (2 if stage is _answer_in_double_double else 100)
     answered = np.setdiff1d(np.arange(144), tile.open)[::24].tolist()
     assert wrong_pixels(grid, tile.counts.reshape(12, 12), maxiter, [divmod(pixel, 12) for pixel in answered]) == []
     unit = unit_for(grid.spacing).size
