@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 _LONG_S = 0.4
 """Computations that are estimated to take at least this many seconds run in another thread."""
 
-_STOP_WAIT_S = 1.0
-"""Seconds that Ctrl-C waits for a computation to stop. Compiling a kernel takes longer and continues in its thread."""
+_STOP_WAIT_S = 0.05
+"""Seconds that Ctrl-C waits for a computation to stop. One that takes longer, such as compiling, ends in its thread."""
 
 _running: dict[Cancellation, threading.Thread] = {}
 _ending = threading.Event()
@@ -45,12 +45,13 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
         return call()
     cancellation, outcome = Cancellation(), _Outcome(call)
     with current().calling(cancellation.cancel):
-        _calls().put(partial(copy_context().run, outcome.find, cancellation))
         try:
+            _calls().put(partial(copy_context().run, outcome.find, cancellation))
             outcome.known.wait()
         except BaseException:
             cancellation.cancel()
             if not outcome.known.wait(_STOP_WAIT_S):
+                _calls().put(None)  # ends the thread after its call
                 _forget_calls()
             raise
     if outcome.error is not None:
@@ -58,7 +59,7 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
     return outcome.value  # type: ignore[no-any-return]
 
 
-def _calls() -> SimpleQueue[Callable[[], None]]:
+def _calls() -> SimpleQueue[Callable[[], None] | None]:
     """Return the queue of the second thread, which runs one call after the other and keeps its scratch memory."""
     global _queue  # noqa: PLW0603  used by the main thread only
     if _queue is None:
@@ -73,12 +74,12 @@ def _forget_calls() -> None:
     _queue = None
 
 
-def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
-    while True:
-        queue.get()()
+def _serve(queue: SimpleQueue[Callable[[], None] | None]) -> None:
+    while call := queue.get():
+        call()
 
 
-_queue: SimpleQueue[Callable[[], None]] | None = None
+_queue: SimpleQueue[Callable[[], None] | None] | None = None
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_calls)

@@ -131,3 +131,24 @@ def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():
     with cancellable(cancellation), pytest.raises(Cancelled):
         Mandelbrot(4_000_000_000)(Grid.window("-1.4011551890920506", "1e-6", (64, 64)))  # for hours
     timer.join()
+
+
+def test_ctrl_c_does_not_wait_for_what_stops_late_and_its_thread_ends():
+    goes_on, runs_in = threading.Event(), []
+
+    def late():
+        runs_in.append(threading.current_thread())
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        goes_on.wait(MOST_S)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(late, 1.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert runs_in[0].is_alive()
+    assert interruptible(threading.current_thread, 1.0) is not runs_in[0]
+    goes_on.set()
+    runs_in[0].join(MOST_S)
+    assert not runs_in[0].is_alive()
