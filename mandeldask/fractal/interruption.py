@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mandeldask.cancellation import Cancellation, cancellable, current
+from mandeldask.internals.python_names import before_threads_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -135,5 +136,4 @@ def _stop_what_runs() -> None:
             cancellation.cancel()
 
 
-if hasattr(threading, "_register_atexit"):  # runs before threads are joined; `atexit` would run after that
-    threading._register_atexit(_stop_what_runs)  # noqa: SLF001
+before_threads_end(_stop_what_runs)

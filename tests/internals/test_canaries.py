@@ -10,6 +10,8 @@ import asyncio
 import inspect
 import json
 import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +33,7 @@ from mandeldask.internals import (
     dask_names,
     dask_pools,
     module_names,
+    nrrd_names,
     numba_names,
     uvicorn_names,
     xarray_names,
@@ -64,10 +67,8 @@ def test_only_internals_imports_private_names():
 def test_only_internals_reads_private_attributes_of_others():
     allowed = {
         "flights.py": "the other half of a seat",
-        "fractal/interruption.py": "threading._register_atexit",
         "lazy/index.py": "the same class",
         "zarrview/view.py": "the same class",
-        "files/kinds/nrrd_files.py": "pynrrd's table of type names, checked where it is read",
     }
     found = {str(path.relative_to(ROOT)) for path in outside() if "SLF001" in path.read_text()}
     assert found <= set(allowed)
@@ -165,3 +166,22 @@ def test_uvicorn_has_what_our_protocol_and_workers_override():
     workers = uvicorn_names.Multiprocess
     assert callable(workers.init_processes)
     assert "should_exit" in inspect.getsource(workers.__init__)
+
+
+def test_pynrrd_has_the_types_of_numpy():
+    assert {name: np.dtype(nrrd_names.numpy_types()[name]).str[1:] for name in ("uint8", "short", "double")} == {
+        "uint8": "u1",
+        "short": "i2",
+        "double": "f8",
+    }
+
+
+def test_python_calls_what_is_registered_before_it_waits_for_threads():
+    program = """
+import threading
+from mandeldask.internals.python_names import before_threads_end
+ends = threading.Event()
+threading.Thread(target=ends.wait).start()
+before_threads_end(ends.set)
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)

@@ -15,6 +15,7 @@ from mandeldask.files.blocks import blocked
 from mandeldask.files.flat import Flat, pread
 from mandeldask.files.kinds.npy import of_elements
 from mandeldask.files.stamps import Unreadable
+from mandeldask.internals.nrrd_names import numpy_types
 from mandeldask.zarrview.blocked import BLOCK_LIMIT
 from mandeldask.zarrview.nodes import Array
 
@@ -76,7 +77,7 @@ def _some(size: int) -> int:
 
 
 def _dtype(header: Any) -> np.dtype[Any]:
-    kinds = nrrd.reader._TYPEMAP_NRRD2NUMPY  # noqa: SLF001  pynrrd's table of type names
+    kinds = numpy_types()
     if header["type"] not in kinds:
         msg = f"its elements are of the type {header['type']}, which Zarr has no type for"
         raise Unreadable(msg)
