@@ -1,7 +1,8 @@
 """Make Ctrl-C stop computations: Python handles signals only in the main thread, and not while a kernel runs there.
 
-So a long computation of the main thread runs in another thread, and the main thread waits for it. A process that ends
-by Ctrl-C also stops the computations of other threads, such as dask's; otherwise Python would wait for them.
+So another thread watches for Ctrl-C (`interrupt_watch`). Where a program handles Ctrl-C itself, a long computation of
+the main thread runs in another thread, and the main thread waits for it. A process that ends by Ctrl-C also stops the
+computations of other threads, such as dask's; otherwise Python would wait for them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mandeldask.cancellation import Cancellation, cancellable, current
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
+from mandeldask.fractal.interrupt_watch import interrupt_watch
 from mandeldask.internals.python_names import before_threads_end
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _LONG_S = 0.4
-"""Computations that are estimated to take at least this many seconds run in another thread."""
+"""Computations that are estimated to take at least this many seconds can be interrupted."""
 
 _STOP_WAIT_S = 0.05
 """Seconds that Ctrl-C waits for a computation to stop. One that takes longer, such as compiling, ends in its thread."""
@@ -44,6 +46,22 @@ def interruptible(call: Callable[[], _T], seconds: float) -> _T:
     """
     if seconds < _LONG_S or threading.current_thread() is not threading.main_thread():
         return call()
+    watch, cancellation = interrupt_watch(), Cancellation()
+    if watch is None or not watch.begin(cancellation):
+        return _in_another_thread(call)
+    try:
+        with current().calling(cancellation.cancel), cancellable(cancellation):
+            return call()
+    except Cancelled:
+        if not watch.has_stopped(cancellation):
+            raise
+    finally:
+        watch.end()
+    return interruptible(call, seconds)  # it was a Ctrl-C before, which the watch has noticed too late
+
+
+def _in_another_thread(call: Callable[[], _T]) -> _T:
+    """Return the result of `call` in another thread, while this one can handle signals."""
     cancellation, outcome = Cancellation(), _Outcome(call)
     with current().calling(cancellation.cancel):
         try:

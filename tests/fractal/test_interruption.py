@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -13,9 +14,10 @@ import dask
 import pytest
 
 import mandeldask as md
-from mandeldask.cancellation import Cancellation, Cancelled, cancellable
+from mandeldask.cancellation import Cancellation, Cancelled, cancellable, current
 from mandeldask.fractal import interruption
 from mandeldask.fractal.geometry import Grid
+from mandeldask.fractal.interrupt_watch import interrupt_watch
 from mandeldask.fractal.interruption import interruptible
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.lazy import threads as _stops_tasks_of_dask  # noqa: F401
@@ -119,10 +121,52 @@ def test_ctrl_c_stops_a_task_of_dask_that_has_not_reached_its_kernel():
     assert raised
 
 
-def test_what_runs_in_another_thread_returns_raises_and_is_cancelled():
+@pytest.fixture
+def handler():
+    """Set what Ctrl-C does; pytest's own handler raises KeyboardInterrupt."""
+    before = signal.getsignal(signal.SIGINT)
+    yield lambda handle: signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_only_a_program_that_handles_ctrl_c_itself_computes_in_another_thread(handler):
     main = threading.current_thread()
+    handler(signal.default_int_handler)
+    assert interruptible(threading.current_thread, 0.0) is main
+    assert interruptible(threading.current_thread, 1.0) is main
+    reader, writer = socket.socketpair()
+    writer.settimeout(0)
+    with reader, writer:
+        signal.set_wakeup_fd(writer.fileno())
+        try:
+            assert interruptible(threading.current_thread, 1.0) is not main
+        finally:
+            assert signal.set_wakeup_fd(-1) == writer.fileno()
+    handler(lambda *_: None)
     assert interruptible(threading.current_thread, 0.0) is main
     assert interruptible(threading.current_thread, 1.0) is not main
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_ctrl_c_that_is_noticed_too_late_repeats_a_computation(handler):
+    handler(signal.default_int_handler)
+    calls = []
+
+    def call():
+        calls.append(current())
+        if len(calls) == 1:
+            interrupt_watch()._writer.send(bytes([signal.SIGINT]))
+            while True:
+                current().check()
+        return "result"
+
+    assert interruptible(call, 1.0) == "result"
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("handle", [signal.default_int_handler, lambda *_: None])
+def test_what_can_be_interrupted_returns_raises_and_is_cancelled(handler, handle):
+    handler(handle)
     with pytest.raises(ZeroDivisionError):
         interruptible(lambda: 1 // 0, 1.0)
     cancellation = Cancellation()

@@ -30,11 +30,13 @@ def positions(axis: Axis, origin: Fraction = Fraction(0), exponent: int = 0) -> 
     ``start + i * step`` in double-double: `i` has at most 26 bits, so that its products with the halves of the step
     are exact (Dekker 1971), and sums keep their error (Knuth's TwoSum).
     """
-    start = axis.start - origin
-    if _is_far(start, exponent) or _is_far(axis.step, exponent):  # other positions may still be near
+    (start_high, start_low), (step_high, step_low) = (
+        as_pair(axis.start - origin, exponent),
+        as_pair(axis.step, exponent),
+    )
+    if abs(start_high) == FAR or abs(step_high) == FAR:  # other positions may still be near
         return each_position(axis, origin, exponent, np.arange(axis.size))
     i = np.arange(axis.size, dtype=np.float64)
-    (start_high, start_low), (step_high, step_low) = as_pair(start, exponent), as_pair(axis.step, exponent)
     head = _SPLIT * step_high - (_SPLIT * step_high - step_high)
     high, low = _two_sum(i * head, i * (step_high - head))
     high, error = _two_sum(start_high, high)
@@ -59,12 +61,6 @@ def as_pair(value: Fraction, exponent: int = 0) -> tuple[float, float]:
     high = numerator / denominator
     p, q = high.as_integer_ratio()
     return high, (numerator * q - p * denominator) / (denominator * q)
-
-
-def _is_far(value: Fraction, exponent: int) -> bool:
-    """Whether `value` in units of 2^exponent is farther than `FAR` from 0."""
-    numerator, denominator = _scaled(value, exponent)
-    return abs(numerator) > FAR * denominator
 
 
 def _scaled(value: Fraction, exponent: int) -> tuple[int, int]:

@@ -69,13 +69,16 @@ NO_ANSWERS = Answers(np.zeros(0, np.uint32), np.zeros(0, np.bool_), (0, 0), (0, 
 """For callers that need no counts."""
 
 
+_COL_AND_ROW = np.array(np.divmod(np.arange(CELLS), SIDE))[::-1]
+_PARTS, _PIXELS = SIDE * _COL_AND_ROW + (1.5 - 0.5 * BLOCK), _COL_AND_ROW - 1.5
+"""Middles of the parts of a block, and of the pixels of a part, columns and rows, from the middle, in pixels."""
+
+
 def new_buffers(dtx: float, dty: float) -> Buffers:
     """Return a new workspace, for blocks whose pixels are `dtx` and `dty` apart in t."""
     cells = np.zeros(ROWS.size)
-    row, col = np.divmod(np.arange(CELLS), SIDE)
-    for first, pixels, shift in ((_TX, SIDE, 1.5 - 0.5 * BLOCK), (_AX, 1, -1.5)):
-        cells[first : first + CELLS] = (pixels * col + shift) * dtx
-        cells[first + CELLS : first + 2 * CELLS] = (pixels * row + shift) * dty
+    for first, place in ((_TX, _PARTS), (_AX, _PIXELS)):
+        np.multiply(place, ((dtx,), (dty,)), out=cells[first : first + 2 * CELLS].reshape(2, CELLS))
     discs = taylor_model.DISCS
     return Buffers(cells, np.zeros((discs, CELLS), np.int64), np.zeros((discs, CELLS, CELLS)))
 
