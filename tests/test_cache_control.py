@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ BYTES = 64 * 64 * (1 + 4)
 
 @pytest.fixture(autouse=True)
 def _as_before():
+    gc.collect()  # what other tests have left
     before = fields.windows.most
     yield
     fields.windows.clear()

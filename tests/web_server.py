@@ -51,9 +51,9 @@ def abandon(address, path, after=0.05):
 def until(condition, seconds=60):
     """Wait for something that happens soon, but late where others use the machine."""
     stop = time.monotonic() + seconds
-    while not condition() and time.monotonic() < stop:
+    while not (met := condition()) and time.monotonic() < stop:
         time.sleep(0.01)
-    return condition()
+    return met
 
 
 @contextlib.contextmanager

@@ -141,6 +141,7 @@ def test_pipelined_requests_of_clients_that_left_are_not_computed():
             with connected(client) as connection:
                 connection.sendall(get(CHUNK.format(2 * number)))
                 connection.sendall(get(CHUNK.format(2 * number + 1)))
+        assert until(lambda: len(client.handle._server.server_state.connections) <= 1)
         assert until(lambda: "mandeldask_chunks_running 0.0" in client.get("/metrics").text)
         slow.seconds = 0.01
         assert client.get(CHUNK.format(99)).status_code == 200

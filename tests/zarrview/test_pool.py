@@ -15,9 +15,9 @@ from mandeldask.zarrview.pool import Busy, Pool, client
 
 def until(condition, seconds=60):
     stop = time.monotonic() + seconds
-    while not condition() and time.monotonic() < stop:
+    while not (met := condition()) and time.monotonic() < stop:
         time.sleep(0.002)
-    return condition()
+    return met
 
 
 @pytest.fixture
