@@ -4,9 +4,10 @@
     python benchmarks/page.py --cold      the first view of all too, kernels compiled again
     python benchmarks/page.py --gpu-like  Chromium composes its pages by the software GPU too
 
-For each place it prints the milliseconds until the whole screen shows something of the place, until every pixel belongs
-to the view, and until nothing is left to improve; then the seconds of CPU until it is sharp, of the server and of
-Chromium's drawing (its process `gpu-process`). The pictures are drawn by software here, as on a machine without GPU.
+For each place it prints the milliseconds until the whole screen shows something of the place, in pixels of at most 64
+of the screen's; until every pixel belongs to the view; and until nothing is left to improve. Then come the seconds of
+CPU until it is sharp, of the server and of Chromium's drawing (its process `gpu-process`). The pictures are drawn by
+software here, as on a machine without GPU.
 For frames it also prints the time that the page's own script took of each, and how often an empty page gets one.
 """
 
@@ -46,9 +47,10 @@ OPENED = """() => {
   }
   const holds = ({ box }, [x, y]) =>
     x >= box.left && x < box.left + box.width && y >= box.top && y < box.top + box.height;
-  const own = (shown ?? []).filter(({ tile }) => tile.level.key === level.key);
+  const fine = (shown ?? []).filter(({ tile, box }) => box.width <= 64 * tile.width);
+  const own = fine.filter(({ tile }) => tile.level.key === level.key);
   return {
-    coarse: points.every((point) => (shown ?? []).some((drawn) => holds(drawn, point))),
+    coarse: points.every((point) => fine.some((drawn) => holds(drawn, point))),
     sharp: points.every((point) => own.some((drawn) => holds(drawn, point))),
     idle: canvas.dataset.state === "idle",
   };

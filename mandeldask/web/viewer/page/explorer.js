@@ -16,9 +16,9 @@ const TOGETHER_MS = 200; // if pictures are slow, tiles that arrive within this 
 const REFINE_MS = 60; // time limit of one part of the finest picture: a new view waits for the end of a part
 const SETTLE_MS = 200; // the complete picture is drawn this long after the last change
 const HOLD_MS = 800; // if pictures are slow, a sketch stays this long after a move, to wait for all tiles
-const COARSE = 2 ** 7; // screen pixels of the coarsest pixels that a flight shows
-const WAIT_MS = 1500; // it waits up to this long for finer ones
-const BLANK_MS = 200; // if nothing of a view is here, the picture of the last one stays up to this long
+const COARSE = 2 ** 6; // screen pixels of the coarsest pixels that show a view
+const WAIT_MS = 1500; // a motion waits up to this long for finer ones
+const JUMP_MS = 200; // after a jump, the last picture stays up to this long
 
 export class Explorer {
   #motion = null;
@@ -30,8 +30,9 @@ export class Explorer {
   #painted = 0; // time of the last picture
   #covered = false; // whether the last picture was complete
   #sketched = null; // its view, if it showed all sketches
-  #blank = 0; // time since which nothing covers the view; 0 if something does
+  #jumped = -Infinity; // time of the last jump
   #waiting = 0; // time since which a motion waits for tiles; 0 if it does not
+  #waited = 0; // milliseconds that it has waited
   #kept = false; // whether the canvas still shows the last view
 
   /**
@@ -68,7 +69,8 @@ export class Explorer {
   /** Show a view immediately; the next frame, which requests its tiles too, may be late. */
   go(view) {
     this.#move(view);
-    this.#request(performance.now());
+    this.#jumped = performance.now();
+    this.#request(this.#jumped);
   }
 
   #move(view) {
@@ -154,7 +156,7 @@ export class Explorer {
   }
 
   #begin(motion) {
-    this.#waiting = 0;
+    this.#waiting = this.#waited = 0;
     this.#motion = motion;
     this.refresh();
   }
@@ -218,17 +220,21 @@ export class Explorer {
     if (this.following.changing) this.refresh();
   }
 
-  /** Whether the last picture stays until sketches cover a view of which nothing was here, so that nothing flashes. */
+  /** Whether the last picture stays for a moment after a jump, until sketches cover the view, so that nothing flashes. */
   #waitsForSketches(drawn, now) {
-    if (this.#covered) this.#blank = 0;
-    else if (drawn.length === 0) this.#blank ||= now;
-    const left = this.#blank === 0 ? 0 : this.#blank + BLANK_MS - now;
-    this.#kept = left > 0;
+    const left = this.#jumped + JUMP_MS - now;
+    this.#kept = left > 0 && !this.#isFine(drawn);
     if (!this.#kept) return false;
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#later(left);
     return true;
+  }
+
+  /** Whether tiles that are not too coarse cover the view. */
+  #isFine(drawn) {
+    const fine = drawn.filter(({ tile, box }) => box.width <= COARSE * tile.width).map(({ box }) => box);
+    return cover(fine, insideOf(this.view, this.source, this.canvas));
   }
 
   /** Values per screen pixel: 1, or less during changes on machines that cannot draw that many in time. */
@@ -293,7 +299,7 @@ export class Explorer {
   #step(now) {
     const motion = this.#motion;
     const { view, done } = motion(this.view, now);
-    if (motion.waits && view.scale < this.view.scale && this.#isCoarse(now)) {
+    if (motion.waits && view.scale < this.view.scale && this.#pauses(now, motion.waits)) {
       this.refresh();
       return;
     }
@@ -301,14 +307,14 @@ export class Explorer {
     this.#set(view);
   }
 
-  /** Whether the view has gaps or is too coarse, for a short time: then a motion that goes deeper waits for sketches. */
-  #isCoarse(now) {
+  /** Whether a motion that goes deeper waits for sketches: a short time each, and for a limited time together. */
+  #pauses(now, most) {
     const { canvas, view, tiles, source } = this;
-    const drawn = drawing(view, this.level, canvas, source, tiles);
-    const near = drawn.filter(({ tile, box }) => box.width <= COARSE * tile.width).map(({ box }) => box);
-    if (cover(near, insideOf(view, source, canvas))) this.#waiting = 0;
-    else this.#waiting ||= now;
-    return this.#waiting > 0 && now - this.#waiting < WAIT_MS;
+    const fine = this.#isFine(drawing(view, this.level, canvas, source, tiles));
+    const since = this.#waiting;
+    this.#waiting = fine ? 0 : since || now;
+    if (fine && since > 0) this.#waited += now - since;
+    return !fine && now - this.#waiting < Math.min(WAIT_MS, most - this.#waited);
   }
 
   #set(view) {

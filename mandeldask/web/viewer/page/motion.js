@@ -1,10 +1,11 @@
 /**
- * Motions from one view to another over time: eased zooms, flights to distant places, and steady zooms. Those with `waits`
- * go on from any view, so that they can wait for tiles.
+ * Motions from one view to another over time: eased zooms, flights to distant places, and steady zooms. Those with
+ * `waits` go on from any view, so that they can wait for tiles: at most that many milliseconds together.
  */
 
 const GLIDE_MS = 240;
 const FLIGHT_S = 9; // duration of the longest flight, at any depth
+const FLIGHT_WAIT_MS = 6000; // time that a flight may wait for tiles
 const LONGEST_S = 0.1; // longest step, so that slow frames leave no gaps
 const LEAST_RATE = 3; // levels per second
 const NEAR = 0.35; // share of a screen: at a smaller distance, a flight descends
@@ -31,7 +32,7 @@ export function dive(rate, at, start) {
     before = now;
     return { view: view.zoom(view.scale + rate * seconds, ...at()), done: false };
   };
-  return Object.assign(motion, { waits: true });
+  return Object.assign(motion, { waits: Infinity });
 }
 
 /** The continuation of a drag, with a speed in screen pixels per millisecond. */
@@ -72,5 +73,5 @@ export function flight(goal, extent, start) {
     const done = Math.abs(left - step) < 1e-9 && away * extent < 0.5;
     return { view: done ? goal : next, done };
   };
-  return Object.assign(motion, { waits: true });
+  return Object.assign(motion, { waits: FLIGHT_WAIT_MS });
 }
