@@ -1,10 +1,11 @@
 """Time to answer 512×512 tiles exactly, against the notebook's kernel and plain C: one core, thread CPU time, medians.
 
-    python benchmarks/kernels.py [--rounds 5] [--maxiter 255 4095] [--fields]
+    python benchmarks/kernels.py [--rounds 5] [--maxiter 255 4095] [--fields] [--sizes]
 
 Runs are interleaved, so that a busy machine slows all of them alike. The two others are float64 and uncertified:
 `wrong` counts the notebook's wrong pixels. Peak: the C program's own multiply-add loop, at 3 for an iteration; an
-iteration that was proved instead of computed counts too, so that the share may pass 100 %.
+iteration that was proved instead of computed counts too, so that the share may pass 100 %. `--sizes` prints what larger
+tiles cost, relative to the tiles of 512×512 that they consist of.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from mandeldask.fractal.geometry import Grid
 from mandeldask.fractal.mandelbrot import Mandelbrot
 from mandeldask.fractal.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from mandeldask.fractal.geometry import Grid
 
 SIZE = 512
 SEAHORSE = ("-0.7436438870371587", "0.13182590420531197")
@@ -44,6 +44,16 @@ TILES = {
     "exterior 30": (30, ("-0.75", "0.02")),
     "exterior 45": (45, ("0.5", "0.75")),
 }
+
+SIZES = [(1024, 1024), (1025, 1024), (2048, 2048)]
+PLACES = {
+    "overview": ("-0.5", "4", 255),
+    "seahorse valley, 1e-2": ("-0.75+0.1j", "1e-2", 1000),
+    "1e-12": ("-0.743643887037158704752+0.131825904205311970493j", "1e-12", 4095),
+    "i, 1e-30": ("1j", "1e-30", 4095),
+    "i, 1e-300": ("1j", "1e-300", 4095),
+}
+"""Centre, width of a tile of 2048 pixels, and maxiter."""
 
 
 @numba.njit(nogil=True)
@@ -132,12 +142,40 @@ def fields_row(name: str, grid: Grid, maxiter: int, rounds: int) -> None:
     print(f"| {name} | {maxiter} | {1e3 * counts:.1f} | {smooth / counts:.2f} | {distance / counts:.2f} |", flush=True)
 
 
+def size_row(name: str, fields: tuple[str, ...], rounds: int) -> None:
+    """Print seconds a pixel of larger tiles, relative to their parts of 512×512."""
+    center, width, maxiter = PLACES[name]
+    whole, kernel = Grid.window(center, width, (max(SIZES)[0],) * 2), Mandelbrot(maxiter, fields)
+    kernel(whole)
+    ratios = [[] for _ in SIZES]
+    for _ in range(rounds):
+        for (height, breadth), ratio in zip(SIZES, ratios, strict=True):
+            corners = [(y, x) for y in range(0, height - SIZE + 1, SIZE) for x in range(0, breadth - SIZE + 1, SIZE)]
+            parts = [whole[y : y + SIZE, x : x + SIZE] for y, x in corners]
+            grid = whole[:height, :breadth]
+            at_once = timed(lambda grid=grid: kernel(grid)) / (height * breadth)
+            ratio.append(at_once * len(parts) * SIZE**2 / sum(timed(lambda part=part: kernel(part)) for part in parts))
+    row = " | ".join(f"{median(ratio):.2f}" for ratio in ratios)
+    print(f"| {name} | {', '.join(fields)} | {row} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--maxiter", type=int, nargs="+", default=[255, 4095])
     parser.add_argument("--fields", action="store_true", help="cost of the fields instead")
+    parser.add_argument("--sizes", action="store_true", help="cost of larger tiles instead")
     arguments = parser.parse_args()
+    if arguments.sizes:
+        print(
+            "| place | fields |",
+            " | ".join(f"{height}×{breadth}" for height, breadth in SIZES),
+            "|\n|---|---|---|---|---|",
+        )
+        for name in PLACES:
+            for fields in (("iterations",), ("iterations", "smooth", "distance")):
+                size_row(name, fields, arguments.rounds)
+        return
     with tempfile.TemporaryDirectory() as folder:
         plain = compiled(folder)
         if arguments.fields:

@@ -15,6 +15,7 @@ from mandeldask.forking import check_child
 from mandeldask.fractal.escape.first_run import computing
 from mandeldask.fractal.escape.units import PLANE
 from mandeldask.fractal.interruption import interruptible, stopped_at_the_end
+from mandeldask.fractal.parts import MOST_PIXELS, parts_of
 from mandeldask.fractal.pyramid import checked_fields, checked_maxiter
 from mandeldask.fractal.rationals import as_text
 from mandeldask.fractal.tolerance import Packing, Tolerance, checked_tolerance
@@ -135,7 +136,21 @@ class EscapeTime(ABC):
         return interruptible(lambda: self._computed(grid, seconds), seconds)
 
     def _computed(self, grid: Grid, seconds: float) -> Mapping[str, NDArray[Any]]:
-        with self._answered(grid, seconds) as tile:
+        spend(seconds, self._described(grid))
+        if grid.im.size * grid.re.size <= MOST_PIXELS:
+            return self._part(grid)
+        found = {field: np.empty(grid.shape, dtype) for field, dtype in self.dtypes.items()}
+        for rows, cols in parts_of(grid.shape):
+            for field, values in self._part(grid[rows, cols]).items():
+                found[field][rows, cols] = values
+        return found
+
+    def _described(self, grid: Grid) -> str:
+        return f"{grid.im.size} x {grid.re.size} pixels to maxiter {self.maxiter}"
+
+    def _part(self, grid: Grid) -> dict[str, NDArray[Any]]:
+        """Return the fields of a grid that is computed at once."""
+        with self._answered(grid) as tile:
             return {field: self._values(tile, field).reshape(grid.shape) for field in self.fields}
 
     def report(self, grid: Grid, /) -> Mapping[str, int]:
@@ -143,7 +158,8 @@ class EscapeTime(ABC):
         from mandeldask.fractal.escape.arithmetic.optional_kernels import with_all_kernels  # noqa: PLC0415  as below
 
         check_child()
-        with with_all_kernels(), self._answered(grid, self.seconds(grid)) as tile:
+        spend(self.seconds(grid), self._described(grid))
+        with with_all_kernels(), self._answered(grid) as tile:
             return tile.answered
 
     def _values(self, tile: Tile, field: str) -> NDArray[Any]:
@@ -156,18 +172,15 @@ class EscapeTime(ABC):
         return values.astype(np.float32) if self._packing is None else self._packing.packed(values)
 
     @contextmanager
-    def _answered(self, grid: Grid, seconds: float) -> Iterator[Tile]:
+    def _answered(self, grid: Grid) -> Iterator[Tile]:
         """Yield a tile with every pixel answered; its counts are valid only inside the block."""
         from mandeldask.fractal.escape.tile import Tile, lent_buffers  # noqa: PLC0415  numba only when it computes
 
-        height, width = grid.shape
         tolerance = {field: float(value) for field, value in self.tolerance}
-        what = f"{height} x {width} pixels to maxiter {self.maxiter}"
-        spend(seconds, what)
         with (
             cancellable(current()) as cancellation,
             stopped_at_the_end(cancellation),
-            metered(what, cancellation.cancel),
+            metered(self._described(grid), cancellation.cancel),
             computing(self.fields),
             lent_buffers(grid.im.size * grid.re.size) as buffers,
         ):

@@ -18,6 +18,7 @@ from mandeldask.fractal.escape.arithmetic.optional_kernels import without_missin
 from mandeldask.fractal.escape.limits import worst_for
 from mandeldask.fractal.escape.scratch import Scratch
 from mandeldask.fractal.escape.units import as_factor, unit_for
+from mandeldask.fractal.parts import MOST_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from mandeldask.fractal.escape.units import Unit
     from mandeldask.fractal.geometry import Grid
 
-
-_MOST_KEPT = 1 << 20
-"""Pixels of the largest tile whose memory is kept for the next."""
 
 _ALL_MARKED = 0x0101010101010101
 """Bit pattern of eight consecutive True bytes: one comparison tests eight marks."""
@@ -62,7 +60,7 @@ class TileBuffers(NamedTuple):
 @contextmanager
 def lent_buffers(size: int) -> Iterator[TileBuffers]:
     """Lend the block this thread's own arrays for `size` pixels."""
-    if size > _MOST_KEPT:
+    if size > MOST_PIXELS:
         yield TileBuffers.fresh(size)
         return
     with _buffers.lent(lambda kept: kept.counts.size >= size, lambda: TileBuffers.fresh(size)) as kept:
