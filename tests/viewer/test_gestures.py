@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,23 +34,30 @@ def test_dragging_moves_pixel_for_pixel(open_page, server):
     assert pixels(before, check(page)) == [63, -41]
 
 
+def pinch(touch, middle):
+    """Spread two fingers to twice their distance, and lift both 8 ms later."""
+    began = time.time()
+
+    def fingers(kind, spread):
+        points = (
+            [] if kind == "touchEnd" else [{"x": middle[0] + s * spread, "y": middle[1], "id": s + 1} for s in (-1, 1)]
+        )
+        at = began + (spread - 50) * 0.0008
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": at})
+
+    fingers("touchStart", 50)
+    for spread in (60, 80, 100):
+        fingers("touchMove", spread)
+    fingers("touchEnd", 110)
+
+
 def test_pinching_keeps_what_is_between_the_fingers(open_page, server):
     page = open_page
     go(page, server, START)
     touch = page.context.new_cdp_session(page)
     before = state(page)
     middle = (320 + 120, 210 - 60)
-
-    def fingers(kind, spread):
-        points = (
-            [] if kind == "touchEnd" else [{"x": middle[0] + s * spread, "y": middle[1], "id": s + 1} for s in (-1, 1)]
-        )
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    fingers("touchStart", 50)
-    for spread in (60, 80, 100):
-        fingers("touchMove", spread)
-    fingers("touchEnd", 0)
+    pinch(touch, middle)
     settle(page)
     after = state(page)
     assert after["scale"] == pytest.approx(before["scale"] - 1, abs=1e-9)
@@ -155,6 +163,12 @@ def test_it_fits_a_phone(browser, server):
         page.get_by_role("button", name="Full screen").tap()
         until(page, f"document.getElementById('fullscreen').ariaPressed === '{str(full).lower()}'")
         assert page.evaluate("document.fullscreenElement !== null") is full
+    before = state(page)
+    pinch(phone.new_cdp_session(page), (195, 390))
+    page.wait_for_timeout(200)
+    after = state(page)
+    assert after["scale"] == pytest.approx(before["scale"] - 1, abs=1e-9)
+    assert all(abs(moved) < 1 for moved in pixels(before, after))  # it does not go on when the fingers are lifted
     page.tap("text=Colours")
     assert page.locator("#colours").is_visible()
     phone.close()

@@ -65,7 +65,9 @@ function startFingers(canvas, explorer, fromMiddle) {
     const passed = Math.max(1, event.timeStamp - last);
     speed = speed.map((each, axis) => 0.6 * each + (0.4 * moved[axis]) / passed);
     last = event.timeStamp;
-    if (fingers.size > 1) explorer.zoom(Math.log2(before.spread / after.spread), after.x, after.y);
+    if (fingers.size < 2) return;
+    speed = [0, 0]; // the events of two fingers come at the same time
+    explorer.zoom(Math.log2(before.spread / after.spread), after.x, after.y);
   });
   canvas.addEventListener("pointerup", (event) => {
     fingers.delete(event.pointerId);
