@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING, Literal
 
 from mandeldask.fractal.geometry import MAX_SIZE, Axis, Grid, check_reach, positive, positive_int
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_MAXITER = 2**32 - 1
 """The greatest escape count that fits into uint32."""
+
+_CIRCLE_WIDTH = 1e-9
+"""At this distance from |c| = 2 and more, float64 decides whether c is outside."""
 
 FIELDS = ("iterations", "smooth", "distance", "period")
 """Fields that can be computed, in their order in a dataset."""
@@ -187,13 +191,21 @@ def as_julia(julia: CenterLike | None, fields: Iterable[str], *, allow_huge: boo
 
 def checked_julia(c: Point, fields: Iterable[str]) -> Point:
     """Return `c`; raise ValueError if its Julia set is not within |z| <= 2, or does not have the fields."""
-    if c.re * c.re + c.im * c.im > 4:  # noqa: PLR2004  the escape radius
+    if _is_outside(c):
         msg = "julia must have a modulus of at most 2: otherwise points of the set exceed |z| = 2, the escape radius"
         raise ValueError(msg)
     if "period" in fields:
         msg = "a Julia set has no field period: all its points have the period of its c, which `locate` finds"
         raise ValueError(msg)
     return c
+
+
+def _is_outside(c: Point) -> bool:
+    """Whether |c| > 2; a sum of fractions of many digits, which holds the GIL, is only computed next to the circle."""
+    if max(abs(c.re), abs(c.im)) > 2:  # noqa: PLR2004  the escape radius
+        return True
+    modulus = hypot(c.re, c.im)
+    return modulus > 2 if abs(modulus - 2) > _CIRCLE_WIDTH else c.re * c.re + c.im * c.im > 4  # noqa: PLR2004  as above
 
 
 def checked_maxiter(maxiter: int) -> int:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mandeldask.fractal.pyramid import Pyramid
+from mandeldask.fractal.pyramid import Pyramid, checked_julia
+from mandeldask.fractal.rationals import as_point
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
@@ -103,3 +104,13 @@ def test_sixty_levels_is_too_many_and_53_are_not():
     assert Pyramid(levels=53).grid(0).shape[0] == 2**62
     with pytest.raises(ValueError, match="at most 53"):
         Pyramid(levels=54)
+
+
+@pytest.mark.parametrize(("c", "is_outside"), [("1.2+1.6j", False), (f"1.2+1.6{'0' * 40}1j", True), ("2.1", True)])
+def test_c_of_a_julia_set_is_compared_exactly_with_the_circle(c, is_outside):
+    if is_outside:
+        with pytest.raises(ValueError, match="at most 2"):
+            checked_julia(as_point(c), ("iterations",))
+    else:
+        assert checked_julia(as_point(c), ("iterations",)) == as_point(c)
+    assert checked_julia(as_point(f"-0.{'7' * 30_000}"), ("iterations",)).im == 0
