@@ -21,6 +21,7 @@ from mandeldask.fractal.rationals import Point, as_fraction
 
 SEAHORSE = "-0.743643887037158704752191506114774+0.131825904205311970493132056385139j"
 ANTENNA = "-1.7687788000474986+0.0017389099501j"
+CHAOS = "-0.22669854734340839-0.6412000072609072j"
 FEIGENBAUM = "-1.401155189092050606"
 COUNTS, POTENTIAL, PERIOD = ("iterations",), ("iterations", "smooth", "distance"), ("iterations", "period")
 
@@ -45,6 +46,8 @@ def cases() -> list[tuple[str, object, str, int, tuple[str, ...]]]:
         ("seahorse", SEAHORSE, "1e-9", 1_128),
         ("seahorse", SEAHORSE, "1e-11", 1_777),
         ("antenna", ANTENNA, "1e-10", 569),
+        ("chaos", CHAOS, "1.06e-5", 20_000),
+        ("chaos", CHAOS, "1e-11", 12_000),
         ("Feigenbaum", FEIGENBAUM, "1e-6", 2_235),
         ("Feigenbaum", FEIGENBAUM, "1e-8", 17_861),
         ("seahorse", SEAHORSE, "1e-13", 3_144),

@@ -20,10 +20,17 @@ _REFERENCES = 2
 """Cost of a reference, in orbits of `maxiter` iterations: its own orbit, and the same again for the nucleus search."""
 
 _INTEGER_PIXELS = 16
-"""Pixels of a tile that may need big integers; at most 4 were observed, and each may start again with more bits."""
+"""Pixels of a tile that may need big integers, outside chaotic windows; each may start again with more bits."""
 
 _PIXEL_S = {False: 0.5e-6, True: 2.5e-6}
 """Fixed seconds per pixel at any `maxiter`; the key states whether there is a reference orbit."""
+
+_CHAOS_FROM, _CHAOS_STEPS = 5_000, 15_000
+"""In chaotic windows, many orbits longer than this are left open by float64, up to so many iterations more; longer ones
+are nearly periodic."""
+_CHAOS_STEP_S = {False: 25e-9, True: 50e-9}
+"""Seconds per pixel and such an iteration, in more precision and in big integers; the key states whether there are
+fields."""
 
 _TIP = -2
 """Near c = -2, |z| exceeds 2 by less than the resolution of float64, so fields need big integers there."""
@@ -66,9 +73,9 @@ class Cost:
 def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> Cost:
     """Return an upper estimate of the cost of `grid`.
 
-    At the places of `benchmarks/cost.py`, it is 1.5 to 20 times the measured time if nearly all orbits reach the cap,
-    and up to 140 times if they escape early. The seconds are those of one core with AVX2. Compiling the kernels takes
-    up to a minute more, once.
+    At the places of `benchmarks/cost.py`, it is 1.3 times the measured time in chaotic windows, 3 to 220 times at most
+    others, and thousands of times where blocks answer all pixels at once. The seconds are those of one core with AVX2.
+    Compiling the kernels takes up to a minute more, once.
 
     Parameters
     ----------
@@ -91,6 +98,9 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     >>> deep = cost(Grid.window("0.25", "1e-1000", (512, 512)), 500_000)
     >>> shallow.seconds < 0.5, deep.bits, deep.reference > 2
     (True, 3540, True)
+    >>> chaotic = Grid.window("-0.22669854734340839-0.6412000072609072j", "1e-11", (256, 256))
+    >>> cost(chaotic, 20_000).seconds > 20  # 16 to 20 were measured
+    True
     """
     checked_maxiter(maxiter)
     wanted = checked_fields(fields)
@@ -99,6 +109,7 @@ def cost(grid: Grid, maxiter: int, fields: Iterable[str] = ("iterations",)) -> C
     bits = bits_for(finest_of(grid)) if deep else 0
     orbit = maxiter * iteration_seconds(bits)
     pixel = _PIXEL_S[deep] + maxiter * stage.seconds[with_orbits] + _PERIOD_S * ("period" in wanted)
+    pixel += min(max(maxiter - _CHAOS_FROM, 0), _CHAOS_STEPS) * _CHAOS_STEP_S[with_orbits]
     pixels = grid.im.size * grid.re.size
     integers = min(pixels, _INTEGER_PIXELS) * orbit
     if "period" in wanted:
