@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mandeldask.fractal.rationals import as_text, point_as_text
 from mandeldask.lazy.metadata import root_attributes
 from mandeldask.lazy.tree import open_level
+from mandeldask.zarrview.kinds.xarrays import COMPUTED
 from mandeldask.zarrview.nodes import Group, as_node
 from mandeldask.zarrview.view import NODE_BYTES
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from mandeldask.fractal.pyramid import Pyramid
     from mandeldask.zarrview.nodes import Node
-
-_COORDINATES = 2
-"""Arrays of a level besides its fields: y and x."""
 
 _TEXT_BYTES = 1300
 """Memory for the documents of a node in bytes, without the digits of exact numbers; measured."""
@@ -66,6 +64,7 @@ def pyramid_tree(pyramid: Pyramid) -> Group:
 
 def _held_bytes(pyramid: Pyramid) -> int:
     """Return an estimate of the memory of the tree in bytes, once all of it was requested."""
-    nodes = 1 + pyramid.levels * (1 + len(pyramid.fields) + _COORDINATES)
+    with_coordinates = sum(pyramid.tilesize << number <= COMPUTED for number in range(1, pyramid.levels + 1))
+    nodes = 1 + pyramid.levels * (1 + len(pyramid.fields)) + 2 * with_coordinates
     digits = len(point_as_text(pyramid.center)) + len(as_text(pyramid.grid(0).spacing))
     return nodes * (NODE_BYTES + _TEXT_BYTES + digits)
