@@ -1,5 +1,3 @@
-import gc
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ BYTES = 64 * 64 * (1 + 4)
 
 @pytest.fixture(autouse=True)
 def _as_before():
-    gc.collect()  # what other tests have left
+    fields.windows.clear()  # of what other tests have left
     before = fields.windows.most
     yield
     fields.windows.clear()

@@ -38,13 +38,11 @@ def picture(page):
     ],
     ids=["plain", "usual", "all", "periods"],
 )
-def test_webgl_draws_what_the_definition_says(page, open_page, server, look):
+def test_webgl_draws_what_the_definition_says(page, server, look):
     hash_ = place("-0.16", "1.03", Fraction(2) ** -11, **{"antialias": "off", **look})
-    open_page.bring_to_front()
-    go(open_page, server, hash_)
-    assert open_page.evaluate("viewer.painter.name") == "webgl"
-    drawn = picture(open_page)
-    page.bring_to_front()
+    show(page, server, hash_)
+    assert page.evaluate("viewer.painter.name") == "webgl"
+    drawn = picture(page)
     show(page, server, hash_, "?painter=canvas")
     assert page.evaluate("viewer.painter.name") == "canvas"
     off = np.abs(drawn - picture(page)).max(axis=-1)
