@@ -19,7 +19,7 @@ from mandeldask.cancellation import Cancellation, cancellable, current
 from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.interruption import stop_in
 from mandeldask.internals.dask_names import tasks_left
-from mandeldask.internals.dask_pools import pool_threads
+from mandeldask.internals.dask_pools import pool_threads, renew_expression_locks
 from mandeldask.lazy.tile_threads import ContextThreads
 
 if TYPE_CHECKING:
@@ -66,14 +66,15 @@ class _Counted:
 
 
 class _DaskPools:
-    """dask's own thread pools. A forked child does not have their threads and would wait for them forever."""
+    """dask's own thread pools and locks. A forked child lacks the threads that would work or free them."""
 
     @staticmethod
     def renew() -> None:
-        """Drop the pools; dask creates new ones when it needs them."""
+        """Drop the pools; dask creates new ones when it needs them. Free the locks."""
         dask.threaded.default_pool = None
         dask.threaded.pools.clear()
         dask.threaded.pools_lock = threading.Lock()
+        renew_expression_locks()
 
 
 _dask_pools = _DaskPools()

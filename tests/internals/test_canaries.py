@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import inspect
 import json
 import re
@@ -24,6 +25,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from dask._expr import Expr
 from dask.callbacks import Callback
 from zarr.codecs import GzipCodec
 from zarr.storage import LocalStore, MemoryStore, ZipStore
@@ -135,6 +137,18 @@ def test_dask_says_which_threads_compute_for_the_main_one():
                 used.add(dask.delayed(threading.current_thread)().compute())
                 assert used <= dask_pools.pool_threads(main)
     assert len(used) == 3
+
+
+def test_dask_has_no_other_locks_of_expressions():
+    name = inspect.getattr_static(Expr, "_name")
+    assert isinstance(name, functools.cached_property)
+    if hasattr(name, "lock"):  # Python 3.11
+        held = name.lock
+        with held:
+            dask_pools.renew_expression_locks()
+            assert name.lock is not held
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(lambda: name.lock.acquire(blocking=False) and not name.lock.release()).result()
 
 
 def test_distributed_says_what_a_worker_knows_of_a_task():
