@@ -6,9 +6,9 @@ Ctrl-C ends dask's `compute` in the main thread, but not the tasks in its thread
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -19,11 +19,11 @@ from mandeldask.cancellation import Cancellation, cancellable, current
 from mandeldask.forking import renewed_in_children
 from mandeldask.fractal.interruption import stop_in
 from mandeldask.internals.dask_names import tasks_left
-from mandeldask.internals.dask_pools import pool_threads, renew_expression_locks
+from mandeldask.internals.dask_pools import pool_threads, renew_expression_locks, wrap_threaded_scheduler
 from mandeldask.lazy.tile_threads import ContextThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mandeldask.lazy.progress import Report
 
@@ -81,31 +81,26 @@ _dask_pools = _DaskPools()
 renewed_in_children(_dask_pools)
 
 
-class _StopsTasks(Callback):
-    """Stops the tasks in dask's threads where Ctrl-C ends a computation, also tasks that have not reached a kernel.
+def _stopping_tasks(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return dask's `compute`, which also stops its tasks at Ctrl-C, also tasks that have not reached a kernel.
 
     dask's own pools run tasks in the caller's context, so tasks have a `Cancellation` of their computation. In a pool
-    of another kind, only kernels that already run stop.
+    of another kind, only kernels that already run stop. A callback of dask would not do: it is lost where two threads
+    compute at once.
     """
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._computations: dict[int, tuple[Cancellation, ExitStack]] = {}
-
-    def _start_state(self, _graph: Any, state: Any) -> None:
-        within, outer = ExitStack(), current()
-        cancellation = within.enter_context(cancellable(Cancellation()))
-        within.enter_context(outer.calling(cancellation.cancel))
-        self._computations[id(state)] = cancellation, within
-
-    def _finish(self, _graph: Any, state: Any, failed: bool) -> None:  # noqa: FBT001  dask's signature
-        if id(state) not in self._computations:
-            return
-        cancellation, within = self._computations.pop(id(state))
-        with within:
-            if failed and isinstance(sys.exception(), KeyboardInterrupt):
+    @wraps(compute)
+    def stoppable(*args: Any, **options: Any) -> Any:
+        outer = current()
+        with cancellable(Cancellation()) as cancellation, outer.calling(cancellation.cancel):
+            try:
+                return compute(*args, **options)
+            except KeyboardInterrupt:
                 cancellation.cancel()
                 stop_in(pool_threads(threading.current_thread()))
+                raise
+
+    return stoppable
 
 
-_StopsTasks().register()  # for every computation of this process
+wrap_threaded_scheduler(_stopping_tasks)  # for every computation of this process

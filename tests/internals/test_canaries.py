@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import dask
 import dask.array as da
+import dask.threaded
 import numba
 import numpy as np
 import pytest
@@ -137,6 +138,15 @@ def test_dask_says_which_threads_compute_for_the_main_one():
                 used.add(dask.delayed(threading.current_thread)().compute())
                 assert used <= dask_pools.pool_threads(main)
     assert len(used) == 3
+
+
+def test_the_threaded_scheduler_computes_graphs_by_one_function(monkeypatch):
+    seen = []
+    monkeypatch.setattr(dask.threaded, "get_async", dask.threaded.get_async)
+    dask_pools.wrap_threaded_scheduler(lambda compute: lambda *args, **kept: seen.append(1) or compute(*args, **kept))
+    assert dask.delayed(sum)([1, 2]).compute(scheduler="threads") == 3
+    assert int(da.ones(2, chunks=1).sum().compute()) == 2
+    assert len(seen) == 2
 
 
 def test_dask_has_no_other_locks_of_expressions():
