@@ -272,7 +272,8 @@ export class Explorer {
   #arrived() {
     this.#changed = performance.now();
     const wait = this.#painted + TOGETHER_MS - this.#changed;
-    if (!this.slow || this.#motion || !this.#covered || this.tiles.missing === 0) this.refresh();
+    const urgent = this.#motion !== null || !this.#covered || this.#kept;
+    if (!this.slow || urgent || this.tiles.missing === 0) this.refresh();
     else if (this.#holds(this.#changed)) this.#later(SETTLE_MS);
     else this.#later(Math.max(0, wait));
   }
