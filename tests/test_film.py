@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import mandeldask.film as films
+from interrupted import interrupted
 from mandeldask.cli import commands
 from mandeldask.film import Film, frames_of
 from mandeldask.scene import Scene
@@ -68,17 +66,8 @@ def test_a_real_ctrl_c_ends_a_film_and_leaves_whole_keyframes(tmp_path):
     target = tmp_path / "frames"
     place = ["-1.4011551890920506", "--from", "2e-6", "--width", "1e-6", "--size", "48x32", "--frames", "2", "--quiet"]
     assert commands.run(["zoom", *place, "--maxiter", "3000", "--out", str(tmp_path / "warm")]) == 0  # kernels compiled
-    reported = (
-        "from mandeldask.cli import main; from mandeldask.scene import Scene; bands = Scene.bands;"
-        "Scene.bands = lambda scene, report: print('painting', flush=True) or bands(scene, report); main()"
-    )
-    command = [sys.executable, "-c", reported, "zoom", *place, "--maxiter", "4000000000", "--out", str(target)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stdout.readline() == "painting\n"
-        time.sleep(0.5)  # into the kernel, usually
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
-    assert (running.returncode, out, err) == (130, "", "mandeldask: stopped\n")
+    left = interrupted("zoom", *place, "--maxiter", "4000000000", "--out", str(target))
+    assert left == (130, "", "mandeldask: stopped\n")
     assert not list(target.rglob("*.png"))
 
 
